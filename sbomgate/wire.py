@@ -1,0 +1,318 @@
+"""The documents that leave the process, as pydantic types: only `tools/generate_schemas.py` and tests import this.
+
+At run time the JSON Schemas that are generated from these types (schemas/) are what counts: OPA's checker reads the
+same files (`opa check --schema`), and jsonschema-rs validates the documents that sbomgate builds as plain dicts.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$", description="RFC 3339, UTC")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Wire(BaseModel):
+    """Unknown fields are refused, nothing is coerced."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Claimed(Wire):
+    """A value and who says it."""
+
+    value: str
+    source: Literal["flag", "ci", "worktree"]
+
+
+class Project(Wire):
+    """What was built."""
+
+    name: str
+    version: str | None
+    repository: Claimed | None
+    commit: Claimed | None
+    lockfile_path: str
+
+
+class Subject(Wire):
+    """The release artefact; null for `check`."""
+
+    kind: Literal["file", "git", "oci"]
+    name: str
+    digest: dict[str, str]
+
+
+class LockFinding(Wire):
+    """What the lockfile reader found wrong; `rule` judges it."""
+
+    code: str
+    rule: str
+    package: str | None
+    place: str
+    message: str
+
+
+class Lockfile(Wire):
+    """The lockfile that was read."""
+
+    path: str
+    kind: str
+    version: str
+    sha256: Sha256
+    findings: list[LockFinding]
+
+
+class Manager(Wire):
+    """What the package manager obeys beside the lockfile."""
+
+    name: str
+    registry: str
+    scopes: dict[str, str]
+    settings: dict[str, str]
+    files: dict[str, Sha256]
+
+
+class Publish(Wire):
+    """When this version was published; `first` is the package's first release of all."""
+
+    time: Time | None
+    source: Literal["attestation", "registry", "recorded", "unknown"]
+    reason: str
+    first: Time | None
+
+
+class Scripts(Wire):
+    """What would run at install time."""
+
+    state: Literal["none", "present", "unknown"]
+    source: Literal["tarball", "recorded", "unknown"]
+    reason: str
+    scripts: dict[str, str]
+    gyp: bool
+    digest: Sha256 | None
+    disagreements: list[str]
+
+
+class Signature(Wire):
+    """The registry's signature."""
+
+    state: Literal["verified", "absent", "not-served", "invalid", "unknown", "not-applicable"]
+    reason: str
+
+
+class Claims(Wire):
+    """Verified claims of the signing certificate."""
+
+    issuer: str
+    identity: str
+    repository: str | None
+    repository_id: str | None
+    owner: str | None
+    owner_id: str | None
+    workflow: str | None
+    ref: str | None
+    commit: str | None
+    trigger: str | None
+    runner: str | None
+    builder: str | None
+
+
+class Attestation(Wire):
+    """The state of one predicate."""
+
+    state: Literal[
+        "verified", "unattested", "advertised-missing", "unreachable", "cannot-verify", "invalid", "not-applicable"
+    ]
+    reason: str
+    log_proof: str | None
+    log_time: Time | None
+    claims: Claims | None
+
+
+class Package(Wire):
+    """One entry of the lockfile with its facts; the root is not among them. Sorted by id."""
+
+    id: str
+    purl: str
+    name: str
+    version: str | None
+    alias: str | None
+    kind: Literal[
+        "registry", "git", "tarball", "file", "link", "workspace", "bundled", "patch", "unknown"
+    ]
+    direct: bool
+    reachable: bool
+    dev: bool
+    optional: bool
+    peer: bool
+    bundled_in: str | None
+    resolved: str | None
+    integrity: str | None
+    sha512: Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")] | None
+    registry: str | None
+    registry_integrity: str | None
+    publish: Publish
+    scripts: Scripts
+    signature: Signature
+    publish_attestation: Attestation
+    provenance: Attestation
+    publisher: str | None
+    trusted_publisher: str | None
+    licence: str | None
+    deprecated: str | None
+    malicious: list[str] = Field(description="ids or sources of the lists that name this exact version")
+    malicious_name: list[str] = Field(description="lists that name other versions of this package")
+    paths: list[list[str]] = Field(description="shortest chains of names from a root, at most three")
+
+
+class Edge(Wire):
+    """One declared dependency; target null where nothing in the lockfile satisfies it. The root's id is ""."""
+
+    source: str
+    target: str | None
+    name: str
+    kind: Literal["prod", "dev", "optional", "peer", "peerOptional", "workspace"]
+    range: str
+    satisfied: bool | None
+
+
+class BaselinePackage(Wire):
+    """What the last approved build held: the facts that drift is measured against."""
+
+    name: str
+    version: str | None
+    integrity: str | None
+    scripts_digest: Sha256 | None
+    scripts_state: Literal["none", "present", "unknown"]
+    provenance: Attestation
+    publisher: str | None
+    trusted_publisher: str | None
+
+
+class Baseline(Wire):
+    """The last approved build, or `bootstrap` where there is none."""
+
+    state: Literal["bootstrap", "accepted"]
+    reason: str
+    evidence: Sha256 | None
+    decided_at: Time | None
+    packages: list[BaselinePackage]
+    edges: list[tuple[str, str]] = Field(description="(name of the declaring package, name of the dependency); root is \"\"")
+
+
+class ApprovedScript(Wire):
+    """An install script that the trust file approves."""
+
+    name: str
+    version: str
+    integrity: str
+    digest: Sha256
+    reason: str
+
+
+class TrustedRegistry(Wire):
+    """A registry that the trust file accepts; `scope` null means every scope."""
+
+    url: str
+    scope: str | None
+    serves_evidence: bool
+
+
+class Exclusion(Wire):
+    """A rule that does not apply to one exact version, by the trust file."""
+
+    rule: str
+    name: str
+    version: str
+    integrity: str
+    reason: str
+    until: Time | None
+
+
+class ExpectedProvenance(Wire):
+    """Who must build a package: by exact name or `@scope/*`."""
+
+    package: str
+    repository: str
+    repository_id: str | None
+    workflow: str | None
+
+
+class Trust(Wire):
+    """The part of the trust file that rules need. Without a trust file: sha256 null and everything empty."""
+
+    sha256: Sha256 | None
+    registries: list[TrustedRegistry]
+    first_party: list[str] = Field(description="scopes (`@acme`) and names without public evidence")
+    approved_scripts: list[ApprovedScript]
+    exclusions: list[Exclusion]
+    expected_provenance: list[ExpectedProvenance]
+    issuers: list[str]
+
+
+class Waiver(Wire):
+    """A waiver whose signature was verified. None can be made yet: the list is empty until waivers are signed."""
+
+    id: str
+    rule: str
+    name: str
+    version: str
+    integrity: str | None
+    project: str
+    until: Time
+    reason: str
+    by: str
+
+
+class PolicyInput(Wire):
+    """All that the rules see: facts, never a signature to verify. A pure function of the captured inputs."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate policy input, version 1")
+
+    schema_: Literal["sbomgate/policy-input/v1"] = Field(alias="schema")
+    evaluated_at: Time
+    profile: Literal["observe", "default", "strict", "release"]
+    environment: Claimed | None
+    project: Project
+    subject: Subject | None
+    parameters: dict[str, dict[str, Any]] = Field(description="rule id → its parameters, complete")
+    lockfile: Lockfile
+    manager: Manager
+    packages: list[Package]
+    edges: list[Edge]
+    baseline: Baseline
+    trust: Trust
+    approvals: list[dict[str, Any]]
+    waivers: list[Waiver]
+
+
+class Finding(Wire):
+    """One finding of one rule, as decision.rego returns it."""
+
+    rule: str
+    code: str
+    level: Literal["deny", "warn", "note"]
+    package: str | None
+    message: str
+    fix: str
+    unknown: bool
+    waivable: bool
+    waived: bool
+    fingerprint: Sha256
+
+
+class EvaluationResult(Wire):
+    """What `data.sbomgate.decision.result` is. Findings are sorted by (rule, package, code, fingerprint)."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate evaluation, version 1")
+
+    schema_: Literal["sbomgate/evaluation/v1"] = Field(alias="schema")
+    verdict: Literal["allowed", "denied"]
+    profile: str
+    findings: list[Finding]
+    rules: list[str] = Field(description="ids of the rules that ran, sorted")
+    packages: int = Field(description="how many packages were judged")
+    unused_waivers: list[str]
