@@ -602,3 +602,139 @@ class Evaluation:
     verdict: Verdict
     findings: tuple[PolicyFinding, ...]
     rules: tuple[str, ...]
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Who and what is accepted: read by `sbomgate.trust` from the trust file, the only door for trust
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signer:
+    """An accepted signer. For now a local key; keyless identities (issuer, identity) fill the same seam.
+
+    Attributes:
+        name: for people.
+        roles: what its signature is good for: `decision`, `facts`.
+        public_key: SubjectPublicKeyInfo, PEM.
+        key_id: SHA-256 (hex) of the DER form.
+        environments: decisions are accepted for these only; empty means any.
+    """
+
+    name: str
+    roles: tuple[str, ...]
+    public_key: str
+    key_id: str
+    environments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustedRegistry:
+    """An accepted registry: URL with a trailing slash; `scope` (`@acme`) or None for every scope without its own."""
+
+    url: str
+    scope: str | None = None
+    serves_evidence: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovedScript:
+    """An install script that may run: bound to name, version, integrity and script digest (see `Scripts.digest`)."""
+
+    name: str
+    version: str
+    integrity: str
+    digest: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusion:
+    """A rule that does not apply to one exact version, with the reason, until a time (None: no end is not allowed
+    where the rule demands one)."""
+
+    rule: str
+    name: str
+    version: str
+    integrity: str
+    reason: str
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedProvenance:
+    """Who must build a package: an exact name or `@scope/*`, the repository's URI, its numeric id, the workflow path."""
+
+    package: str
+    repository: str
+    repository_id: str | None
+    workflow: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """The trust file. `NOBODY` in `sbomgate.trust` is what holds without one: no signer is accepted.
+
+    Attributes:
+        sha256: of the file's bytes; None without a file. data: its bytes (stored with the evidence).
+        signers: who may sign decisions and facts.
+        policy_digests: accepted policy bundles (SHA-256, hex); empty accepts only the bundle shipped with this version.
+        profile: the weakest profile that `gate` and `verify` accept, or None.
+        parameters: rule id → parameter → value: what the project's own config may only tighten.
+        repository, lockfile_path, environments: what a decision must be about; None or empty does not demand it.
+        max_age_hours: the oldest evidence that `verify` accepts.
+        issuers: OIDC issuers accepted in package provenance.
+        trusted_root: bytes of a sigstore trusted_root.json that replaces the shipped one (private sigstore), or None.
+        registry_keys: bytes of a keys.json that replaces the shipped registry keys, or None.
+    """
+
+    sha256: str | None
+    data: bytes
+    signers: tuple[Signer, ...]
+    policy_digests: tuple[str, ...]
+    profile: str | None
+    parameters: Mapping[str, Mapping[str, object]]
+    repository: str | None
+    lockfile_path: str | None
+    environments: tuple[str, ...]
+    max_age_hours: float | None
+    registries: tuple[TrustedRegistry, ...]
+    first_party: tuple[str, ...]
+    approved_scripts: tuple[ApprovedScript, ...]
+    exclusions: tuple[Exclusion, ...]
+    expected_provenance: tuple[ExpectedProvenance, ...]
+    issuers: tuple[str, ...]
+    trusted_root: bytes | None
+    registry_keys: bytes | None
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# The policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyBundle:
+    """Rego files and data by path relative to the bundle's root (`decision.rego`, `rules/pinned.rego`), tests left out.
+
+    `sha256` is the policy digest: over the canonical tar, so it does not depend on where the files came from.
+    `rules` are the ids of the rules that it holds, sorted: one file each in `rules/`.
+    """
+
+    files: Mapping[str, bytes]
+    sha256: str
+    rules: tuple[str, ...]
+
+
+class Engine(Protocol):
+    """A policy engine. Every implementation gives the same bytes for the same bundle and input."""
+
+    name: str  # `embedded`, `opa`, `opa-url`: recorded in the decision
+    version: str  # OPA's version
+    ours: bool  # whether we started it: an OPA that we do not run is recorded as such (P24)
+
+    def evaluate(self, bundle: PolicyBundle, policy_input: bytes, query: str) -> bytes:
+        """Evaluate `query` (`data.sbomgate.decision.result`) and return its canonical JSON.
+
+        Raises:
+            PolicyError: compile error, forbidden built-in, undefined result, failing built-in, over a limit.
+        """
+        ...

@@ -140,9 +140,7 @@ class Package(Wire):
     name: str
     version: str | None
     alias: str | None
-    kind: Literal[
-        "registry", "git", "tarball", "file", "link", "workspace", "bundled", "patch", "unknown"
-    ]
+    kind: Literal["registry", "git", "tarball", "file", "link", "workspace", "bundled", "patch", "unknown"]
     direct: bool
     reachable: bool
     dev: bool
@@ -200,7 +198,9 @@ class Baseline(Wire):
     evidence: Sha256 | None
     decided_at: Time | None
     packages: list[BaselinePackage]
-    edges: list[tuple[str, str]] = Field(description="(name of the declaring package, name of the dependency); root is \"\"")
+    edges: list[tuple[str, str]] = Field(
+        description='(name of the declaring package, name of the dependency); root is ""'
+    )
 
 
 class ApprovedScript(Wire):
