@@ -649,8 +649,7 @@ class ApprovedScript:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exclusion:
-    """A rule that does not apply to one exact version, with the reason, until a time (None: no end is not allowed
-    where the rule demands one)."""
+    """A rule that does not apply to one exact version, with the reason, until a time (None: without an end)."""
 
     rule: str
     name: str
@@ -662,7 +661,7 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedProvenance:
-    """Who must build a package: an exact name or `@scope/*`, the repository's URI, its numeric id, the workflow path."""
+    """Who must build a package (exact name or `@scope/*`): the repository's URI, its numeric id, the workflow path."""
 
     package: str
     repository: str
