@@ -1,8 +1,8 @@
 """npm attestations and registry signatures, verified offline: bytes in, one state per predicate out.
 
-The steps are numbered in the code and in docs/provenance.md: 1 to 6 (`_bundle`) the cryptography of a sigstore bundle, 7 and 9
-(`_statement`) what it says about which package, 8 (`_claims`) who built it. Everything rests on `cryptography` alone; stock
-sigstore-python, which accepts 1 of 26 real npm attestations, is the oracle in the tests.
+The steps are numbered in the code and in docs/provenance.md: 1 to 6 (`_bundle`) the cryptography of a sigstore bundle,
+7 and 9 (`_statement`) what it says about which package, 8 (`_claims`) who built it. Everything rests on `cryptography`
+alone; stock sigstore-python, which accepts 1 of 26 real npm attestations, is the oracle in the tests.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ class Verifier:
         """Parse the trust material, after the self-test that runs once per process.
 
         Args:
-            trusted_root: a sigstore trusted root, JSON; registry_keys: npm's keys.json.
+            trusted_root: a sigstore trusted root, JSON.
+            registry_keys: npm's keys.json.
             issuers: accepted OIDC issuers, compared as a whole; none is accepted by default.
             registry: what publish attestations must name as their registry.
 
@@ -95,7 +96,8 @@ class Verifier:
 
         Args:
             document: the response verbatim, `{"attestations": [{"predicateType": …, "bundle": …}]}`.
-            name, version: of the package as the lockfile resolves it, never an alias.
+            name: of the package as the lockfile resolves it, never an alias.
+            version: as the lockfile resolves it.
             sha512: of the lockfile's integrity in lowercase hex, or None.
 
         Returns:
@@ -136,7 +138,8 @@ class Verifier:
         Args:
             word_integrity: `dist.integrity` by the registry's word, only used to say what was signed instead.
             signatures: `dist.signatures`.
-            name, version: as the lockfile resolves them.
+            name: as the lockfile resolves it.
+            version: as the lockfile resolves it.
             integrity: the lockfile's integrity string; of several tokens the only sha512 counts.
             time: `log_time` of the verified publish attestation: the key must have been valid then (PROMISES P25).
             registry_time: the registry's unsigned word for the time, used only without `time`, and labelled so.
@@ -162,7 +165,8 @@ class Verifier:
     ) -> Attestation:
         if bundle is None:
             return Attestation(
-                state=AttestationState.ADVERTISED_MISSING, reason=f"the registry names a {label[:100]} and holds no bundle for it"
+                state=AttestationState.ADVERTISED_MISSING,
+                reason=f"the registry names a {label[:100]} and holds no bundle for it",
             )
         sha256 = hashlib.sha256(canonical_json(bundle)).hexdigest()
         try:
@@ -215,14 +219,14 @@ def _read(document: bytes) -> list[tuple[str, Any]]:
     value = parse_json(document)
     items = value.get("attestations") if isinstance(value, dict) else None
     if not isinstance(items, list):
-        raise ValueError("it holds no list of attestations")  # noqa: TRY004 - one kind of refusal for the caller
+        raise ValueError("it holds no list of attestations")
     if len(items) > MAX_ATTESTATIONS:
         raise ValueError(f"{len(items)} attestations, more than the limit of {MAX_ATTESTATIONS}")
     found = []
     for index, item in enumerate(items):
         label = item.get("predicateType") if isinstance(item, dict) else None
         if not isinstance(label, str):
-            raise ValueError(f"attestations[{index}].predicateType is missing or not a string")  # noqa: TRY004
+            raise ValueError(f"attestations[{index}].predicateType is missing or not a string")
         found.append((label, item.get("bundle")))
     return found
 

@@ -1,16 +1,17 @@
-"""Steps 1 to 6: a sigstore bundle with a DSSE envelope, verified against trust material. Nothing is said of its meaning.
+"""Steps 1 to 6: a sigstore bundle with a DSSE envelope, verified against trust material. Its meaning comes later.
 
 The steps keep the order of the protobuf-specs' client specification as measured on npm's real bundles:
 
     1  form: media type, one log entry, one signature, strict base64, certificate or key
     2  the log entry's kind and version are known and equal what its body says
     3  inclusion proof and signed checkpoint (RFC 6962), demanded from bundle version 0.2 on
-    4  a time: the signed entry timestamp over {body, integratedTime, logID, logIndex}, or RFC 3161; the log's key was valid
+    4  a time: the signed entry timestamp over {body, integratedTime, logID, logIndex}, or RFC 3161; the log's key was
+       valid then
     5  the signer: a certificate (chain at that time, SCT, usage) or a registry key (id, usage, period)
     6  the DSSE signature (PAE), and the log entry's body is about this very payload, signature and signer
 
-What is not checked, because nothing authenticates it: the envelope's keyid beside a certificate, the envelope hash in a log
-entry (over JSON that nobody has any more), further certificates of a chain (the trusted root supplies the real ones).
+What is not checked, because nothing authenticates it: the envelope's keyid beside a certificate, the envelope hash in a
+log entry (over JSON that nobody has any more), further certificates of a chain (the trusted root supplies the real ones).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyB
 
 from sbomgate.provenance._encoding import canonical_json, decode_base64, decode_integer, decode_pem, parse_json
 from sbomgate.provenance._outcome import CannotVerify, Invalid
-from sbomgate.provenance.material import ATTESTATIONS, Authority, TrustedKey, TrustMaterial, spki, verifies
+from sbomgate.provenance.material import ATTESTATIONS, Authority, TrustedKey, TrustMaterial, verifies
 
 _V01 = "application/vnd.dev.sigstore.bundle+json;version=0.1"
 _V02 = "application/vnd.dev.sigstore.bundle+json;version=0.2"
@@ -163,14 +164,14 @@ class _Form:
 def _object(parent: dict[str, Any], name: str) -> dict[str, Any]:
     value = parent.get(name)
     if not isinstance(value, dict):
-        raise ValueError(f"{name} is missing or not an object")  # noqa: TRY004 - one kind of refusal for the caller
+        raise ValueError(f"{name} is missing or not an object")
     return value
 
 
 def _text(parent: dict[str, Any], name: str) -> str:
     value = parent.get(name)
     if not isinstance(value, str):
-        raise ValueError(f"{name} is missing or not a string")  # noqa: TRY004
+        raise ValueError(f"{name} is missing or not a string")
     return value
 
 
@@ -210,7 +211,7 @@ def _read(bundle: object) -> _Form:
         signature = _only(envelope, "signatures")
         keyid = signature.get("keyid")
         if not isinstance(keyid, str | None):
-            raise ValueError("keyid is not a string")  # noqa: TRY004, TRY301 - one kind of refusal, made below
+            raise ValueError("keyid is not a string")
         certificate, hint = _signer(material, media_type)
         kind = _object(entry, "kindVersion")
         return _Form(
@@ -326,7 +327,9 @@ def _verify_inclusion(form: _Form, proof: _Proof, log: TrustedKey) -> None:
     signed = f"{note}\n".encode()
     # The four bytes before a signature name its key; other signatures are witnesses'. The log's own must be there once.
     try:
-        own = [s for _, text in _NOTE_SIGNATURE.findall(signatures) if (s := decode_base64(text))[:4] == form.log_id[:4]]
+        own = [
+            s for _, text in _NOTE_SIGNATURE.findall(signatures) if (s := decode_base64(text))[:4] == form.log_id[:4]
+        ]
     except ValueError as e:
         raise Invalid("3a", f"a signature of the checkpoint is {e}") from e
     if len(own) != 1 or not log.verifies(own[0][4:], signed):
@@ -400,10 +403,9 @@ def _verify_certificate(
 ) -> tuple[x509.Certificate, ec.EllipticCurvePublicKey]:
     try:
         certificate = x509.load_der_x509_certificate(der)
-        issuers = {_verify_chain(certificate, time, material.authorities) for time in times}
-        if len(issuers) != 1:
-            raise Invalid("5a", "the certificate has different issuers at its different times")
-        _verify_sct(certificate, issuers.pop(), material)
+        # At every verified time there must be a chain; each leads to the certificate's issuer, so any names its key.
+        issuers = [_verify_chain(certificate, time, material.authorities) for time in times]
+        _verify_sct(certificate, issuers[0], material)
         # (5c) an end-entity certificate for code signing
         extensions = certificate.extensions
         if not extensions.get_extension_for_class(x509.KeyUsage).value.digital_signature:
@@ -419,7 +421,8 @@ def _verify_certificate(
     return certificate, key
 
 
-def _verify_chain(certificate: x509.Certificate, time: datetime, authorities: tuple[Authority, ...]) -> x509.Certificate:
+def _verify_chain(certificate: x509.Certificate, time: datetime, authorities: tuple[Authority, ...]) -> bytes:
+    """Return the hash of the issuer's key."""
     # (5a) a chain to an authority that was in use at that time, every certificate in it valid then (RFC 5280)
     if not certificate.not_valid_before_utc <= time <= certificate.not_valid_after_utc:
         raise Invalid("5a", f"the certificate was not valid at the log's time {time:%Y-%m-%d %H:%M:%SZ}")
@@ -434,12 +437,12 @@ def _verify_chain(certificate: x509.Certificate, time: datetime, authorities: tu
             reason = str(e)
             continue
         if all(c.not_valid_before_utc <= time <= c.not_valid_after_utc for c in chain):
-            return chain[1]
+            return authority.key_hash(chain[1])
         reason = "a certificate of the authority was not valid then"
     raise Invalid("5a", f"the certificate does not chain to the trusted root at {time:%Y-%m-%d %H:%M:%SZ}: {reason}")
 
 
-def _verify_sct(certificate: x509.Certificate, issuer: x509.Certificate, material: TrustMaterial) -> None:
+def _verify_sct(certificate: x509.Certificate, issuer_key_hash: bytes, material: TrustMaterial) -> None:
     # (5b) exactly one signed certificate timestamp (RFC 6962 section 3.2), by a log that was in use
     try:
         found = certificate.extensions.get_extension_for_class(x509.PrecertificateSignedCertificateTimestamps).value
@@ -460,7 +463,7 @@ def _verify_sct(certificate: x509.Certificate, issuer: x509.Certificate, materia
     signed = b"".join(
         (
             struct.pack("!BBQH", sct.version.value, 0, _milliseconds(time), sct.entry_type.value),
-            hashlib.sha256(spki(issuer)).digest(),
+            issuer_key_hash,
             len(precertificate).to_bytes(3, "big"),
             precertificate,
             struct.pack("!H", len(sct.extension_bytes)),
@@ -562,4 +565,3 @@ def _sha256(value: dict[str, Any]) -> bytes:
     if value.get("algorithm") != "sha256" or not re.fullmatch("[0-9a-f]{64}", text):
         raise ValueError("a payload hash that is not SHA-256 in hex")
     return bytes.fromhex(text)
-

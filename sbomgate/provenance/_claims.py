@@ -1,7 +1,7 @@
 """Step 8: what a Fulcio certificate says of the build, by its object identifiers 1.3.6.1.4.1.57264.1.*.
 
-Numbers 1 to 6 hold raw text, 8 and above a DER UTF8String (Fulcio, docs/oid-info.md). Certificates of early 2023 carry 1 to 6
-only; what those do not say stays None.
+Numbers 1 to 6 hold raw text, 8 and above a DER UTF8String (Fulcio, docs/oid-info.md). Certificates of early 2023 carry
+1 to 6 only; what those do not say stays None.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ from sbomgate.provenance._outcome import Invalid
 GITHUB = "https://token.actions.githubusercontent.com"
 GITLAB = "https://gitlab.com"
 
-_PREFIX = "1.3.6.1.4.1.57264.1."
-_RAW = frozenset({1, 2, 3, 5, 6})
-_UTF8 = frozenset({8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 20})
+_FIRST_DER = 8
+_NUMBERS = {
+    x509.ObjectIdentifier(f"1.3.6.1.4.1.57264.1.{n}"): n
+    for n in (1, 2, 3, 5, 6, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 20)
+}
+"""The claims that are read. Other numbers may hold anything, now or later."""
 _HOST_OF = {GITHUB: "https://github.com/"}
 """Where the repository of a certificate without a source repository URI (number 12) lives, by its issuer."""
 
@@ -31,14 +34,10 @@ def read_claims(certificate: x509.Certificate, issuers: tuple[str, ...]) -> Clai
     raw: dict[int, str] = {}
     try:
         for extension in certificate.extensions:
-            if isinstance(extension.value, x509.UnrecognizedExtension) and extension.oid.dotted_string.startswith(_PREFIX):
-                name = extension.oid.dotted_string.removeprefix(_PREFIX)
-                number = int(name) if name.isdecimal() else 0
-                # Numbers that are not used here may hold anything, now or later.
-                if number in _RAW:
-                    raw[number] = extension.value.value.decode("utf-8")
-                elif number in _UTF8:
-                    raw[number] = decode_utf8_string(extension.value.value)
+            number = _NUMBERS.get(extension.oid)
+            if number is not None and isinstance(extension.value, x509.UnrecognizedExtension):
+                value = extension.value.value
+                raw[number] = value.decode("utf-8") if number < _FIRST_DER else decode_utf8_string(value)
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (ValueError, x509.ExtensionNotFound) as e:
         raise Invalid("8", f"the certificate's claims are malformed: {e}") from e

@@ -1,8 +1,8 @@
 """Steps 7 and 9: an in-toto statement about an npm package, as npm and its registry sign it.
 
     7  the statement: payload type, version, predicate type as labelled, one subject: this purl, the lockfile's sha512
-    9  the predicate: a publish attestation's {name, version, registry}; a provenance's repository, ref and commit, which
-       the workflow writes itself, equal those of the certificate
+    9  the predicate: a publish attestation's {name, version, registry}; a provenance's repository, ref and commit,
+       which the workflow writes itself, equal those of the certificate
 
 Subjects: `pkg:npm/name@version`, of a scope only the @ is escaped (npm's own way).
 """
@@ -38,9 +38,11 @@ def read_statement(
     """Run step 7 and return the predicate.
 
     Args:
-        payload_type: of the envelope; payload: its verified bytes.
+        payload_type: of the envelope.
+        payload: its verified bytes.
         label: the predicate type that the registry's answer claims for it.
-        name, version: of the package in the lockfile.
+        name: of the package in the lockfile.
+        version: of the package in the lockfile.
         sha512: of the lockfile's integrity, lowercase hex, or None where it has none.
 
     Raises:
@@ -122,7 +124,7 @@ def check_provenance(label: str, predicate: Mapping[str, Any], claims: Claims) -
 
 
 def _sources(label: str, predicate: Mapping[str, Any]) -> list[tuple[str, str | None, str | None, str | None]]:
-    """Return each (place, repository, ref, commit) that the predicate names as its source, repository and commit at least once."""
+    """Return each (place, repository, ref, commit) that the predicate names as its source, none of the three nowhere."""
     if label == PROVENANCE[0]:
         build_type = predicate.get("buildType")
         source = _get(predicate, "invocation", "configSource")
@@ -144,7 +146,9 @@ def _sources(label: str, predicate: Mapping[str, Any]) -> list[tuple[str, str | 
             found.append(("externalParameters.workflow", _str(workflow, "repository"), _str(workflow, "ref"), None))
     _, repository, _, commit = found[0]
     if repository is None or commit is None or all(ref is None for _, _, ref, _ in found):
-        raise CannotVerify("9b", f"a build of the type {str(build_type)[:100]!r} names its source in a way not known here")
+        raise CannotVerify(
+            "9b", f"a build of the type {str(build_type)[:100]!r} names its source in a way not known here"
+        )
     return found
 
 

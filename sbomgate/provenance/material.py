@@ -1,7 +1,8 @@
 """The keys and certificates that verification rests on: a sigstore trusted root and a registry's keys, parsed once.
 
-Formats: protobuf-specs `TrustedRoot` (`application/vnd.dev.sigstore.trustedroot+json;version=0.1`) and npm's `keys.json` (the
-TUF target of the registry's delegated role). Keys are found by their exact id; none is tried because another does not fit.
+Formats: protobuf-specs `TrustedRoot` (`application/vnd.dev.sigstore.trustedroot+json;version=0.1`) and npm's `keys.json`
+(the TUF target of the registry's delegated role). Keys are found by their exact id; none is tried because another does
+not fit.
 """
 
 from __future__ import annotations
@@ -92,11 +93,19 @@ def verifies(key: object, signature: bytes, data: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """A certificate authority: its certificates as trust anchors, and their hashes as a certificate log names an issuer."""
+    """A certificate authority: its certificates, issuer of end-entity certificates first, also as a store of anchors.
+
+    `key_hashes` holds the SHA-256 of each certificate's DER SubjectPublicKeyInfo: how a certificate log names it.
+    """
 
     certificates: tuple[x509.Certificate, ...]
+    key_hashes: tuple[bytes, ...]
     window: Window
     store: Store
+
+    def key_hash(self, certificate: x509.Certificate) -> bytes:
+        """Return the hash of one of its certificates' keys."""
+        return self.key_hashes[self.certificates.index(certificate)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +199,9 @@ def _read(document: bytes, where: str, media_types: tuple[str, ...] | None) -> d
         raise ProvenanceError("a JSON object is expected", where=where)
     if media_types is not None and value.get("mediaType") not in media_types:
         raise ProvenanceError(
-            f"an unknown media type {value.get('mediaType')!r}, expected {media_types[0]!r}", where=where, place="mediaType"
+            f"an unknown media type {value.get('mediaType')!r}, expected {media_types[0]!r}",
+            where=where,
+            place="mediaType",
         )
     return value
 
@@ -245,9 +256,8 @@ def _authority(item: dict[str, Any]) -> Authority:
     certificates = tuple(
         x509.load_der_x509_certificate(decode_base64(c["rawBytes"])) for c in _items(item["certChain"], "certificates")
     )
-    return Authority(certificates, _window(item["validFor"]), Store(list(certificates)))
-
-
-def spki(certificate: x509.Certificate) -> bytes:
-    """Return the DER SubjectPublicKeyInfo of `certificate`."""
-    return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    hashes = tuple(
+        hashlib.sha256(c.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+        for c in certificates
+    )
+    return Authority(certificates, hashes, _window(item["validFor"]), Store(list(certificates)))

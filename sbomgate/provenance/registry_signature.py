@@ -27,7 +27,9 @@ def verify_signature(
     """See `Verifier.verify_signature`."""
     given = tuple(signatures)
     if not given:
-        return Signature(state=SignatureState.ABSENT, reason="the registry's answer carries no signature for this version")
+        return Signature(
+            state=SignatureState.ABSENT, reason="the registry's answer carries no signature for this version"
+        )
     if len(given) > MAX_SIGNATURES:
         return _invalid(f"{len(given)} signatures, more than the limit of {MAX_SIGNATURES}")
     # (1) keys by their id; a signature by a key that is not known here says nothing
@@ -38,7 +40,9 @@ def verify_signature(
     # (2) over what the lockfile binds: its integrity string, or the only sha512 of several
     bound = _bound(integrity)
     if bound is None:
-        return Signature(state=SignatureState.UNKNOWN, reason="the lockfile has no one sha512 that a signature could cover")
+        return Signature(
+            state=SignatureState.UNKNOWN, reason="the lockfile has no one sha512 that a signature could cover"
+        )
     results = []
     for signature, keys in known:
         try:
@@ -52,7 +56,9 @@ def verify_signature(
                     return _invalid(reason)
                 # Hashes of two kinds cannot be compared without the bytes.
                 return Signature(state=SignatureState.UNKNOWN, reason=reason)
-            return _invalid(f"the signature by {signature.keyid[:80]} is not over {name}@{version} with the lockfile's integrity")
+            return _invalid(
+                f"the signature by {signature.keyid[:80]} is not over {name}@{version} with the lockfile's integrity"
+            )
         # (3) the key was valid when the version was published
         results.append(_judge_period(signature.keyid, keys, time, registry_time))
     best = min(results, key=lambda s: _ORDER.index(s.state))

@@ -1,7 +1,8 @@
 """Before the first attestation of a process is believed: a real good bundle must verify, and damaged ones must not.
 
-The sample is a publish attestation of a Python package by sigstore's public-good instance (see trust_root/NOTICE), put into
-the form of a v0.3 bundle: the same chain, SCT, log, checkpoint and DSSE code runs as for npm, only the subject is PyPI's.
+The sample is a publish attestation of a Python package by sigstore's public-good instance (see trust_root/NOTICE), put
+into the form of a v0.3 bundle: the same chain, SCT, log, checkpoint and DSSE code runs as for npm, only the subject is
+PyPI's.
 """
 
 from __future__ import annotations
@@ -86,4 +87,3 @@ def _damage_time(bundle: dict[str, Any]) -> None:
 
 
 _DAMAGES: dict[str, Callable[[dict[str, Any]], None]] = {"4a": _damage_time, "6a": _damage_payload}
-
