@@ -618,8 +618,8 @@ class Signer:
         public_key: SubjectPublicKeyInfo, PEM.
         key_id: SHA-256 (hex) of the DER form.
         environments: decisions are accepted for these only; empty means any.
-        verifier_id: the `verifier.id` that its summaries carry (SLSA VSA: signer and id are accepted as a pair); None for
-            sbomgate's default.
+        verifier_id: the `verifier.id` that its summaries carry (SLSA VSA: signer and id are accepted as a pair); None
+            for sbomgate's default.
     """
 
     name: str
