@@ -1,7 +1,8 @@
 """The trust file: who and what is accepted. The only door for trust (PROMISES P21).
 
 It comes from outside the tree under test, or with its digest (`PATH@sha256:…`): otherwise whoever may change the
-project could accept himself. No environment variable and no setting of the project overrides it. Without one, `NOBODY` holds.
+project could accept himself. No environment variable and no setting of the project overrides it. Without one, `NOBODY`
+holds.
 
 Format: TOML, `schemas/trust.schema.json`; docs/trust-file.md explains every key.
 """
