@@ -618,6 +618,8 @@ class Signer:
         public_key: SubjectPublicKeyInfo, PEM.
         key_id: SHA-256 (hex) of the DER form.
         environments: decisions are accepted for these only; empty means any.
+        verifier_id: the `verifier.id` that its summaries carry (SLSA VSA: signer and id are accepted as a pair); None
+            for sbomgate's default.
     """
 
     name: str
@@ -625,6 +627,7 @@ class Signer:
     public_key: str
     key_id: str
     environments: tuple[str, ...] = ()
+    verifier_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -680,10 +683,11 @@ class Trust:
         profile: the weakest profile that `gate` and `verify` accept, or None.
         parameters: rule id → parameter → value: what the project's own config may only tighten.
         repository, lockfile_path, environments: what a decision must be about; None or empty does not demand it.
-        max_age_hours: the oldest evidence that `verify` accepts.
+        max_age_hours: the oldest evidence that `verify` accepts; None for sbomgate's default, never "no limit".
         issuers: OIDC issuers accepted in package provenance.
         trusted_root: bytes of a sigstore trusted_root.json that replaces the shipped one (private sigstore), or None.
         registry_keys: bytes of a keys.json that replaces the shipped registry keys, or None.
+        resource_uri: the `resourceUri` that a summary must carry, or None where the digest alone is demanded.
     """
 
     sha256: str | None
@@ -704,6 +708,7 @@ class Trust:
     issuers: tuple[str, ...]
     trusted_root: bytes | None
     registry_keys: bytes | None
+    resource_uri: str | None = None
 
 
 # --------------------------------------------------------------------------------------------------------------------

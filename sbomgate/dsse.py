@@ -1,0 +1,218 @@
+"""DSSE envelopes, in-toto statements and sigstore bundles v0.3, for signing by a key: bytes in, values out.
+
+Sources: the DSSE protocol (secure-systems-lab/dsse, PAE), the in-toto Statement v1, sigstore's bundle v0.3 as JSON.
+Nothing here verifies a signature: `signing.verify` does, and parses a statement only from the bytes that it verified.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from sbomgate.errors import EvidenceError
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+BUNDLE_MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+
+MAX_BUNDLE_BYTES = 128 << 20  # a detail that names 200,000 attestation documents is about 60 MB in base64
+
+
+def pae(payload_type: str, payload: bytes) -> bytes:
+    """Return DSSE's pre-authentication encoding: what is signed."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def statement(subjects: Sequence[tuple[str, Mapping[str, str]]], predicate_type: str, predicate: object) -> bytes:
+    """Return an in-toto statement v1 as canonical JSON. Each subject is a name and its digests, algorithm → hex."""
+    return orjson.dumps(
+        {
+            "_type": STATEMENT_TYPE,
+            "subject": [{"name": name, "digest": dict(digest)} for name, digest in subjects],
+            "predicateType": predicate_type,
+            "predicate": predicate,
+        },
+        option=orjson.OPT_SORT_KEYS,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What a bundle holds: the exact payload, the one signature, the hint at the key. Not verified."""
+
+    payload: bytes
+    signature: bytes
+    hint: str
+
+
+def write_bundle(payload: bytes, signature: bytes, hint: str) -> bytes:
+    """Return a sigstore bundle v0.3 around an in-toto payload that was signed by a key.
+
+    `hint` names the key: base64 of the SHA-256 of its SubjectPublicKeyInfo, as cosign writes it.
+    """
+    return orjson.dumps(
+        {
+            "mediaType": BUNDLE_MEDIA_TYPE,
+            "verificationMaterial": {"publicKey": {"hint": hint}},
+            "dsseEnvelope": {
+                "payload": base64.b64encode(payload).decode(),
+                "payloadType": PAYLOAD_TYPE,
+                "signatures": [{"sig": base64.b64encode(signature).decode(), "keyid": hint}],
+            },
+        },
+        option=orjson.OPT_SORT_KEYS,
+    )
+
+
+def read_bundle(data: bytes, where: str) -> Envelope:
+    """Return the envelope of a bundle that was signed by a key.
+
+    Exactly one signature; strict base64; every field known, none twice. A bundle with a certificate, a log entry or a
+    timestamp is refused for as long as nothing here verifies those.
+
+    Raises:
+        EvidenceError: anything else than that.
+    """
+    if len(data) > MAX_BUNDLE_BYTES:
+        raise EvidenceError(f"larger than the limit of {MAX_BUNDLE_BYTES} bytes", where=where)
+    bundle = fields(loads(data, where), where, "", {"mediaType", "verificationMaterial", "dsseEnvelope"})
+    expect(bundle["mediaType"], BUNDLE_MEDIA_TYPE, where, "mediaType")
+    material = bundle["verificationMaterial"]
+    if isinstance(material, dict) and set(material) - {"publicKey"}:
+        other = ", ".join(sorted(set(material) - {"publicKey"}))
+        raise EvidenceError(
+            f"this version verifies bundles signed by a key, this one carries {other}",
+            where=where,
+            place="verificationMaterial",
+        )
+    key = fields(fields(material, where, "verificationMaterial", {"publicKey"})["publicKey"], where,
+                 "verificationMaterial.publicKey", {"hint"})  # fmt: skip
+    hint = text(key["hint"], where, "verificationMaterial.publicKey.hint")
+    envelope = fields(bundle["dsseEnvelope"], where, "dsseEnvelope", {"payload", "payloadType", "signatures"})
+    expect(envelope["payloadType"], PAYLOAD_TYPE, where, "dsseEnvelope.payloadType")
+    signatures = envelope["signatures"]
+    if not isinstance(signatures, list) or len(signatures) != 1:
+        raise EvidenceError("not exactly one signature", where=where, place="dsseEnvelope.signatures")
+    place = "dsseEnvelope.signatures[0]"
+    signature = fields(signatures[0], where, place, {"sig"}, {"keyid"})
+    if signature.get("keyid", "") not in ("", hint):
+        raise EvidenceError("names another key than the bundle's hint", where=where, place=f"{place}.keyid")
+    return Envelope(
+        payload=_unbase64(envelope["payload"], where, "dsseEnvelope.payload"),
+        signature=_unbase64(signature["sig"], where, f"{place}.sig"),
+        hint=hint,
+    )
+
+
+def read_statement(payload: bytes, where: str) -> dict[str, Any]:
+    """Return an in-toto statement v1 from the exact bytes that were signed.
+
+    Raises:
+        EvidenceError: not strict JSON, another type, no subject, one without a digest, a digest not in lowercase hex.
+    """
+    found = fields(loads(payload, where), where, "", {"_type", "subject", "predicateType", "predicate"})
+    expect(found["_type"], STATEMENT_TYPE, where, "_type")
+    text(found["predicateType"], where, "predicateType")
+    subjects = found["subject"]
+    if not isinstance(subjects, list) or not subjects:
+        raise EvidenceError("the statement has no subject", where=where, place="subject")
+    for index, one in enumerate(subjects):
+        place = f"subject[{index}]"
+        digest = fields(one, where, place, {"name", "digest"})["digest"]
+        text(one["name"], where, f"{place}.name")
+        if not isinstance(digest, dict) or not digest:
+            raise EvidenceError("the subject has no digest", where=where, place=f"{place}.digest")
+        for algorithm, value in digest.items():
+            if not isinstance(value, str) or not value or set(value) - set("0123456789abcdef"):
+                raise EvidenceError("not lowercase hex", where=where, place=f"{place}.digest.{algorithm}")
+    if not isinstance(found["predicate"], dict):
+        raise EvidenceError("not an object", where=where, place="predicate")
+    return found
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Strict reading of JSON that was signed: one meaning or none
+
+
+def loads(data: bytes, where: str) -> Any:
+    """Parse JSON that has one single meaning: UTF-8, no duplicate key, no NaN, no lone surrogate, bounded depth.
+
+    Raises:
+        EvidenceError: anything else.
+    """
+    try:
+        orjson.loads(data)  # refuses bad UTF-8, byte order marks, surrogates, NaN, and more than 1,024 levels
+        return json.loads(data.decode("utf-8"), object_pairs_hook=_unique)  # refuses what orjson takes: a key twice
+    except EvidenceError as e:
+        e.where = where
+        raise
+    except (ValueError, RecursionError) as e:
+        raise EvidenceError(f"not JSON: {e}", where=where) from e
+
+
+def fields(
+    value: object, where: str, place: str, required: set[str], optional: set[str] | frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """Return `value` as an object that has all required fields and no unknown one.
+
+    Raises:
+        EvidenceError: it is not.
+    """
+    if not isinstance(value, dict):
+        raise EvidenceError("not an object", where=where, place=place)
+    if lacking := required - set(value):
+        raise EvidenceError(f"lacks {', '.join(sorted(lacking))}", where=where, place=place)
+    if unknown := set(value) - required - set(optional):
+        raise EvidenceError(f"has unknown fields: {', '.join(sorted(unknown))}", where=where, place=place)
+    return value
+
+
+def text(value: object, where: str, place: str) -> str:
+    """Return `value` as a string that is not empty.
+
+    Raises:
+        EvidenceError: it is not.
+    """
+    if not isinstance(value, str) or not value:
+        raise EvidenceError("not a text, or empty", where=where, place=place)
+    return value
+
+
+def expect(value: object, expected: object, where: str, place: str) -> None:
+    """Refuse every value but one.
+
+    Raises:
+        EvidenceError: another value.
+    """
+    if value != expected or type(value) is not type(expected):
+        raise EvidenceError(f"got {value!r}, expected {expected!r}", where=where, place=place)
+
+
+def _unbase64(value: object, where: str, place: str) -> bytes:
+    content = text(value, where, place)
+    try:
+        data = base64.b64decode(content, validate=True)
+    except (binascii.Error, ValueError) as e:
+        raise EvidenceError(f"not base64: {e}", where=where, place=place) from e
+    # A decoder drops the unused bits of the last character: two texts would mean the same bytes.
+    if base64.b64encode(data).decode() != content:
+        raise EvidenceError("not base64 in its one canonical form", where=where, place=place)
+    return data
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise EvidenceError(f"the key {key!r} is there twice")
+            seen.add(key)
+    return found

@@ -1,0 +1,474 @@
+"""The evidence store on disk: one OCI image layout per build.
+
+    STORE/<aa>/<digest>/                 <digest>: SHA-256 of the build manifest, <aa>: its first two digits
+        oci-layout, index.json           what OCI tools read; index.json is the commit point
+        blobs/sha256/<hex>               every file once, read-only
+        decisions/<id>/                  the same bytes under names for people, by hard link where the file system can
+        .lock                            writers take turns here
+
+A layout is a function of the records in it. Reading computes again what they would be written as and compares every
+byte of index.json, every blob that it leads to and every named file: what was altered, spliced or cut is an error. (What was
+removed together with its entry in the index leaves no trace here; a signed head of the store will show that.)
+
+Crash safety (POSIX): temporary names in the same folder, fsync, rename, fsync of the folder; blobs first, then the
+named files, index.json last. A killed writer leaves `.tmp-*` files and folders that the index does not know: readers do
+not see them, the next writer removes them. Writers hold an exclusive lock (flock), which not every network file system
+honours: docs/evidence.md says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sbomgate import dsse, files
+from sbomgate.decision import DETAIL_TYPE, SUMMARY_TYPE, named_detail, read_detail
+from sbomgate.errors import EvidenceError
+from sbomgate.evidence.record import Manifest, Record, check_names, index, manifests
+from sbomgate.model import Subject
+from sbomgate.subject import EMPTY_BLOB, build_manifest, canonical
+
+OCI_LAYOUT = canonical({"imageLayoutVersion": "1.0.0"})
+
+MAX_BLOB_BYTES = 1 << 30  # the policy input of 100,000 packages is about 150 MB
+MAX_INDEX_BYTES = 8 << 20  # about 5,000 decisions on one build
+MAX_MANIFEST_BYTES = 64 << 20  # 250,000 attestation documents
+LOCK_WAIT_SECONDS = 60  # a writer holds the lock for milliseconds
+
+_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+_HEX = re.compile(r"[0-9a-f]{64}")
+_TEMPORARY = ".tmp-"
+_NO_LINKS = {errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidencePath:
+    """Where a record was stored: its folder, and the SHA-256 (hex) of its build manifest and of its signed detail."""
+
+    path: Path
+    build: str
+    decision: str
+
+
+def folder(store: Path, build: str) -> Path:
+    """Return the folder of a build, by the SHA-256 (hex) of its build manifest."""
+    return store / build[:2] / build
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Reading
+
+
+def find(store: Path, subject: Subject) -> tuple[Record, ...]:
+    """Return every decision on a subject, newest first by what it says of itself; empty where there is none.
+
+    Raises:
+        EvidenceError: the store is not there or cannot be read; something stored about this build was altered.
+    """
+    _must_be_folder(store)
+    return read_build(folder(store, build_manifest(subject).sha256))
+
+
+def read(path: Path) -> Record:
+    """Return the record at a path: a decision's folder, or a build's, where the newest decision is taken.
+
+    Every byte that the record consists of was hashed again.
+
+    Raises:
+        EvidenceError: there is none, or something stored about this build was altered.
+    """
+    return read_all(path)[0]
+
+
+def read_all(path: Path) -> tuple[Record, ...]:
+    """Return the records at a path: the one of a decision's folder, or all of a build's, newest first; at least one.
+
+    Raises:
+        EvidenceError: there is none, or something stored about this build was altered.
+    """
+    path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links and so change the names looked at
+    one = path.parent.name == "decisions"
+    _must_be_folder(path)
+    records = _records(path.parent.parent if one else path)
+    if not records:
+        raise EvidenceError(
+            "no evidence here", where=str(path), hint="give STORE/<aa>/<digest> or a folder below its decisions/"
+        )
+    if one:
+        records = tuple(r for r in records if r.id == path.name)
+        if not records:
+            raise EvidenceError("its index does not know this decision", where=str(path))
+    return records
+
+
+def read_build(base: Path) -> tuple[Record, ...]:
+    """Return the decisions in a build's folder of a store, newest first; empty where nothing was ever committed there.
+
+    Raises:
+        EvidenceError: something in it was altered, or it is another build's.
+    """
+    records = _records(base)
+    if records and records[0].build.sha256 != base.name:
+        raise EvidenceError(f"holds the evidence of build {records[0].build.sha256}", where=str(base))
+    return records
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What a store's folders look like: those that have a build's name, and everything else, which is no evidence."""
+
+    builds: tuple[Path, ...]
+    strange: tuple[Path, ...]
+
+
+def scan(store: Path) -> Scan:
+    """Return the build folders of a store, sorted by digest, and what does not belong there.
+
+    Raises:
+        EvidenceError: the store is not there or cannot be read.
+    """
+    _must_be_folder(store)
+    builds: list[Path] = []
+    strange: list[Path] = []
+    try:
+        for first in sorted(store.iterdir()):
+            if not (re.fullmatch(r"[0-9a-f]{2}", first.name) and first.is_dir()):
+                strange.append(first)
+                continue
+            for second in sorted(first.iterdir()):
+                fits = _HEX.fullmatch(second.name) and second.name[:2] == first.name and second.is_dir()
+                (builds if fits else strange).append(second)
+    except OSError as e:
+        raise _could_not("be read", store, e) from e
+    return Scan(builds=tuple(builds), strange=tuple(strange))
+
+
+def is_build(path: Path) -> bool:
+    """Whether a path looks like one build's or one decision's folder rather than a whole store."""
+    return (path / "index.json").exists() or path.parent.name == "decisions"
+
+
+def _records(base: Path) -> tuple[Record, ...]:
+    # (1) the index is the commit point: without one, nothing was reported as stored
+    at = base / "index.json"
+    if not os.path.lexists(at):
+        return ()
+    listed = files.read(at, limit=MAX_INDEX_BYTES, error=EvidenceError, follow=False)
+    blobs = _Blobs(base)
+    # (2) every manifest that it lists; those that hold a bundle lead to the statements
+    details: dict[str, bytes] = {}
+    summaries: dict[str, bytes] = {}
+    for digest in _listed(listed, at):
+        manifest = blobs.read(digest, limit=MAX_MANIFEST_BYTES)
+        for layer in _bundles(manifest, f"{base}/blobs/sha256/{digest}"):
+            bundle = blobs.read(layer, limit=dsse.MAX_BUNDLE_BYTES)
+            where = f"{base}/blobs/sha256/{layer}"
+            payload = dsse.read_bundle(bundle, where).payload
+            match dsse.read_statement(payload, where)["predicateType"]:
+                case str(kind) if kind == DETAIL_TYPE:
+                    details[layer] = bundle
+                case str(kind) if kind == SUMMARY_TYPE:
+                    summaries[named_detail(payload, where)] = bundle
+                case kind:
+                    raise EvidenceError(f"a statement of type {kind!r}, which this version does not know", where=where)
+    # (3) each detail with the materials and the summary that belong to it
+    records = [_record(detail, summaries.get(digest), blobs) for digest, detail in sorted(details.items())]
+    if not records:
+        raise EvidenceError("lists no decision", where=str(at))
+    # (4) the layout is exactly what these records are written as
+    build = records[0].build
+    if any(r.build.sha256 != build.sha256 for r in records):
+        raise EvidenceError("holds decisions on several builds", where=str(at))
+    referrers = {m.sha256: m for r in records for m in manifests(r)}
+    if index(build, referrers) != listed:
+        raise EvidenceError("altered: not the index of the decisions that it leads to", where=str(at))
+    for expected in (build.data, build.blob, EMPTY_BLOB, *(m.data for m in referrers.values())):
+        blobs.read(hashlib.sha256(expected).hexdigest(), limit=MAX_MANIFEST_BYTES)
+    layout = base / "oci-layout"
+    if files.read(layout, limit=len(OCI_LAYOUT), error=EvidenceError, follow=False) != OCI_LAYOUT:
+        raise EvidenceError("altered", where=str(layout))
+    for record in records:
+        _check_folder(base / "decisions" / record.id, record, blobs)
+    return tuple(sorted(records, key=lambda r: (r.claimed_time, r.id), reverse=True))
+
+
+def _record(detail: bytes, summary: bytes | None, blobs: _Blobs) -> Record:
+    where = hashlib.sha256(detail).hexdigest()
+    decision = read_detail(dsse.read_bundle(detail, where).payload, where)
+    check_names(decision)
+    stored = {m.name: blobs.read(m.sha256, limit=MAX_BLOB_BYTES) for m in decision.materials if m.stored}
+    return Record(detail=detail, summary=summary, blobs=stored)
+
+
+class _Blobs:
+    """The blobs of one layout; each is read once and its digest compared with its name (PROMISES P10)."""
+
+    def __init__(self, base: Path) -> None:
+        self._base = base / "blobs" / "sha256"
+        self._read: dict[str, bytes] = {}
+
+    def path(self, sha256: str) -> Path:
+        return self._base / sha256
+
+    def read(self, sha256: str, *, limit: int) -> bytes:
+        if sha256 not in self._read:
+            data = files.read(self.path(sha256), limit=limit, error=EvidenceError, follow=False)
+            got = hashlib.sha256(data).hexdigest()
+            if got != sha256:
+                raise EvidenceError(f"altered: its sha256 is {got}", where=str(self.path(sha256)))
+            self._read[sha256] = data
+        return self._read[sha256]
+
+
+def _listed(data: bytes, at: Path) -> Iterator[str]:
+    document = dsse.loads(data, str(at))
+    entries = document.get("manifests") if isinstance(document, dict) else None
+    if not isinstance(entries, list):
+        raise EvidenceError("not an OCI index", where=str(at), place="manifests")
+    for position, entry in enumerate(entries):
+        digest = entry.get("digest") if isinstance(entry, dict) else None
+        match = _DIGEST.fullmatch(digest) if isinstance(digest, str) else None
+        if match is None:
+            raise EvidenceError("not a sha256 digest", where=str(at), place=f"manifests[{position}].digest")
+        yield match[1]
+
+
+def _bundles(data: bytes, where: str) -> list[str]:
+    """Return the digests of a manifest's layers that are sigstore bundles."""
+    manifest = dsse.loads(data, where)
+    layers = manifest.get("layers") if isinstance(manifest, dict) else None
+    if not isinstance(layers, list):
+        raise EvidenceError("not an OCI manifest", where=where, place="layers")
+    found = []
+    for layer in layers:
+        if isinstance(layer, dict) and layer.get("mediaType") == dsse.BUNDLE_MEDIA_TYPE:
+            match = _DIGEST.fullmatch(str(layer.get("digest")))
+            if match is None:
+                raise EvidenceError("not a sha256 digest", where=where, place="layers")
+            found.append(match[1])
+    return found
+
+
+def _check_folder(path: Path, record: Record, blobs: _Blobs) -> None:
+    """Compare the named files of a decision with its blobs; a hard link to its blob has been read already."""
+    expected = record.files()
+    found: set[str] = set()
+    for parent, _, names in os.walk(path, onerror=_raise):
+        found.update((Path(parent) / name).relative_to(path).as_posix() for name in names)
+    if lacking := sorted(set(expected) - found):
+        raise EvidenceError("missing", where=str(path / lacking[0]))
+    if unknown := sorted(found - set(expected)):
+        raise EvidenceError("the decision does not name this file", where=str(path / unknown[0]))
+    for name, data in expected.items():
+        at = path / name
+        blob = blobs.path(hashlib.sha256(data).hexdigest())
+        try:
+            same = os.path.samestat(at.lstat(), blob.lstat())
+        except OSError as e:
+            raise _could_not("be read", at, e) from e
+        if not same and files.read(at, limit=MAX_BLOB_BYTES, error=EvidenceError, follow=False) != data:
+            raise EvidenceError("altered: not the bytes of its blob", where=str(at))
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Writing
+
+
+def write(store: Path, record: Record) -> EvidencePath:
+    """Store a record. When this returns, it is on disk; writing the same record again changes nothing.
+
+    Raises:
+        EvidenceError: the store cannot be written (permission, space), another writer does not finish, or what is
+            stored about this build already was altered. Nothing is half-written: readers see what they saw before.
+    """
+    base = folder(store, record.build.sha256)
+    target = EvidencePath(path=base / "decisions" / record.id, build=record.build.sha256, decision=record.id)
+    try:
+        _make_folders(base / "blobs" / "sha256", base / "decisions")
+        with _lock(base / ".lock"):
+            _clean(base, known=None)
+            present = _records(base)
+            if any(r.id == record.id for r in present):
+                return target
+            _clean(base, known={r.id for r in present})
+            try:
+                _write_all(base, record, present)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    _clean(base, known=None)
+                raise
+    except OSError as e:
+        raise _could_not("be written", base, e) from e
+    return target
+
+
+def _write_all(base: Path, record: Record, present: tuple[Record, ...]) -> None:
+    referrers: dict[str, Manifest] = {m.sha256: m for r in (*present, record) for m in manifests(r)}
+    listed = index(record.build, referrers)
+    if len(listed) > MAX_INDEX_BYTES:
+        raise EvidenceError(f"its index would pass the limit of {MAX_INDEX_BYTES} bytes", where=str(base))
+    named = record.files()
+    # (1) blobs: all bytes that index.json will lead to
+    blobs = [EMPTY_BLOB, record.build.blob, record.build.data, *named.values(), *(m.data for m in manifests(record))]
+    _write_blobs(base / "blobs" / "sha256", blobs)
+    # (2) the named files, as one folder that appears at once
+    _write_folder(base, record.id, named)
+    # (3) what makes it a layout, and last the commit point
+    if not (base / "oci-layout").exists():
+        _replace(base / "oci-layout", OCI_LAYOUT)
+    _replace(base / "index.json", listed)
+
+
+def _write_blobs(path: Path, blobs: list[bytes]) -> None:
+    """Write what is not there yet: all of them first, then fsync, then their names."""
+    new: list[tuple[Path, Path]] = []
+    for data in {hashlib.sha256(data).hexdigest(): data for data in blobs}.values():
+        sha256 = hashlib.sha256(data).hexdigest()
+        target = path / sha256
+        if os.path.lexists(target):
+            if files.read(target, limit=len(data), error=EvidenceError, follow=False) != data:
+                raise EvidenceError(
+                    "altered", where=str(target), hint="keep this build's evidence aside and see who changed it"
+                )
+            continue
+        temporary = path / f"{_TEMPORARY}{sha256}"
+        _create(temporary, data, sync=False)
+        new.append((temporary, target))
+    # Syncing after all are written lets the file system flush them together.
+    for temporary, _ in new:
+        _sync(temporary)
+    for temporary, target in new:
+        temporary.rename(target)
+    _sync(path)
+
+
+def _write_folder(base: Path, name: str, named: dict[str, bytes]) -> None:
+    parent = base / "decisions"
+    temporary = parent / f"{_TEMPORARY}{name}"
+    temporary.mkdir()
+    made = {temporary}
+    for relative, data in named.items():
+        at = temporary / relative
+        for missing in reversed([p for p in at.parents if p not in made and temporary in p.parents]):
+            missing.mkdir()
+            made.add(missing)
+        try:
+            os.link(base / "blobs" / "sha256" / hashlib.sha256(data).hexdigest(), at)
+        except OSError as e:
+            if e.errno not in _NO_LINKS:
+                raise
+            _create(at, data)
+    for one in made:
+        _sync(one)
+    temporary.rename(parent / name)
+    _sync(parent)
+
+
+def _replace(target: Path, data: bytes) -> None:
+    temporary = target.with_name(f"{_TEMPORARY}{target.name}")
+    _create(temporary, data)
+    temporary.replace(target)
+    _sync(target.parent)
+
+
+def _create(path: Path, data: bytes, *, sync: bool = True) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o444)
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
+        view = memoryview(data)
+        while view:
+            view = view[file.write(view) :]
+        if sync:
+            os.fsync(file.fileno())
+
+
+def _sync(path: Path) -> None:
+    """Force a file or folder to disk; folders cannot be opened on Windows."""
+    if os.name != "posix" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make_folders(*paths: Path) -> None:
+    for path in paths:
+        missing = [p for p in (path, *path.parents) if not p.is_dir()]
+        for one in reversed(missing):
+            with contextlib.suppress(FileExistsError):  # another writer was faster
+                one.mkdir()
+            _sync(one.parent)
+
+
+def _clean(base: Path, *, known: set[str] | None) -> None:
+    """Remove what killed writers left: temporary names, and (where `known` is given) folders that no index knows."""
+    for parent in (base, base / "blobs" / "sha256", base / "decisions"):
+        for entry in list(os.scandir(parent)):
+            stale = parent.name == "decisions" and known is not None and entry.name not in known
+            if not entry.name.startswith(_TEMPORARY) and not (stale and _HEX.fullmatch(entry.name)):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path)
+            else:
+                Path(entry.path).unlink()
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on a file of its own, which stays; the system drops it when its holder dies."""
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+    descriptor = os.open(path, flags, 0o644)
+    try:
+        for _ in range(LOCK_WAIT_SECONDS * 50):
+            if _try_lock(descriptor):
+                break
+            time.sleep(0.02)
+        else:
+            raise EvidenceError(
+                f"another writer has held this build's lock for {LOCK_WAIT_SECONDS} seconds",
+                where=str(path),
+                hint="see which process has it open (`fuser`), and run again",
+            )
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    if os.name == "posix":
+        import fcntl
+
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+    import msvcrt
+
+    try:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+    except OSError:
+        return False
+    return True
+
+
+def _must_be_folder(path: Path) -> None:
+    if not path.is_dir():
+        raise EvidenceError("no such folder", where=str(path), hint="give the evidence store that `gate` wrote to")
+
+
+def _raise(e: OSError) -> None:
+    raise _could_not("be read", Path(e.filename), e) from e
+
+
+def _could_not(what: str, path: Path, e: OSError) -> EvidenceError:
+    return EvidenceError(f"cannot {what}: {(e.strerror or str(e)).lower()}", where=str(e.filename or path))

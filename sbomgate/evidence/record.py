@@ -1,0 +1,238 @@
+"""One decision's evidence as a value: the two signed statements and every stored material. Pure.
+
+A `Record` that exists is consistent: each stored material has the digest that the detail gives, the summary is the one
+of exactly this signed detail. It is *not* verified: no signature has been looked at. `evidence.verify` does that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sbomgate import dsse
+from sbomgate.decision import (
+    DETAIL_TYPE,
+    OBSERVE,
+    SBOM,
+    SUMMARY_TYPE,
+    Decision,
+    Summary,
+    read_detail,
+    read_summary,
+    write_time,
+)
+from sbomgate.errors import EvidenceError
+from sbomgate.subject import (
+    BUILD_MEDIA_TYPE,
+    EMPTY_BLOB,
+    EMPTY_MEDIA_TYPE,
+    MANIFEST_MEDIA_TYPE,
+    BuildManifest,
+    build_manifest,
+    canonical,
+    descriptor,
+)
+
+DETAIL = "decision.json"
+DETAIL_BUNDLE = "decision.sigstore.json"
+SUMMARY = "vsa.json"
+SUMMARY_BUNDLE = "vsa.sigstore.json"
+_OWN = frozenset((DETAIL, DETAIL_BUNDLE, SUMMARY, SUMMARY_BUNDLE))
+
+SBOM_MEDIA_TYPE = "application/vnd.cyclonedx+json"
+RECORD_MEDIA_TYPE = "application/vnd.sbomgate.record.v1+json"
+INDEX_MEDIA_TYPE = "application/vnd.oci.image.index.v1+json"
+TITLE = "org.opencontainers.image.title"
+DECISION = "dev.sbomgate.decision"
+
+_NAME = re.compile(r"[A-Za-z0-9_@+=-][A-Za-z0-9_.@+=,-]{0,199}(?:/[A-Za-z0-9_@+=-][A-Za-z0-9_.@+=,-]{0,199}){0,15}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """The evidence of one decision.
+
+    Attributes:
+        detail: the signed detail (sigstore bundle).
+        summary: the signed summary, or None for the profile `observe`.
+        blobs: name → bytes of every material that the detail says is stored, and no other.
+        claimed: what the detail says. Whether its signer is accepted has not been looked at.
+        summary_claimed: what the summary says beyond it, or None.
+
+    Raises:
+        EvidenceError: a part is missing, one too many, or not what the detail names.
+    """
+
+    detail: bytes
+    summary: bytes | None
+    blobs: Mapping[str, bytes]
+    claimed: Decision = field(init=False)
+    summary_claimed: Summary | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        # (1) the detail has one meaning
+        payload = dsse.read_bundle(self.detail, DETAIL_BUNDLE).payload
+        decision = read_detail(payload, DETAIL_BUNDLE)
+        # (2) every stored material is there, unaltered, and nothing else
+        check_names(decision)
+        stored = {m.name: m for m in decision.materials if m.stored}
+        if unknown := sorted(set(self.blobs) - set(stored)):
+            raise EvidenceError("the decision does not name this file", where=unknown[0])
+        for name, material in stored.items():
+            data = self.blobs.get(name)
+            if data is None:
+                raise EvidenceError("named by the decision, and missing", where=name)
+            got = hashlib.sha256(data).hexdigest()
+            if got != material.sha256 or len(data) != material.size:
+                raise EvidenceError(f"altered: its sha256 is {got}, the decision names {material.sha256}", where=name)
+        # (3) the summary is the one of exactly this signed detail; only `observe` has none
+        summary = None
+        if self.summary is not None:
+            found = dsse.read_bundle(self.summary, SUMMARY_BUNDLE).payload
+            summary = read_summary(found, decision, self.detail, SUMMARY_BUNDLE)
+        elif decision.context.profile != OBSERVE:
+            raise EvidenceError("the summary of this decision is missing", where=SUMMARY_BUNDLE)
+        object.__setattr__(self, "claimed", decision)
+        object.__setattr__(self, "summary_claimed", summary)
+
+    @property
+    def id(self) -> str:
+        """The decision's digest: SHA-256 (hex) of the signed detail."""
+        return hashlib.sha256(self.detail).hexdigest()
+
+    @property
+    def build(self) -> BuildManifest:
+        """The build manifest of its subject."""
+        return build_manifest(self.claimed.subject)
+
+    @property
+    def claimed_time(self) -> datetime:
+        """When it says that it was decided."""
+        return self.claimed.context.evaluated_at
+
+    def files(self) -> dict[str, bytes]:
+        """Return name → bytes of everything that an auditor finds in the decision's folder."""
+        files = {
+            **self.blobs,
+            DETAIL: dsse.read_bundle(self.detail, DETAIL_BUNDLE).payload,
+            DETAIL_BUNDLE: self.detail,
+        }
+        if self.summary is not None:
+            files[SUMMARY] = dsse.read_bundle(self.summary, SUMMARY_BUNDLE).payload
+            files[SUMMARY_BUNDLE] = self.summary
+        return dict(sorted(files.items()))
+
+
+def check_names(decision: Decision) -> None:
+    """Refuse names of stored materials that are not plain relative paths, or that one folder could not hold.
+
+    Raises:
+        EvidenceError: such a name. It has to be called before a name is used as a path: it comes from a file.
+    """
+    seen: set[str] = set(_OWN)
+    folders: set[str] = set()
+    for material in decision.materials:
+        if not material.stored:
+            continue
+        name = material.name
+        if not _NAME.fullmatch(name):
+            raise EvidenceError(f"{name[:200]!r} is not a plain relative path", where=DETAIL_BUNDLE, place="materials")
+        folded = name.casefold()  # some file systems do not tell `A` from `a`
+        if folded in seen:
+            raise EvidenceError(f"{name!r} is there twice", where=DETAIL_BUNDLE, place="materials")
+        seen.add(folded)
+        parts = folded.split("/")
+        folders.update("/".join(parts[:i]) for i in range(1, len(parts)))
+    if both := sorted(seen & folders):
+        raise EvidenceError(f"{both[0]!r} is a file and a folder", where=DETAIL_BUNDLE, place="materials")
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# The OCI form: one build manifest, and referrers that name it as their subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """An OCI manifest: its bytes, and its descriptor as an index lists it."""
+
+    data: bytes
+    descriptor: Mapping[str, Any]
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 (hex) of its bytes."""
+        return str(self.descriptor["digest"]).removeprefix("sha256:")
+
+
+def manifests(record: Record) -> tuple[Manifest, ...]:
+    """Return the referrers that a record becomes: the SBOM, the signed detail, the signed summary, everything else.
+
+    They are a function of the record alone: writing it again changes nothing.
+    """
+    found = [_referrer(record, SBOM_MEDIA_TYPE, {SBOM: (SBOM_MEDIA_TYPE, record.blobs[SBOM])}, {})]
+    bundles = [(DETAIL_BUNDLE, DETAIL_TYPE, record.detail)]
+    if record.summary is not None:
+        bundles.append((SUMMARY_BUNDLE, SUMMARY_TYPE, record.summary))
+    for name, predicate_type, bundle in bundles:
+        annotations = {
+            "dev.sigstore.bundle.content": "dsse-envelope",
+            "dev.sigstore.bundle.predicateType": predicate_type,
+            "org.opencontainers.image.created": write_time(record.claimed_time),
+        }
+        found.append(_referrer(record, dsse.BUNDLE_MEDIA_TYPE, {name: (dsse.BUNDLE_MEDIA_TYPE, bundle)}, annotations))
+    media_types = {m.name: m.media_type for m in record.claimed.materials}
+    rest = {
+        name: (media_types.get(name, dsse.PAYLOAD_TYPE), data)
+        for name, data in record.files().items()
+        if name not in (SBOM, DETAIL_BUNDLE, SUMMARY_BUNDLE)
+    }
+    found.append(_referrer(record, RECORD_MEDIA_TYPE, rest, {DECISION: f"sha256:{record.id}"}))
+    return tuple(found)
+
+
+def index(build: BuildManifest, referrers: Mapping[str, Manifest]) -> bytes:
+    """Return the bytes of a layout's index.json, a function of the set: the build, then the referrers by digest."""
+    first = {
+        **descriptor(MANIFEST_MEDIA_TYPE, build.data),
+        "artifactType": BUILD_MEDIA_TYPE,
+        # Tools find the build by this name; cosign wants its own word on the one image of a layout.
+        "annotations": {"org.opencontainers.image.ref.name": "build", "kind": "dev.cosignproject.cosign/image"},
+    }
+    return canonical(
+        {
+            "schemaVersion": 2,
+            "mediaType": INDEX_MEDIA_TYPE,
+            "manifests": [first, *(referrers[digest].descriptor for digest in sorted(referrers))],
+        }
+    )
+
+
+def _referrer(
+    record: Record, artifact_type: str, layers: Mapping[str, tuple[str, bytes]], annotations: Mapping[str, str]
+) -> Manifest:
+    data = canonical(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST_MEDIA_TYPE,
+            "artifactType": artifact_type,
+            "config": descriptor(EMPTY_MEDIA_TYPE, EMPTY_BLOB),
+            "layers": [
+                {**descriptor(media_type, content), "annotations": {TITLE: name}}
+                for name, (media_type, content) in layers.items()
+            ],
+            "subject": descriptor(MANIFEST_MEDIA_TYPE, record.build.data),
+            **({"annotations": dict(annotations)} if annotations else {}),
+        }
+    )
+    return Manifest(
+        data=data,
+        descriptor={
+            **descriptor(MANIFEST_MEDIA_TYPE, data),
+            "artifactType": artifact_type,
+            **({"annotations": dict(annotations)} if annotations else {}),
+        },
+    )

@@ -1,0 +1,276 @@
+"""Whether evidence allows a deployment: a pure function of records, trust file and time. No network, no cached word (P16).
+
+The steps, each with the promise that it keeps; what fails is a reason, in this order:
+
+ 1. the decision is about this subject's digest                                       P12
+ 2. an accepted signer signed the detail, in the role `decision`                      P21
+ 3. the same signer signed the summary, and it names exactly this detail              P10
+ 4. the summary's verifier.id is this signer's; its resourceUri where demanded        (SLSA: signer and id as a pair)
+ 5. the profile is not `observe`, and not weaker than the trust file's                P8
+ 6. the environment is one that is demanded, and one that the signer may sign for     P20
+ 7. the policy's digest is accepted                                                   P20
+ 8. repository and lockfile path are those that the trust file demands                P12
+ 9. it is not from the future by more than five minutes                               P17
+10. it is not older than the trust file accepts; no limit means the default, not never P18
+11. no newer decision by an accepted signer on this subject FAILED                    P19
+12. the result is PASSED
+
+That each stored material has the digest that the detail names holds for every `Record` that exists.
+
+Not judged here: whether the decision was right (`replay`), and what was withheld from the view that was given.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sbomgate.decision import DEFAULT_VERIFIER_ID, OBSERVE, PROFILES, Decision
+from sbomgate.errors import EvidenceError, TrustError, UsageError
+from sbomgate.evidence.record import DETAIL_BUNDLE, SUMMARY_BUNDLE, Record
+from sbomgate.model import Signer, Subject, Trust, Verdict
+from sbomgate.signing.verify import NotAccepted, verify
+
+DEFAULT_MAX_AGE_HOURS = 168.0  # a week: what a trust file without `max_age_hours` accepts
+CLOCK_SKEW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why evidence does not allow a deployment: a stable word, and one sentence with got and expected."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """A record that an accepted signer signed, both statements."""
+
+    record: Record
+    signer: Signer
+    time_source: str
+
+    @property
+    def decision(self) -> Decision:
+        """What was signed."""
+        return self.record.claimed
+
+    @property
+    def time(self) -> datetime:
+        """When it was decided; `time_source` says by whose word."""
+        return self.record.claimed_time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationResult:
+    """Whether the evidence allows the deployment.
+
+    Attributes:
+        accepted: exactly when `reasons` is empty.
+        reasons: why not, in the order of the steps above, for the newest decision that could have counted.
+        deciding: the decision that `accepted` or `reasons` rest on, or None where none is by an accepted signer.
+        notes: what else was seen, one sentence each: decisions that did not count, and why.
+    """
+
+    accepted: bool
+    reasons: tuple[Reason, ...]
+    deciding: Signed | None
+    notes: tuple[str, ...]
+
+
+def verify_build(
+    records: Sequence[Record],
+    subject: Subject,
+    trust: Trust,
+    *,
+    now: datetime,
+    shipped_policy: str,
+    environment: str | None = None,
+) -> VerificationResult:
+    """Verify the decisions on one build.
+
+    Args:
+        records: every decision that was found on the subject, in any order.
+        subject: what is about to be deployed.
+        trust: who and what is accepted.
+        now: the time of the deployment.
+        shipped_policy: SHA-256 (hex) of the policy bundle of this installation: what a trust file without
+            `policy_digests` accepts.
+        environment: where it is to be deployed; needed where the trust file names several.
+
+    Raises:
+        TrustError: the trust file accepts nobody, or its age limit is no limit.
+        UsageError: the environment is needed, or is not one of the trust file's.
+        EvidenceError: a record carries an accepted signer's name on bytes that he did not sign.
+    """
+    if not trust.signers:
+        raise TrustError("no signer is accepted: nothing can be verified", hint="give a trust file with --trust")
+    limit = DEFAULT_MAX_AGE_HOURS if trust.max_age_hours is None else trust.max_age_hours
+    if not (math.isfinite(limit) and limit > 0):
+        raise TrustError(f"{limit} is no age limit", place="max_age_hours")
+    environments = _environments(trust, environment)
+    notes: list[str] = []
+    signed: list[Signed] = []
+    for record in records:
+        match _signed(record, subject, trust):
+            case Signed() as found:
+                signed.append(found)
+            case Reason() as reason:
+                notes.append(f"decision {record.id[:12]} does not count: {reason.message}")
+    counting = [s for s in signed if s.decision.context.profile != OBSERVE]
+    notes.extend(
+        f"decision {s.record.id[:12]} does not count: the profile observe only records"
+        for s in signed
+        if s not in counting
+    )
+    if not counting:
+        observed = " but by the profile observe, which only records" if signed else ""
+        reason = Reason(code="no-decision", message=f"no decision by an accepted signer on this artefact{observed}")
+        return VerificationResult(accepted=False, reasons=(reason,), deciding=None, notes=tuple(sorted(notes)))
+    # Newest first; at the same moment FAILED comes first.
+    counting.sort(key=lambda s: (s.time, s.decision.verdict is Verdict.DENIED, s.record.id), reverse=True)
+    judged = [
+        (s, _reasons(s, trust, environments, now=now, limit=limit, shipped_policy=shipped_policy)) for s in counting
+    ]
+    # The newest decision for what is demanded decides; where none is, the newest of all says why.
+    scope = {"environment", "repository", "lockfile-path"}
+    deciding, reasons = next((one for one in judged if not scope & {r.code for r in one[1]}), judged[0])
+    # (11) a FAILED that is newer, whatever it was for, beats it: it is about the same bytes (P19)
+    if deciding.decision.verdict is Verdict.ALLOWED:
+        for other in counting:
+            if other.decision.verdict is Verdict.DENIED and other.time >= deciding.time and _may_sign(other):
+                message = f"a decision of {other.time.isoformat()} on the same artefact{_for(other.decision)} FAILED"
+                reasons = [*reasons, Reason(code="superseded", message=message)]
+                break
+    # (12) the result
+    else:
+        denied = deciding.decision.counts.denied
+        reasons = [*reasons, Reason(code="failed", message=f"the policy denied it: {denied} findings")]
+    return VerificationResult(
+        accepted=not reasons, reasons=tuple(reasons), deciding=deciding, notes=tuple(sorted(notes))
+    )
+
+
+def signed_by(record: Record, trust_signers: Sequence[Signer]) -> Signed | Reason:
+    """Return the record as signed by an accepted signer, or why it is not (steps 2, 3 and the pair of 4).
+
+    Raises:
+        EvidenceError: it carries an accepted key's hint on bytes that this key did not sign.
+    """
+    # (2) an accepted signer signed the detail, in the role `decision`
+    detail = verify(record.detail, trust_signers, role="decision", where=DETAIL_BUNDLE)
+    if isinstance(detail, NotAccepted):
+        return Reason(code="signer", message=detail.reason)
+    if detail.time_source != record.claimed.time_source:
+        raise EvidenceError(
+            f"claims its time from {record.claimed.time_source!r}, its signature proves {detail.time_source!r}",
+            where=DETAIL_BUNDLE,
+            place="predicate.timeSource",
+        )
+    # (3) the same signer signed the summary; that it names exactly this detail holds for every Record
+    if record.summary is not None:
+        summary = verify(record.summary, trust_signers, role="decision", where=SUMMARY_BUNDLE)
+        if isinstance(summary, NotAccepted):
+            return Reason(code="signer", message=f"its summary is {summary.reason}")
+        if summary.signer != detail.signer:
+            names = f"{detail.signer.name!r} and {summary.signer.name!r}"
+            return Reason(code="signer", message=f"detail and summary are signed by two: {names}")
+    # (4) SLSA: signer and verifier.id are accepted as a pair
+    expected = detail.signer.verifier_id or DEFAULT_VERIFIER_ID
+    if record.claimed.verifier_id != expected:
+        message = f"verifier.id is {record.claimed.verifier_id!r}, {detail.signer.name!r} signs for {expected!r}"
+        return Reason(code="verifier", message=message)
+    return Signed(record=record, signer=detail.signer, time_source=detail.time_source)
+
+
+def in_future(signed: Signed, now: datetime) -> bool:
+    """Whether it claims to be from more than five minutes ahead (P17)."""
+    return signed.time - now > CLOCK_SKEW
+
+
+def _signed(record: Record, subject: Subject, trust: Trust) -> Signed | Reason:
+    # (1) the decision is about this subject's digest; the name is only for people
+    about = record.claimed.subject
+    if about.kind is not subject.kind or dict(about.digest) != dict(subject.digest):
+        return Reason(code="subject", message=f"it is about {about.kind.value} {about.name!r}, another artefact")
+    return signed_by(record, trust.signers)
+
+
+def _reasons(
+    signed: Signed,
+    trust: Trust,
+    environments: tuple[str, ...],
+    *,
+    now: datetime,
+    limit: float,
+    shipped_policy: str,
+) -> list[Reason]:
+    found: list[Reason] = []
+    decision, context = signed.decision, signed.decision.context
+
+    def refuse(code: str, message: str) -> None:
+        found.append(Reason(code=code, message=message))
+
+    # (4) the resource, where the trust file demands one
+    summary = signed.record.summary_claimed
+    uri = summary.resource_uri if summary else None
+    if trust.resource_uri is not None and uri != trust.resource_uri:
+        refuse("resource", f"resourceUri is {uri!r}, expected {trust.resource_uri!r}")
+    # (5) the profile
+    if trust.profile is not None and PROFILES.index(context.profile) < PROFILES.index(trust.profile):
+        refuse("profile", f"decided under the profile {context.profile}, expected {trust.profile} or stricter")
+    # (6) the environment: demanded by the consumer, and the signer's to sign for
+    environment = context.environment.value if context.environment else None
+    if environments and environment not in environments:
+        refuse("environment", f"it is{_for(decision)}, expected {' or '.join(map(repr, environments))}")
+    elif not _may_sign(signed):
+        names = ", ".join(map(repr, signed.signer.environments))
+        refuse("environment", f"it is{_for(decision)}, and {signed.signer.name!r} is accepted for {names} only")
+    # (7) the policy
+    accepted = trust.policy_digests or (shipped_policy,)
+    if decision.policy not in accepted:
+        what = "not accepted by the trust file" if trust.policy_digests else "not the one shipped with this version"
+        refuse("policy", f"the policy sha256:{decision.policy} is {what}")
+    # (8) repository and lockfile path
+    repository = context.repository.value if context.repository else None
+    if trust.repository is not None and repository != trust.repository:
+        refuse("repository", f"the repository is {repository!r}, expected {trust.repository!r}")
+    if trust.lockfile_path is not None and context.lockfile_path != trust.lockfile_path:
+        refuse("lockfile-path", f"the lockfile is {context.lockfile_path!r}, expected {trust.lockfile_path!r}")
+    # (9) not from the future
+    if in_future(signed, now):
+        refuse("future", f"decided at {signed.time.isoformat()}, which is after {now.isoformat()}")
+    # (10) not too old
+    age = now - signed.time
+    if age > timedelta(hours=limit):
+        refuse("age", f"decided {age.total_seconds() / 3600:.0f} hours ago, at most {limit:g} are accepted")
+    return found
+
+
+def _environments(trust: Trust, environment: str | None) -> tuple[str, ...]:
+    """Return the environments that a decision may be for; empty demands none."""
+    if environment is not None:
+        if trust.environments and environment not in trust.environments:
+            names = ", ".join(trust.environments)
+            raise UsageError(f"the environment {environment!r} is not one of the trust file's: {names}")
+        return (environment,)
+    if len(trust.environments) > 1:
+        raise UsageError(
+            f"the trust file accepts several environments: {', '.join(trust.environments)}",
+            hint="say with --environment which one this is",
+        )
+    return trust.environments
+
+
+def _may_sign(signed: Signed) -> bool:
+    environment = signed.decision.context.environment
+    allowed = signed.signer.environments
+    return not allowed or (environment is not None and environment.value in allowed)
+
+
+def _for(decision: Decision) -> str:
+    environment = decision.context.environment
+    return f" for {environment.value!r}" if environment else " for no environment"

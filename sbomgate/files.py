@@ -1,0 +1,79 @@
+"""Reading a file that somebody else wrote: bounded, regular files only, one open, errors with a place.
+
+A leaf that knows nothing of what it reads. Every open is non-blocking, so that a named pipe cannot hang the gate, and
+the size is judged on the bytes that were read, not on what the directory says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+
+from sbomgate.errors import SbomgateError
+
+
+def read(
+    path: Path, *, limit: int, error: type[SbomgateError], follow: bool = True, forbid_mode: int = 0, hint: str = ""
+) -> bytes:
+    """Return the bytes of a regular file.
+
+    Args:
+        path: the file.
+        limit: the largest size in bytes that is read.
+        error: the class to raise.
+        follow: whether `path` itself may be a symbolic link.
+        forbid_mode: permission bits, none of which may be set (POSIX only), judged on the file that was opened.
+        hint: what to do where `forbid_mode` matches.
+
+    Raises:
+        SbomgateError: as `error`: missing, unreadable, not a regular file, over the limit, or too open.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if not follow:
+        flags |= getattr(os, "O_NOFOLLOW", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except (OSError, ValueError) as e:  # ValueError: an embedded NUL
+        raise error(_reason(e), where=str(path)) from e
+    with os.fdopen(descriptor, "rb") as file:
+        try:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise error("not a regular file", where=str(path))
+            if os.name == "posix" and status.st_mode & forbid_mode:
+                raise error(f"its mode is {stat.S_IMODE(status.st_mode):04o}: others could read or change it",
+                            where=str(path), hint=hint)  # fmt: skip
+            data = file.read(limit + 1)
+        except OSError as e:
+            raise error(_reason(e), where=str(path)) from e
+    if len(data) > limit:
+        raise error(f"larger than the limit of {limit} bytes", where=str(path))
+    return data
+
+
+def sha256_of(path: Path, *, limit: int, error: type[SbomgateError]) -> str:
+    """Return the SHA-256 (hex) of a regular file of up to `limit` bytes, read in pieces.
+
+    Raises:
+        SbomgateError: as `error`: missing, unreadable, not a regular file, or over the limit.
+    """
+    digest, size = hashlib.sha256(), 0
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise error("not a regular file", where=str(path))
+            while piece := file.read(1 << 20):
+                size += len(piece)
+                if size > limit:
+                    raise error(f"larger than the limit of {limit} bytes", where=str(path))
+                digest.update(piece)
+    except (OSError, ValueError) as e:
+        raise error(_reason(e), where=str(path)) from e
+    return digest.hexdigest()
+
+
+def _reason(e: OSError | ValueError) -> str:
+    return (e.strerror or str(e)).lower() if isinstance(e, OSError) else str(e)

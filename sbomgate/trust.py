@@ -1,0 +1,431 @@
+"""The trust file: who and what is accepted. The only door for trust (PROMISES P21).
+
+It comes from outside the tree under test, or with its digest (`PATH@sha256:…`): otherwise whoever may change the
+project could accept himself. No environment variable and no setting of the project overrides it. Without one, `NOBODY`
+holds.
+
+Format: TOML, `schemas/trust.schema.json`; docs/trust-file.md explains every key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from sbomgate import files
+from sbomgate.errors import TrustError
+from sbomgate.model import (
+    ApprovedScript,
+    Exclusion,
+    ExpectedProvenance,
+    Signer,
+    Trust,
+    TrustedRegistry,
+)
+
+MAX_TRUST_BYTES = 4 << 20  # about 10,000 approved scripts
+MAX_PINNED_BYTES = 4 << 20  # the public-good trusted_root.json is 7 kB
+_WORLD_WRITABLE = 0o002
+
+NOBODY = Trust(
+    sha256=None,
+    data=b"",
+    signers=(),
+    policy_digests=(),
+    profile=None,
+    parameters={},
+    repository=None,
+    lockfile_path=None,
+    environments=(),
+    max_age_hours=None,
+    registries=(),
+    first_party=(),
+    approved_scripts=(),
+    exclusions=(),
+    expected_provenance=(),
+    issuers=(),
+    trusted_root=None,
+    registry_keys=None,
+)
+"""What holds without a trust file: no signer is accepted and nothing is approved."""
+
+_SPEC = re.compile(r"(?P<path>.+)@sha256:(?P<digest>[0-9a-f]{64})", re.DOTALL)
+
+
+def load(spec: str, *, project_root: Path | None) -> Trust:
+    """Read the trust file that `spec` names.
+
+    Args:
+        spec: `PATH`, or `PATH@sha256:DIGEST` with the digest of the file's bytes.
+        project_root: the root of the repository under test; None where there is none (a deploy job).
+
+    Files that it names are read relative to it, and only with the digest that it gives for them.
+
+    Raises:
+        TrustError: missing, loose, or wrong; inside the tree under test, or writable by everybody, without its digest.
+    """
+    path, digest = Path(spec), None
+    if match := _SPEC.fullmatch(spec):
+        path, digest = Path(match["path"]), match["digest"]
+    elif "@sha256:" in spec:
+        raise TrustError("the digest after @sha256: is not 64 lowercase hex digits", where=spec)
+    pin = f"give it with the digest of the version that was reviewed: --trust {path}@sha256:DIGEST"
+    if digest is None and project_root is not None and _passes_through(path, project_root):
+        raise TrustError(
+            "this trust file lies in the tree under test, where whoever changes the project could accept himself",
+            where=str(path),
+            hint=pin,
+        )
+    data = files.read(
+        path,
+        limit=MAX_TRUST_BYTES,
+        error=TrustError,
+        forbid_mode=0 if digest else _WORLD_WRITABLE,
+        hint=f"chmod o-w {path.name}, or {pin}",
+    )
+    got = hashlib.sha256(data).hexdigest()
+    if digest is not None and got != digest:
+        raise TrustError(
+            f"its sha256 is {got}, expected {digest}", where=str(path), hint="use the file that was reviewed"
+        )
+
+    def pinned(name: str, _sha256: str) -> bytes:
+        return files.read(path.parent / name, limit=MAX_PINNED_BYTES, error=TrustError)
+
+    return parse(data, pinned=pinned, where=str(path))
+
+
+def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "trust file") -> Trust:
+    """Return what a trust file's bytes say.
+
+    Args:
+        data: the bytes.
+        pinned: returns the bytes of a file that the trust file names, by its path there and its digest; the digest is
+            checked here. Replay gives the stored ones.
+        where: what to call the file in errors.
+
+    Raises:
+        TrustError: not TOML, not what the schema allows, a key that cannot be used, a digest that does not fit.
+    """
+    try:
+        content = data.decode("utf-8")
+        document = tomllib.loads(content)
+    except UnicodeDecodeError as e:
+        raise TrustError("not UTF-8", where=where) from e
+    except tomllib.TOMLDecodeError as e:
+        raise TrustError(f"not TOML: {e}", where=where) from e
+    except RecursionError as e:
+        raise TrustError("not TOML: nested too deeply", where=where) from e
+    document = _plain(document, (), where)
+    _validate(document, content, where)
+
+    def from_file(value: Mapping[str, str], place: str) -> bytes:
+        found = pinned(value["path"], value["sha256"])
+        got = hashlib.sha256(found).hexdigest()
+        if got != value["sha256"]:
+            raise TrustError(
+                f"sha256 of {value['path']} is {got}, expected {value['sha256']}", where=where, place=f"{place}.sha256"
+            )
+        return found
+
+    sigstore: dict[str, Any] = document.get("sigstore", {})
+    return Trust(
+        sha256=hashlib.sha256(data).hexdigest(),
+        data=data,
+        signers=_signers(document["signers"], from_file, where),
+        policy_digests=tuple(sorted(set(document.get("policy_digests", ())))),
+        profile=document.get("profile"),
+        parameters=document.get("parameters", {}),
+        repository=document.get("repository"),
+        lockfile_path=_relative(document.get("lockfile_path"), where),
+        environments=tuple(document.get("environments", ())),
+        max_age_hours=document.get("max_age_hours"),
+        registries=_registries(document.get("registries", ()), where),
+        first_party=tuple(sorted(set(document.get("first_party", ())))),
+        approved_scripts=tuple(ApprovedScript(**one) for one in document.get("approved_scripts", ())),
+        exclusions=tuple(
+            Exclusion(**{**one, "until": _time(one.get("until"), where, f"exclusions[{i}].until")})
+            for i, one in enumerate(document.get("exclusions", ()))
+        ),
+        expected_provenance=tuple(
+            ExpectedProvenance(**{"repository_id": None, "workflow": None, **one})
+            for one in document.get("expected_provenance", ())
+        ),
+        issuers=tuple(sorted(set(document.get("issuers", ())))),
+        trusted_root=from_file(sigstore["trusted_root"], "sigstore.trusted_root")
+        if "trusted_root" in sigstore
+        else None,
+        registry_keys=(
+            from_file(sigstore["registry_keys"], "sigstore.registry_keys") if "registry_keys" in sigstore else None
+        ),
+        resource_uri=document.get("resource_uri"),
+    )
+
+
+def new(public_key: str, *, name: str = "release key", repository: str | None = None) -> str:
+    """Return the text of a first trust file that accepts one local key.
+
+    Args:
+        public_key: SubjectPublicKeyInfo in PEM.
+        name: what to call its holder.
+        repository: the repository that decisions must be about, or None to leave a line to fill in.
+
+    Raises:
+        TrustError: the key cannot be used, or the name or the repository is not one exact value.
+    """
+    demand = f'repository = "{repository}"' if repository else '# repository = "https://github.com/acme/shop"'
+    text = f'''\
+# Who and what sbomgate accepts. Keep this file outside the repository under test, or give it with its digest
+# (--trust trust.toml@sha256:…). What is not named here is not accepted.
+schema = "sbomgate/trust/v1"
+
+# What a decision must be about. `verify` refuses any other; a line that is commented out demands nothing.
+{demand}
+# lockfile_path = "package-lock.json"
+# environments = ["production"]
+
+# The oldest evidence that `verify` accepts, in hours, and the weakest profile: default, strict or release.
+max_age_hours = 168
+profile = "default"
+
+# Accepted policy bundles. Empty accepts only the one that is shipped with sbomgate.
+policy_digests = []
+
+[[signers]]
+name = "{name}"
+roles = ["decision"] # add "facts" to accept recorded facts that this key signed
+public_key = """
+{public_key.strip()}
+"""
+
+# An install script that somebody has read (`sbomgate check` prints the values):
+# [[approved_scripts]]
+# name = "esbuild"
+# version = "0.25.0"
+# integrity = "sha512-…"
+# digest = "…"
+# reason = "links the platform's binary, read by …"
+'''
+    parse(text.encode(), pinned=_nothing_pinned, where="the new trust file")
+    return text
+
+
+def _nothing_pinned(name: str, _sha256: str) -> bytes:
+    raise TrustError("no file can be named here", place=name)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# The parts
+
+
+def _signers(
+    found: Sequence[dict[str, Any]], from_file: Callable[[Mapping[str, str], str], bytes], where: str
+) -> tuple[Signer, ...]:
+    signers: list[Signer] = []
+    for index, one in enumerate(found):
+        place = f"signers[{index}].public_key"
+        value = one["public_key"]
+        pem = value.encode() if isinstance(value, str) else from_file(value, place)
+        key_id, public_key = _public_key(pem, where, place)
+        for other in signers:
+            if other.key_id == key_id or other.name == one["name"]:
+                what = "key" if other.key_id == key_id else "name"
+                raise TrustError(f"the same {what} as signer {other.name!r}: one entry each", where=where, place=place)
+        signers.append(
+            Signer(
+                name=one["name"],
+                roles=tuple(sorted(one["roles"])),
+                public_key=public_key,
+                key_id=key_id,
+                environments=tuple(one.get("environments", ())),
+                verifier_id=one.get("verifier"),
+            )
+        )
+    return tuple(signers)
+
+
+def _public_key(pem: bytes, where: str, place: str) -> tuple[str, str]:
+    """Return the key id and the PEM in its canonical form."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    if b"PRIVATE KEY" in pem:
+        raise TrustError(
+            "this is a private key", where=where, place=place, hint="make a new key: this one is no secret any more"
+        )
+    if pem.count(b"-----BEGIN ") != 1:
+        raise TrustError("not exactly one public key in PEM", where=where, place=place)
+    try:
+        key = serialization.load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm) as e:
+        raise TrustError("not a public key in PEM that can be read", where=where, place=place) from e
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise TrustError("not an ECDSA P-256 key", where=where, place=place)
+    info = serialization.PublicFormat.SubjectPublicKeyInfo
+    der = key.public_bytes(serialization.Encoding.DER, info)
+    return hashlib.sha256(der).hexdigest(), key.public_bytes(serialization.Encoding.PEM, info).decode()
+
+
+def _registries(found: Sequence[dict[str, Any]], where: str) -> tuple[TrustedRegistry, ...]:
+    registries: list[TrustedRegistry] = []
+    for index, one in enumerate(found):
+        scheme, _, rest = one["url"].partition("://")
+        host, _, path = rest.partition("/")
+        url = f"{scheme}://{host.lower()}/{path}"
+        registry = TrustedRegistry(
+            url=url if url.endswith("/") else f"{url}/",
+            scope=one.get("scope"),
+            serves_evidence=one.get("serves_evidence", True),
+        )
+        if any(r.url == registry.url and r.scope == registry.scope for r in registries):
+            raise TrustError(
+                "this registry is there twice for the same scope", where=where, place=f"registries[{index}]"
+            )
+        registries.append(registry)
+    return tuple(registries)
+
+
+def _relative(path: str | None, where: str) -> str | None:
+    if path is not None and any(part in ("", ".", "..") for part in path.split("/")):
+        raise TrustError("not a plain path relative to the repository's root", where=where, place="lockfile_path")
+    return path
+
+
+def _time(value: str | None, where: str, place: str) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        return datetime.fromisoformat(value).astimezone(UTC)
+    except ValueError as e:
+        raise TrustError(f"no such time: {e}", where=where, place=place) from e
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Validation
+
+
+def _validate(document: dict[str, Any], content: str, where: str) -> None:
+    import jsonschema
+    import orjson
+
+    from sbomgate import resources
+
+    schema = orjson.loads(resources.path("schemas", "trust.schema.json").read_bytes())
+    validator = jsonschema.Draft202012Validator(schema)
+    error = jsonschema.exceptions.best_match(validator.iter_errors(document))
+    if error is None:
+        return
+    path = list(error.absolute_path)
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+    if line := _line(content, path):
+        place = f"{place} (line {line})" if place else f"line {line}"
+    raise TrustError(_sentence(error), where=where, place=place, hint="docs/trust-file.md explains every key")
+
+
+def _sentence(error: Any) -> str:
+    """One sentence of what was got and what was expected."""
+    value = error.instance
+    shown = repr(value) if len(repr(value)) <= 120 else f"{repr(value)[:117]}…"
+    match error.validator:
+        case "pattern" | "maxLength" | "minLength":
+            return f"got {shown}, expected {error.schema.get('$comment', 'another form')}"
+        case "additionalProperties":
+            unknown = sorted(set(value) - set(error.schema.get("properties", ())))
+            return f"unknown key {', '.join(map(repr, unknown))}"
+        case "minItems":
+            return "empty: nobody would be accepted" if list(error.absolute_path) == ["signers"] else "empty"
+        case "anyOf":
+            return f"got {shown}, expected {error.schema.get('description', 'another form')}"
+        case _:
+            return str(error.message)
+
+
+def _line(content: str, path: Sequence[str | int]) -> int | None:
+    """Return the line where the value at `path` starts, as far as a look at headers and keys can tell, else None."""
+    table: list[str] = []
+    count: dict[str, int] = {}
+    wanted = [part for part in path if isinstance(part, str)]
+    numbers = [part for part in path if isinstance(part, int)]
+    at_table = not (path and isinstance(path[0], str) and len(path) > 1)
+    best: int | None = None
+    for number, line in enumerate(content.splitlines(), 1):
+        if header := re.match(r"\s*(\[\[?)\s*([A-Za-z0-9_.\-\"@/ ]+?)\s*\]\]?\s*(#.*)?$", line):
+            table = [part.strip(' "') for part in header[2].split(".")]
+            if header[1] == "[[":
+                count[header[2]] = count.get(header[2], -1) + 1
+                at_table = wanted[: len(table)] == table and numbers[:1] == [count[header[2]]]
+            else:
+                at_table = wanted[: len(table)] == table
+            if at_table:
+                best = number
+        elif at_table and (key := re.match(r"\s*\"?([A-Za-z0-9_\-]+)\"?\s*=", line)):
+            if [*table, key[1]] == wanted[: len(table) + 1]:
+                return number
+        elif not table and (key := re.match(r"\s*([A-Za-z0-9_\-]+)\s*=", line)) and wanted[:1] == [key[1]]:
+            return number
+    return best
+
+
+def _plain(value: Any, path: tuple[str, ...], where: str) -> Any:
+    """Return TOML's values as JSON has them: times as text in UTC; what JSON cannot say is refused."""
+    match value:
+        case dict():
+            return {key: _plain(one, (*path, key), where) for key, one in value.items()}
+        case list():
+            return [_plain(one, (*path, str(i)), where) for i, one in enumerate(value)]
+        case datetime() if value.tzinfo is not None:
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case datetime() | date() | time():
+            raise TrustError(
+                f"{value.isoformat()} has no time zone",
+                where=where,
+                place=".".join(path),
+                hint="write 2026-12-01T00:00:00Z",
+            )
+        case float() if not math.isfinite(value):
+            # NaN compares false with every limit: an age limit of NaN would be none.
+            raise TrustError(f"{value} is not a number that limits anything", where=where, place=".".join(path))
+        case _:
+            return value
+
+
+def _passes_through(path: Path, root: Path) -> bool:
+    """Whether reading `path` depends on anything below `root`: its own place, or a link on the way."""
+    tree = Path(os.path.realpath(root))
+    return any(hop == tree or tree in hop.parents for hop in _hops(path))
+
+
+def _hops(path: Path) -> Iterator[Path]:
+    """Yield every absolute path that resolving `path` goes through, links included, `..` applied as the system does."""
+    current = Path(os.path.realpath("."))
+    rest = list(path.parts)
+    links = 0
+    while rest:
+        part = rest.pop(0)
+        if part == "..":
+            current = current.parent
+        elif Path(part).is_absolute():
+            current = Path(part)
+        else:
+            current = current / part
+            try:
+                target = current.readlink()
+            except OSError:
+                pass  # not a link, or not there: reading it will say so
+            else:
+                yield current
+                links += 1
+                if links > 64:
+                    raise TrustError("too many links", where=str(path))
+                rest[:0] = target.parts
+                current = current.parent
+                continue
+        yield current

@@ -1,0 +1,171 @@
+"""The trust file, as pydantic types: only `tools/generate_trust_schema.py` and tests import this.
+
+At run time `schemas/trust.schema.json`, which is generated from these types, is what counts: `sbomgate.trust` validates
+the file with it, and editors complete by it. What a schema cannot say (that a key can be read, that a digest fits its
+file, that a time is real) `sbomgate.trust` checks.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+# Every text here means exactly one thing. Characters that wildcards and regular expressions are made of do not occur in
+# a name: what looks like a pattern was meant as one, and no pattern is accepted (PROMISES P21).
+
+
+def _text(form: str, pattern: str, *, longest: int = 512) -> Any:
+    """A text of one form. `$comment` travels in the schema: `sbomgate.trust` says it where a value has another form."""
+    return Field(pattern=pattern, max_length=longest, description=form, json_schema_extra={"$comment": form})
+
+
+_NAME = r"(@[^\s/*@]+/)?[^\s/*@]+"
+_SCOPE = r"@[^\s/*@]+"
+_LOOSE = r"*?^$|\\()\[\]{}<>"  # what wildcards and regular expressions are made of
+Exact = Annotated[
+    str,
+    _text(
+        "one exact value: not empty, no wildcard, no regular expression",
+        rf"^[^\s{_LOOSE}]([^\r\n\t{_LOOSE}]*[^\s{_LOOSE}])?$",
+    ),
+]
+Url = Annotated[
+    str,
+    _text(
+        "one https URL without user, query or wildcard (http for loopback only)",
+        r"^(https://[^\s/*?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?)(/[^\s*?#@]*)?$",
+    ),
+]
+Uri = Annotated[str, _text("one exact URI with its scheme, without wildcard", r"^[a-z][a-z0-9+.-]*:[^\s*]+$")]
+Package = Annotated[
+    str,
+    _text(
+        "a package's exact name, or every package of one scope: `@scope/*`", rf"^({_NAME}|{_SCOPE}/\*)$", longest=256
+    ),
+]
+PackageName = Annotated[str, _text("a package's exact name", rf"^{_NAME}$", longest=256)]
+ScopeOrName = Annotated[str, _text("a scope (`@acme`) or an exact name", rf"^({_SCOPE}|{_NAME})$", longest=256)]
+Scope = Annotated[str, _text("a scope (`@acme`)", rf"^{_SCOPE}$", longest=256)]
+Sha256 = Annotated[str, _text("a SHA-256: 64 lowercase hex digits", r"^[0-9a-f]{64}$")]
+Integrity = Annotated[str, _text("an integrity as in the lockfile: `sha512-…`", r"^sha512-[A-Za-z0-9+/]{86}==$")]
+Version = Annotated[str, _text("one exact version", r"^[0-9][0-9A-Za-z.+-]*$", longest=256)]
+Time = Annotated[
+    str, _text("a time with its zone, as in 2026-12-01T00:00:00Z", r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")
+]
+Reason = Annotated[str, _text("a sentence that says why", r"\S", longest=2000)]
+RuleId = Annotated[str, _text("the id of a rule", r"^[a-z][a-z0-9_]*$", longest=64)]
+RelativePath = Annotated[
+    str,
+    _text(
+        "one path relative to the repository's root, with / between its parts, without wildcard",
+        r"^[^\s/*\\]([^*\\\r\n\t]*[^\s*\\])?$",
+    ),
+]
+NumericId = Annotated[str, _text("a numeric id, as text", r"^[0-9]+$", longest=32)]
+FilePath = Annotated[str, _text("a path relative to the trust file", r"\S", longest=1024)]
+Pem = Annotated[str, _text("a public key in PEM, from BEGIN to END", r"^\s*-----BEGIN ", longest=4096)]
+
+
+class Part(BaseModel):
+    """Unknown keys are refused, nothing is coerced."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class PinnedFile(Part):
+    """A file beside the trust file; its digest is mandatory."""
+
+    path: FilePath
+    sha256: Sha256
+
+
+class Signer(Part):
+    """Who may sign, what for, and for which environments."""
+
+    name: Exact
+    roles: Annotated[list[Literal["decision", "facts"]], Field(min_length=1, json_schema_extra={"uniqueItems": True})]
+    public_key: Pem | PinnedFile = Field(
+        description="ECDSA P-256, PEM: inline, or a file beside this one with its digest"
+    )
+    environments: list[Exact] = Field(default=[], description="decisions count for these only; empty means any")
+    verifier: Uri | None = Field(default=None, description="the verifier.id that its summaries carry")
+
+
+class Registry(Part):
+    """An accepted registry, for one scope or for every scope without its own."""
+
+    url: Url
+    scope: Scope | None = None
+    serves_evidence: bool = Field(default=True, description="whether it serves signatures and attestations at all")
+
+
+class ApprovedScript(Part):
+    """An install script that somebody has read: this version, these bytes, this text."""
+
+    name: PackageName
+    version: Version
+    integrity: Integrity
+    digest: Sha256
+    reason: Reason
+
+
+class Exclusion(Part):
+    """A rule that does not apply to one exact version."""
+
+    rule: RuleId
+    name: PackageName
+    version: Version
+    integrity: Integrity
+    reason: Reason
+    until: Time | None = None
+
+
+class ExpectedProvenance(Part):
+    """Who must build a package."""
+
+    package: Package
+    repository: Url
+    repository_id: NumericId | None = None
+    workflow: RelativePath | None = None
+
+
+class Sigstore(Part):
+    """A private sigstore instance, or a private registry's keys, instead of the shipped ones."""
+
+    trusted_root: PinnedFile | None = None
+    registry_keys: PinnedFile | None = None
+
+
+class TrustFile(Part):
+    """Who and what is accepted. What is not named is not accepted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate trust file, version 1")
+
+    schema_: Literal["sbomgate/trust/v1"] = Field(alias="schema")
+    signers: Annotated[list[Signer], Field(min_length=1)]
+    repository: Url | None = Field(default=None, description="the repository that a decision must be about")
+    lockfile_path: RelativePath | None = Field(default=None, description="the lockfile that a decision must be about")
+    environments: Annotated[list[Exact], Field(json_schema_extra={"uniqueItems": True})] = Field(
+        default=[], description="the environments that a decision may be for; empty demands none"
+    )
+    resource_uri: Uri | None = Field(default=None, description="the resourceUri that a summary must carry")
+    max_age_hours: Annotated[float, Field(gt=0, le=87600)] | None = Field(
+        default=None, description="the oldest evidence that is accepted; absent means 168 hours"
+    )
+    profile: Literal["default", "strict", "release"] | None = Field(
+        default=None, description="the weakest profile that is accepted; observe never is"
+    )
+    policy_digests: list[Sha256] = Field(
+        default=[], description="accepted policy bundles; empty accepts only the one shipped with sbomgate"
+    )
+    parameters: dict[RuleId, dict[RuleId, Any]] = Field(
+        default={}, description="rule → parameter → value; a project's own settings can only tighten these"
+    )
+    registries: list[Registry] = []
+    first_party: list[ScopeOrName] = []
+    approved_scripts: list[ApprovedScript] = []
+    exclusions: list[Exclusion] = []
+    expected_provenance: list[ExpectedProvenance] = []
+    issuers: list[Url] = Field(default=[], description="OIDC issuers that are accepted in package provenance")
+    sigstore: Sigstore | None = None
