@@ -86,9 +86,9 @@ live := [w |
 ]
 
 # A repository is who the project is; its name, which the tree itself states, only where no repository is known.
-project := input.project.repository.value if input.project.repository != null
+project := input.project.repository.value if not is_null(input.project.repository)
 
-project := input.project.name if input.project.repository == null
+project := input.project.name if is_null(input.project.repository)
 
 # Of several waivers for one finding the one that lasts longest is used: the others are reported as unused.
 waiver_for(f) := id if {

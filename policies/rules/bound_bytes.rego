@@ -11,6 +11,8 @@
 #     installs one package under the name of another, and scanners report the harmless one.
 #   fix: Restore the entry from the registry (remove it and run `npm install --package-lock-only`); find out who changed it.
 #   unknown: Where the registry's own integrity is not known nothing is compared; complete_evidence counts the signature that is missing.
+#   severity:
+#     registry-integrity-differs: {default: deny, strict: deny, release: deny, waivable: false}
 package sbomgate.rules.bound_bytes
 
 import data.sbomgate.lib.finding

@@ -14,7 +14,7 @@
 #   fix: Read the script; approve it in the trust file by name, version, integrity and digest, or stay on the version before it.
 #   unknown: Scripts that nobody could read deny for what is new or changed under `default`, and for everything in `strict` and `release`.
 #   severity:
-#     script-unapproved: {default: warn; deny where new, changed or young, strict: deny, release: deny}
+#     script-unapproved: {default: deny where new or changed or young; else warn, strict: deny, release: deny}
 #     approved-script-changed: {default: deny, strict: deny, release: deny}
 #     scripts-disagree: {default: deny, strict: deny, release: deny}
 #     scripts-unknown: {default: deny where new or changed, strict: deny, release: deny}

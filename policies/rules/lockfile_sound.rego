@@ -11,6 +11,9 @@
 #     does not see. An entry without a strong hash can be served with other bytes tomorrow.
 #   fix: Let the package manager write the lockfile anew from a clean tree (`npm install --package-lock-only`), and review the difference.
 #   unknown: An entry whose source the lockfile does not say is itself a finding.
+#   severity:
+#     unknown-source: {default: deny where new or changed; else warn, strict: deny, release: deny}
+#     unjudged: {default: deny, strict: deny, release: deny}
 package sbomgate.rules.lockfile_sound
 
 import data.sbomgate.lib.finding

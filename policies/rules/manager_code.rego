@@ -10,6 +10,8 @@
 #     A line in .npmrc is enough to run a program of somebody's choice on every machine that installs.
 #   fix: Remove the setting from the repository, or have the change approved.
 #   unknown: A setting whose former value is not known (first run) warns under `default`.
+#   severity:
+#     npmrc-*: {default: deny where new or changed; else warn, strict: deny, release: deny}
 package sbomgate.rules.manager_code
 
 import data.sbomgate.lib.lock

@@ -12,6 +12,9 @@
 #     changes it.
 #   fix: Run `npm install` and commit both files; write exact versions where the mode asks for them.
 #   unknown: A range that cannot be compared (a tag, a URL) is a floating range.
+#   severity:
+#     open-ranges: {default: note, strict: note, release: note}
+#     range-caret: {default: deny in mode exact, strict: deny in mode exact, release: deny in mode exact}
 #   parameters:
 #     mode:
 #       type: string

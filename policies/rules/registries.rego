@@ -11,6 +11,9 @@
 #     Whoever chooses the registry chooses the bytes, and for new entries the hashes too.
 #   fix: Name the registry in the trust file, for its scope; or restore the address.
 #   unknown: An entry without an address is a note where the configured registry is an accepted one, else unknown.
+#   severity:
+#     first-party-elsewhere: {default: deny, strict: deny, release: deny}
+#     npmrc-registry: {default: deny where changed; else warn, strict: deny, release: deny}
 package sbomgate.rules.registries
 
 import data.sbomgate.lib.finding
