@@ -559,6 +559,28 @@ class Context:
     subject: Subject | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineBuild:
+    """The last approved build of the same project: what changed since is judged against it.
+
+    Attributes:
+        sbom: its SBOM, read back from accepted evidence.
+        evidence: SHA-256 (hex) that names the evidence.
+        decided_at: when it was decided.
+    """
+
+    sbom: Sbom
+    evidence: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bootstrap:
+    """There is no approved build to compare with; `reason` says why, and every decision repeats it."""
+
+    reason: str
+
+
 class Verdict(StrEnum):
     """What the policy says. "Could not decide" is an exception, never a verdict."""
 

@@ -1,0 +1,57 @@
+# METADATA
+# title: Times
+# description: |
+#   Ages at the time of evaluation, which is an input: no rule reads a clock. Nanoseconds throughout.
+# schemas:
+#   - input: schema["policy-input"]
+package sbomgate.lib.times
+
+import data.sbomgate.lib.packages
+
+now := time.parse_rfc3339_ns(input.evaluated_at)
+
+hour := 3600000000000
+
+# Age of each version whose publish time is known; negative for a time in the future.
+age := {p.id: since |
+	some p in packages.vouched
+	p.publish.time != null
+	since := now - time.parse_rfc3339_ns(p.publish.time)
+}
+
+# Written so that a missing parameter makes everything young.
+young := {id |
+	some id, a in age
+	not a >= input.parameters.release_age.minimum_age_hours * hour
+}
+
+# Whether a time that may be absent (no end) still lies ahead. It has passed from the very instant that it names.
+ahead(until) if until == null
+
+ahead(until) if {
+	until != null
+	time.parse_rfc3339_ns(until) > now
+}
+
+# `40 min`, `19 h`, `5 days`
+span(ns) := sprintf("%d min", [floor(ns / (hour / 60))]) if ns < hour
+
+span(ns) := sprintf("%d h", [floor(ns / hour)]) if {
+	ns >= hour
+	ns < 72 * hour
+}
+
+span(ns) := sprintf("%d days", [floor(ns / (24 * hour))]) if ns >= 72 * hour
+
+# A number of hours given as a parameter: `36 h`, `3 days`
+hours(n) := sprintf("%d days", [floor(n / 24)]) if {
+	n >= 48
+	floor(n / 24) * 24 == n
+} else := sprintf("%v h", [n])
+
+# Who says when a version was published.
+word := {
+	"attestation": "by its publish attestation",
+	"registry": "by the registry's word",
+	"recorded": "by the registry's recorded word",
+}

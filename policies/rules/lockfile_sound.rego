@@ -1,0 +1,64 @@
+# METADATA
+# title: A lockfile with one meaning
+# description: |
+#   Denies a lockfile that contradicts itself, its neighbours or package.json, and entries whose bytes it does not pin
+#   by one sha512. What has no single meaning at all never gets here: that is an error, not a finding.
+# schemas:
+#   - input: schema["policy-input"]
+# custom:
+#   why: |
+#     The tools that read a lockfile disagree about contradictions, and an attacker picks the reading that the scanner
+#     does not see. An entry without a strong hash can be served with other bytes tomorrow.
+#   fix: Let the package manager write the lockfile anew from a clean tree (`npm install --package-lock-only`), and review the difference.
+#   unknown: An entry whose source the lockfile does not say is itself a finding.
+#   severity:
+#     unknown-source: {default: deny where new or changed; else warn, strict: deny, release: deny}
+#     unjudged: {default: deny, strict: deny, release: deny}
+package sbomgate.rules.lockfile_sound
+
+import data.sbomgate.lib.finding
+import data.sbomgate.lib.lock
+import data.sbomgate.lib.packages
+
+rewrite := "let npm write the lockfile anew (`npm install --package-lock-only`) and review the difference"
+
+codes := {
+	"shrinkwrap-shadow": {"class": "always", "fix": "keep one of the two lockfiles: npm reads npm-shrinkwrap.json and ignores the other"},
+	"sections-disagree": {"class": "always", "fix": rewrite},
+	"symlinked-lockfile": {"class": "always", "fix": "commit the lockfile itself, not a link to it"},
+	"root-differs": {"class": "always", "fix": rewrite},
+	"several-hashes": {"class": "always", "fix": rewrite},
+	"malformed-integrity": {"class": "always", "fix": rewrite},
+	"proto-key": {"class": "always", "fix": rewrite},
+	"missing-integrity": {"class": "changed", "fix": rewrite},
+	"weak-integrity": {"class": "changed", "fix": rewrite},
+	"flag-mismatch": {"class": "changed", "fix": rewrite},
+	"unreachable-entry": {"class": "changed", "fix": "`npm prune --package-lock-only` drops what nothing depends on"},
+	"name-case": {"class": "changed", "fix": "write the name as the registry has it"},
+	"lockfile-v1": {"class": "note", "fix": "npm 7 or later writes a newer lockfile, which says more"},
+}
+
+findings contains f if some f in lock.judged("lockfile_sound", codes, set())
+
+findings contains f if {
+	some p in packages.outside
+	p.kind == "unknown"
+	f := finding.of("lockfile_sound", "unknown-source", "changed", p, {
+		"message": sprintf("the lockfile does not say where the bytes of %s come from", [packages.label(p)]),
+		"fix": rewrite,
+		"unknown": true,
+	})
+}
+
+# A finding of the reader that no rule judges would pass unseen.
+judges := {"lockfile_sound", "bound_bytes", "pinned", "registries", "exotic_sources", "manager_code"}
+
+findings contains f if {
+	some said in input.lockfile.findings
+	not said.rule in judges
+	f := finding.of("lockfile_sound", "unjudged", "always", packages.named(said.package), {
+		"message": sprintf("no rule judges %s (%s): %s", [said.code, said.rule, said.message]),
+		"fix": lock.unknown_code.fix,
+		"extra": concat("\n", [said.rule, said.code, said.place]),
+	})
+}
