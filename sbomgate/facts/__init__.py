@@ -1,0 +1,27 @@
+"""Facts: as a document that travels (`document`), and as what a rule may use (`assembly`). Both are pure."""
+
+from sbomgate.facts.assembly import assemble, attestation_of_missing, signature_of
+from sbomgate.facts.document import (
+    MAX_DOCUMENT_BYTES,
+    SCHEMA,
+    document,
+    dumps,
+    from_document,
+    loads,
+    recorded,
+    unsigned,
+)
+
+__all__ = [
+    "MAX_DOCUMENT_BYTES",
+    "SCHEMA",
+    "assemble",
+    "attestation_of_missing",
+    "document",
+    "dumps",
+    "from_document",
+    "loads",
+    "recorded",
+    "signature_of",
+    "unsigned",
+]
