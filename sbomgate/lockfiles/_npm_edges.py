@@ -25,16 +25,17 @@ _SHORTHAND = re.compile(r"[^@/:\s#.~-][^@/:\s#]*/[^/:@\s#]+(#.*)?", re.DOTALL)
 _EXACT = re.compile(r"[v=]?\s*[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
 _BOUNDED = re.compile(r"(?:\^|~>?)\s*v?[0-9][0-9A-Za-z.+*-]*|v?[0-9]+(?:\.[0-9]+)?(?:\.[xX*])*")
 
-ANY, NO_DEV, NO_OPTIONAL, NO_DEV_OPTIONAL, NO_PEER = 1, 2, 4, 8, 16
-"""Bits of a package: it is reached at all; by edges none of which is dev; optional; either; peer."""
+ANY, NEEDED, NO_DEV, NO_OPTIONAL, NO_DEV_OPTIONAL, NO_PEER, NO_DEV_PEER = 1, 2, 4, 8, 16, 32, 64
+"""Bits of a package: it is reached at all; by edges that bring a package in; and by such edges none of which is dev;
+optional; dev or optional; peer; dev or peer. An optional peer brings nothing in: npm installs no package for its sake."""
 
+_ALL = 127
 _PASSES = {
-    EdgeKind.PROD: 31,
-    EdgeKind.WORKSPACE: 31,
-    EdgeKind.DEV: 31 & ~(NO_DEV | NO_DEV_OPTIONAL),
-    EdgeKind.OPTIONAL: 31 & ~(NO_OPTIONAL | NO_DEV_OPTIONAL),
-    EdgeKind.PEER: 31 & ~NO_PEER,
-    EdgeKind.PEER_OPTIONAL: 31 & ~(NO_PEER | NO_OPTIONAL | NO_DEV_OPTIONAL),
+    EdgeKind.WORKSPACE: _ALL,
+    EdgeKind.DEV: _ALL & ~(NO_DEV | NO_DEV_OPTIONAL | NO_DEV_PEER),
+    EdgeKind.OPTIONAL: _ALL & ~(NO_OPTIONAL | NO_DEV_OPTIONAL),
+    EdgeKind.PEER: _ALL & ~(NO_PEER | NO_DEV_PEER),
+    EdgeKind.PEER_OPTIONAL: ANY,
 }
 
 
@@ -97,10 +98,16 @@ def prefixes(location: str) -> list[str]:
 def reach(roots: Iterable[str], edges: Iterable[Edge]) -> dict[str, int]:
     """Return package id → bits (`ANY`, `NO_DEV`, …) for everything that some chain of edges reaches from `roots`."""
     outgoing: dict[str, list[tuple[str, int]]] = {}
+    prod = EdgeKind.PROD
     for edge in edges:
-        if edge.target is not None:
-            outgoing.setdefault(edge.source, []).append((edge.target, _PASSES[edge.kind]))
-    bits = dict.fromkeys(roots, 31)
+        target = edge.target
+        if target is not None:
+            pair = (target, _ALL if edge.kind is prod else _PASSES[edge.kind])
+            if (pairs := outgoing.get(edge.source)) is None:
+                outgoing[edge.source] = [pair]
+            else:
+                pairs.append(pair)
+    bits = dict.fromkeys(roots, _ALL)
     todo = list(bits)
     while todo:
         source = todo.pop()

@@ -48,6 +48,12 @@ _STRONGEST_FIRST = ("sha512", "sha384", "sha256", "sha1")
 _DIGEST_BYTES = {"sha512": 64, "sha384": 48, "sha256": 32, "sha1": 20}
 _NAME = re.compile(r"(?:@[a-zA-Z0-9~-][a-zA-Z0-9._~-]*/)?[a-zA-Z0-9~_-][a-zA-Z0-9._~!'()*-]*")
 _FLAGS = ("dev", "optional", "devOptional", "peer", "inBundle", "hasInstallScript", "link", "hasShrinkwrap")
+_FLAG_BITS = (
+    ("dev", links.NO_DEV_PEER),
+    ("optional", links.NO_OPTIONAL),
+    ("devOptional", links.NO_DEV_OPTIONAL),
+    ("peer", links.NO_PEER),
+)
 _HINT = "let npm write the file again: npm install --package-lock-only --ignore-scripts"
 
 
@@ -377,7 +383,7 @@ class _Reader:
         entry = self.entries[target]
         manifest = self.manifests.get(target, {}) if linked else {}
         real = entry.get("name") or manifest.get("name") or name
-        version = entry.get("version") or manifest.get("version")
+        version = manifest.get("version") or entry.get("version")  # npm reads a link's target again
         version = version if isinstance(version, str) else None
         resolved = entry.get("resolved")
         ok = links.satisfied(spec, source, target, real, version, resolved, linked=linked)
@@ -392,9 +398,10 @@ class _Reader:
     ) -> None:
         """L18: what the lockfile says of package.json against package.json itself."""
         ours = links.declared(entry, top=True, where=self.path, at=("packages", location))
+        code = "workspace-differs" if location else "root-differs"
         for name in sorted(name for name in ours.keys() | found.keys() if ours.get(name) != found.get(name)):
             message = f"{_declaration(ours.get(name))} in the lockfile, {_declaration(found.get(name))} in package.json"
-            self._find("root-differs", "lockfile_sound", location, self._place(location) + f" {name}", message)
+            self._find(code, "lockfile_sound", location, self._place(location) + f" {name}"[:200], message)
         for key in ("name", "version"):
             theirs = manifest.get(key)
             if type(theirs) is str and type(entry.get(key)) is str and theirs != entry[key]:
@@ -468,7 +475,7 @@ class _Reader:
                     resolved=resolved,
                     integrity=integrity,
                     hashes=hashes,
-                    dev=bool(mask) and not mask & links.NO_DEV,
+                    dev=bool(mask & links.NEEDED) and not mask & links.NO_DEV,
                     optional=bool(mask) and not mask & links.NO_OPTIONAL,
                     peer=bool(mask) and not mask & links.NO_PEER,
                     bundled_in=bundled_in,
@@ -544,29 +551,19 @@ class _Reader:
             message = "nothing depends on it: npm would remove it"
             self._find("unreachable-entry", "lockfile_sound", location, self._place(location), message)
         else:
-            wrong = [
-                flag
-                for flag, bit in (
-                    ("dev", links.NO_DEV),
-                    ("optional", links.NO_OPTIONAL),
-                    ("devOptional", links.NO_DEV_OPTIONAL),
-                    ("peer", links.NO_PEER),
-                )
+            for flag, bit in _FLAG_BITS:
                 # Version 1 does not say which edges are optional.
-                if mask & bit and entry.get(flag) and (self.version != 1 or flag == "dev")
-            ]
-            for flag in wrong:
-                message = f"`{flag}` is true, but it is reached without any such edge"
-                self._find("flag-mismatch", "lockfile_sound", location, self._place(location, flag), message)
-        for spelling in {name, key}:
-            if not _NAME.fullmatch(spelling) or len(spelling) > 214:
-                message = "not a name that npm allows"
-                self._find("name-invalid", "lockfile_sound", location, self._place(location), message)
-        if not name.islower() and name != name.lower():
+                if flag in entry and mask & bit and entry[flag] and (self.version != 1 or flag == "dev"):
+                    message = f"`{flag}` is true, but it is reached without any such edge"
+                    self._find("flag-mismatch", "lockfile_sound", location, self._place(location, flag), message)
+        if not _NAME.fullmatch(name) or len(name) > 214 or (key != name and not _NAME.fullmatch(key)):
+            message = "not a name that npm allows"
+            self._find("name-invalid", "lockfile_sound", location, self._place(location), message)
+        small = name.lower()
+        if small != name:
             message = "upper case, which only old packages of the registry have"
             self._find("name-case", "lockfile_sound", location, self._place(location), message)
-        other = lower.setdefault(name.lower(), name)
-        if other != name:
+        if (other := lower.setdefault(small, name)) != name:
             message = f"differs from {other} by case only"
             self._find("name-case-collision", "lockfile_sound", location, self._place(location), message)
         if name != key and not self._alias_declared(location, name, key):
@@ -681,13 +678,15 @@ class _Reader:
             file = f"{edge.source}/package.json" if edge.source else "package.json"
             return f"{file} {place(section, edge.name)}"
         if self.version == 1:
-            return f"{self._place(edge.source, 'requires')}{place('', edge.name)[2:] if False else ''} {edge.name}"
+            return f"{self.places[edge.source]}.{place('requires', edge.name)}"
         return place("packages", edge.source, section, edge.name)
 
     def _place(self, location: str, *keys: str) -> str:
         if self.version == 1:
             base = self.places.get(location, "")
-            return base + "".join(f".{key}" for key in keys)
+            return place(*keys) if not base else f"{base}.{place(*keys)}" if keys else base
+        if location.isascii() and location.isprintable() and '"' not in location and "\\" not in location:
+            return f'packages["{location}"].{".".join(keys)}' if keys else f'packages["{location}"]'
         return place("packages", location, *keys)
 
     def _find(self, code: str, rule: str, package: str | None, where: str, message: str) -> None:
