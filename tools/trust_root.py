@@ -4,8 +4,8 @@
     npm pack @sigstore/tuf@4.0.2
     python tools/trust_root.py pypi_attestations-0.0.30.tar.gz sigstore-tuf-4.0.2.tgz
 
-The trusted root of the sigstore package that is installed must equal the one in @sigstore/tuf. The digests printed at the
-end belong into sbomgate/provenance/shipped.py: changing them is a reviewed change.
+The trusted root of the sigstore package that is installed must equal the one in @sigstore/tuf. The digests printed at
+the end belong into sbomgate/provenance/shipped.py: changing them is a reviewed change.
 """
 
 from __future__ import annotations

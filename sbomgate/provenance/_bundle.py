@@ -11,7 +11,7 @@ The steps keep the order of the protobuf-specs' client specification as measured
     6  the DSSE signature (PAE), and the log entry's body is about this very payload, signature and signer
 
 What is not checked, because nothing authenticates it: the envelope's keyid beside a certificate, the envelope hash in a
-log entry (over JSON that nobody has any more), further certificates of a chain (the trusted root supplies the real ones).
+log entry (over JSON that nobody has any more), further certificates of a chain (the trusted root has the real ones).
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ def check_provenance(label: str, predicate: Mapping[str, Any], claims: Claims) -
 
 
 def _sources(label: str, predicate: Mapping[str, Any]) -> list[tuple[str, str | None, str | None, str | None]]:
-    """Return each (place, repository, ref, commit) that the predicate names as its source, none of the three nowhere."""
+    """Return each (place, repository, ref, commit) that the predicate names as its source; all three occur."""
     if label == PROVENANCE[0]:
         build_type = predicate.get("buildType")
         source = _get(predicate, "invocation", "configSource")

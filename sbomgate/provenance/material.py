@@ -1,6 +1,6 @@
 """The keys and certificates that verification rests on: a sigstore trusted root and a registry's keys, parsed once.
 
-Formats: protobuf-specs `TrustedRoot` (`application/vnd.dev.sigstore.trustedroot+json;version=0.1`) and npm's `keys.json`
+Formats: protobuf-specs `TrustedRoot` (`application/vnd.dev.sigstore.trustedroot+json;version=0.1`) and npm's keys.json
 (the TUF target of the registry's delegated role). Keys are found by their exact id; none is tried because another does
 not fit.
 """

@@ -1,7 +1,7 @@
 """The trust root that travels with sbomgate: sigstore's public-good instance and the public npm registry's keys.
 
-Pinned by digest: a file that differs is refused, wherever it came from, and no cache of a user is ever looked at (PROMISES
-P25). A trust file may name another trusted root; it cannot change what lies here.
+Pinned by digest: a file that differs is refused, wherever it came from, and no cache of a user is ever looked at
+(PROMISES P25). A trust file may name another trusted root; it cannot change what lies here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ REGISTRY_KEYS_SHA256 = "160677eb6e1c7083c89b166b20f8fe4e837fb71181506aff1991b80b
 SELFTEST_SHA256 = "aa1dee80782c972827a2a25544d9602a38436dbfecc05ff795fe7d8e87a9a577"
 
 COLLECTED = datetime(2026, 11, 20, tzinfo=UTC)
-"""The day on which both files were taken from sigstore 4.5.1 and @sigstore/tuf 4.0.2, which agree on the trusted root."""
+"""The day on which both files were taken from sigstore 4.5.1 and @sigstore/tuf 4.0.2."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class ShippedTrust:
     collected: datetime = COLLECTED
 
     def age(self, now: datetime) -> timedelta:
-        """How long before `now` the files were collected: what changed since then is unknown here. A rule may limit it."""
+        """How long before `now` the files were collected: what changed since is unknown here. A rule may limit it."""
         return now - self.collected
 
 
