@@ -55,7 +55,8 @@ class Envelope:
 def write_bundle(payload: bytes, signature: bytes, hint: str) -> bytes:
     """Return a sigstore bundle v0.3 around an in-toto payload that was signed by a key.
 
-    `hint` names the key: base64 of the SHA-256 of its SubjectPublicKeyInfo, as cosign writes it.
+    `hint` names the key: base64 of the SHA-256 of its SubjectPublicKeyInfo, as cosign writes it. The envelope's own
+    `keyid` stays out, as cosign leaves it out: its verifier refuses every value but one of its own making.
     """
     return orjson.dumps(
         {
@@ -64,7 +65,7 @@ def write_bundle(payload: bytes, signature: bytes, hint: str) -> bytes:
             "dsseEnvelope": {
                 "payload": base64.b64encode(payload).decode(),
                 "payloadType": PAYLOAD_TYPE,
-                "signatures": [{"sig": base64.b64encode(signature).decode(), "keyid": hint}],
+                "signatures": [{"sig": base64.b64encode(signature).decode()}],
             },
         },
         option=orjson.OPT_SORT_KEYS,
@@ -102,8 +103,8 @@ def read_bundle(data: bytes, where: str) -> Envelope:
         raise EvidenceError("not exactly one signature", where=where, place="dsseEnvelope.signatures")
     place = "dsseEnvelope.signatures[0]"
     signature = fields(signatures[0], where, place, {"sig"}, {"keyid"})
-    if signature.get("keyid", "") not in ("", hint):
-        raise EvidenceError("names another key than the bundle's hint", where=where, place=f"{place}.keyid")
+    if signature.get("keyid", "") != "":
+        raise EvidenceError("names a key beside the bundle's hint", where=where, place=f"{place}.keyid")
     return Envelope(
         payload=_unbase64(envelope["payload"], where, "dsseEnvelope.payload"),
         signature=_unbase64(signature["sig"], where, f"{place}.sig"),

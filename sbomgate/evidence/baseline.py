@@ -81,10 +81,12 @@ def baseline(path: Path, context: Context, project: str, *, signers: Sequence[Si
                     where=f"decision {record.id}",
                     hint="correct the clock of this machine, or of the one that decided",
                 )
-            case Signed() as signed if signed.decision.context.profile != OBSERVE:
-                accepted.append(signed)
-            case Signed():
+            case Signed() as signed if signed.decision.context.profile == OBSERVE:
                 notes.append(f"decision {record.id[:12]} only records (profile observe)")
+            case Signed() as signed if not signed.in_environment:
+                notes.append(f"decision {record.id[:12]} is for an environment that its signer may not sign for")
+            case Signed() as signed:
+                accepted.append(signed)
             case Reason() as reason:
                 notes.append(f"decision {record.id[:12]}: {reason.message}")
     return _newest_passed(accepted, notes)

@@ -7,8 +7,8 @@
         .lock                            writers take turns here
 
 A layout is a function of the records in it. Reading computes again what they would be written as and compares every
-byte of index.json, every blob that it leads to and every named file: what was altered, spliced or cut is an error. (What was
-removed together with its entry in the index leaves no trace here; a signed head of the store will show that.)
+byte of index.json, every blob that it leads to and every named file: what was altered, spliced or cut is an error. (What
+was removed together with its entry in the index leaves no trace here; a signed head of the store will show that.)
 
 Crash safety (POSIX): temporary names in the same folder, fsync, rename, fsync of the folder; blobs first, then the
 named files, index.json last. A killed writer leaves `.tmp-*` files and folders that the index does not know: readers do

@@ -67,9 +67,9 @@ class Record:
         EvidenceError: a part is missing, one too many, or not what the detail names.
     """
 
-    detail: bytes
-    summary: bytes | None
-    blobs: Mapping[str, bytes]
+    detail: bytes = field(repr=False)
+    summary: bytes | None = field(repr=False)
+    blobs: Mapping[str, bytes] = field(repr=False)
     claimed: Decision = field(init=False)
     summary_claimed: Summary | None = field(init=False)
 

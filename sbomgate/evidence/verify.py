@@ -1,4 +1,4 @@
-"""Whether evidence allows a deployment: a pure function of records, trust file and time. No network, no cached word (P16).
+"""Whether evidence allows a deployment: pure, from records, trust file and time. No network, no cached word (P16).
 
 The steps, each with the promise that it keeps; what fails is a reason, in this order:
 
@@ -62,6 +62,13 @@ class Signed:
     def time(self) -> datetime:
         """When it was decided; `time_source` says by whose word."""
         return self.record.claimed_time
+
+    @property
+    def in_environment(self) -> bool:
+        """Whether its signer may sign for its environment."""
+        environment = self.decision.context.environment
+        allowed = self.signer.environments
+        return not allowed or (environment is not None and environment.value in allowed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,13 +142,13 @@ def verify_build(
     judged = [
         (s, _reasons(s, trust, environments, now=now, limit=limit, shipped_policy=shipped_policy)) for s in counting
     ]
-    # The newest decision for what is demanded decides; where none is, the newest of all says why.
-    scope = {"environment", "repository", "lockfile-path"}
-    deciding, reasons = next((one for one in judged if not scope & {r.code for r in one[1]}), judged[0])
+    # The newest decision that is about what is demanded decides, whatever its age and result; where there is none, the
+    # newest of all says why.
+    deciding, reasons = next((one for one in judged if {r.code for r in one[1]} <= {"future", "age"}), judged[0])
     # (11) a FAILED that is newer, whatever it was for, beats it: it is about the same bytes (P19)
     if deciding.decision.verdict is Verdict.ALLOWED:
         for other in counting:
-            if other.decision.verdict is Verdict.DENIED and other.time >= deciding.time and _may_sign(other):
+            if other.decision.verdict is Verdict.DENIED and other.time >= deciding.time and other.in_environment:
                 message = f"a decision of {other.time.isoformat()} on the same artefact{_for(other.decision)} FAILED"
                 reasons = [*reasons, Reason(code="superseded", message=message)]
                 break
@@ -226,7 +233,7 @@ def _reasons(
     environment = context.environment.value if context.environment else None
     if environments and environment not in environments:
         refuse("environment", f"it is{_for(decision)}, expected {' or '.join(map(repr, environments))}")
-    elif not _may_sign(signed):
+    elif not signed.in_environment:
         names = ", ".join(map(repr, signed.signer.environments))
         refuse("environment", f"it is{_for(decision)}, and {signed.signer.name!r} is accepted for {names} only")
     # (7) the policy
@@ -263,12 +270,6 @@ def _environments(trust: Trust, environment: str | None) -> tuple[str, ...]:
             hint="say with --environment which one this is",
         )
     return trust.environments
-
-
-def _may_sign(signed: Signed) -> bool:
-    environment = signed.decision.context.environment
-    allowed = signed.signer.environments
-    return not allowed or (environment is not None and environment.value in allowed)
 
 
 def _for(decision: Decision) -> str:
