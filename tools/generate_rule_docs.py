@@ -108,7 +108,7 @@ def page(
     rows: dict[str, tuple[str, str, str, str]] = {}
     for code, entry in codes.items():
         levels = dict(classes[entry["class"]])
-        if entry["class"] == "changed":
+        if entry["class"] in ("changed", "settings"):
             levels["default"] = "deny where new or changed, else warn"
         rows[code] = (*(levels[p] for p in PROFILES), "yes" if entry.get("waivable", True) else "never")  # type: ignore[assignment]
     for code, levels in custom.get("severity", {}).items():

@@ -16,9 +16,11 @@ profile := "default" if input.profile == "observe"
 profile := input.profile if input.profile != "observe"
 
 # changed: under `default` it denies what is new or changed against the accepted baseline, and warns for the rest.
+# settings: the same, for what the package manager is told: registries, scopes, settings.
 classes := {
 	"always": {"default": "deny", "strict": "deny", "release": "deny"},
 	"changed": {"default": "deny", "strict": "deny", "release": "deny"},
+	"settings": {"default": "deny", "strict": "deny", "release": "deny"},
 	"debt": {"default": "warn", "strict": "deny", "release": "deny"},
 	"release": {"default": "note", "strict": "warn", "release": "deny"},
 	"warn": {"default": "warn", "strict": "warn", "release": "warn"},
@@ -34,6 +36,11 @@ level(class, p) := "warn" if spared(class, p)
 spared("changed", p) if {
 	profile == "default"
 	not p.id in packages.changed
+}
+
+spared("settings", _) if {
+	profile == "default"
+	not packages.settings_changed
 }
 
 # Whether an unknown about this package denies. Where it does not, complete_evidence counts it in one warning.

@@ -94,3 +94,11 @@ identity(ids) := crypto.sha256(json.marshal(sort({[p.name, p.version, p.integrit
 	some id in ids
 	p := by_id[id]
 })))
+
+# The package manager is told something else than in the approved build.
+settings_changed if {
+	accepted
+	told(input.manager) != told(input.baseline.manager)
+}
+
+told(manager) := [manager.registry, manager.scopes, manager.settings]

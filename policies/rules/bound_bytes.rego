@@ -25,6 +25,10 @@ codes := {
 	"resolved-name-differs": {"class": "always", "fix": restore, "waivable": false},
 	"resolved-version-differs": {"class": "always", "fix": restore, "waivable": false},
 	"resolved-not-canonical": {"class": "always", "fix": restore},
+	"resolved-malformed": {"class": "always", "fix": restore},
+	"alias-undeclared": {"class": "always", "fix": restore},
+	"source-undeclared": {"class": "always", "fix": restore},
+	"source-missing": {"class": "changed", "fix": restore, "unknown": true},
 }
 
 findings contains f if some f in lock.judged("bound_bytes", codes, set())

@@ -14,7 +14,7 @@
 #   unknown: A range that cannot be compared (a tag, a URL) is a floating range.
 #   severity:
 #     open-ranges: {default: note, strict: note, release: note}
-#     range-caret: {default: deny in mode exact, strict: deny in mode exact, release: deny in mode exact}
+#     declared-range: {default: deny in mode exact, strict: deny in mode exact, release: deny in mode exact}
 #   parameters:
 #     mode:
 #       type: string
@@ -31,16 +31,16 @@ import data.sbomgate.lib.packages
 codes := {
 	"lock-drift": {"class": "always", "fix": "run `npm install` and commit package.json and the lockfile together"},
 	"git-not-commit": {"class": "always", "fix": "pin the git dependency to a full commit id"},
-	"range-floating": {"class": "debt", "fix": "write a version in package.json"},
+	"declared-floating": {"class": "debt", "fix": "write a version in package.json"},
 	"prerelease": {"class": "debt", "fix": "use a stable release, or have this one approved"},
 	"nested-shrinkwrap": {"class": "changed", "fix": "its own lockfile decides what it installs: ask for a release without one, or vendor it"},
 	"override": {"class": "note", "fix": "the entry that the override leads to is what was judged"},
 }
 
 # Ranges that the lockfile pins: one note for all of them, or one denial each.
-open_ranges := {"range-caret", "range-tilde", "range-open", "range-partial", "range-or"}
+open_ranges := {"declared-range"}
 
-findings contains f if some f in lock.judged("pinned", codes, open_ranges | {"range-exact"})
+findings contains f if some f in lock.judged("pinned", codes, open_ranges)
 
 # Only the word `locked` leaves ranges open.
 exact_mode if not input.parameters.pinned.mode == "locked"

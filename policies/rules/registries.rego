@@ -13,7 +13,6 @@
 #   unknown: An entry without an address is a note where the configured registry is an accepted one, else unknown.
 #   severity:
 #     first-party-elsewhere: {default: deny, strict: deny, release: deny}
-#     npmrc-registry: {default: deny where changed; else warn, strict: deny, release: deny}
 package sbomgate.rules.registries
 
 import data.sbomgate.lib.finding
@@ -27,8 +26,10 @@ codes := {
 	"resolved-foreign-host": {"class": "changed", "fix": name_it},
 	"resolved-http": {"class": "changed", "fix": "use https: anybody on the way can change what plain http brings"},
 	"resolved-missing": {"class": "changed", "fix": "write the lockfile with addresses (`omit-lockfile-registry-resolved=false`)", "unknown": true},
-	"trailing-dot-host": {"class": "changed", "fix": "write the host without the trailing dot"},
-	"npmrc-registry": {"class": "debt", "fix": name_it},
+	"resolved-trailing-dot": {"class": "changed", "fix": "write the host without the trailing dot"},
+	"npmrc-registry": {"class": "settings", "fix": name_it},
+	"npmrc-redirects": {"class": "settings", "fix": "remove the setting from the repository's .npmrc; a proxy or certificate belongs to the machine"},
+	"npmrc-weakens": {"class": "settings", "fix": "remove the setting from .npmrc"},
 }
 
 # What the table says, where the trust file does not accept the address.
@@ -51,36 +52,24 @@ missing_class(p) := {"class": "note", "fix": "the registry that is configured fo
 
 missing_class(p) := codes["resolved-missing"] if not accepted_url(p, configured(p))
 
-# An .npmrc that leads to a registry that nobody accepted denies as soon as it is new.
+# Configured registries: judged from what is configured, so that the reader's finding is only its place.
 findings contains f if {
-	some said in lock_said("npmrc-registry")
-	some url in foreign_configured
-	f := finding.of("registries", "npmrc-registry", npmrc_class, packages.named(said.package), {
-		"message": sprintf("%s (%s)", [said.message, url]),
+	some scope, url in object.union({"": input.manager.registry}, input.manager.scopes)
+	not accepted_for(null_if_empty(scope), url)
+	f := finding.of("registries", "npmrc-registry", "settings", packages.whole, {
+		"message": sprintf("%s come from %s, which nobody accepted", [spoken(scope), url]),
 		"fix": name_it,
-		"extra": concat("\n", [said.place, url]),
+		"extra": concat("\n", [scope, url]),
 	})
 }
 
-npmrc_class := "debt" if not manager_changed
+null_if_empty(scope) := scope if scope != ""
 
-npmrc_class := "always" if manager_changed
+null_if_empty(scope) := null if scope == ""
 
-manager_changed if {
-	packages.accepted
-	configuration(input.manager) != configuration(input.baseline.manager)
-}
+spoken("") := "packages"
 
-configuration(manager) := [manager.registry, manager.scopes]
-
-foreign_configured := {url |
-	some scope, url in object.union({"": input.manager.registry}, input.manager.scopes)
-	not accepted_for(scope_or_null(scope), url)
-}
-
-scope_or_null(scope) := scope if scope != ""
-
-scope_or_null(scope) := null if scope == ""
+spoken(scope) := sprintf("packages of %s", [scope]) if scope != ""
 
 lock_said(code) := [said |
 	some said in input.lockfile.findings
