@@ -1,1 +1,1 @@
-"""What tests, demo and benchmarks share. Not part of the package."""
+"""Real parts, small: what tests, the demo and the benchmarks share. Not shipped in the wheel."""

@@ -4,11 +4,11 @@ from sbomgate.facts.assembly import assemble, attestation_of_missing, signature_
 from sbomgate.facts.document import (
     MAX_DOCUMENT_BYTES,
     SCHEMA,
-    document,
     dumps,
     from_document,
     loads,
     recorded,
+    to_document,
     unsigned,
 )
 
@@ -17,11 +17,11 @@ __all__ = [
     "SCHEMA",
     "assemble",
     "attestation_of_missing",
-    "document",
     "dumps",
     "from_document",
     "loads",
     "recorded",
     "signature_of",
+    "to_document",
     "unsigned",
 ]

@@ -71,17 +71,17 @@ def assemble(
             publish, provenance = _unverified(facts.attestations)
         word = None if isinstance(facts.registry, Missing) else facts.registry
         result[package.id] = PackageFacts(
-            publish=_publish(package, facts, publish, now),
+            publish=_publish(facts, publish, now),
             scripts=_scripts(package, facts, collected, by_id),
             signature=_signature(facts, signatures.get(key)),
             publish_attestation=publish,
             provenance=provenance,
-            publisher=word and word.publisher,
-            trusted_publisher=word and word.trusted_publisher,
+            publisher=word.publisher if word else None,
+            trusted_publisher=word.trusted_publisher if word else None,
             licence=_licence(package, facts),
             deprecated=word.deprecated if word else package.deprecated,
-            registry=word and word.registry,
-            registry_integrity=word and word.integrity,
+            registry=word.registry if word else None,
+            registry_integrity=word.integrity if word else None,
         )
     return result
 
@@ -114,8 +114,7 @@ def attestation_of_missing(missing: Missing) -> Attestation:
 
 
 def signature_of(word: RegistryWord | Missing) -> Signature | None:
-    """Return the state of a registry signature as far as it follows without verifying; None where there is one to
-    verify."""
+    """Return the state of a registry signature where it needs no verifying; None where there is one to verify."""
     if isinstance(word, Missing):
         if word.absence is Absence.NOT_APPLICABLE:
             return Signature(state=SignatureState.NOT_APPLICABLE, reason=word.reason)
@@ -124,9 +123,7 @@ def signature_of(word: RegistryWord | Missing) -> Signature | None:
         return None
     if word.serves_evidence:
         return Signature(state=SignatureState.ABSENT, reason="the registry signs this package, and not this version")
-    return Signature(
-        state=SignatureState.NOT_SERVED, reason="this registry serves neither signatures nor attestations"
-    )
+    return Signature(state=SignatureState.NOT_SERVED, reason="this registry serves neither signatures nor attestations")
 
 
 def _nothing(key: FactKey, package: Package) -> CollectedFacts:
@@ -185,7 +182,7 @@ def _licence(package: Package, facts: CollectedFacts) -> str | None:
 # Publish time
 
 
-def _publish(package: Package, facts: CollectedFacts, attestation: Attestation, now: datetime) -> Publish:
+def _publish(facts: CollectedFacts, attestation: Attestation, now: datetime) -> Publish:
     word = facts.registry
     first: datetime | None = None
     stated: datetime | None = None
@@ -222,7 +219,7 @@ def _stated(text: str | None, now: datetime) -> tuple[datetime | None, str]:
     try:
         time = parse_time(text)
     except ValueError as e:
-        return None, f"the registry's publish time {ascii(text[:40])} {e}"
+        return None, f"the registry's publish time {text[:40]!a} {e}"
     if time - now > MAX_FUTURE:
         return None, _future("the registry's publish time", time)
     if time < EARLIEST:
@@ -283,9 +280,7 @@ def _bundled_scripts(
     return _unknown_scripts(f"the lockfile says that {holder.name} bundles it; its tarball does not hold {path}")
 
 
-def _known_scripts(
-    scripts: Mapping[str, str], gyp: bool, origin: Origin, disagreements: Sequence[str]
-) -> Scripts:
+def _known_scripts(scripts: Mapping[str, str], gyp: bool, origin: Origin, disagreements: Sequence[str]) -> Scripts:
     effective = _effective(scripts, gyp)
     return Scripts(
         state="present" if effective else "none",
@@ -322,9 +317,7 @@ def _identity(package: Package, name: str, version: str, who: str) -> list[str]:
     wanted = (package.version or "").partition("+")[0]
     if name.strip() == package.name and stated == wanted:
         return []
-    return [
-        f"{who} is of {ascii(name[:214])} {ascii(version[:64])}, the lockfile's entry of {package.name} {package.version}"
-    ]
+    return [f"{who} is of {name[:214]!a} {version[:64]!a}, the lockfile's entry of {package.name} {package.version}"]
 
 
 def _against_lockfile(package: Package, scripts: Mapping[str, str], gyp: bool) -> list[str]:

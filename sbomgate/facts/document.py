@@ -38,7 +38,7 @@ MAX_DOCUMENT_BYTES = 512 * 1024 * 1024  # 20,000 packages, each with attestation
 
 def dumps(collected: Mapping[FactKey, CollectedFacts]) -> bytes:
     """Return the canonical JSON of collected facts: sorted by key, the same bytes for the same facts."""
-    return orjson.dumps(document(collected), option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(to_document(collected), option=orjson.OPT_SORT_KEYS)
 
 
 def loads(data: bytes, *, where: str = "facts") -> dict[FactKey, CollectedFacts]:
@@ -64,7 +64,7 @@ def loads(data: bytes, *, where: str = "facts") -> dict[FactKey, CollectedFacts]
     return result
 
 
-def document(collected: Mapping[FactKey, CollectedFacts]) -> dict[str, Any]:
+def to_document(collected: Mapping[FactKey, CollectedFacts]) -> dict[str, Any]:
     """Return collected facts as the object that `dumps` writes: the predicate of a facts statement."""
     return {"schema": SCHEMA, "facts": [_entry(collected[key]) for key in sorted(collected)]}
 
@@ -109,8 +109,11 @@ def as_recorded(facts: CollectedFacts) -> CollectedFacts:
 
 
 def unsigned(collected: Mapping[FactKey, CollectedFacts]) -> dict[FactKey, CollectedFacts]:
-    """Return what may be kept of a document that nobody accepted has signed: the attestations, which are verified again
-    from their bytes. Its words and its tarball facts are as if never asked (PROMISES P14)."""
+    """Return what may be kept of a document that nobody accepted has signed (PROMISES P14).
+
+    That is the attestations, which are verified again from their bytes. Its words and its tarball facts are as if never
+    asked.
+    """
     missing = Missing(absence=Absence.NOT_ASKED, reason="only an unsigned facts file states it")
     return {key: replace(facts, registry=missing, tarball=missing) for key, facts in recorded(collected).items()}
 
@@ -266,7 +269,7 @@ class _Reader:
             raise self.error(key, "is not an object of texts")
         return value
 
-    def list(self, key: str) -> list[Any]:
+    def sequence(self, key: str) -> list[Any]:
         value = self.get(key)
         if not isinstance(value, list):
             raise self.error(key, f"is {_kind(value)}, expected a list")
@@ -274,7 +277,7 @@ class _Reader:
 
     def items(self, key: str) -> list[_Reader]:
         prefix = f"{self._place}.{key}" if self._place else key
-        return [_Reader(one, self._where, f"{prefix}[{index}]") for index, one in enumerate(self.list(key))]
+        return [_Reader(one, self._where, f"{prefix}[{index}]") for index, one in enumerate(self.sequence(key))]
 
     def child(self, key: str) -> _Reader:
         return _Reader(self.get(key), self._where, f"{self._place}.{key}" if self._place else key)
@@ -313,7 +316,7 @@ def _read_word(word: _Reader) -> RegistryWord:
     for one in word.items("signatures"):
         signatures.append(RegistrySignature(keyid=one.text("keyid"), sig=one.text("sig")))
         one.done()
-    maintainers = word.list("maintainers")
+    maintainers = word.sequence("maintainers")
     if not all(isinstance(one, str) for one in maintainers):
         raise word.error("maintainers", "is not a list of texts")
     result = RegistryWord(

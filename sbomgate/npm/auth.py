@@ -57,8 +57,8 @@ def read(
 
     Args:
         user: text of the user's .npmrc; its `${NAME}` are replaced from `environment`, as npm does.
-        project: text of the project's .npmrc, which wins. It lies in the tree under test, where whoever may commit could
-            send the environment anywhere: its `${NAME}` are replaced only for the hosts in `project_hosts`.
+        project: text of the project's .npmrc, which wins. It lies in the tree under test, where whoever may commit
+            could send the environment anywhere: its `${NAME}` are replaced only for the hosts in `project_hosts`.
         environment: name → value.
         project_hosts: hosts (`registry.npmjs.org`, `host:8443`) that the project may send the environment's tokens to:
             those of the trust file and the user's own configuration, never those of the project.

@@ -1,7 +1,7 @@
 """npm's own cache on disk (cacache), as a source of bytes and of nothing else.
 
-Content lies under the digest that it should have: `_cacache/content-v2/sha512/ab/cd/rest-of-the-hex`. The index beside it
-is never read: whoever can write the cache can make it say anything.
+Content lies under the digest that it should have: `_cacache/content-v2/sha512/ab/cd/rest-of-the-hex`. The index beside
+it is never read: whoever can write the cache can make it say anything.
 """
 
 from __future__ import annotations

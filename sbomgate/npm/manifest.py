@@ -1,8 +1,8 @@
 """package.json as npm reads it, where that has one meaning; else the reason why it has none.
 
-npm reads a manifest with JavaScript's `JSON.parse` after dropping a byte order mark, and replaces bytes that are not UTF-8
-(npm/cli: json-parse-even-better-errors, @npmcli/package-json). What differs between readers is refused here: duplicate
-keys, `__proto__`, NaN, a lifecycle script that is not text, replaced bytes in a field that is read.
+npm reads a manifest with JavaScript's `JSON.parse` after dropping a byte order mark, and replaces bytes that are not
+UTF-8 (npm/cli: json-parse-even-better-errors, @npmcli/package-json). What differs between readers is refused here:
+duplicate keys, `__proto__`, NaN, a lifecycle script that is not text, replaced bytes in a field that is read.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A registry tarball, read as npm reads it, without extracting anything.
 
-The header walk is our own: `tarfile` needs several times as long per member, and reads archives that npm's reader
-(node-tar 7) reads otherwise: names after a NUL, data after the end blocks, link names on files, sizes in global headers.
-Where readers differ, the tarball is malformed: its facts are then unknown, never somebody's interpretation. `tarfile` is
-the oracle in tests.
+The header walk is our own: `tarfile` is slower, and takes without a word archives that npm's reader (node-tar 7) reads
+otherwise: names after a NUL, data after the end blocks, link names on files, sizes in global headers. Where readers
+differ, the tarball is malformed: its facts are then unknown, never somebody's reading of it. `tarfile` is the oracle in
+tests.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 
 from sbomgate.model import Absence, BundledManifest, Missing, Origin, TarballFacts
 from sbomgate.npm import manifest
-from sbomgate.npm.manifest import Manifest, MalformedManifest
+from sbomgate.npm.manifest import MalformedManifest, Manifest
 
 MAX_TARBALL_BYTES = 512 * 1024 * 1024  # compressed; several times the largest packages (browsers, compilers)
 MAX_UNPACKED_BYTES = 4 * 1024 * 1024 * 1024  # bytes of tar; it is streamed, so this bounds time, not memory
@@ -53,8 +53,8 @@ def read(data: bytes, *, sha512: str, origin: Origin) -> TarballFacts | Missing:
         origin: where the bytes came from.
 
     Returns:
-        The facts, or Missing: `mismatch` where the digest differs, `malformed` where the archive or a package.json in it
-        has no one meaning or is over a limit.
+        The facts, or Missing: `mismatch` where the digest differs, `malformed` where the archive or a package.json in
+        it has no one meaning or is over a limit.
     """
     if len(data) > MAX_TARBALL_BYTES:
         return Missing(absence=Absence.MALFORMED, reason=_over("the tarball", len(data), MAX_TARBALL_BYTES))
@@ -330,16 +330,16 @@ def _members(data: bytes) -> Iterator[tuple[bytes, int, _Stream]]:
                 _global_header(body)
                 continue
             if kind == b"L":
-                name = _cut(body, "long name")
+                given: bytes | None = _cut(body, "long name")
                 size_of_file = None
             else:
                 if extended:
                     raise _Malformed(f"two extended headers before header {count + 1}")
                 extended = True
-                name, size_of_file = _extended_header(body)
-            if name is not None and long_name is not None:
+                given, size_of_file = _extended_header(body)
+            if given is not None and long_name is not None:
                 raise _Malformed(f"two long names before header {count + 1}")
-            long_name = long_name if name is None else name
+            long_name = long_name if given is None else given
             long_size = long_size if size_of_file is None else size_of_file
             continue
         name = long_name if long_name is not None else _name(block)
@@ -409,7 +409,7 @@ def _check_name(name: bytes) -> None:
 
 
 def _extended_header(body: bytes) -> tuple[bytes | None, int | None]:
-    """Return (path, size) of a pax header (POSIX.1-2001, "pax Header Block"): `%d key=value\\n` records."""
+    """Return (path, size) of a pax header (POSIX.1-2001, "pax Header Block"): length, key and value a line."""
     records = _records(body)
     for key in records:
         if key in ("linkpath", "type") or key.startswith("GNU.sparse"):  # readers differ on what these do to a file
