@@ -7,7 +7,7 @@ reaches outside (collecting facts, the engine, the signer) is handed in by `sbom
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,8 +31,10 @@ from sbomgate.model import (
 )
 from sbomgate.policy import evaluation as evaluations
 from sbomgate.policy import input as policy_input
-from sbomgate.policy.lists import MaliciousList
+from sbomgate.policy import lists as malicious
 from sbomgate.signing import Signer
+from sbomgate.strict_json import load_object
+from sbomgate.times import parse_time
 
 FACTS = "facts.json"
 BASELINE_SBOM = "baseline.cdx.json"
@@ -61,7 +63,8 @@ class Question:
         trust: the trust file.
         material: what provenance is verified against.
         parameters: rule id → parameters, complete.
-        lists: lists of malicious packages.
+        lists: name → bytes of each list of malicious packages.
+        project_files: path in the project → (SHA-256, size in bytes) of every file that was read.
         bundle: the policy.
         baseline: the last approved build, or why there is none.
         source_date: the SBOM's timestamp (SOURCE_DATE_EPOCH), or None for none.
@@ -72,9 +75,10 @@ class Question:
     trust: Trust
     material: TrustMaterial
     parameters: Mapping[str, Mapping[str, object]]
-    lists: Sequence[MaliciousList]
+    lists: Mapping[str, bytes]
     bundle: PolicyBundle
     baseline: BaselineBuild | Bootstrap
+    project_files: Mapping[str, tuple[str, int]]
     source_date: datetime | None = None
     sbomgate: str = __version__
 
@@ -120,7 +124,7 @@ def decide(
         trust=question.trust,
         baseline=question.baseline,
         parameters=question.parameters,
-        lists=question.lists,
+        lists=_lists(question.lists),
     )
     policy_input.validate(asked)
     evaluation = _evaluate(asked, question.bundle, len(graph.packages) - 1, engine)
@@ -191,25 +195,22 @@ def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tu
         TRUSTED_ROOT: (question.material.trusted_root, "application/json"),
         REGISTRY_KEYS: (question.material.registry_keys, "application/json"),
     }
+    stored |= {LISTS + name: (data, "text/csv") for name, data in question.lists.items()}
     if isinstance(question.baseline, BaselineBuild):
         stored[BASELINE_SBOM] = (question.baseline.sbom.data, "application/vnd.cyclonedx+json")
     named = [material(name, data, media_type) for name, (data, media_type) in stored.items()]
     lock = answer.graph.lockfile
     # Only the digests of the project's own files: .npmrc and a `resolved` may hold secrets (P40).
-    own = {lock.path: lock.sha256, **answer.graph.manager.files}
+    folder = question.context.lockfile_path.removesuffix(lock.path)
     named += [
         Material(
-            name=decision.PROJECT + path,
+            name=f"{decision.PROJECT}{folder}{path}",
             sha256=sha256,
-            size=lock.size if path == lock.path else 0,
+            size=size,
             media_type="application/octet-stream",
             stored=False,
         )
-        for path, sha256 in own.items()
-    ]
-    named += [
-        Material(name=LISTS + one.name, sha256=one.sha256, size=0, media_type="text/csv", stored=False)
-        for one in question.lists
+        for path, (sha256, size) in question.project_files.items()
     ]
     blobs = {name: data for name, (data, _) in stored.items()}
     return blobs, tuple(sorted(named, key=lambda one: one.name))
@@ -229,23 +230,24 @@ def _sbom(graph: DependencyGraph, collected: bytes, question: Question) -> Sbom:
     """Verify what was collected, and write it into the SBOM: `collected` is read back, so that replay sees the same."""
     known = facts.loads(collected)
     package_facts = _believe(graph, known, question.material, question.context.evaluated_at)
-    return sbom.read(
-        sbom.write(graph, package_facts, timestamp=question.source_date, tool_version=question.sbomgate)
-    )
+    return sbom.read(sbom.write(graph, package_facts, timestamp=question.source_date, tool_version=question.sbomgate))
 
 
 def _believe(
     graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts], material: TrustMaterial, now: datetime
 ) -> dict[str, PackageFacts]:
-    from sbomgate import provenance
+    """Return what a rule may use of what was collected: attestations and signatures are verified here."""
+    from sbomgate.provenance import Verifier
+    from sbomgate.provenance.batch import verify_all
 
-    attestations, signatures = provenance.verify_all(
-        collected,
-        trusted_root=material.trusted_root,
-        registry_keys=material.registry_keys,
-        issuers=material.issuers,
-    )
+    verifier = Verifier.from_material(material.trusted_root, material.registry_keys, material.issuers)
+    sha512 = {facts.key_of(package): package.sha512 for package in graph.packages}
+    attestations, signatures = verify_all(collected, verifier, sha512)
     return facts.assemble(graph, collected, attestations=attestations, signatures=signatures, now=now)
+
+
+def _lists(files: Mapping[str, bytes]) -> list[malicious.MaliciousList]:
+    return [malicious.load(data, name=name, where=name) for name, data in sorted(files.items())]
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -300,18 +302,25 @@ def replay(record: Record, *, engine: Engine) -> Replay:
     bundle = bundles.from_tar(stored(decision.POLICY))
     pinned = {hashlib.sha256(data).hexdigest(): data for data in blobs.values()}
     accepted = trust.parse(stored(decision.TRUST), pinned=_by_digest(pinned), where=decision.TRUST)
+    # What nothing else holds: the parameters, and when the baseline was decided. The comparison below covers the rest.
+    asked = load_object(stored(decision.POLICY_INPUT), decision.POLICY_INPUT)
     baseline: BaselineBuild | Bootstrap = Bootstrap(reason=claimed.baseline.reason)
     if claimed.baseline.evidence is not None:
-        baseline = policy_input.baseline_of(stored(decision.POLICY_INPUT), sbom.read(stored(BASELINE_SBOM)))
+        baseline = BaselineBuild(
+            sbom=sbom.read(stored(BASELINE_SBOM)),
+            evidence=claimed.baseline.evidence,
+            decided_at=parse_time(asked["baseline"]["decided_at"]),
+        )
     question = Question(
         context=claimed.context,
         trust=accepted,
         material=material_of(accepted, stored(TRUSTED_ROOT), stored(REGISTRY_KEYS)),
-        parameters=policy_input.parameters_of(stored(decision.POLICY_INPUT)),
-        lists=(),
+        parameters=asked["parameters"],
+        lists={name.removeprefix(LISTS): data for name, data in blobs.items() if name.startswith(LISTS)},
         bundle=bundle,
         baseline=baseline,
-        source_date=sbom.timestamp_of(bom.data),
+        project_files={},
+        source_date=sbom.timestamp(bom.data),
         sbomgate=claimed.sbomgate,
     )
     # (2) decide again, step by step
@@ -322,7 +331,7 @@ def replay(record: Record, *, engine: Engine) -> Replay:
         trust=accepted,
         baseline=baseline,
         parameters=question.parameters,
-        lists=policy_input.hits_of(stored(decision.POLICY_INPUT)),
+        lists=_lists(question.lists),
     )
     again = _evaluate(stored(decision.POLICY_INPUT), bundle, len(bom.graph.packages) - 1, engine)
     # (3) compare
@@ -364,4 +373,3 @@ def material_of(accepted: Trust, trusted_root: bytes, registry_keys: bytes) -> T
         registry_keys=accepted.registry_keys or registry_keys,
         issuers=accepted.issuers or DEFAULT_ISSUERS,
     )
-

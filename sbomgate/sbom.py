@@ -380,6 +380,12 @@ class _Properties:
         return pairs
 
 
+def timestamp(data: bytes) -> datetime | None:
+    """Return the time that stands in an SBOM of ours, or None where it has none."""
+    text = orjson.loads(data)["metadata"].get("timestamp")
+    return None if text is None else datetime.fromisoformat(text)
+
+
 def read(data: bytes) -> Sbom:
     """Read an SBOM that `write` wrote: graph and facts as they were, but for what was left out on purpose.
 

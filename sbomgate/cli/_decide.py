@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,6 +13,8 @@ from sbomgate.errors import FetchError, UsageError
 
 if TYPE_CHECKING:
     import argparse
+
+    import httpx
 
     from sbomgate.cli._environment import Environment
     from sbomgate.cli._project import Project
@@ -84,9 +86,9 @@ def decide(
         profile: what the command line asks for.
         claims: repository, commit, environment.
         store: where evidence lies; the default baseline.
-        signs: whether the decision will be signed: then nothing of a cache is believed, and the registry is asked again.
+        signs: whether the decision will be signed: then no cache is believed.
     """
-    from sbomgate import config, gate, lockfiles, project, provenance
+    from sbomgate import config, gate, lockfiles, project
     from sbomgate import trust as trust_file
     from sbomgate.cli._project import open_project
     from sbomgate.model import Context
@@ -122,11 +124,15 @@ def decide(
         trust=trust,
         material=gate.material_of(trust, material.trusted_root, material.registry_keys),
         parameters=parameters.effective(
-            parameters.declared(_catalogue(bundle)), trust.parameters, settings.rules, trust_where=args.trust or ""
+            parameters.declared(resource(*parameters.CATALOGUE).read_bytes()),
+            trust.parameters,
+            settings.rules,
+            trust_where=args.trust or "trust file",
         ),
         lists=_lists(opened, settings.malicious_lists),
         bundle=bundle,
         baseline=_baseline(args, env, context, graph, trust, store),
+        project_files=opened.read_so_far(),
         source_date=env.source_date,
     )
     recorded = _recorded(args, env, trust)
@@ -134,12 +140,9 @@ def decide(
     def collect(graph: DependencyGraph) -> Mapping[FactKey, CollectedFacts]:
         return _collect(graph, args, env, opened, trust, recorded, signs=signs)
 
-    with engine(args, env) as engine:
-        second = None
-        if context.profile == "release" and not engine.ours:
-            second = _embedded(env)
-        answer = gate.decide(graph, question, collect=collect, engine=engine, second=second)
-    assert provenance is not None  # noqa: S101
+    with engine(args, env) as chosen:
+        second = _embedded(env) if context.profile == "release" and not chosen.ours else None
+        answer = gate.decide(graph, question, collect=collect, engine=chosen, second=second)
     return Decided(project=opened, question=question, answer=answer)
 
 
@@ -193,8 +196,6 @@ def exit_code(decided: Decided) -> int:
 @contextmanager
 def engine(args: argparse.Namespace, env: Environment) -> Iterator[Engine]:
     """Start the engine that was asked for, and end it whatever happens."""
-    from sbomgate.cli._environment import say
-
     with ExitStack() as stack:
         if args.opa_url is not None:
             if args.engine != "embedded":
@@ -214,7 +215,6 @@ def engine(args: argparse.Namespace, env: Environment) -> Iterator[Engine]:
                 )
             yield stack.enter_context(OpaEngine(Path(binary)))
         else:
-            _ = say
             yield _embedded(env)
 
 
@@ -238,28 +238,27 @@ def _accepted_policy(bundle: PolicyBundle, trust: Trust, shipped: PolicyBundle) 
         )
 
 
-def _catalogue(bundle: PolicyBundle) -> bytes:
-    from sbomgate.policy import parameters
-    from sbomgate.resources import path as resource
-
-    return resource(*parameters.CATALOGUE).read_bytes() if bundle is not None else b""
-
-
-def _lists(opened: Project, paths: tuple[str, ...]) -> list:  # type: ignore[type-arg]
+def _lists(opened: Project, paths: tuple[str, ...]) -> dict[str, bytes]:
+    """Read the lists of malicious packages: the shipped one, and the project's own."""
     from sbomgate.policy import lists
     from sbomgate.resources import path as resource
 
-    found = [lists.load(resource(*lists.SHIPPED).read_bytes(), name="shipped", where="the shipped list")]
+    found = {"shipped.csv": resource(*lists.SHIPPED).read_bytes()}
     for path in paths:
         data = opened.files.read(path)
         if data is None:
             raise UsageError("no such file", where=path, place=f"{CONFIG}: malicious.lists", hint="correct the path")
-        found.append(lists.load(data, name=path, where=path))
+        found[path] = data
     return found
 
 
 def _baseline(
-    args: argparse.Namespace, env: Environment, context: Context, graph: DependencyGraph, trust: Trust, store: Path | None
+    args: argparse.Namespace,
+    env: Environment,
+    context: Context,
+    graph: DependencyGraph,
+    trust: Trust,
+    store: Path | None,
 ) -> BaselineBuild | Bootstrap:
     """Find the last approved build: where the command line says, else in the store."""
     from sbomgate import decision, sbom
@@ -274,7 +273,9 @@ def _baseline(
     if not trust.signers:
         if args.baseline is not None:
             raise UsageError(
-                "a baseline is believed only when an accepted signer signed it", where="--baseline", hint="add --trust FILE"
+                "a baseline is believed only when an accepted signer signed it",
+                where="--baseline",
+                hint="add --trust FILE",
             )
         return Bootstrap(reason="without a trust file no signer is accepted")
     found = baselines.baseline(path, context, graph.packages[0].name, signers=trust.signers, now=env.now)
@@ -317,7 +318,6 @@ def _collect(
     signs: bool,
 ) -> Mapping[FactKey, CollectedFacts]:
     """Collect the facts: recorded, then on this machine, then from the network."""
-    from sbomgate import npm
     from sbomgate.cli._environment import say
     from sbomgate.npm import auth
     from sbomgate.npm.cache import FactCache
@@ -332,10 +332,10 @@ def _collect(
         environment=env.variables,
     )
 
-    def client() -> object:
+    def client() -> httpx.AsyncClient:
         from sbomgate.npm.registry import open_client
 
-        return open_client()
+        return open_client(ca_file=env.variables.get("SSL_CERT_FILE"), proxy=env.https_proxy)
 
     with ExitStack() as stack:
         cache = None
@@ -353,15 +353,14 @@ def _collect(
             cache=cache,
             npm_cache=env.npm_cache / "_cacache" if env.npm_cache else None,
             credentials=credentials,
-            client=None if args.offline else client,  # type: ignore[arg-type]
+            client=None if args.offline else client,
             word_age=timedelta(0) if signs else WORD_AGE,
             trust_cache=not signs,
         )
-        _ = npm
         return collect(wanted(graph, first_party=trust.first_party), sources=sources, progress=_progress())
 
 
-def _progress():  # type: ignore[no-untyped-def]
+def _progress() -> Callable[[int, int], None] | None:
     """Return a progress line for a terminal, or None where stderr is none."""
     import sys
 

@@ -57,6 +57,11 @@ class Environment:
         return self.home / ".npm" if self.home else None
 
     @property
+    def https_proxy(self) -> str | None:
+        """The HTTP proxy for the registry: HTTPS_PROXY or https_proxy, or None."""
+        return self.variables.get("HTTPS_PROXY") or self.variables.get("https_proxy") or None
+
+    @property
     def source_date(self) -> datetime | None:
         """SOURCE_DATE_EPOCH (https://reproducible-builds.org/specs/source-date-epoch/), or None where it is not set.
 

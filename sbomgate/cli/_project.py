@@ -21,6 +21,10 @@ class Project:
     files: DiskFiles
     lockfile: str | None
 
+    def read_so_far(self) -> dict[str, tuple[str, int]]:
+        """Return path → (SHA-256, size in bytes) of every file of the project that was read."""
+        return {path: (sha256, len(self.files.read(path) or b"")) for path, sha256 in self.files.digests().items()}
+
 
 def open_project(argument: str, env: Environment) -> Project:
     """Return the project that PATH names.

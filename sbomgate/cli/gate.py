@@ -1,10 +1,10 @@
-"""Decide whether a release may ship, sign the decision and store it: the release job's step.
+r"""Decide whether a release may ship, sign the decision and store it: the release job's step.
 
 It decides again from the committed lockfile, believes no cache of the build job, and runs no dependency's code.
 
 examples:
   sbomgate gate --subject file:dist/app.tgz --key release.key --trust ../trust.toml
-  sbomgate gate web --subject oci:registry.example/web@sha256:… --key release.key --trust ../trust.toml \\
+  sbomgate gate web --subject oci:registry.example/web@sha256:… --key release.key --trust ../trust.toml \
       --repository https://github.com/acme/web --commit "$(git rev-parse HEAD)" --environment production
 
 exit codes: 0 the policy allows, 1 it denies (signed and stored too), 2 no decision could be made
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from sbomgate.cli._environment import Environment
 
+MAX_SUBJECT_BYTES = 1 << 40  # hashed as a stream: a limit only against a device that never ends
 HELP = "decide whether a release may ship, sign and store the decision"
 
 
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     signer = local_key.load(env.working_directory / args.key)
     about = subject.parse(
         args.subject,
-        lambda path: files.sha256_of(env.working_directory / path, limit=subject.MAX_FILE_BYTES, error=InputError),
+        lambda path: files.sha256_of(env.working_directory / path, limit=MAX_SUBJECT_BYTES, error=InputError),
     )
     claims = {
         name: Claimed(value=value, source="flag")

@@ -23,7 +23,9 @@ HELP = "decide again from stored evidence"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("evidence", help="one build's folder in a store (its newest decision), or one decision's folder")
+    parser.add_argument(
+        "evidence", help="one build's folder in a store (its newest decision), or one decision's folder"
+    )
     parser.add_argument("--engine", choices=("embedded", "opa"), default="embedded", help="opa: the one on PATH")
     parser.add_argument("--opa-url", metavar="URL", help="evaluate in this OPA server instead")
 
@@ -38,11 +40,11 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     record = layout.read(env.working_directory / args.evidence)
     with _decide.engine(args, env) as engine:
         result = gate.replay(record, engine=engine)
-    claimed = result.claimed
+    claimed, context = result.claimed, result.claimed.context
     same = not result.differences
     print(
-        f"{'REPRODUCED' if same else 'DIFFERENT'}  {claimed.verdict.value} · {claimed.context.evaluated_at:%Y-%m-%d %H:%M:%S}"
-        f" UTC · profile {claimed.context.profile} · decision sha256:{record.id}"
+        f"{'REPRODUCED' if same else 'DIFFERENT'}  {claimed.verdict.value} · "
+        f"{context.evaluated_at:%Y-%m-%d %H:%M:%S} UTC · profile {context.profile} · decision sha256:{record.id}"
     )
     for name, fine in result.steps:
         print(f"  {'same' if fine else 'DIFFERENT':<10}{name}")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sbomgate.cli._environment import Environment
     from sbomgate.evidence.verify import VerificationResult
 
+MAX_SUBJECT_BYTES = 1 << 40  # hashed as a stream: a limit only against a device that never ends
 HELP = "verify the stored decision on an artefact before it is deployed"
 
 
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     accepted = trust.load(args.trust, project_root=None)
     about = subject.parse(
         args.subject,
-        lambda path: files.sha256_of(env.working_directory / path, limit=subject.MAX_FILE_BYTES, error=InputError),
+        lambda path: files.sha256_of(env.working_directory / path, limit=MAX_SUBJECT_BYTES, error=InputError),
     )
     store = env.working_directory / args.store
     if not store.is_dir():

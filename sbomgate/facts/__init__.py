@@ -1,6 +1,6 @@
 """Facts: as a document that travels (`document`), and as what a rule may use (`assembly`). Both are pure."""
 
-from sbomgate.facts.assembly import assemble, attestation_of_missing, signature_of
+from sbomgate.facts.assembly import assemble, attestation_of_missing, key_of, signature_of
 from sbomgate.facts.document import (
     MAX_DOCUMENT_BYTES,
     SCHEMA,
@@ -11,6 +11,7 @@ from sbomgate.facts.document import (
     to_document,
     unsigned,
 )
+from sbomgate.facts.statement import read_statement, write_statement
 
 __all__ = [
     "MAX_DOCUMENT_BYTES",
@@ -19,9 +20,12 @@ __all__ = [
     "attestation_of_missing",
     "dumps",
     "from_document",
+    "key_of",
     "loads",
+    "read_statement",
     "recorded",
     "signature_of",
     "to_document",
     "unsigned",
+    "write_statement",
 ]

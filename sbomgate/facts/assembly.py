@@ -10,7 +10,7 @@ from typing import assert_never
 
 import orjson
 
-from sbomgate.facts.times import format_time, parse_time
+from sbomgate.times import format_time, parse_time
 from sbomgate.model import (
     Absence,
     Attestation,

@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from sbomgate.errors import InputError
-from sbomgate.facts.times import format_time, parse_time
+from sbomgate.times import format_time, parse_time
 from sbomgate.model import (
     Absence,
     AttestationDocument,

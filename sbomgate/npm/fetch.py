@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from sbomgate.facts.document import word_document
-from sbomgate.facts.times import format_time
+from sbomgate.times import format_time
 from sbomgate.model import AttestationDocument, Missing, Origin, RegistryWord, TarballFacts
 from sbomgate.npm import packument, tarball
 from sbomgate.npm.collect import (

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from sbomgate.facts.times import parse_time
+from sbomgate.times import parse_time
 from sbomgate.model import Absence, Missing, Origin, RegistrySignature, RegistryWord
 from sbomgate.npm import manifest
 
