@@ -28,8 +28,7 @@ MAX_INTEGER = 2**53 - 1
 """Largest magnitude of an integer that every reader holds exactly (RFC 7493, 2.2)."""
 
 _HINT = "let the tool that wrote the file write it again; do not edit it by hand"
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
-_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TOKEN = r'(?s)"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+'
 
 
 class _RefusedError(ValueError):
@@ -111,7 +110,7 @@ def place(*path: str | int) -> str:
     for part in path:
         if isinstance(part, int):
             parts.append(f"[{part}]")
-        elif _PLAIN_KEY.fullmatch(part):
+        elif part.isidentifier() and part.isascii():
             parts.append(f".{part}" if parts else part)
         else:
             parts.append(f"[{json.dumps(part)}]")
@@ -213,7 +212,7 @@ def _walk(text: str) -> Iterator[tuple[list[str | int], int, str | None]]:
     path: list[str | int] = []
     kinds: list[str] = []
     key_next = False
-    for match in _TOKEN.finditer(text):
+    for match in re.finditer(_TOKEN, text):
         token = match.group()
         if token in ("}", "]"):
             if kinds:

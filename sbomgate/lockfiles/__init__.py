@@ -11,7 +11,7 @@ and is found by being there: there is no list to edit.
 from __future__ import annotations
 
 import importlib
-import pkgutil
+import os
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -87,8 +87,9 @@ def _with_others(files: ProjectFiles, graph: DependencyGraph, readers: dict[str,
 def _readers() -> dict[str, Reader]:
     """File name → reader, by module name; a reader's own file names in the order of its preference."""
     readers: dict[str, Reader] = {}
-    for module in pkgutil.iter_modules(__path__):
-        if not module.name.startswith("_"):
-            reader = importlib.import_module(f"{__name__}.{module.name}")
+    for file in sorted(os.listdir(__path__[0])):  # pkgutil does the same, and costs ten times as much to import
+        name, extension = os.path.splitext(file)
+        if extension == ".py" and not name.startswith("_"):
+            reader = importlib.import_module(f"{__name__}.{name}")
             readers.update(dict.fromkeys(reader.FILENAMES, reader.read))
     return readers

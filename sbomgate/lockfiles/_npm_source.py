@@ -19,9 +19,9 @@ Remark = tuple[str, str, str]
 """Code, rule and message of a finding about `resolved`."""
 
 _GIT = ("git+", "git:", "git@", "ssh:", "github:", "gitlab:", "bitbucket:", "gist:")
-_COMMIT = re.compile(r"[0-9a-fA-F]{40}([0-9a-fA-F]{24})?")
+_COMMIT = r"[0-9a-fA-F]{40}([0-9a-fA-F]{24})?"
 _PORTS = {"https": 443, "http": 80}
-_VERSION_START = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+")
+_VERSION_START = r"v?[0-9]+\.[0-9]+\.[0-9]+"
 
 
 class _Named(NamedTuple):
@@ -56,7 +56,7 @@ class Registries:
 def commit_of(resolved: str) -> str | None:
     """Return the commit of a git URL's fragment, or None where it is not a full hash."""
     fragment = resolved.partition("#")[2]
-    return fragment.lower() if _COMMIT.fullmatch(fragment) else None
+    return fragment.lower() if re.fullmatch(_COMMIT, fragment) else None
 
 
 def is_git(text: str) -> bool:
@@ -162,4 +162,4 @@ def _named(host: str, path: str, base: str | None) -> _Named | None:
     if not stem.startswith(segments[-1] + "-"):
         return _Named(name, None)
     version = stem[len(segments[-1]) + 1 :]
-    return _Named(name, version if _VERSION_START.match(version) else None)
+    return _Named(name, version if re.match(_VERSION_START, version) else None)
