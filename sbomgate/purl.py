@@ -89,7 +89,7 @@ def _public_remote(scheme: str, rest: str) -> str:
         return f"{scheme}://{rest}"
     if scheme == "file":
         return "file:" + _last(rest)
-    cut = min((at for c in "/?#\\" if (at := rest.find(c)) >= 0), default=len(rest))
+    cut = min((found for c in "/?#\\" if (found := rest.find(c)) >= 0), default=len(rest))
     authority, tail = rest[:cut], rest[cut:]
     user, at, host = authority.rpartition("@")
     if at and user == "git" and not web:

@@ -27,8 +27,8 @@ from sbomgate.model import (
     EdgeKind,
     Hash,
     Kind,
-    LockFinding,
     Lockfile,
+    LockFinding,
     ManagerSettings,
     Package,
     PackageFacts,
@@ -74,10 +74,7 @@ def write(
     Credentials and queries in URLs and absolute local paths are left out (PROMISES P40). The serial number is derived
     from the content; the time stands in it only where it is given.
 
-    Args:
-        graph, facts: what is written; facts by package id.
-        timestamp: timezone-aware, or None.
-        tool_version: of sbomgate.
+    `facts` are by package id; `timestamp` is timezone-aware or None; `tool_version` is sbomgate's.
     """
     edges: dict[str, list[Edge]] = {}
     for edge in graph.edges:

@@ -27,7 +27,7 @@ _BOUNDED = r"(?:\^|~>?)\s*v?[0-9][0-9A-Za-z.+*-]*|v?[0-9]+(?:\.[0-9]+)?(?:\.[xX*
 
 ANY, NEEDED, NO_DEV, NO_OPTIONAL, NO_DEV_OPTIONAL, NO_PEER, NO_DEV_PEER = 1, 2, 4, 8, 16, 32, 64
 """Bits of a package: it is reached at all; by edges that bring a package in; and by such edges none of which is dev;
-optional; dev or optional; peer; dev or peer. An optional peer brings nothing in: npm installs no package for its sake."""
+optional; dev or optional; peer; dev or peer. An optional peer brings nothing in: npm installs nothing for its sake."""
 
 _ALL = 127
 _PASSES = {
@@ -127,7 +127,7 @@ def specifier(spec: str) -> str:
     Tags (`latest`) count as `range`: only a registry answers either.
     """
     if ":" not in spec and "/" not in spec:
-        return "file" if spec.endswith(_TARBALL) or spec.startswith((".", "~/")) and spec != "." else "range"
+        return "file" if spec.endswith(_TARBALL) or (spec.startswith((".", "~/")) and spec != ".") else "range"
     if spec.startswith("npm:"):
         return "alias"
     if spec.startswith(("file:", "link:", "/", "./", "../", "~/", "workspace:", "portal:")):
@@ -152,10 +152,8 @@ def satisfied(
 ) -> bool | None:
     """Whether an entry satisfies a specifier, as npm's `depValid` says; None where that cannot be told offline.
 
-    Args:
-        spec: the specifier; source: the id of the package that declares it.
-        target, name, version, resolved: the entry's id, real name, version and source.
-        linked: it was reached through a link.
+    `source` is the id of the package that declares `spec`; `target`, `name`, `version` and `resolved` are the entry's
+    id, real name, version and origin; `linked` says that it was reached through a link.
     """
     match specifier(spec):
         case "range":

@@ -113,7 +113,9 @@ def _judge_url(name: str, version: str | None, resolved: str, registries: Regist
     written = parts.path.replace("%2f", "/", 1).replace("%2F", "/", 1).replace("%40", "@", 1)
     written = written.replace("%2B", "+").replace("%2b", "+")
     if not plain or canonical != written or parts.query or "?" in resolved or "#" in resolved:
-        remark("resolved-not-canonical", "bound_bytes", f"`resolved` is not written canonically; it leads to {canonical}")
+        remark(
+            "resolved-not-canonical", "bound_bytes", f"`resolved` is not written canonically; it leads to {canonical}"
+        )
     # (3) which registry, and which name and version it is the URL of
     base = None
     for registry in registries.accepted(name):
