@@ -34,6 +34,14 @@ class ProjectFiles(Protocol):
         """
         ...
 
+    def has(self, path: str) -> bool:
+        """Whether there is anything at `path`; nothing is read."""
+        ...
+
+    def is_link(self, path: str) -> bool:
+        """Whether `path`, or a directory on the way to it, is a symbolic link."""
+        ...
+
     def is_inside(self, path: str) -> bool:
         """Whether `path` (POSIX, relative, may hold `..`) stays within the repository."""
         ...
@@ -165,7 +173,7 @@ class LockFinding:
     """Something that a lockfile, or the files beside it, says of itself that is wrong or worth knowing.
 
     Attributes:
-        code: a stable word in kebab case, `docs/lockfile-findings.md` lists them.
+        code: a stable word in kebab case, `docs/lockfiles.md` lists them.
         rule: the rule that judges it: lockfile_sound, bound_bytes, pinned, registries, exotic_sources or manager_code.
         package: id of the package concerned, or None.
         place: path in the document (`packages["node_modules/a"].integrity`).

@@ -12,19 +12,18 @@ from urllib.parse import quote, unquote, urlsplit
 from sbomgate.errors import InputError
 from sbomgate.model import Kind, Package
 
-_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
 _QUALIFIER = {Kind.GIT: "vcs_url", Kind.TARBALL: "download_url", Kind.FILE: "download_url"}
-_FORGE = re.compile(r"(github|gitlab|bitbucket|gist):(?!//)")
-_SCP = re.compile(r"([^/@\s]+)@([^/@:\s]+:.*)", re.DOTALL)
-_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+# Patterns are compiled at their first use: most lockfiles need none of them, and every start would pay.
+_FORGE = r"(github|gitlab|bitbucket|gist):(?!//)"
+_SCP = r"(?s)([^/@\s]+)@([^/@:\s]+:.*)"
+_DRIVE = r"[A-Za-z]:[\\/]"
 
 
 def purl(name: str, version: str | None, **qualifiers: str) -> str:
     """Return `pkg:npm/%40scope/name@version?qualifiers`, percent-encoded; the version is left out where it is None."""
-    scope, slash, base = name.rpartition("/")
-    text = f"pkg:npm/{_quote(scope)}/{_quote(base)}" if slash else f"pkg:npm/{_quote(base)}"
+    text = "pkg:npm/" + quote(name)  # leaves the slash, encodes the scope's @
     if version:
-        text += "@" + _quote(version)
+        text += "@" + quote(version, safe="")
     if qualifiers:
         text += "?" + "&".join(f"{key}={quote(value, safe=':/')}" for key, value in sorted(qualifiers.items()))
     return text
@@ -65,20 +64,20 @@ def public_url(text: str) -> str:
     """
     if ":" not in text and "/" not in text and "\\" not in text:
         return text
-    if text.startswith(("/", "\\", "~/")) or _DRIVE.match(text):
+    scheme, slashes, rest = text.partition("://")
+    if slashes and ":" not in scheme:
+        return _public_remote(scheme, rest)
+    if text.startswith(("/", "\\", "~/")) or re.match(_DRIVE, text):
         return "file:" + _last(text)
     if text.startswith("file:"):
         path = text[5:]
-        return "file:" + _last(path) if path.startswith(("/", "\\", "~")) or _DRIVE.match(path) else text
+        return "file:" + _last(path) if path.startswith(("/", "\\", "~")) or re.match(_DRIVE, path) else text
     if text.startswith("npm:"):
         return text
-    if forge := _FORGE.match(text):
+    if forge := re.match(_FORGE, text):
         rest = text[forge.end() :]
         return forge.group() + rest.rpartition("@")[2] if "@" in rest.partition("#")[0] else text
-    scheme, slashes, rest = text.partition("://")
-    if slashes:
-        return _public_remote(scheme, rest)
-    if (scp := _SCP.fullmatch(text)) and not text.startswith("@"):
+    if (scp := re.fullmatch(_SCP, text)) and not text.startswith("@"):
         user, address = scp.groups()
         return f"git@{address}" if user.removeprefix("git+ssh:") == "git" else address
     return text
@@ -86,7 +85,11 @@ def public_url(text: str) -> str:
 
 def _public_remote(scheme: str, rest: str) -> str:
     web = scheme.lower() in ("http", "https")
-    cut = min((at for c in "/?#\\" if (at := rest.find(c)) >= 0), default=len(rest))
+    if web and not ("@" in rest or "?" in rest or "#" in rest):
+        return f"{scheme}://{rest}"
+    if scheme == "file":
+        return "file:" + _last(rest)
+    cut = min((found for c in "/?#\\" if (found := rest.find(c)) >= 0), default=len(rest))
     authority, tail = rest[:cut], rest[cut:]
     user, at, host = authority.rpartition("@")
     if at and user == "git" and not web:
@@ -100,10 +103,6 @@ def _public_remote(scheme: str, rest: str) -> str:
 
 def _last(path: str) -> str:
     return re.split(r"[\\/]", path.rstrip("\\/"))[-1]
-
-
-def _quote(text: str) -> str:
-    return text if _UNRESERVED.fullmatch(text) else quote(text, safe="")
 
 
 def host_of(url: str) -> str:

@@ -8,11 +8,11 @@ purl and a `bom-ref` made from the install path.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from hashlib import sha1, sha256
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 
@@ -27,8 +27,8 @@ from sbomgate.model import (
     EdgeKind,
     Hash,
     Kind,
-    LockFinding,
     Lockfile,
+    LockFinding,
     ManagerSettings,
     Package,
     PackageFacts,
@@ -51,8 +51,7 @@ _HEAD = b'{"bomFormat":"CycloneDX","specVersion":"1.6",'
 _NAMESPACE = bytes.fromhex("6ba7b8119dad11d180b400c04fd430c8")  # RFC 9562, 6.6: names that are URLs
 _ALGORITHMS = {"sha512": "SHA-512", "sha384": "SHA-384", "sha256": "SHA-256", "sha1": "SHA-1"}
 _FROM_ALGORITHM = {value: key for key, value in _ALGORITHMS.items()}
-_IRI = re.compile(r"[a-z][a-z0-9+.-]*:(?:[A-Za-z0-9@:._+~#?&/=,;!$'()*-]|%[0-9A-Fa-f]{2})+")
-_WORD = re.compile(r"[()]|[^()\s]+")
+_IRI_SAFE = "@:+#?&/=,;!$'()*"
 _SOURCES = {Kind.REGISTRY: "distribution", Kind.TARBALL: "distribution", Kind.FILE: "distribution", Kind.GIT: "vcs"}
 _OWN = frozenset({Kind.ROOT, Kind.WORKSPACE, Kind.LINK})
 _CLAIMS = tuple(Claims.__slots__)
@@ -75,10 +74,7 @@ def write(
     Credentials and queries in URLs and absolute local paths are left out (PROMISES P40). The serial number is derived
     from the content; the time stands in it only where it is given.
 
-    Args:
-        graph, facts: what is written; facts by package id.
-        timestamp: timezone-aware, or None.
-        tool_version: of sbomgate.
+    `facts` are by package id; `timestamp` is timezone-aware or None; `tool_version` is sbomgate's.
     """
     edges: dict[str, list[Edge]] = {}
     for edge in graph.edges:
@@ -110,8 +106,7 @@ def _component(package: Package, edges: Any, facts: PackageFacts | None) -> dict
     }
     properties: list[Property] = []
 
-    def put(name: str, value: str) -> None:
-        properties.append({"name": name, "value": value})
+    add = properties.append
 
     scope, slash, base = package.name.partition("/")
     if slash and base and scope[0:1] == "@" and "/" not in base:
@@ -132,49 +127,49 @@ def _component(package: Package, edges: Any, facts: PackageFacts | None) -> dict
     if (package.version is not None or kind not in _OWN) and (text := purl.of(package)):
         component["purl"] = text
     # what npm's taxonomy has a name for
-    put(_PATH, package.id)
+    add({"name": _PATH, "value": package.id})
     if package.dev:
-        put(_DEV, "true")
+        add({"name": _DEV, "value": "true"})
     if package.bundled_in is not None:
-        put(_BUNDLED, "true")
-        put("sbomgate:bundled_in", package.bundled_in)
+        add({"name": _BUNDLED, "value": "true"})
+        add({"name": "sbomgate:bundled_in", "value": package.bundled_in})
     if not package.reachable:
-        put(_EXTRANEOUS, "true")
+        add({"name": _EXTRANEOUS, "value": "true"})
     # what it has not
-    put("sbomgate:kind", kind.value)
+    add({"name": "sbomgate:kind", "value": kind.value})
     if not package.name:
-        put("sbomgate:unnamed", "true")
+        add({"name": "sbomgate:unnamed", "value": "true"})
     if package.resolved is not None:
         resolved = purl.public_url(package.resolved)
-        if kind in _SOURCES and _IRI.fullmatch(resolved):
+        if kind in _SOURCES and _is_iri(resolved):
             reference: dict[str, Any] = {"type": _SOURCES[kind], "url": resolved}
             if hashes:
                 reference["hashes"] = hashes
             component["externalReferences"] = [reference]
         else:
-            put("sbomgate:resolved", resolved)
+            add({"name": "sbomgate:resolved", "value": resolved})
     for name in ("alias", "integrity", "target", "deprecated"):
         value = getattr(package, name)
         if value is not None:
-            put(f"sbomgate:{name}", value)
+            add({"name": f"sbomgate:{name}", "value": value})
     for name in ("optional", "peer", "direct"):
         if getattr(package, name):
-            put(f"sbomgate:{name}", "true")
+            add({"name": f"sbomgate:{name}", "value": "true"})
     if package.has_install_script is not None:
-        put("sbomgate:install_script", "true" if package.has_install_script else "false")
+        add({"name": "sbomgate:install_script", "value": "true" if package.has_install_script else "false"})
     for name in ("os", "cpu", "libc"):
         for word in getattr(package, name):
-            put(f"sbomgate:{name}", word)
+            add({"name": f"sbomgate:{name}", "value": word})
     if package.engines:
-        put("sbomgate:engines", _json(dict(package.engines)))
+        add({"name": "sbomgate:engines", "value": _json(dict(package.engines))})
     if package.licence is not None and not package.licence:
-        put("sbomgate:licence", "")
+        add({"name": "sbomgate:licence", "value": ""})
     elif package.licence is None and licence:
-        put("sbomgate:licence", "facts")
+        add({"name": "sbomgate:licence", "value": "facts"})
     if package.line is not None:
-        put("sbomgate:line", str(package.line))
+        add({"name": "sbomgate:line", "value": str(package.line)})
     for edge in edges:
-        put("sbomgate:edge", _edge(edge))
+        add({"name": "sbomgate:edge", "value": _edge(edge)})
     if facts is not None:
         properties.extend({"name": f"sbomgate:{name}", "value": value} for name, value in _fact_properties(facts))
     component["properties"] = properties
@@ -206,7 +201,7 @@ def _dependency(package: Package, edges: Any) -> dict[str, Any]:
 def _licences(text: str) -> list[dict[str, Any]]:
     if text in _SPDX:
         return [{"license": {"id": text}}]
-    words = _WORD.findall(text)
+    words = text.replace("(", " ( ").replace(")", " ) ").split()
     operators = {"AND", "OR", "WITH", "(", ")"}
     known = all(word in operators or word.removesuffix("+") in _SPDX for word in words)
     if known and len(words) > 2 and text.count("(") == text.count(")"):
@@ -282,6 +277,12 @@ def _fact_properties(facts: PackageFacts) -> Iterator[tuple[str, str]]:
         value = getattr(facts, name)
         if value is not None:
             yield f"facts:{name}", purl.public_url(value) if name == "registry" else value
+
+
+def _is_iri(text: str) -> bool:
+    """Whether a URL may stand where the schema wants an IRI reference: plain characters only, none of them encoded."""
+    scheme, colon, _ = text.partition(":")
+    return bool(colon) and scheme.isascii() and scheme[:1].isalpha() and quote(text, safe=_IRI_SAFE) == text
 
 
 def _json(value: object) -> str:

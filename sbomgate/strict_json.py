@@ -28,8 +28,7 @@ MAX_INTEGER = 2**53 - 1
 """Largest magnitude of an integer that every reader holds exactly (RFC 7493, 2.2)."""
 
 _HINT = "let the tool that wrote the file write it again; do not edit it by hand"
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
-_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LEXEME = r'(?s)"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+'
 
 
 class _RefusedError(ValueError):
@@ -47,7 +46,9 @@ def loads(data: bytes, where: str, *, limit: int = MAX_BYTES) -> Any:
     """
     # (1) size, before anything is decoded
     if len(data) > limit:
-        raise InputError(f"{len(data):,} bytes, at most {limit:,} are read", where=where, hint="is this the right file?")
+        raise InputError(
+            f"{len(data):,} bytes, at most {limit:,} are read", where=where, hint="is this the right file?"
+        )
     if not data.strip():
         raise InputError("the file is empty", where=where, hint=_HINT)
     # (2) encoding: UTF-8 only; Python's own json.loads(bytes) would accept UTF-16 and UTF-32
@@ -111,7 +112,7 @@ def place(*path: str | int) -> str:
     for part in path:
         if isinstance(part, int):
             parts.append(f"[{part}]")
-        elif _PLAIN_KEY.fullmatch(part):
+        elif part.isidentifier() and part.isascii():
             parts.append(f".{part}" if parts else part)
         else:
             parts.append(f"[{json.dumps(part)}]")
@@ -206,37 +207,37 @@ def _refuse_surrogate(value: str, refuse: Any, path: Sequence[str | int], offset
 
 
 def _walk(text: str) -> Iterator[tuple[list[str | int], int, str | None]]:
-    """Yield (path, offset, token) for every key (token None), opening bracket and scalar of a JSON text, in order.
+    """Yield (path, offset, lexeme) for every key (lexeme None), opening bracket and scalar of a JSON text, in order.
 
     The path is one list that changes between steps. Without recursion, so nesting is no danger.
     """
     path: list[str | int] = []
     kinds: list[str] = []
     key_next = False
-    for match in _TOKEN.finditer(text):
-        token = match.group()
-        if token in ("}", "]"):
+    for match in re.finditer(_LEXEME, text):
+        lexeme = match.group()
+        if lexeme in ("}", "]"):
             if kinds:
-                if kinds.pop() == "[" or len(path) > len(kinds):
-                    path[len(kinds) :] = []
+                kinds.pop()
+                path[len(kinds) :] = []
             key_next = False
-        elif token == ",":
+        elif lexeme == ",":
             if kinds and kinds[-1] == "[":
                 path[-1] = int(path[-1]) + 1
             elif kinds:
                 path[len(kinds) - 1 :] = []
                 key_next = True
-        elif token == ":":
+        elif lexeme == ":":
             key_next = False
-        elif key_next and token[0] == '"':
-            path[len(kinds) - 1 :] = [json.loads(token)]
+        elif key_next and lexeme[0] == '"':
+            path[len(kinds) - 1 :] = [json.loads(lexeme)]
             yield path, match.start(), None
         else:
-            yield path, match.start(), token
-            if token in ("{", "["):
-                kinds.append(token)
-                key_next = token == "{"
-                if token == "[":
+            yield path, match.start(), lexeme
+            if lexeme in ("{", "["):
+                kinds.append(lexeme)
+                key_next = lexeme == "{"
+                if lexeme == "[":
                     path.append(0)
 
 

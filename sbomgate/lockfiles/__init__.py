@@ -11,9 +11,9 @@ and is found by being there: there is no list to edit.
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from sbomgate.errors import InputError
 from sbomgate.model import DependencyGraph, LockFinding, ProjectFiles
@@ -55,7 +55,9 @@ def read(files: ProjectFiles, path: str | None = None) -> DependencyGraph:
     later = [name for name in _KNOWN if name not in readers and files.has(name)]
     if later:
         raise InputError(
-            f"{_KNOWN[later[0]]} lockfiles are not supported yet", where=later[0], hint=f"supported: {', '.join(readers)}"
+            f"{_KNOWN[later[0]]} lockfiles are not supported yet",
+            where=later[0],
+            hint=f"supported: {', '.join(readers)}",
         )
     raise InputError(
         f"no lockfile here: looked for {', '.join(readers)}",
@@ -87,8 +89,7 @@ def _with_others(files: ProjectFiles, graph: DependencyGraph, readers: dict[str,
 def _readers() -> dict[str, Reader]:
     """File name → reader, by module name; a reader's own file names in the order of its preference."""
     readers: dict[str, Reader] = {}
-    for module in pkgutil.iter_modules(__path__):
-        if not module.name.startswith("_"):
-            reader = importlib.import_module(f"{__name__}.{module.name}")
-            readers.update(dict.fromkeys(reader.FILENAMES, reader.read))
+    for file in sorted(Path(__path__[0]).glob("[!_]*.py")):  # pkgutil would do as well, and is slow to import
+        reader = importlib.import_module(f"{__name__}.{file.stem}")
+        readers.update(dict.fromkeys(reader.FILENAMES, reader.read))
     return readers

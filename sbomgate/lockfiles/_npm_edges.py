@@ -21,13 +21,13 @@ Declared = dict[str, tuple[EdgeKind, str]]
 
 _TARBALL = (".tgz", ".tar.gz", ".tar")
 _FORGES = ("https://github.com/", "https://gitlab.com/", "https://bitbucket.org/", "http://github.com/")
-_SHORTHAND = re.compile(r"[^@/:\s#.~-][^@/:\s#]*/[^/:@\s#]+(#.*)?", re.DOTALL)
-_EXACT = re.compile(r"[v=]?\s*[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
-_BOUNDED = re.compile(r"(?:\^|~>?)\s*v?[0-9][0-9A-Za-z.+*-]*|v?[0-9]+(?:\.[0-9]+)?(?:\.[xX*])*")
+_SHORTHAND = r"(?s)[^@/:\s#.~-][^@/:\s#]*/[^/:@\s#]+(#.*)?"
+_EXACT = r"[v=]?\s*[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?"
+_BOUNDED = r"(?:\^|~>?)\s*v?[0-9][0-9A-Za-z.+*-]*|v?[0-9]+(?:\.[0-9]+)?(?:\.[xX*])*"
 
 ANY, NEEDED, NO_DEV, NO_OPTIONAL, NO_DEV_OPTIONAL, NO_PEER, NO_DEV_PEER = 1, 2, 4, 8, 16, 32, 64
 """Bits of a package: it is reached at all; by edges that bring a package in; and by such edges none of which is dev;
-optional; dev or optional; peer; dev or peer. An optional peer brings nothing in: npm installs no package for its sake."""
+optional; dev or optional; peer; dev or peer. An optional peer brings nothing in: npm installs nothing for its sake."""
 
 _ALL = 127
 _PASSES = {
@@ -127,12 +127,12 @@ def specifier(spec: str) -> str:
     Tags (`latest`) count as `range`: only a registry answers either.
     """
     if ":" not in spec and "/" not in spec:
-        return "file" if spec.endswith(_TARBALL) or spec.startswith((".", "~/")) and spec != "." else "range"
+        return "file" if spec.endswith(_TARBALL) or (spec.startswith((".", "~/")) and spec != ".") else "range"
     if spec.startswith("npm:"):
         return "alias"
     if spec.startswith(("file:", "link:", "/", "./", "../", "~/", "workspace:", "portal:")):
         return "file"
-    if is_git(spec) or _SHORTHAND.fullmatch(spec):
+    if is_git(spec) or re.fullmatch(_SHORTHAND, spec):
         return "git"
     if spec.startswith(("http://", "https://")):
         path = spec.partition("#")[0]
@@ -152,10 +152,8 @@ def satisfied(
 ) -> bool | None:
     """Whether an entry satisfies a specifier, as npm's `depValid` says; None where that cannot be told offline.
 
-    Args:
-        spec: the specifier; source: the id of the package that declares it.
-        target, name, version, resolved: the entry's id, real name, version and source.
-        linked: it was reached through a link.
+    `source` is the id of the package that declares `spec`; `target`, `name`, `version` and `resolved` are the entry's
+    id, real name, version and origin; `linked` says that it was reached through a link.
     """
     match specifier(spec):
         case "range":
@@ -187,9 +185,9 @@ def pinning(spec: str) -> str:
     """Return how tight a specifier is: `exact`, `range` (caret, tilde, `1.x`) or `floating` (anything may come)."""
     match specifier(spec):
         case "range":
-            if _EXACT.fullmatch(spec.strip()):
+            if re.fullmatch(_EXACT, spec.strip()):
                 return "exact"
-            return "range" if _BOUNDED.fullmatch(spec.strip()) else "floating"
+            return "range" if re.fullmatch(_BOUNDED, spec.strip()) else "floating"
         case "alias":
             range_ = alias_of(spec)[1]
             return pinning(range_) if range_ else "floating"

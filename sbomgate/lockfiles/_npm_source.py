@@ -19,9 +19,9 @@ Remark = tuple[str, str, str]
 """Code, rule and message of a finding about `resolved`."""
 
 _GIT = ("git+", "git:", "git@", "ssh:", "github:", "gitlab:", "bitbucket:", "gist:")
-_COMMIT = re.compile(r"[0-9a-fA-F]{40}([0-9a-fA-F]{24})?")
+_COMMIT = r"[0-9a-fA-F]{40}([0-9a-fA-F]{24})?"
 _PORTS = {"https": 443, "http": 80}
-_VERSION_START = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+")
+_VERSION_START = r"v?[0-9]+\.[0-9]+\.[0-9]+"
 
 
 class _Named(NamedTuple):
@@ -56,7 +56,7 @@ class Registries:
 def commit_of(resolved: str) -> str | None:
     """Return the commit of a git URL's fragment, or None where it is not a full hash."""
     fragment = resolved.partition("#")[2]
-    return fragment.lower() if _COMMIT.fullmatch(fragment) else None
+    return fragment.lower() if re.fullmatch(_COMMIT, fragment) else None
 
 
 def is_git(text: str) -> bool:
@@ -113,7 +113,9 @@ def _judge_url(name: str, version: str | None, resolved: str, registries: Regist
     written = parts.path.replace("%2f", "/", 1).replace("%2F", "/", 1).replace("%40", "@", 1)
     written = written.replace("%2B", "+").replace("%2b", "+")
     if not plain or canonical != written or parts.query or "?" in resolved or "#" in resolved:
-        remark("resolved-not-canonical", "bound_bytes", f"`resolved` is not written canonically; it leads to {canonical}")
+        remark(
+            "resolved-not-canonical", "bound_bytes", f"`resolved` is not written canonically; it leads to {canonical}"
+        )
     # (3) which registry, and which name and version it is the URL of
     base = None
     for registry in registries.accepted(name):
@@ -162,4 +164,4 @@ def _named(host: str, path: str, base: str | None) -> _Named | None:
     if not stem.startswith(segments[-1] + "-"):
         return _Named(name, None)
     version = stem[len(segments[-1]) + 1 :]
-    return _Named(name, version if _VERSION_START.match(version) else None)
+    return _Named(name, version if re.match(_VERSION_START, version) else None)

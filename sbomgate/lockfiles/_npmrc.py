@@ -19,15 +19,63 @@ PUBLIC_REGISTRY = "https://registry.npmjs.org/"
 
 # Settings that make npm run something, or run something else.
 RUNS_CODE = frozenset(
-    "script-shell shell node-options git prefix editor viewer node-gyp init-module init.module onload-script "
-    "globalconfig userconfig scripts-prepend-node-path dangerously-allow-all-scripts allow-scripts".split()
+    [
+        "script-shell",
+        "shell",
+        "node-options",
+        "git",
+        "prefix",
+        "editor",
+        "viewer",
+        "node-gyp",
+        "init-module",
+        "init.module",
+        "onload-script",
+        "globalconfig",
+        "userconfig",
+        "scripts-prepend-node-path",
+        "dangerously-allow-all-scripts",
+        "allow-scripts",
+    ]
 )
 # Settings that change what is fetched, from where, or how it is checked.
 _CHANGES_FETCH = frozenset(
-    "replace-registry-host omit-lockfile-registry-resolved proxy https-proxy http-proxy noproxy cafile ca strict-ssl "
-    "cache install-links legacy-peer-deps strict-peer-deps package-lock shrinkwrap lockfile-version ignore-scripts "
-    "install-strategy omit include tag before min-release-age prefer-dedupe force workspaces local-address "
-    "allow-git allow-remote allow-file allow-directory engine-strict save-exact save-prefix".split()
+    [
+        "replace-registry-host",
+        "omit-lockfile-registry-resolved",
+        "proxy",
+        "https-proxy",
+        "http-proxy",
+        "noproxy",
+        "cafile",
+        "ca",
+        "strict-ssl",
+        "cache",
+        "install-links",
+        "legacy-peer-deps",
+        "strict-peer-deps",
+        "package-lock",
+        "shrinkwrap",
+        "lockfile-version",
+        "ignore-scripts",
+        "install-strategy",
+        "omit",
+        "include",
+        "tag",
+        "before",
+        "min-release-age",
+        "prefer-dedupe",
+        "force",
+        "workspaces",
+        "local-address",
+        "allow-git",
+        "allow-remote",
+        "allow-file",
+        "allow-directory",
+        "engine-strict",
+        "save-exact",
+        "save-prefix",
+    ]
 )
 # Values that switch off what the gate rests on: (setting, value) → (rule, what it means).
 _WEAKENS = {
@@ -36,7 +84,7 @@ _WEAKENS = {
     ("strict-ssl", "false"): ("registries", "certificates of registries are not checked"),
     ("force", "true"): ("lockfile_sound", "npm overrides its own protections"),
 }
-_REDIRECTS = frozenset("proxy https-proxy http-proxy cafile ca cache replace-registry-host".split())
+_REDIRECTS = frozenset(["proxy", "https-proxy", "http-proxy", "cafile", "ca", "cache", "replace-registry-host"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

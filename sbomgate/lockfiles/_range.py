@@ -1,4 +1,4 @@
-"""Does a version satisfy a range, as npm's semver says in its loose way?
+"""Whether a version satisfies a range, as npm's semver says in its loose way.
 
 Ranges of a lockfile are checked by the thousand on the hot path, where importing and running node-semver costs more
 than all the rest. So the grammar of semver 7 is evaluated here, and what is not plain grammar (`v1.2`, `1.2.3beta`)
@@ -121,6 +121,8 @@ def _expand(
     if _any(major):
         return [("<", (0, 0, 0, _LOWEST))] if operator in ("<", ">") else []
     first = int(major)
+    low: Version
+    high: Version
     if _any(minor):
         low, high = (first, 0, 0, _FINAL), (first + 1, 0, 0, _LOWEST)
     elif _any(patch):

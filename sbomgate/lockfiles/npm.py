@@ -13,7 +13,7 @@ import re
 from binascii import a2b_base64
 from hashlib import sha256
 from posixpath import normpath
-from typing import Any
+from typing import Any, NoReturn
 
 from sbomgate.errors import InputError
 from sbomgate.lockfiles import _npm_edges as links
@@ -26,8 +26,8 @@ from sbomgate.model import (
     EdgeKind,
     Hash,
     Kind,
-    LockFinding,
     Lockfile,
+    LockFinding,
     ManagerSettings,
     Package,
     ProjectFiles,
@@ -138,7 +138,7 @@ class _Reader:
             if "packages" in lock:
                 self._refuse("a section that version 1 does not have", "packages")
             self.entries, self.places = v1.flatten(lock, self.path, MAX_ENTRIES)
-            root = {key: lock[key] for key in ("name", "version") if key in lock}
+            root: dict[str, Any] = {key: lock[key] for key in ("name", "version") if key in lock}
             self.entries[""] = root
             self.places[""] = ""
             self._find("lockfile-v1", "lockfile_sound", None, "lockfileVersion", "version 1 names no install scripts")
@@ -307,9 +307,11 @@ class _Reader:
 
     def _load_edges(self) -> None:
         entries, targets = self.entries, self.targets
-        folders = {f"{before}{folder}" for before, folder, _ in (i.rpartition("node_modules/") for i in entries) if folder}
+        folders = {
+            f"{before}{folder}" for before, folder, _ in (i.rpartition("node_modules/") for i in entries) if folder
+        }
         walks: dict[str, list[str]] = {}
-        checked: dict[tuple[str, str], bool | None] = {}
+        checked: dict[tuple[str | None, str], bool | None] = {}
         for location in sorted(entries):
             entry = entries[location]
             if location in targets:
@@ -322,14 +324,14 @@ class _Reader:
                     entry if manifest is None else manifest,
                     top=True,
                     where=self.path if manifest is None else f"{self.base}{location}/package.json",
-                    at=() if manifest else ("packages", location),
+                    at=() if manifest is not None else ("packages", location),
                 )
                 if manifest is not None and self.version != 1:
                     self._compare_root(location, entry, manifest, found)
                 if location == "":
-                    for link, target in targets.items():
-                        if target in self.workspaces or target == "":
-                            found[link.rpartition("node_modules/")[2]] = (EdgeKind.WORKSPACE, f"file:{target}")
+                    for link, workspace in targets.items():
+                        if workspace in self.workspaces or workspace == "":
+                            found[link.rpartition("node_modules/")[2]] = (EdgeKind.WORKSPACE, f"file:{workspace}")
             elif "dependencies" in entry or "peerDependencies" in entry or "optionalDependencies" in entry:
                 found = links.declared(entry, top=False, where=self.path, at=("packages", location))
             else:
@@ -346,7 +348,7 @@ class _Reader:
                 own = f"{location}/node_modules/"
                 walk = [own, *known] if own in folders else known
             for name, (kind, spec) in sorted(found.items()):
-                target = None
+                target: str | None = None
                 for prefix in walk:
                     if prefix + name in entries:
                         target = prefix + name
@@ -372,7 +374,7 @@ class _Reader:
                 edge = Edge(source=location, target=target, name=name, kind=kind, range=spec, satisfied=ok)
                 self.edges.append(edge)
                 resolved = entries[target].get("resolved")
-                if resolved is not None and not resolved.startswith("http") or "name" in entries[target]:
+                if (resolved is not None and not resolved.startswith("http")) or "name" in entries[target]:
                     self.declarations.setdefault(target, []).append(edge)
 
     def _satisfied(
@@ -494,7 +496,7 @@ class _Reader:
         return tuple(packages)
 
     def _bundler(self, location: str) -> str | None:
-        """Return the id of the package whose tarball holds a bundled entry; None where the project itself bundles it."""
+        """Return the id of the package whose tarball holds an entry; None where the project itself bundles it."""
         inner = location
         while "node_modules/" in inner:
             outer = inner[: inner.rfind("node_modules/")].rstrip("/")
@@ -574,7 +576,9 @@ class _Reader:
             self._find("nested-shrinkwrap", "pinned", location, self._place(location), message)
         version = entry.get("version")
         if version is not None and "-" in version.partition("+")[0] and kind is not Kind.LINK:
-            self._find("prerelease", "pinned", location, self._place(location, "version"), f"{version[:60]} is a prerelease")
+            self._find(
+                "prerelease", "pinned", location, self._place(location, "version"), f"{version[:60]} is a prerelease"
+            )
 
     def _alias_declared(self, location: str, name: str, key: str) -> bool:
         for edge in self.declarations.get(location, ()):
@@ -584,7 +588,8 @@ class _Reader:
             elif links.specifier(edge.range) in ("git", "remote", "file"):
                 return True  # the name comes from the package.json that is fetched
         return any(
-            spec.startswith("npm:") and links.alias_of(spec)[0] == name or links.specifier(spec) in ("git", "remote", "file")
+            (spec.startswith("npm:") and links.alias_of(spec)[0] == name)
+            or links.specifier(spec) in ("git", "remote", "file")
             for spec in self.overrides.get(key, ())
         )
 
@@ -633,7 +638,10 @@ class _Reader:
                 self._find("range-unsatisfied", "lockfile_sound", edge.source, where, message)
 
     def _judge_declaration(self, edge: Edge) -> None:
-        if edge.kind in (EdgeKind.WORKSPACE, EdgeKind.PEER, EdgeKind.PEER_OPTIONAL) or edge.target in {"", *self.workspaces}:
+        if edge.kind in (EdgeKind.WORKSPACE, EdgeKind.PEER, EdgeKind.PEER_OPTIONAL) or edge.target in {
+            "",
+            *self.workspaces,
+        }:
             return
         match links.pinning(edge.range):
             case "range":
@@ -663,7 +671,11 @@ class _Reader:
         if type(manager) is str:
             code = "package-manager-hashed" if "+sha" in manager else "package-manager"
             self._find(code, "manager_code", None, "package.json packageManager", f"corepack runs {manager[:200]}")
-        if self.version != 1 and type(lock.get("name")) is str and lock["name"] != self.entries[""].get("name", lock["name"]):
+        if (
+            self.version != 1
+            and type(lock.get("name")) is str
+            and lock["name"] != self.entries[""].get("name", lock["name"])
+        ):
             self._find("root-renamed", "lockfile_sound", "", "name", 'another name than in packages[""]')
 
     def _edge_place(self, edge: Edge) -> str:
@@ -692,7 +704,7 @@ class _Reader:
     def _find(self, code: str, rule: str, package: str | None, where: str, message: str) -> None:
         self.findings.append(LockFinding(code=code, rule=rule, package=package, place=where, message=message))
 
-    def _refuse(self, message: str, where: str) -> None:
+    def _refuse(self, message: str, where: str) -> NoReturn:
         raise InputError(message, where=self.path, place=where, hint=_HINT)
 
     def _words(self, location: str, entry: dict[str, Any], key: str) -> tuple[str, ...]:
@@ -701,8 +713,7 @@ class _Reader:
             return (value,)
         if type(value) is list and all(type(word) is str for word in value):
             return tuple(value)
-        self._refuse(f"{kind_of(value)}, expected an array of strings", self._place(location, key))
-        raise AssertionError
+        return self._refuse(f"{kind_of(value)}, expected an array of strings", self._place(location, key))
 
 
 def _same_source(old: str, new: str) -> bool:
