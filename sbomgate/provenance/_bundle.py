@@ -57,7 +57,7 @@ _NOTE_SIGNATURE = re.compile(r"\u2014 ([^\s+]+) ([A-Za-z0-9+/=]+)\n")
 _MALFORMED_CERTIFICATE = (
     ValueError,
     TypeError,
-    UnsupportedAlgorithm,
+    OverflowError,
     x509.DuplicateExtension,
     x509.ExtensionNotFound,
     x509.InvalidVersion,
@@ -414,6 +414,8 @@ def _verify_certificate(
         if ExtendedKeyUsageOID.CODE_SIGNING not in usages:
             raise Invalid("5c", "the certificate's extended key usage is not code signing")
         key = certificate.public_key()
+    except UnsupportedAlgorithm as e:
+        raise CannotVerify("5", f"the certificate is of a kind that is not supported here: {e}") from e
     except _MALFORMED_CERTIFICATE as e:
         raise Invalid("5", f"the certificate is malformed: {e}") from e
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):

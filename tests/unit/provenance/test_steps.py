@@ -18,7 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from sbomgate.model import Attestation, AttestationState
 from sbomgate.provenance import DEFAULT_ISSUERS, Verifier
-from testkit.sigstore import GITLAB, PUBLISH, TestSigstore
+from testkit.sigstore import GITLAB, PUBLISH, Mutations, TestSigstore
 
 from .conftest import NOW, SHA512
 
@@ -90,7 +90,7 @@ class Case:
     state: AttestationState = INVALID
     kind: Literal["provenance", "publish"] = "provenance"
     mint: dict[str, Any] = field(default_factory=dict)
-    mutate: dict[str, Edit] = field(default_factory=dict)
+    mutate: Mutations = field(default_factory=dict)
     root: Edit = lambda root: root
     keys: Edit = lambda keys: keys
 
@@ -461,7 +461,7 @@ def timestamp_of_another_signature() -> bytes:
 
 def judge(case: Case, sigstore: TestSigstore) -> Attestation:
     mint = sigstore.provenance if case.kind == "provenance" else sigstore.publish
-    bundle = mint("@a/b", "1.0.0", SHA512, **case.mint, mutate=case.mutate)  # type: ignore[operator]
+    bundle = mint("@a/b", "1.0.0", SHA512, **case.mint, mutate=case.mutate)
     verifier = Verifier.from_material(
         json.dumps(case.root(sigstore.trusted_root())).encode(),
         json.dumps(case.keys(sigstore.registry_keys())).encode(),
