@@ -158,6 +158,19 @@ CASES = {
     "2 body of another version": Case(step="2", mutate={"body": put("apiVersion", value="0.0.2")}),
     # (3) log
     "3 log unknown (V28)": Case(step="3", root=lambda root: {**root, "tlogs": root["tlogs"][1:]}),
+    "3 registry's log unknown (V28)": Case(
+        step="3", kind="publish", root=lambda root: {**root, "tlogs": root["tlogs"][1:]}
+    ),
+    "3 log and authority unknown (V29)": Case(
+        step="3", state=CANNOT, root=lambda _: TestSigstore(NOW, seed="another").trusted_root()
+    ),
+    "3 log and registry's key unknown (V29)": Case(
+        step="3",
+        state=CANNOT,
+        kind="publish",
+        root=lambda root: {**root, "tlogs": root["tlogs"][1:]},
+        keys=lambda _: TestSigstore(NOW, seed="another").registry_keys(),
+    ),
     "3a checkpoint signed by nobody": Case(step="3a", mutate={"checkpoint": lambda text: text.rpartition("\u2014")[0]}),
     "3a checkpoint signature altered": Case(
         step="3a", mutate={"checkpoint": lambda text: text.replace("log.sigstore.test - 1", "log.sigstore.test - 2")}
