@@ -1,8 +1,8 @@
 """Our own sigstore for tests, demo and benchmarks: certificate authority, logs, timestamp authority and registry keys.
 
 It mints npm attestations of every flavour that is in the wild, and of any claim. All keys follow from a seed and all
-signatures are deterministic, so the same calls give the same bytes. It is not part of the package, its keys are public, and
-only a trusted root that names them (a test's, or the demo's trust file) makes anything believe it.
+signatures are deterministic, so the same calls give the same bytes. It is not part of the package, its keys are public,
+and only a trusted root that names them (a test's, or the demo's trust file) makes anything believe it.
 
     sigstore = TestSigstore(now)
     bundle = sigstore.provenance("left-pad", "1.3.0", sha512, repository="https://github.com/o/r")
@@ -430,7 +430,7 @@ class TestSigstore:
 
     @staticmethod
     def attestations_document(bundles: Sequence[dict[str, Any] | tuple[str, dict[str, Any]]]) -> bytes:
-        """Return the registry's attestation response with these bundles, labelled as given or as their statements say."""
+        """Return the registry's attestation response with these bundles, labelled as they say or as given."""
         items = []
         for item in bundles:
             label, bundle = item if isinstance(item, tuple) else (None, item)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -64,7 +64,7 @@ class Verifier:
         registry: the registry that publish attestations must name.
     """
 
-    material: TrustMaterial
+    material: TrustMaterial = field(repr=False)
     issuers: tuple[str, ...]
     registry: str = NPM_REGISTRY
 
@@ -118,8 +118,8 @@ class Verifier:
             else:
                 others.append(label)
         return Attestations(
-            publish=_combine(publish, "publish attestation", others),
-            provenance=_combine(provenance, "SLSA provenance", others),
+            publish=_combine(publish, "publish attestation", others, is_empty=not items),
+            provenance=_combine(provenance, "SLSA provenance", others, is_empty=not items),
         )
 
     def verify_signature(
@@ -247,8 +247,12 @@ _WORST_FIRST = (AttestationState.INVALID, AttestationState.ADVERTISED_MISSING, A
 _WEAKEST_FIRST = ("SET", "inclusion", "inclusion+SET")
 
 
-def _combine(found: list[Attestation], what: str, others: list[str]) -> Attestation:
+def _combine(found: list[Attestation], what: str, others: list[str], *, is_empty: bool) -> Attestation:
     """Return the one state of a predicate: the worst where not all are verified (PROMISES P7 keeps versions apart)."""
+    if is_empty:
+        return Attestation(
+            state=AttestationState.UNATTESTED, reason="the registry's answer lists no attestation for this version"
+        )
     if not found:
         among = f" (there is {', '.join(sorted({o[:100] for o in others}))})" if others else ""
         return Attestation(

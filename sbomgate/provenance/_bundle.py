@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.certificate_transparency import LogEntryType
@@ -57,7 +57,7 @@ _NOTE_SIGNATURE = re.compile(r"\u2014 ([^\s+]+) ([A-Za-z0-9+/=]+)\n")
 _MALFORMED_CERTIFICATE = (
     ValueError,
     TypeError,
-    UnsupportedAlgorithm,
+    OverflowError,
     x509.DuplicateExtension,
     x509.ExtensionNotFound,
     x509.InvalidVersion,
@@ -97,6 +97,10 @@ def verify_bundle(bundle: object, material: TrustMaterial) -> Envelope:
     # (3) inclusion proof and checkpoint
     log = material.logs.get(form.log_id)
     if log is None:
+        if _is_of_another_instance(form, material):
+            raise CannotVerify(
+                "3", "neither its log nor its signer is in the trust root: another sigstore instance made it"
+            )
         raise Invalid("3", f"no log with the id {form.log_id.hex()} is in the trusted root")
     if form.proof is not None:
         _verify_inclusion(form, form.proof, log)
@@ -318,6 +322,25 @@ def _read_body(form: _Form) -> dict[str, Any]:
 # (3) inclusion proof and checkpoint
 
 
+def _is_of_another_instance(form: _Form, material: TrustMaterial) -> bool:
+    """Whether the signer is as unknown as the log: a private or staging sigstore's bundle, not a forged one of ours."""
+    if form.certificate is None:
+        return all(keyid != form.hint for keyid, _ in material.registry_keys)
+    try:
+        certificate = x509.load_der_x509_certificate(form.certificate)
+    except _MALFORMED_CERTIFICATE:
+        return False
+    return not any(_is_issued_by(certificate, c) for a in material.authorities for c in a.certificates)
+
+
+def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, UnsupportedAlgorithm, *_MALFORMED_CERTIFICATE):
+        return False
+    return True
+
+
 def _verify_inclusion(form: _Form, proof: _Proof, log: TrustedKey) -> None:
     # (3a) the checkpoint is signed by that log, and commits to the proof's root and size
     note, separator, signatures = proof.checkpoint.partition("\n\n")
@@ -414,6 +437,8 @@ def _verify_certificate(
         if ExtendedKeyUsageOID.CODE_SIGNING not in usages:
             raise Invalid("5c", "the certificate's extended key usage is not code signing")
         key = certificate.public_key()
+    except UnsupportedAlgorithm as e:
+        raise CannotVerify("5", f"the certificate is of a kind that is not supported here: {e}") from e
     except _MALFORMED_CERTIFICATE as e:
         raise Invalid("5", f"the certificate is malformed: {e}") from e
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):

@@ -47,10 +47,12 @@ def parse_json(document: bytes) -> Any:
     """
     # orjson refuses what json lets pass: other encodings, a byte order mark, lone surrogates, NaN, infinity. json sees
     # duplicate keys.
-    orjson.loads(document)
+    value = orjson.loads(document)
     try:
+        # orjson writes 254 levels and no more: what passes here can be written canonically, too.
+        orjson.dumps(value)
         return _DECODER.decode(document.decode("utf-8"))
-    except RecursionError as e:
+    except (RecursionError, orjson.JSONEncodeError) as e:
         raise ValueError("nested too deeply") from e
 
 

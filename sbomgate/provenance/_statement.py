@@ -127,12 +127,11 @@ def _sources(label: str, predicate: Mapping[str, Any]) -> list[tuple[str, str | 
     """Return each (place, repository, ref, commit) that the predicate names as its source; all three occur."""
     if label == PROVENANCE[0]:
         build_type = predicate.get("buildType")
-        source = _get(predicate, "invocation", "configSource")
-        found = [("configSource", *_dependency(source))]
-        parameters = _get(predicate, "invocation", "parameters")
-        if str(build_type).startswith("https://github.com/npm/cli/gitlab/") and found[0][2] is None:
+        found = [("configSource", *_dependency(_get(predicate, "invocation", "configSource")))]
+        if found[0][2] is None:
             # GitLab's names the ref beside the source, and says branch or tag by which variable is set.
-            tag, branch = parameters.get("CI_COMMIT_TAG"), parameters.get("CI_COMMIT_BRANCH")
+            parameters = _get(predicate, "invocation", "parameters")
+            tag, branch = _str(parameters, "CI_COMMIT_TAG"), _str(parameters, "CI_COMMIT_BRANCH")
             ref = f"refs/tags/{tag}" if tag else f"refs/heads/{branch}" if branch else None
             found.append(("parameters", None, ref, None))
     else:

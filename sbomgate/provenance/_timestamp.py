@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
 
 from sbomgate.provenance._outcome import CannotVerify, Invalid
 from sbomgate.provenance.material import Authority
+
+_MALFORMED = (ValueError, OverflowError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)
 
 
 def verify_timestamp(token: bytes, signature: bytes, authorities: tuple[Authority, ...]) -> datetime:
@@ -27,7 +31,7 @@ def verify_timestamp(token: bytes, signature: bytes, authorities: tuple[Authorit
     try:
         response = decode_timestamp_response(token)
         time = response.tst_info.gen_time.astimezone(UTC)
-    except ValueError as e:
+    except _MALFORMED as e:
         raise Invalid("4b", f"the timestamp is malformed: {e}") from e
     reason = "no authority in the trusted root was in use then"
     for authority in authorities:
@@ -37,7 +41,7 @@ def verify_timestamp(token: bytes, signature: bytes, authorities: tuple[Authorit
         builder = VerifierBuilder(tsa_certificate=signer, intermediates=intermediates, roots=[root])
         try:
             builder.build().verify_message(response, signature)
-        except (VerificationError, ValueError) as e:
+        except (VerificationError, *_MALFORMED) as e:
             reason = str(e)
             continue
         return time

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sbomgate.provenance import DEFAULT_ISSUERS, Verifier
+from sbomgate.provenance import DEFAULT_ISSUERS, Verifier, shipped
 from testkit.sigstore import TestSigstore
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -30,3 +30,10 @@ def npm_attestations() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real attestations: {folder} is absent")
     return folder
+
+
+@pytest.fixture(scope="session")
+def public() -> Verifier:
+    """A verifier with the shipped trust root."""
+    trust = shipped.load()
+    return Verifier.from_material(trust.trusted_root, trust.registry_keys, DEFAULT_ISSUERS)

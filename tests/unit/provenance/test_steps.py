@@ -18,7 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from sbomgate.model import Attestation, AttestationState
 from sbomgate.provenance import DEFAULT_ISSUERS, Verifier
-from testkit.sigstore import GITLAB, PUBLISH, TestSigstore
+from testkit.sigstore import GITLAB, PUBLISH, Mutations, TestSigstore
 
 from .conftest import NOW, SHA512
 
@@ -90,7 +90,7 @@ class Case:
     state: AttestationState = INVALID
     kind: Literal["provenance", "publish"] = "provenance"
     mint: dict[str, Any] = field(default_factory=dict)
-    mutate: dict[str, Edit] = field(default_factory=dict)
+    mutate: Mutations = field(default_factory=dict)
     root: Edit = lambda root: root
     keys: Edit = lambda keys: keys
 
@@ -158,6 +158,19 @@ CASES = {
     "2 body of another version": Case(step="2", mutate={"body": put("apiVersion", value="0.0.2")}),
     # (3) log
     "3 log unknown (V28)": Case(step="3", root=lambda root: {**root, "tlogs": root["tlogs"][1:]}),
+    "3 registry's log unknown (V28)": Case(
+        step="3", kind="publish", root=lambda root: {**root, "tlogs": root["tlogs"][1:]}
+    ),
+    "3 log and authority unknown (V29)": Case(
+        step="3", state=CANNOT, root=lambda _: TestSigstore(NOW, seed="another").trusted_root()
+    ),
+    "3 log and registry's key unknown (V29)": Case(
+        step="3",
+        state=CANNOT,
+        kind="publish",
+        root=lambda root: {**root, "tlogs": root["tlogs"][1:]},
+        keys=lambda _: TestSigstore(NOW, seed="another").registry_keys(),
+    ),
     "3a checkpoint signed by nobody": Case(step="3a", mutate={"checkpoint": lambda text: text.rpartition("\u2014")[0]}),
     "3a checkpoint signature altered": Case(
         step="3a", mutate={"checkpoint": lambda text: text.replace("log.sigstore.test - 1", "log.sigstore.test - 2")}
@@ -461,7 +474,7 @@ def timestamp_of_another_signature() -> bytes:
 
 def judge(case: Case, sigstore: TestSigstore) -> Attestation:
     mint = sigstore.provenance if case.kind == "provenance" else sigstore.publish
-    bundle = mint("@a/b", "1.0.0", SHA512, **case.mint, mutate=case.mutate)  # type: ignore[operator]
+    bundle = mint("@a/b", "1.0.0", SHA512, **case.mint, mutate=case.mutate)
     verifier = Verifier.from_material(
         json.dumps(case.root(sigstore.trusted_root())).encode(),
         json.dumps(case.keys(sigstore.registry_keys())).encode(),
