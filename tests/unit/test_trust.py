@@ -235,21 +235,31 @@ def test_P21_a_loose_signer_is_refused(value: str) -> None:
         pytest.param('lockfile_path = "../package-lock.json"\n' + MINIMAL, "lockfile_path", id="path out of the tree"),
         pytest.param('environments = "production"\n' + MINIMAL, "environments", id="text for a list"),
         pytest.param(FULL.replace("2026-12-01T01:00:00+01:00", "2026-12-01"), "exclusions.0.until", id="no zone"),
-        pytest.param(FULL.replace("2026-12-01T01:00:00+01:00", '"2026-13-01T00:00:00Z"'), "exclusions[0].until", id="month 13"),
+        pytest.param(
+            FULL.replace("2026-12-01T01:00:00+01:00", '"2026-13-01T00:00:00Z"'), "exclusions[0].until", id="month 13"
+        ),
         pytest.param(FULL.replace("2026-12-01T01:00:00+01:00", '"never"'), "exclusions[0].until", id="never"),
         pytest.param(FULL.replace('"cd', '"CD'), "approved_scripts[0].digest", id="uppercase digest"),
         pytest.param(FULL.replace('"0.25.0"', '"^0.25.0"'), "approved_scripts[0].version", id="range"),
         pytest.param(FULL.replace("days = 7", "days = inf"), "parameters.release_age.days", id="infinite parameter"),
-        pytest.param(FULL.replace("https://registry.npmjs.org/", "http://registry.npmjs.org/"), "registries[1].url", id="http"),
         pytest.param(
-            FULL.replace("https://registry.npmjs.org/", "https://u:p@registry.npmjs.org/"), "registries[1].url", id="user"
+            FULL.replace("https://registry.npmjs.org/", "http://registry.npmjs.org/"), "registries[1].url", id="http"
         ),
         pytest.param(
-            FULL.replace('scope = "@acme"\n', "").replace("https://npm.ACME.example/repo", "https://Registry.npmjs.org"),
+            FULL.replace("https://registry.npmjs.org/", "https://u:p@registry.npmjs.org/"),
+            "registries[1].url",
+            id="user",
+        ),
+        pytest.param(
+            FULL.replace('scope = "@acme"\n', "").replace(
+                "https://npm.ACME.example/repo", "https://Registry.npmjs.org"
+            ),
             "registries[1]",
             id="registry twice",
         ),
-        pytest.param(FULL.replace("release.pub", "root.json"), "signers[0].public_key.sha256", id="digest does not fit"),
+        pytest.param(
+            FULL.replace("release.pub", "root.json"), "signers[0].public_key.sha256", id="digest does not fit"
+        ),
         pytest.param(
             FULL.replace(f', sha256 = "{hashlib.sha256(b"root").hexdigest()}"', ""),
             "sigstore.trusted_root",

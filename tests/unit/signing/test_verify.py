@@ -86,10 +86,14 @@ PAYLOAD = json.loads(BUNDLE)["dsseEnvelope"]["payload"]
         pytest.param(BUNDLE.decode().encode("utf-16"), id="UTF-16"),
         pytest.param(b"[" * 100_000, id="deep"),
         pytest.param(BUNDLE.replace(b'"mediaType":', b'"mediaType":"x","mediaType":'), id="P1 duplicate key"),
-        pytest.param(edited(lambda d: d.update(mediaType="application/vnd.dev.sigstore.bundle.v0.4+json")), id="P7 version"),
+        pytest.param(
+            edited(lambda d: d.update(mediaType="application/vnd.dev.sigstore.bundle.v0.4+json")), id="P7 version"
+        ),
         pytest.param(edited(lambda d: d.update(extra=1)), id="unknown field"),
         pytest.param(edited(lambda d: d["dsseEnvelope"].update(signatures=[])), id="no signature"),
-        pytest.param(edited(lambda d: d["dsseEnvelope"].update(signatures=[SIGNATURE, SIGNATURE])), id="two signatures"),
+        pytest.param(
+            edited(lambda d: d["dsseEnvelope"].update(signatures=[SIGNATURE, SIGNATURE])), id="two signatures"
+        ),
         pytest.param(edited(lambda d: d["dsseEnvelope"].update(signatures={"sig": 1})), id="signatures no list"),
         pytest.param(edited(lambda d: d["dsseEnvelope"].update(payloadType="text/plain")), id="payload type"),
         pytest.param(edited(lambda d: d["dsseEnvelope"].update(payload=PAYLOAD + "\n")), id="base64 with newline"),
@@ -97,9 +101,13 @@ PAYLOAD = json.loads(BUNDLE)["dsseEnvelope"]["payload"]
         pytest.param(edited(lambda d: d["dsseEnvelope"].update(payload=7)), id="payload a number"),
         pytest.param(edited(lambda d: d["dsseEnvelope"].update(payload="")), id="payload empty"),
         pytest.param(edited(lambda d: d["dsseEnvelope"]["signatures"][0].update(keyid="x")), id="another keyid"),
-        pytest.param(edited(lambda d: d["dsseEnvelope"]["signatures"][0].update(cert="x")), id="certificate in signature"),
+        pytest.param(
+            edited(lambda d: d["dsseEnvelope"]["signatures"][0].update(cert="x")), id="certificate in signature"
+        ),
         pytest.param(edited(lambda d: d["verificationMaterial"].update(tlogEntries=[{}])), id="unverified log entry"),
-        pytest.param(edited(lambda d: d.update(verificationMaterial={"certificate": {"rawBytes": ""}})), id="certificate"),
+        pytest.param(
+            edited(lambda d: d.update(verificationMaterial={"certificate": {"rawBytes": ""}})), id="certificate"
+        ),
         pytest.param(edited(lambda d: d.update(verificationMaterial=None)), id="no material"),
         pytest.param(key().sign(b"not json"), id="signed nonsense"),
         pytest.param(key().sign(b"{}"), id="signed empty object"),
@@ -113,7 +121,9 @@ PAYLOAD = json.loads(BUNDLE)["dsseEnvelope"]["payload"]
             id="signed subject without digest",
         ),
         pytest.param(key().sign(dsse.statement([("a", {"sha256": "AB"})], "x", {})), id="signed uppercase digest"),
-        pytest.param(key().sign(STATEMENT.replace(b'"predicate":', b'"predicate":{},"predicate":')), id="signed duplicate"),
+        pytest.param(
+            key().sign(STATEMENT.replace(b'"predicate":', b'"predicate":{},"predicate":')), id="signed duplicate"
+        ),
         pytest.param(key().sign(dsse.statement([("a", {"sha256": "ab"})], "x", [])), id="signed predicate a list"),
     ],
 )
