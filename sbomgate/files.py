@@ -10,6 +10,7 @@ import hashlib
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from sbomgate.errors import SbomgateError
 
@@ -30,21 +31,8 @@ def read(
     Raises:
         SbomgateError: as `error`: missing, unreadable, not a regular file, over the limit, or too open.
     """
-    flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    if not follow:
-        flags |= getattr(os, "O_NOFOLLOW", 0)
-    try:
-        descriptor = os.open(path, flags)
-    except (OSError, ValueError) as e:  # ValueError: an embedded NUL
-        raise error(_reason(e), where=str(path)) from e
-    with os.fdopen(descriptor, "rb") as file:
+    with _open(path, error, follow=follow, forbid_mode=forbid_mode, hint=hint) as file:
         try:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise error("not a regular file", where=str(path))
-            if os.name == "posix" and status.st_mode & forbid_mode:
-                raise error(f"its mode is {stat.S_IMODE(status.st_mode):04o}: others could read or change it",
-                            where=str(path), hint=hint)  # fmt: skip
             data = file.read(limit + 1)
         except OSError as e:
             raise error(_reason(e), where=str(path)) from e
@@ -60,19 +48,39 @@ def sha256_of(path: Path, *, limit: int, error: type[SbomgateError]) -> str:
         SbomgateError: as `error`: missing, unreadable, not a regular file, or over the limit.
     """
     digest, size = hashlib.sha256(), 0
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise error("not a regular file", where=str(path))
+    with _open(path, error) as file:
+        try:
             while piece := file.read(1 << 20):
                 size += len(piece)
                 if size > limit:
                     raise error(f"larger than the limit of {limit} bytes", where=str(path))
                 digest.update(piece)
-    except (OSError, ValueError) as e:
-        raise error(_reason(e), where=str(path)) from e
+        except OSError as e:
+            raise error(_reason(e), where=str(path)) from e
     return digest.hexdigest()
+
+
+def _open(
+    path: Path, error: type[SbomgateError], *, follow: bool = True, forbid_mode: int = 0, hint: str = ""
+) -> BinaryIO:
+    flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if not follow:
+        flags |= getattr(os, "O_NOFOLLOW", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except (OSError, ValueError) as e:  # ValueError: an embedded NUL
+        raise error(_reason(e), where=str(path)) from e
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise error("not a regular file", where=str(path))
+        if os.name == "posix" and status.st_mode & forbid_mode:
+            mode = stat.S_IMODE(status.st_mode)
+            raise error(f"its mode is {mode:04o}: others could read or change it", where=str(path), hint=hint)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def _reason(e: OSError | ValueError) -> str:

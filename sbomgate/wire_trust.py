@@ -20,14 +20,15 @@ def _text(form: str, pattern: str, *, longest: int = 512) -> Any:
     return Field(pattern=pattern, max_length=longest, description=form, json_schema_extra={"$comment": form})
 
 
-_NAME = r"(@[^\s/*@]+/)?[^\s/*@]+"
-_SCOPE = r"@[^\s/*@]+"
-_LOOSE = r"*?^$|\\()\[\]{}<>"  # what wildcards and regular expressions are made of
+_PART = r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*"
+_SCOPE = rf"@{_PART}"
+_NAME = rf"({_SCOPE}/)?{_PART}"
+_LOOSE = r"*+?^$|\\()\[\]{}<>"  # what wildcards and regular expressions are made of
 Exact = Annotated[
     str,
     _text(
         "one exact value: not empty, no wildcard, no regular expression",
-        rf"^[^\s{_LOOSE}]([^\r\n\t{_LOOSE}]*[^\s{_LOOSE}])?$",
+        rf"^[^\s.{_LOOSE}]([^\r\n\t{_LOOSE}]*[^\s{_LOOSE}])?$",
     ),
 ]
 Url = Annotated[

@@ -49,7 +49,9 @@ def key(number: int = 1) -> LocalKey:
     return LocalKey(ec.derive_private_key(number, ec.SECP256R1()))
 
 
-def signer(local: LocalKey, *, name: str = "release key", roles: tuple[str, ...] = ("decision",), **more: Any) -> Signer:
+def signer(
+    local: LocalKey, *, name: str = "release key", roles: tuple[str, ...] = ("decision",), **more: Any
+) -> Signer:
     """Return a key as a trust file would name it."""
     return Signer(name=name, roles=roles, public_key=local.public_key, key_id=local.key_id, **more)
 
@@ -96,7 +98,9 @@ def decision(
         rules=("pinned", "release_age"),
         trust=material("trust.toml", blobs["trust.toml"][1], "application/toml").sha256,
         baseline=BaselineRecord(state="bootstrap", reason="the store holds none", evidence=None),
-        counts=Counts(packages=412, rules=2, denied=int(verdict is Verdict.DENIED), warnings=3, notes=0, waived=0, unknown=1),
+        counts=Counts(
+            packages=412, rules=2, denied=int(verdict is Verdict.DENIED), warnings=3, notes=0, waived=0, unknown=1
+        ),
         materials=tuple(sorted((lock, *stored), key=lambda m: m.name)),
     )
     return replace(found, **changes)

@@ -258,20 +258,24 @@ def _bundles(data: bytes, where: str) -> list[str]:
 
 
 def _check_folder(path: Path, record: Record, blobs: _Blobs) -> None:
-    """Compare the named files of a decision with its blobs; a hard link to its blob has been read already."""
+    """Compare the named files of a decision with their blobs; a hard link to a blob is that blob."""
     expected = record.files()
     found: set[str] = set()
-    for parent, _, names in os.walk(path, onerror=_raise):
-        found.update((Path(parent) / name).relative_to(path).as_posix() for name in names)
+    root = str(path)
+    for parent, folders, names in os.walk(root, onerror=_raise):
+        inside = parent[len(root) :].replace(os.sep, "/").lstrip("/")
+        links = [name for name in folders if Path(parent, name).is_symlink()]
+        found.update(f"{inside}/{name}" if inside else name for name in (*names, *links))
     if lacking := sorted(set(expected) - found):
         raise EvidenceError("missing", where=str(path / lacking[0]))
     if unknown := sorted(found - set(expected)):
         raise EvidenceError("the decision does not name this file", where=str(path / unknown[0]))
     for name, data in expected.items():
         at = path / name
-        blob = blobs.path(hashlib.sha256(data).hexdigest())
+        sha256 = hashlib.sha256(data).hexdigest()
+        blobs.read(sha256, limit=MAX_BLOB_BYTES)
         try:
-            same = os.path.samestat(at.lstat(), blob.lstat())
+            same = os.path.samestat(at.lstat(), blobs.path(sha256).lstat())
         except OSError as e:
             raise _could_not("be read", at, e) from e
         if not same and files.read(at, limit=MAX_BLOB_BYTES, error=EvidenceError, follow=False) != data:

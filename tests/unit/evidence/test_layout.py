@@ -1,0 +1,601 @@
+"""The store on disk: nothing altered passes, nothing reported as stored is lost (P1, P10, P36, P41)."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import stat
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sbomgate.errors import EvidenceError
+from sbomgate.evidence import layout
+from sbomgate.evidence.record import Record
+from sbomgate.model import Subject, SubjectKind, Verdict
+from testkit.evidence import BLOBS, COMMIT, OTHER_TARBALL, TARBALL, record
+
+HOUR = timedelta(hours=1)
+FIRST = record(age=2 * HOUR)
+SECOND = record(age=HOUR, verdict=Verdict.DENIED)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "deep" / "evidence"
+
+
+def ids(store: Path, subject: Subject = TARBALL) -> list[str]:
+    return [r.id for r in layout.find(store, subject)]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def overwrite(path: Path, data: bytes) -> None:
+    """Change a file in place, whatever its mode: hard links change with it."""
+    path.chmod(0o644)
+    path.write_bytes(data)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Writing and reading
+
+
+def test_what_was_written_is_found(store: Path) -> None:
+    path = layout.write(store, FIRST)
+    assert path.path == store / path.build[:2] / path.build / "decisions" / FIRST.id
+    assert layout.find(store, TARBALL) == (FIRST,)
+    assert layout.read(path.path) == FIRST
+    assert layout.read(path.path.parent.parent) == FIRST
+    assert contents(path.path) == FIRST.files()
+
+
+def test_several_decisions_on_one_build_stand_beside_each_other(store: Path) -> None:
+    paths = [layout.write(store, one).path for one in (FIRST, SECOND)]
+    observed = layout.write(store, record(profile="observe", age=3 * HOUR)).path
+    assert ids(store) == [SECOND.id, FIRST.id, observed.name]
+    assert [layout.read(path).id for path in (*paths, observed)] == [p.name for p in (*paths, observed)]
+    assert layout.read(paths[0].parent.parent).id == SECOND.id
+
+
+def test_builds_do_not_mix(store: Path) -> None:
+    layout.write(store, FIRST)
+    layout.write(store, record(subject=OTHER_TARBALL))
+    assert ids(store) == [FIRST.id]
+    assert ids(store, COMMIT) == []
+
+
+def test_P38_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
+    for one in (FIRST, SECOND, FIRST):
+        layout.write(tmp_path / "a", one)
+    for one in (SECOND, FIRST):
+        layout.write(tmp_path / "b", one)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_P36_writing_again_changes_nothing(store: Path) -> None:
+    base = layout.write(store, FIRST).path.parent.parent
+    before = {p: p.stat().st_mtime_ns for p in base.rglob("*") if p.is_file()}
+    layout.write(store, FIRST)
+    assert {p: p.stat().st_mtime_ns for p in base.rglob("*") if p.is_file()} == before
+
+
+def test_evidence_is_read_only_and_stored_once(store: Path) -> None:
+    base = layout.write(store, FIRST).path.parent.parent
+    for path in base.rglob("*"):
+        if path.is_file() and path.name != ".lock":
+            assert stat.S_IMODE(path.stat().st_mode) & 0o222 == 0, path
+    for name, data in FIRST.files().items():
+        blob = base / "blobs" / "sha256" / hashlib.sha256(data).hexdigest()
+        assert blob.samefile(base / "decisions" / FIRST.id / name)
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP], ids=["EPERM", "EMLINK", "EOPNOTSUPP"])
+def test_where_links_fail_files_are_copied(store: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def no_links(*_: object, **__: object) -> None:
+        raise OSError(code, "no links here")
+
+    monkeypatch.setattr(os, "link", no_links)
+    path = layout.write(store, FIRST).path
+    assert contents(path) == FIRST.files()
+    assert (path / "sbom.cdx.json").stat().st_nlink == 1
+    assert layout.read(path) == FIRST
+    overwrite(path / "sbom.cdx.json", b"{}")
+    with pytest.raises(EvidenceError, match="altered"):
+        layout.read(path)
+
+
+def test_it_is_an_oci_layout(store: Path) -> None:
+    base = layout.write(store, FIRST).path.parent.parent
+    assert json.loads((base / "oci-layout").read_bytes()) == {"imageLayoutVersion": "1.0.0"}
+    index = json.loads((base / "index.json").read_bytes())
+    for one in index["manifests"]:
+        data = (base / "blobs" / "sha256" / one["digest"].removeprefix("sha256:")).read_bytes()
+        assert len(data) == one["size"]
+        assert hashlib.sha256(data).hexdigest() == one["digest"].removeprefix("sha256:")
+        manifest = json.loads(data)
+        for layer in (manifest["config"], *manifest["layers"]):
+            blob = (base / "blobs" / "sha256" / layer["digest"].removeprefix("sha256:")).read_bytes()
+            assert len(blob) == layer["size"]
+
+
+def test_the_store_may_be_moved(store: Path) -> None:
+    layout.write(store, FIRST)
+    moved = store.parent / "moved"
+    store.rename(moved)
+    assert ids(moved) == [FIRST.id]
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Altered in any byte
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with two decisions on one build, named files as copies so that each file can be altered alone."""
+    store = tmp_path_factory.mktemp("written")
+    for one in (FIRST, SECOND):
+        path = layout.write(store, one).path
+        for file in path.rglob("*"):
+            if file.is_file():
+                data = file.read_bytes()
+                file.unlink()
+                file.write_bytes(data)
+    return store
+
+
+FILES = ["oci-layout", "index.json", *(f"first/{name}" for name in FIRST.files())]
+BLOBS_OF_BUILD = 25
+
+
+def file_of(store: Path, name: str) -> Path:
+    base = layout.folder(store, FIRST.build.sha256)
+    return base / name if not name.startswith("first/") else base / "decisions" / FIRST.id / name.removeprefix("first/")
+
+
+def refused(store: Path, path: Path) -> None:
+    with pytest.raises(EvidenceError) as e:
+        layout.find(store, TARBALL)
+    assert e.value.where
+    base = layout.folder(store, FIRST.build.sha256)
+    with pytest.raises(EvidenceError):
+        layout.read(base)
+    with pytest.raises(EvidenceError):
+        layout.write(store, record(age=HOUR / 2))
+
+
+def altered(data: bytes, every: bool) -> Iterator[bytes]:
+    positions = (
+        range(len(data)) if every else sorted({0, 1, len(data) // 3, len(data) // 2, len(data) - 2, len(data) - 1})
+    )
+    for position in positions:
+        if 0 <= position < len(data):
+            for mask in (0x01, 0x80) if not every else (0x01,):
+                damaged = bytearray(data)
+                damaged[position] ^= mask
+                yield bytes(damaged)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_P36_no_altered_byte_of_a_named_file_passes(written: Path, name: str) -> None:
+    path = file_of(written, name)
+    data = path.read_bytes()
+    assert ids(written) == [SECOND.id, FIRST.id]
+    try:
+        for damaged in (*altered(data, every=len(data) < 300), b"", data[:-1], data + b"\n", data + data):
+            overwrite(path, damaged)
+            refused(written, path)
+        path.unlink()
+        if name == "index.json":  # nothing is committed without it: no evidence, which verify refuses
+            assert ids(written) == []
+        else:
+            refused(written, path)
+    finally:
+        path.unlink(missing_ok=True)
+        path.write_bytes(data)
+    assert ids(written) == [SECOND.id, FIRST.id]
+
+
+def test_P36_no_altered_byte_of_the_index_passes(store: Path) -> None:
+    """Every byte of index.json, the one file that no digest names."""
+    path = layout.write(store, FIRST).path.parent.parent / "index.json"
+    for damaged in altered(path.read_bytes(), every=True):
+        overwrite(path, damaged)
+        with pytest.raises(EvidenceError):
+            layout.find(store, TARBALL)
+
+
+def test_P36_no_altered_blob_passes(written: Path) -> None:
+    base = layout.folder(written, FIRST.build.sha256)
+    blobs = sorted((base / "blobs" / "sha256").iterdir())
+    assert len(blobs) == BLOBS_OF_BUILD
+    for path in blobs:
+        data = path.read_bytes()
+        try:
+            for damaged in (*altered(data, every=False), b"", data + b" "):
+                overwrite(path, damaged)
+                with pytest.raises(EvidenceError):
+                    layout.find(written, TARBALL)
+            path.unlink()
+            with pytest.raises(EvidenceError):
+                layout.find(written, TARBALL)
+        finally:
+            path.unlink(missing_ok=True)
+            path.write_bytes(data)
+    assert ids(written) == [SECOND.id, FIRST.id]
+
+
+@pytest.mark.parametrize("name", FIRST.files())
+def test_P36_no_altered_byte_of_a_linked_file_passes(store: Path, name: str) -> None:
+    """A named file and its blob are one file here: changed in place, both change."""
+    path = layout.write(store, FIRST).path / name
+    data = path.read_bytes()
+    for damaged in (*altered(data, every=False), b"", data + b" "):
+        overwrite(path, damaged)
+        with pytest.raises(EvidenceError):
+            layout.find(store, TARBALL)
+    overwrite(path, data)
+    assert ids(store) == [FIRST.id]
+
+
+def edit_index(store: Path, change: Callable[[Any], object]) -> None:
+    path = file_of(store, "index.json")
+    document = json.loads(path.read_bytes())
+    change(document)
+    overwrite(path, json.dumps(document, sort_keys=True, separators=(",", ":")).encode())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda d: d["manifests"].reverse(), id="reordered"),
+        pytest.param(lambda d: d["manifests"].append(d["manifests"][-1]), id="an entry twice"),
+        pytest.param(lambda d: d["manifests"].pop(0), id="no build"),
+        pytest.param(lambda d: d["manifests"].clear(), id="no entry"),
+        pytest.param(lambda d: d.update(manifests={}), id="no list"),
+        pytest.param(lambda d: d["manifests"][1].update(digest="sha512:ab"), id="no sha256"),
+        pytest.param(lambda d: d["manifests"][1].update(digest="sha256:../../../etc/passwd"), id="a path for a digest"),
+        pytest.param(lambda d: d["manifests"][1].update(digest="sha256:" + "ab" * 32), id="a digest of nothing"),
+        pytest.param(lambda d: d["manifests"][0]["annotations"].clear(), id="annotations gone"),
+        pytest.param(lambda d: d["manifests"][1].update(size=1), id="another size"),
+        pytest.param(lambda d: d.update(extra=1), id="unknown field"),
+    ],
+)
+def test_P36_an_edited_index_is_refused(store: Path, change: Callable[[Any], object]) -> None:
+    layout.write(store, FIRST)
+    edit_index(store, change)
+    refused(store, store)
+
+
+def test_P36_each_entry_is_needed(store: Path) -> None:
+    """One referrer cut from the index: the rest is not what the store wrote."""
+    layout.write(store, FIRST)
+    for position in range(1, 5):
+        path = file_of(store, "index.json")
+        data = path.read_bytes()
+        edit_index(store, lambda d, position=position: d["manifests"].pop(position))
+        refused(store, path)
+        overwrite(path, data)
+    assert ids(store) == [FIRST.id]
+
+
+def test_a_foreign_referrer_is_refused(store: Path) -> None:
+    layout.write(store, FIRST)
+    base = layout.folder(store, FIRST.build.sha256)
+    data = b'{"layers":[]}'
+    digest = hashlib.sha256(data).hexdigest()
+    (base / "blobs" / "sha256" / digest).write_bytes(data)
+    edit_index(store, lambda d: d["manifests"].append({"digest": f"sha256:{digest}"}))
+    refused(store, base)
+
+
+def test_P12_evidence_of_two_builds_cannot_be_spliced(store: Path, tmp_path: Path) -> None:
+    """One build's folder under the other's name, whole or in parts."""
+    mine = layout.write(store, FIRST).path.parent.parent
+    other = layout.write(store, record(subject=OTHER_TARBALL)).path.parent.parent
+    for part in ("", "index.json", "blobs", "decisions"):
+        target = tmp_path / "copy"
+        shutil.copytree(store, target)
+        here, there = target / mine.relative_to(store), target / other.relative_to(store)
+        if (here / part).is_dir():
+            shutil.rmtree(here / part)
+            shutil.copytree(there / part, here / part)
+        else:
+            (here / part).chmod(0o644)
+            (here / part).write_bytes((there / part).read_bytes())
+        with pytest.raises(EvidenceError):
+            layout.find(target, TARBALL)
+        shutil.rmtree(target)
+
+
+def test_what_the_decision_does_not_name_is_refused(store: Path) -> None:
+    path = layout.write(store, FIRST).path
+    (path / "waiver.json").write_bytes(b"{}")
+    refused(store, path)
+
+
+def test_a_link_to_a_folder_is_refused(store: Path) -> None:
+    path = layout.write(store, FIRST).path
+    (path / "waivers").symlink_to("/")
+    refused(store, path)
+
+
+@pytest.mark.parametrize("name", ["index.json", "oci-layout"])
+def test_links_are_not_followed(store: Path, tmp_path: Path, name: str) -> None:
+    base = layout.write(store, FIRST).path.parent.parent
+    (base / name).rename(tmp_path / name)
+    (base / name).symlink_to(tmp_path / name)
+    refused(store, base)
+
+
+def test_a_named_pipe_hangs_nobody(store: Path) -> None:
+    path = layout.write(store, FIRST).path / "sbom.cdx.json"
+    path.unlink()
+    os.mkfifo(path)
+    refused(store, path)
+
+
+@pytest.mark.parametrize("path", ["missing", "file", "empty", "deep/evidence"])
+def test_what_is_no_evidence_is_an_error(store: Path, tmp_path: Path, path: str) -> None:
+    layout.write(store, FIRST)
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(EvidenceError) as e:
+        layout.read(tmp_path / path)
+    assert e.value.hint
+
+
+def test_a_decision_that_was_not_committed_is_no_evidence(store: Path) -> None:
+    path = layout.write(store, FIRST).path
+    other = path.parent / SECOND.id
+    shutil.copytree(path, other)
+    assert ids(store) == [FIRST.id]
+    with pytest.raises(EvidenceError, match="index"):
+        layout.read(other)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Writers that fail, are killed, or meet
+
+
+class Fault:
+    """Fails the n-th call of one function of `os` with "no space left", as a full disk does."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, at: int) -> None:
+        self.calls = 0
+        real = getattr(os, name)
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            self.calls += 1
+            if self.calls == at:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return real(*arguments, **named)
+
+        monkeypatch.setattr(os, name, call)
+
+
+@pytest.mark.parametrize("name", ["open", "fsync", "rename", "replace", "link", "mkdir"])
+def test_P1_P41_a_fault_at_any_call_leaves_what_was_there(tmp_path: Path, name: str) -> None:
+    at = 0
+    while True:
+        at += 1
+        store = tmp_path / f"{name}{at}"
+        layout.write(store, FIRST)
+        with pytest.MonkeyPatch.context() as patch:
+            fault = Fault(patch, name, at)
+            failed = False
+            try:
+                layout.write(store, SECOND)
+            except EvidenceError:
+                failed = True
+        assert failed is (fault.calls >= at)
+        found = ids(store)
+        if failed:
+            # After the index was renamed only its own fsync can fail: then the record is there, though not promised.
+            assert found in ([FIRST.id], [SECOND.id, FIRST.id])
+            left = [p.name for p in store.rglob(".tmp-*")]
+            assert left == []
+        layout.write(store, SECOND)
+        assert ids(store) == [SECOND.id, FIRST.id]
+        if not failed:
+            break
+    assert at > 1, "the fault was never met"
+
+
+@pytest.mark.parametrize("name", ["open", "fsync", "rename", "replace", "link", "mkdir"])
+def test_P1_P41_a_fault_in_a_new_store_leaves_no_evidence(tmp_path: Path, name: str) -> None:
+    at = 0
+    while True:
+        at += 1
+        store = tmp_path / f"{name}{at}"
+        store.mkdir()
+        with pytest.MonkeyPatch.context() as patch:
+            fault = Fault(patch, name, at)
+            failed = False
+            try:
+                layout.write(store, FIRST)
+            except EvidenceError:
+                failed = True
+        assert failed is (fault.calls >= at)
+        assert ids(store) in ([], [FIRST.id])
+        layout.write(store, FIRST)
+        assert ids(store) == [FIRST.id]
+        if not failed:
+            break
+    assert at > 1, "the fault was never met"
+
+
+def limited(store: Path, size: int, status: Any) -> None:
+    import resource
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    try:
+        layout.write(store, SECOND)
+    except EvidenceError:
+        status.value = 2
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 1000])
+def test_P1_P41_a_real_limit_on_file_sizes(store: Path, size: int) -> None:
+    """The kernel refuses to write more, in the middle of a file."""
+    layout.write(store, FIRST)
+    context = multiprocessing.get_context("fork")
+    status = context.Value("i", 0)
+    process = context.Process(target=limited, args=(store, size, status))
+    process.start()
+    process.join(60)
+    assert (process.exitcode, status.value) == (0, 2)
+    assert ids(store) == [FIRST.id]
+    assert list(store.rglob(".tmp-*")) == []
+
+
+def test_P1_a_store_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(EvidenceError):
+        layout.write(tmp_path / "file", FIRST)
+    with pytest.raises(EvidenceError):
+        layout.write(tmp_path / ("x" * 300), FIRST)
+
+
+def unprivileged(store: Path, status: Any) -> None:
+    if os.geteuid() == 0:
+        os.setuid(65534)
+    try:
+        layout.write(store, SECOND)
+    except EvidenceError:
+        status.value = 2
+
+
+def test_P1_a_read_only_store_is_an_error(store: Path) -> None:
+    """By an ordinary user: root may write everywhere."""
+    base = layout.write(store, FIRST).path.parent.parent
+    for folder in (*(p for p in base.rglob("*") if p.is_dir()), base):
+        folder.chmod(0o555)
+    (base / ".lock").chmod(0o444)
+    context = multiprocessing.get_context("fork")
+    status = context.Value("i", 0)
+    process = context.Process(target=unprivileged, args=(store, status))
+    process.start()
+    process.join(60)
+    assert (process.exitcode, status.value) == (0, 2)
+    assert ids(store) == [FIRST.id]
+
+
+def build(number: int) -> Subject:
+    return Subject(kind=SubjectKind.FILE, name="a.tgz", digest={"sha256": f"{number:064x}"})
+
+
+def many(store: Path, writer: int, count: int) -> None:
+    for number in range(count):
+        layout.write(store, record(age=timedelta(minutes=writer * 100 + number)))
+
+
+def test_P41_two_writers_lose_nothing(store: Path) -> None:
+    """Four real processes on one build; a reader looks all the time and never sees anything half-written."""
+    context = multiprocessing.get_context("fork")
+    writers = [context.Process(target=many, args=(store, writer, 6)) for writer in range(4)]
+    for one in writers:
+        one.start()
+    seen = 0
+    while any(one.is_alive() for one in writers):
+        if store.is_dir():
+            found = len(ids(store))
+            assert found >= seen
+            seen = found
+    for one in writers:
+        one.join()
+        assert one.exitcode == 0
+    assert len(ids(store)) == 24
+
+
+def write_and_report(store: Path, offset: int, report: Any) -> None:
+    for number in range(10_000):
+        one = record(age=timedelta(seconds=offset + number))
+        layout.write(store, one)
+        report.send(one.id)
+
+
+def test_P41_a_writer_killed_at_any_point_loses_nothing_that_it_reported(store: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    reported: set[str] = set()
+    for turn in range(12):
+        receive, send = context.Pipe(duplex=False)
+        process = context.Process(target=write_and_report, args=(store, turn * 10_000, send))
+        process.start()
+        send.close()
+        time.sleep(0.03 + 0.007 * turn)
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        while True:
+            try:
+                reported.add(receive.recv())
+            except EOFError:
+                break
+        if store.is_dir():
+            assert reported <= set(ids(store))
+    layout.write(store, FIRST)
+    assert reported | {FIRST.id} <= set(ids(store))
+    assert list(store.rglob(".tmp-*")) == []
+    assert reported, "no writer got to the end of a single record"
+
+
+def test_what_a_killed_writer_left_is_cleaned(store: Path) -> None:
+    base = layout.write(store, FIRST).path.parent.parent
+    (base / ".tmp-index.json").write_bytes(b"{")
+    (base / "blobs" / "sha256" / f".tmp-{'ab' * 32}").write_bytes(b"x")
+    (base / "decisions" / f".tmp-{SECOND.id}" / "attestations").mkdir(parents=True)
+    (base / "decisions" / SECOND.id).mkdir()
+    assert ids(store) == [FIRST.id]
+    layout.write(store, SECOND)
+    assert ids(store) == [SECOND.id, FIRST.id]
+    assert list(store.rglob(".tmp-*")) == []
+
+
+def test_a_lock_that_nobody_gives_back_is_an_error(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+
+    base = layout.write(store, FIRST).path.parent.parent
+    with (base / ".lock").open("rb+") as held, monkeypatch.context() as patch:
+        patch.setattr(layout, "LOCK_WAIT_SECONDS", 1)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(EvidenceError, match="lock"):
+            layout.write(store, SECOND)
+    layout.write(store, SECOND)
+
+
+@pytest.mark.parametrize("limit", ["MAX_BLOB_BYTES", "MAX_INDEX_BYTES", "MAX_MANIFEST_BYTES"])
+def test_P9_limits(store: Path, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    layout.write(store, FIRST)
+    monkeypatch.setattr(layout, limit, 10)
+    with pytest.raises(EvidenceError, match="limit of 10 bytes"):
+        layout.find(store, TARBALL)
+
+
+def test_an_index_that_would_pass_its_limit_is_not_written(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = layout.write(store, FIRST).path.parent.parent
+    monkeypatch.setattr(layout, "MAX_INDEX_BYTES", (base / "index.json").stat().st_size + 100)
+    with pytest.raises(EvidenceError, match="limit"):
+        layout.write(store, SECOND)
+    assert ids(store) == [FIRST.id]
+
+
+def test_the_record_holds_what_replay_needs(store: Path) -> None:
+    found = layout.read(layout.write(store, FIRST).path)
+    assert set(found.blobs) == set(BLOBS)
+
+
+def test_type_of_record(store: Path) -> None:
+    assert isinstance(layout.read(layout.write(store, FIRST).path), Record)

@@ -1,0 +1,230 @@
+"""What evidence allows: each step fails alone, with its reason; nothing passes by absence (P8, P12, P17 to P21)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from sbomgate import trust as trust_file
+from sbomgate.decision import DEFAULT_VERIFIER_ID
+from sbomgate.errors import EvidenceError, TrustError, UsageError
+from sbomgate.evidence.record import Record
+from sbomgate.evidence.verify import VerificationResult, verify_build
+from sbomgate.model import Subject, Trust, Verdict
+from testkit.evidence import (
+    COMMIT,
+    IMAGE,
+    NOW,
+    OTHER_TARBALL,
+    POLICY,
+    REPOSITORY,
+    TARBALL,
+    key,
+    record,
+    signer,
+    trusting,
+)
+
+HOUR = timedelta(hours=1)
+DEMANDING = trusting(
+    repository=REPOSITORY,
+    lockfile_path="package-lock.json",
+    environments=("production",),
+    profile="default",
+    policy_digests=(POLICY,),
+    max_age_hours=24,
+    resource_uri=f"pkg:generic/shop-3.2.0.tgz?checksum=sha256:{'1f' * 32}",
+)
+
+
+def judge(
+    *records: Record, subject: Subject = TARBALL, trust: Trust = DEMANDING, environment: str | None = None
+) -> VerificationResult:
+    return verify_build(records, subject, trust, now=NOW, shipped_policy=POLICY, environment=environment)
+
+
+def codes(result: VerificationResult) -> list[str]:
+    assert result.accepted is (not result.reasons)
+    return [r.code for r in result.reasons]
+
+
+@pytest.mark.parametrize("subject", [TARBALL, COMMIT, IMAGE], ids=["file", "commit", "image"])
+def test_good_evidence_is_accepted(subject: Subject) -> None:
+    found = judge(record(subject=subject), subject=subject, trust=replace(DEMANDING, resource_uri=None))
+    assert codes(found) == []
+    assert found.deciding is not None
+    assert found.deciding.signer.name == "release key"
+    assert found.deciding.time_source == "self-declared"
+
+
+def test_good_evidence_is_accepted_by_all_demands_at_once() -> None:
+    assert codes(judge(record())) == []
+    assert codes(judge(record(), environment="production")) == []
+
+
+def test_the_name_of_the_artefact_is_only_for_people() -> None:
+    assert codes(judge(record(), subject=replace(TARBALL, name="renamed.tgz"))) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "changes", "expected"),
+    [
+        pytest.param({"subject": OTHER_TARBALL}, {}, ["no-decision"], id="P12 another artefact"),
+        pytest.param({"subject": replace(COMMIT)}, {}, ["no-decision"], id="P12 another kind"),
+        pytest.param({"local": key(2)}, {}, ["no-decision"], id="P21 another signer"),
+        pytest.param({"summary_key": key(2)}, {}, ["no-decision"], id="P21 summary by another signer"),
+        pytest.param({"profile": "observe"}, {}, ["no-decision"], id="P8 observe"),
+        pytest.param({"verifier_id": "https://other.example"}, {}, ["no-decision"], id="SLSA signer and verifier.id"),
+        pytest.param({"uri": "pkg:generic/other"}, {}, ["resource"], id="SLSA resourceUri"),
+        pytest.param({}, {"profile": "strict"}, ["profile"], id="P8 weaker profile"),
+        pytest.param({"environment": "staging"}, {}, ["environment"], id="P20 another environment"),
+        pytest.param({"environment": None}, {}, ["environment"], id="P20 no environment"),
+        pytest.param({"policy": "ee" * 32}, {}, ["policy"], id="P20 another policy"),
+        pytest.param({"policy": "ee" * 32}, {"policy_digests": ()}, ["policy"], id="P20 not the shipped policy"),
+        pytest.param({"repository": f"{REPOSITORY}2"}, {}, ["repository"], id="P12 another repository"),
+        pytest.param({"repository": None}, {}, ["repository"], id="P12 no repository"),
+        pytest.param({"lockfile_path": "a/package-lock.json"}, {}, ["lockfile-path"], id="P12 another lockfile"),
+        pytest.param({"age": -timedelta(minutes=6)}, {}, ["future"], id="P17 from the future"),
+        pytest.param({"age": timedelta(hours=24, seconds=1)}, {}, ["age"], id="P18 too old"),
+        pytest.param(
+            {"age": timedelta(days=7, seconds=1)}, {"max_age_hours": None}, ["age"], id="P18 no limit is a week"
+        ),
+        pytest.param({"verdict": Verdict.DENIED}, {}, ["failed"], id="denied"),
+        pytest.param(
+            {"environment": "staging", "policy": "ee" * 32, "age": 48 * HOUR, "verdict": Verdict.DENIED},
+            {},
+            ["environment", "policy", "age", "failed"],
+            id="all reasons in order",
+        ),
+    ],
+)
+def test_each_step_refuses(made: dict[str, Any], changes: dict[str, Any], expected: list[str]) -> None:
+    assert codes(judge(record(**made), trust=replace(DEMANDING, **changes))) == expected
+
+
+@pytest.mark.parametrize(
+    ("made", "changes"),
+    [
+        pytest.param({"age": -timedelta(minutes=5)}, {}, id="five minutes ahead"),
+        pytest.param({"age": timedelta(hours=24)}, {}, id="exactly as old as accepted"),
+        pytest.param({"age": timedelta(days=7)}, {"max_age_hours": None}, id="a week without a limit"),
+        pytest.param({"profile": "strict"}, {}, id="stricter profile"),
+        pytest.param({"policy": "ee" * 32}, {"policy_digests": ("ee" * 32,)}, id="own policy"),
+        pytest.param({"environment": None}, {"environments": ()}, id="no environment demanded"),
+        pytest.param({"repository": None}, {"repository": None}, id="no repository demanded"),
+    ],
+)
+def test_what_is_not_refused(made: dict[str, Any], changes: dict[str, Any]) -> None:
+    assert codes(judge(record(**made), trust=replace(DEMANDING, **changes))) == []
+
+
+def test_no_evidence_is_refused_not_an_error() -> None:
+    assert codes(judge()) == ["no-decision"]
+
+
+def test_P21_nobody_is_accepted_by_default() -> None:
+    with pytest.raises(TrustError):
+        judge(record(), trust=trust_file.NOBODY)
+
+
+@pytest.mark.parametrize("limit", [0, -1, float("nan"), float("inf")])
+def test_P18_no_age_limit_is_not_never(limit: float) -> None:
+    with pytest.raises(TrustError):
+        judge(record(), trust=replace(DEMANDING, max_age_hours=limit))
+
+
+def test_P21_roles() -> None:
+    assert codes(judge(record(), trust=trusting(signer(key(), roles=("facts",))))) == ["no-decision"]
+
+
+def test_SLSA_the_pair_of_signer_and_verifier() -> None:
+    named = trusting(signer(key(), verifier_id="https://acme.example/gate"))
+    assert codes(judge(record(verifier_id="https://acme.example/gate"), trust=named)) == []
+    assert codes(judge(record(verifier_id=DEFAULT_VERIFIER_ID), trust=named)) == ["no-decision"]
+
+
+def test_P20_a_signer_signs_for_his_environments_only() -> None:
+    staging = trusting(signer(key(), environments=("staging",)))
+    assert codes(judge(record(environment="staging"), trust=staging)) == []
+    assert codes(judge(record(environment="production"), trust=staging)) == ["environment"]
+    assert codes(judge(record(environment=None), trust=staging)) == ["environment"]
+
+
+def test_P20_the_environment_must_be_said_where_there_are_several() -> None:
+    several = replace(DEMANDING, environments=("production", "staging"))
+    with pytest.raises(UsageError):
+        judge(record(), trust=several)
+    with pytest.raises(UsageError):
+        judge(record(), trust=several, environment="test")
+    assert codes(judge(record(), trust=several, environment="production")) == []
+    assert codes(judge(record(), trust=several, environment="staging")) == ["environment"]
+
+
+PASSED = record(age=5 * HOUR)
+FAILED = record(age=2 * HOUR, verdict=Verdict.DENIED)
+AGAIN = record(age=HOUR)
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        pytest.param([PASSED], [], id="passed"),
+        pytest.param([PASSED, FAILED], ["failed"], id="failed after passed"),
+        pytest.param([FAILED, PASSED], ["failed"], id="in any order"),
+        pytest.param([PASSED, FAILED, AGAIN], [], id="passed again"),
+        pytest.param([record(age=2 * HOUR), FAILED], ["failed"], id="at the same moment"),
+        pytest.param(
+            [PASSED, record(age=HOUR, verdict=Verdict.DENIED, environment="staging")],
+            ["superseded"],
+            id="failed for another environment",
+        ),
+        pytest.param(
+            [PASSED, record(age=HOUR, verdict=Verdict.DENIED, policy="ee" * 32)],
+            ["superseded"],
+            id="failed by another policy",
+        ),
+        pytest.param([PASSED, record(age=HOUR, environment="staging")], [], id="passed for another environment, newer"),
+        pytest.param([PASSED, record(age=HOUR, policy="ee" * 32)], [], id="passed by another policy, newer"),
+        pytest.param(
+            [PASSED, record(age=HOUR, verdict=Verdict.DENIED, profile="observe")], [], id="observe never denies"
+        ),
+        pytest.param([PASSED, record(key(2), age=HOUR, verdict=Verdict.DENIED)], [], id="failed by a stranger"),
+        pytest.param(
+            [PASSED, record(subject=OTHER_TARBALL, verdict=Verdict.DENIED)], [], id="failed, another artefact"
+        ),
+        pytest.param([PASSED, record(age=-HOUR)], ["future"], id="newest is from the future"),
+        pytest.param([record(age=30 * HOUR), FAILED], ["failed"], id="old and failed"),
+    ],
+)
+def test_P19_the_newest_wins_and_failed_beats_older(records: list[Record], expected: list[str]) -> None:
+    assert codes(judge(*records)) == expected
+    assert codes(judge(*reversed(records))) == expected
+
+
+def test_what_did_not_count_is_said() -> None:
+    found = judge(record(), record(key(2)), record(profile="observe"))
+    assert found.accepted
+    assert len(found.notes) == 2
+
+
+def test_a_signature_that_is_not_the_accepted_key_s_is_an_error() -> None:
+    """The hint names the accepted key, the signature is another's: altered, which is exit 2, not a refusal."""
+    document = json.loads(record(key(2)).detail)
+    document["verificationMaterial"] = json.loads(record().detail)["verificationMaterial"]
+    forged = json.dumps(document).encode()
+    observed = record(key(2), profile="observe")
+    made = json.loads(observed.detail)
+    made["verificationMaterial"] = document["verificationMaterial"]
+    with pytest.raises(EvidenceError):
+        Record(detail=forged, summary=record(key(2)).summary, blobs=record().blobs)
+    with pytest.raises(EvidenceError, match="altered"):
+        judge(Record(detail=json.dumps(made).encode(), summary=None, blobs=observed.blobs))
+
+
+def test_P17_a_key_cannot_claim_a_witnessed_time() -> None:
+    with pytest.raises(EvidenceError, match="self-declared"):
+        judge(record(time_source="log"))

@@ -1,0 +1,316 @@
+"""The two statements: exact fields, the same bytes for the same decision, and nothing in them that is not read."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sbomgate import dsse
+from sbomgate.decision import (
+    BaselineRecord,
+    Decision,
+    count,
+    named_detail,
+    read_detail,
+    read_summary,
+    resource_uri,
+    write_detail,
+    write_summary,
+)
+from sbomgate.errors import EvidenceError
+from sbomgate.model import Claimed, Evaluation, Level, PolicyFinding, Subject, SubjectKind, Verdict
+from sbomgate.subject import build_manifest
+from testkit.evidence import COMMIT, IMAGE, NOW, POLICY, REPOSITORY, TARBALL, decision, key
+
+
+def statement(data: bytes | None) -> dict[str, Any]:
+    assert data is not None
+    found: dict[str, Any] = json.loads(data)
+    return found
+
+
+@pytest.mark.parametrize("subject", [TARBALL, COMMIT, IMAGE], ids=["file", "commit", "image"])
+@pytest.mark.parametrize("verdict", Verdict)
+def test_what_was_written_is_read(subject: Subject, verdict: Verdict) -> None:
+    made = decision(subject, verdict=verdict)
+    data = write_detail(made)
+    assert read_detail(data, "here") == made
+    assert write_detail(made) == data
+    bundle = key().sign(data)
+    summary = write_summary(made, bundle)
+    assert summary is not None
+    assert named_detail(summary, "here") == hashlib.sha256(bundle).hexdigest()
+    assert read_summary(summary, made, bundle, "here").passed is (verdict is Verdict.ALLOWED)
+
+
+def test_unknown_values_are_null() -> None:
+    made = decision(environment=None, repository=None, project_version=None)
+    assert read_detail(write_detail(made), "here") == made
+    predicate = statement(write_detail(made))["predicate"]
+    assert predicate["environment"] is None
+    assert predicate["project"]["repository"] is None
+
+
+def test_the_summary_is_a_slsa_vsa() -> None:
+    """SLSA 1.2, verification_summary/v1: exact names; extension fields are URIs; at most 16 KiB."""
+    made = decision()
+    bundle = key().sign(write_detail(made))
+    found = statement(write_summary(made, bundle))
+    assert found["_type"] == "https://in-toto.io/Statement/v1"
+    assert found["predicateType"] == "https://slsa.dev/verification_summary/v1"
+    assert found["subject"] == [
+        {"name": "shop-3.2.0.tgz", "digest": {"sha256": "1f" * 32}},
+        {"name": "build-manifest", "digest": {"sha256": build_manifest(TARBALL).sha256}},
+    ]
+    predicate = found["predicate"]
+    standard = {name: value for name, value in predicate.items() if "://" not in name}
+    assert standard == {
+        "verifier": {"id": "https://sbomgate.dev/verifier/v1", "version": {"sbomgate": "0.1.0", "opa": "1.22.0"}},
+        "timeVerified": "2026-11-20T11:00:00Z",
+        "resourceUri": f"pkg:generic/shop-3.2.0.tgz?checksum=sha256:{'1f' * 32}",
+        "policy": {"uri": "https://sbomgate.dev/policy/v1", "digest": {"sha256": POLICY}},
+        "inputAttestations": [
+            {
+                "name": "decision.sigstore.json",
+                "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+                "digest": {"sha256": hashlib.sha256(bundle).hexdigest()},
+            }
+        ],
+        "verificationResult": "PASSED",
+        "verifiedLevels": ["SBOMGATE_DEFAULT", "SLSA_BUILD_LEVEL_UNEVALUATED"],
+        "slsaVersion": "1.2",
+    }
+    assert predicate["https://sbomgate.dev/vsa/v1/timeSource"] == "self-declared"
+    assert predicate["https://sbomgate.dev/vsa/v1/environment"] == {"value": "production", "source": "flag"}
+    failed = statement(write_summary(decision(verdict=Verdict.DENIED), bundle))["predicate"]
+    assert failed["verificationResult"] == "FAILED"
+    assert failed["verifiedLevels"] == ["FAILED"]
+
+
+def test_P8_P32_observe_has_no_summary() -> None:
+    assert write_summary(decision(profile="observe"), b"bundle") is None
+
+
+def test_a_summary_stays_below_16_KiB() -> None:
+    made = decision(environment="e" * 17_000)
+    with pytest.raises(EvidenceError, match="16384"):
+        write_summary(made, b"bundle")
+
+
+@pytest.mark.parametrize(
+    ("subject", "repository", "expected"),
+    [
+        (TARBALL, None, f"pkg:generic/shop-3.2.0.tgz?checksum=sha256:{'1f' * 32}"),
+        (
+            Subject(kind=SubjectKind.FILE, name="a b/é?#.tgz", digest={"sha256": "1f" * 32}),
+            None,
+            f"pkg:generic/a%20b%2F%C3%A9%3F%23.tgz?checksum=sha256:{'1f' * 32}",
+        ),
+        (IMAGE, None, f"pkg:oci/shop@sha256%3A{'3f' * 32}?repository_url=registry.example:5000/acme/shop"),
+        (COMMIT, REPOSITORY, f"git+{REPOSITORY}@{'ab' * 20}"),
+        (COMMIT, None, f"git:{'ab' * 20}"),
+    ],
+)
+def test_resource_uri(subject: Subject, repository: str | None, expected: str) -> None:
+    assert resource_uri(subject, Claimed(value=repository, source="ci") if repository else None) == expected
+
+
+def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    if isinstance(value, dict) and value:
+        for name, one in value.items():
+            yield from leaves(one, (*path, name))
+    elif isinstance(value, list) and value:
+        for position, one in enumerate(value):
+            yield from leaves(one, (*path, position))
+    else:
+        yield path
+
+
+def edited(document: Any, path: tuple[str | int, ...], change: Any) -> bytes:
+    found = copy.deepcopy(document)
+    at = found
+    for part in path[:-1]:
+        at = at[part]
+    at[path[-1]] = change(at[path[-1]])
+    return json.dumps(found, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+MADE = decision()
+DETAIL = write_detail(MADE)
+BUNDLE = key().sign(DETAIL)
+SUMMARY = write_summary(MADE, BUNDLE)
+assert SUMMARY is not None
+
+
+@pytest.mark.parametrize("path", [pytest.param(p, id=".".join(map(str, p))) for p in leaves(json.loads(DETAIL))])
+def test_P22_every_field_of_the_detail_counts(path: tuple[str | int, ...]) -> None:
+    """Another value of any field is another decision, or none; another type never is one."""
+    document = json.loads(DETAIL)
+    assert edited(document, path, lambda value: value) == DETAIL
+    for change in (
+        lambda value: (not value) if isinstance(value, bool) else f"{value}0" if isinstance(value, str) else 999,
+        lambda _: None,
+        lambda _: [],
+        lambda _: {"a": 1},
+        lambda value: 1.5 if value == 1.5 else 1.5,
+    ):
+        data = edited(document, path, change)
+        if data == DETAIL:
+            continue
+        try:
+            assert read_detail(data, "here") != MADE
+        except EvidenceError as e:
+            assert e.where == "here"  # noqa: PT017
+
+
+@pytest.mark.parametrize("path", [pytest.param(p, id=".".join(map(str, p))) for p in leaves(json.loads(SUMMARY))])
+def test_every_field_of_the_summary_counts(path: tuple[str | int, ...]) -> None:
+    """Only the resourceUri is the summary's own; all else must be what the detail says."""
+    document = json.loads(SUMMARY)
+    change = (lambda value: f"{value}0") if path != ("predicate", "resourceUri") else (lambda _: "")
+    with pytest.raises(EvidenceError):
+        read_summary(edited(document, path, change), MADE, BUNDLE, "here")
+
+
+@pytest.mark.parametrize("data", [DETAIL, SUMMARY], ids=["detail", "summary"])
+def test_no_field_is_ignored(data: bytes) -> None:
+    def objects(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+        if isinstance(value, dict):
+            yield path
+            for name, one in value.items():
+                yield from objects(one, (*path, name))
+        if isinstance(value, list):
+            for position, one in enumerate(value):
+                yield from objects(one, (*path, position))
+
+    document = json.loads(data)
+    for path in objects(document):
+        found = copy.deepcopy(document)
+        at = found
+        for part in path:
+            at = at[part]
+        at["zzz"] = 1
+        damaged = json.dumps(found, sort_keys=True, separators=(",", ":")).encode()
+        with pytest.raises(EvidenceError):
+            if data is DETAIL:
+                read_detail(damaged, "here")
+            else:
+                read_summary(damaged, MADE, BUNDLE, "here")
+
+
+def test_white_space_and_order_are_not_free() -> None:
+    with pytest.raises(EvidenceError):
+        read_detail(DETAIL + b" ", "here")
+    with pytest.raises(EvidenceError):
+        read_detail(json.dumps(json.loads(DETAIL)).encode(), "here")
+
+
+def test_the_difference_is_named() -> None:
+    data = edited(json.loads(SUMMARY), ("predicate", "policy", "digest", "sha256"), lambda _: "cd" * 32)
+    with pytest.raises(EvidenceError) as e:
+        read_summary(data, MADE, BUNDLE, "here")
+    assert e.value.place == "predicate.policy.digest.sha256"
+
+
+def test_the_summary_of_another_detail_is_refused() -> None:
+    with pytest.raises(EvidenceError):
+        read_summary(SUMMARY, MADE, BUNDLE + b" ", "here")
+
+
+def without(name: str) -> Decision:
+    return replace(MADE, materials=tuple(m for m in MADE.materials if m.name != name))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param(without("sbom.cdx.json"), id="P22 no SBOM"),
+        pytest.param(without("policy-input.json"), id="P22 no policy input"),
+        pytest.param(without("policy.tar.gz"), id="P22 no policy"),
+        pytest.param(without("evaluation.json"), id="P22 no evaluation"),
+        pytest.param(without("trust.toml"), id="P22 no trust file"),
+        pytest.param(without("project/package-lock.json"), id="P22 no lockfile"),
+        pytest.param(replace(MADE, trust="ee" * 32), id="P22 another trust file"),
+        pytest.param(replace(MADE, rules=()), id="P3 no rule ran"),
+        pytest.param(replace(MADE, rules=("release_age", "pinned")), id="rules not sorted"),
+        pytest.param(replace(MADE, counts=replace(MADE.counts, rules=3)), id="P3 a rule too many"),
+        pytest.param(replace(MADE, counts=replace(MADE.counts, denied=1)), id="allowed although denied"),
+        pytest.param(replace(MADE, link="installed"), id="P13 a link that nobody checks yet"),
+        pytest.param(decision(profile="lenient"), id="unknown profile"),
+        pytest.param(decision(profile="release"), id="P13 P17 release on a bare word"),
+        pytest.param(replace(MADE, policy="ab"), id="policy digest"),
+        pytest.param(replace(MADE, policy="AB" * 32), id="policy digest in uppercase"),
+        pytest.param(
+            replace(MADE, baseline=BaselineRecord(state="accepted", reason="", evidence=None)),
+            id="baseline without evidence",
+        ),
+        pytest.param(
+            replace(MADE, baseline=BaselineRecord(state="bootstrap", reason="", evidence="ab" * 32)),
+            id="bootstrap with evidence",
+        ),
+        pytest.param(replace(MADE, context=replace(MADE.context, subject=None)), id="P12 no subject"),
+        pytest.param(decision(replace(TARBALL, digest={})), id="P12 no digest"),
+        pytest.param(decision(replace(TARBALL, digest={"sha512": "ab" * 64})), id="P12 no sha256"),
+        pytest.param(decision(replace(TARBALL, digest={"sha256": "ab"})), id="P12 short digest"),
+        pytest.param(decision(replace(TARBALL, digest={"sha256": "zz" * 32})), id="P12 digest not hex"),
+        pytest.param(
+            replace(MADE, context=replace(MADE.context, evaluated_at=datetime(2026, 1, 1))),
+            id="no time zone",  # noqa: DTZ001
+        ),
+        pytest.param(replace(MADE, materials=MADE.materials[::-1]), id="materials not sorted"),
+        pytest.param(replace(MADE, materials=(*MADE.materials, MADE.materials[-1])), id="a material twice"),
+    ],
+)
+def test_what_no_decision_says_is_not_written(wrong: Decision) -> None:
+    with pytest.raises(EvidenceError):
+        write_detail(wrong)
+
+
+def test_release_may_deny() -> None:
+    assert write_detail(decision(profile="release", verdict=Verdict.DENIED))
+
+
+def test_parts_of_a_second_survive() -> None:
+    made = decision(age=timedelta(microseconds=1))
+    assert read_detail(write_detail(made), "here").context.evaluated_at == NOW - timedelta(microseconds=1)
+
+
+def test_another_statement_is_no_decision() -> None:
+    other = dsse.statement([("a", {"sha256": "ab" * 32})], "https://example.test/v1", {})
+    with pytest.raises(EvidenceError):
+        read_detail(other, "here")
+    with pytest.raises(EvidenceError):
+        named_detail(other, "here")
+
+
+def test_counts() -> None:
+    def finding(level: Level, *, waived: bool = False, unknown: bool = False) -> PolicyFinding:
+        return PolicyFinding(
+            rule="pinned", code="c", level=level, package=None, message="", fix="", unknown=unknown, waivable=True,
+            waived=waived, fingerprint="",
+        )  # fmt: skip
+
+    found = count(
+        Evaluation(
+            data=b"",
+            sha256="",
+            verdict=Verdict.DENIED,
+            findings=(
+                finding(Level.DENY),
+                finding(Level.DENY, waived=True),
+                finding(Level.WARN, unknown=True),
+                finding(Level.NOTE),
+            ),
+            rules=("pinned",),
+        ),
+        packages=7,
+    )
+    assert (found.packages, found.rules, found.denied, found.warnings, found.notes) == (7, 1, 1, 1, 1)
+    assert (found.waived, found.unknown) == (1, 1)

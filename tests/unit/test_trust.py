@@ -1,0 +1,395 @@
+"""The trust file is the only door for trust (P21): outside the tree or pinned, exact, and every key known."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from sbomgate import trust
+from sbomgate.errors import TrustError
+from sbomgate.model import Trust
+from testkit.evidence import key
+
+PEM = key().public_key.strip()
+INTEGRITY = f"sha512-{'A' * 86}=="
+SIGNER = f'''
+[[signers]]
+name = "release key"
+roles = ["decision"]
+public_key = """
+{PEM}
+"""
+'''
+MINIMAL = f'schema = "sbomgate/trust/v1"\n{SIGNER}'
+P384 = (
+    ec.derive_private_key(3, ec.SECP384R1())
+    .public_key()
+    .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    .decode()
+)
+
+FULL = f'''
+schema = "sbomgate/trust/v1"
+repository = "https://github.com/acme/shop"
+lockfile_path = "apps/shop/package-lock.json"
+environments = ["production", "staging"]
+resource_uri = "https://releases.example/shop.tgz"
+max_age_hours = 24.5
+profile = "strict"
+policy_digests = ["{"ab" * 32}"]
+first_party = ["@acme", "acme-internal"]
+issuers = ["https://token.actions.githubusercontent.com"]
+
+[parameters.release_age]
+days = 7
+
+[[signers]]
+name = "release key"
+roles = ["facts", "decision"]
+environments = ["production"]
+verifier = "https://acme.example/sbomgate"
+public_key = {{ path = "release.pub", sha256 = "{hashlib.sha256(PEM.encode()).hexdigest()}" }}
+
+[[registries]]
+url = "https://npm.ACME.example/repo"
+scope = "@acme"
+serves_evidence = false
+
+[[registries]]
+url = "https://registry.npmjs.org/"
+
+[[approved_scripts]]
+name = "esbuild"
+version = "0.25.0"
+integrity = "{INTEGRITY}"
+digest = "{"cd" * 32}"
+reason = "links a binary"
+
+[[exclusions]]
+rule = "release_age"
+name = "@acme/ui"
+version = "1.0.0-rc.1"
+integrity = "{INTEGRITY}"
+reason = "ours"
+until = 2026-12-01T01:00:00+01:00
+
+[[expected_provenance]]
+package = "@acme/*"
+repository = "https://github.com/acme/ui"
+repository_id = "12345"
+workflow = ".github/workflows/publish.yml"
+
+[sigstore]
+trusted_root = {{ path = "root.json", sha256 = "{hashlib.sha256(b"root").hexdigest()}" }}
+registry_keys = {{ path = "keys.json", sha256 = "{hashlib.sha256(b"keys").hexdigest()}" }}
+'''
+PINNED = {"release.pub": PEM.encode(), "root.json": b"root", "keys.json": b"keys"}
+
+
+def parse(text: str, files: dict[str, bytes] | None = None) -> Trust:
+    return trust.parse(text.encode(), pinned=lambda name, _: (files or PINNED)[name], where="trust.toml")
+
+
+def test_every_key_is_read() -> None:
+    found = parse(FULL)
+    assert found.sha256 == hashlib.sha256(FULL.encode()).hexdigest()
+    assert found.data == FULL.encode()
+    (one,) = found.signers
+    assert (one.name, one.roles, one.environments) == ("release key", ("decision", "facts"), ("production",))
+    assert (one.key_id, one.verifier_id) == (key().key_id, "https://acme.example/sbomgate")
+    assert found.policy_digests == ("ab" * 32,)
+    assert (found.profile, found.max_age_hours) == ("strict", 24.5)
+    assert found.parameters == {"release_age": {"days": 7}}
+    assert found.repository == "https://github.com/acme/shop"
+    assert found.lockfile_path == "apps/shop/package-lock.json"
+    assert found.environments == ("production", "staging")
+    assert found.resource_uri == "https://releases.example/shop.tgz"
+    assert [(r.url, r.scope, r.serves_evidence) for r in found.registries] == [
+        ("https://npm.acme.example/repo/", "@acme", False),
+        ("https://registry.npmjs.org/", None, True),
+    ]
+    assert found.first_party == ("@acme", "acme-internal")
+    assert found.approved_scripts[0].digest == "cd" * 32
+    assert found.exclusions[0].until == datetime(2026, 12, 1, tzinfo=UTC)
+    assert found.expected_provenance[0].repository_id == "12345"
+    assert found.issuers == ("https://token.actions.githubusercontent.com",)
+    assert (found.trusted_root, found.registry_keys) == (b"root", b"keys")
+
+
+def test_what_is_not_named_is_not_accepted() -> None:
+    found = parse(MINIMAL)
+    assert found.policy_digests == ()
+    assert found.max_age_hours is None
+    assert found.approved_scripts == ()
+    assert trust.NOBODY.signers == ()
+    assert trust.NOBODY.sha256 is None
+
+
+def test_a_new_trust_file_is_one_that_can_be_read() -> None:
+    text = trust.new(key().public_key, name="release key", repository="https://github.com/acme/shop")
+    found = parse(text)
+    assert [s.key_id for s in found.signers] == [key().key_id]
+    assert found.repository == "https://github.com/acme/shop"
+    assert parse(trust.new(key().public_key)).repository is None
+
+
+@pytest.mark.parametrize(
+    ("public_key", "name", "repository"),
+    [
+        ("-", "release key", None),
+        (PEM, '"\nroles = ["facts"]', None),
+        (PEM, ".*", None),
+        (PEM, "a", "*"),
+        ('"""\n[[signers]]\n', "a", None),
+    ],
+)
+def test_a_new_trust_file_takes_no_injection(public_key: str, name: str, repository: str | None) -> None:
+    with pytest.raises(TrustError):
+        trust.new(public_key, name=name, repository=repository)
+
+
+LOOSE = ["", " ", "*", ".*", "^.*$", ".+", "**", "@*", "?", "(a|b)", "[a-z]+", "a*", "https://*", "a\\nb", " a", "a "]
+
+
+@pytest.mark.parametrize("value", LOOSE)
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param('repository = "{}"', id="repository"),
+        pytest.param('environments = ["{}"]', id="environments"),
+        pytest.param('issuers = ["{}"]', id="issuers"),
+        pytest.param('policy_digests = ["{}"]', id="policy"),
+        pytest.param('first_party = ["{}"]', id="first-party"),
+        pytest.param('resource_uri = "{}"', id="resource"),
+        pytest.param('[[registries]]\nurl = "{}"', id="registry"),
+        pytest.param('[[registries]]\nurl = "https://a.example"\nscope = "{}"', id="scope"),
+        pytest.param('[[expected_provenance]]\npackage = "{}"\nrepository = "https://a.example/b"', id="package"),
+        pytest.param('[[expected_provenance]]\npackage = "a"\nrepository = "{}"', id="provenance repository"),
+    ],
+)
+def test_P21_a_loose_value_is_refused(line: str, value: str) -> None:
+    escaped = value.replace("\\", "\\\\")
+    text = f'schema = "sbomgate/trust/v1"\n{line.format(escaped)}\n'
+    with pytest.raises(TrustError):
+        parse(text + SIGNER)
+
+
+@pytest.mark.parametrize("value", LOOSE)
+def test_P21_a_loose_signer_is_refused(value: str) -> None:
+    escaped = value.replace("\\", "\\\\")
+    for text in (
+        MINIMAL.replace('"release key"', f'"{escaped}"'),
+        MINIMAL.replace('roles = ["decision"]', f'roles = ["{escaped}"]'),
+        MINIMAL.replace("roles =", f'environments = ["{escaped}"]\nroles ='),
+        MINIMAL.replace("roles =", f'verifier = "{escaped}"\nroles ='),
+        MINIMAL.replace(PEM, escaped),
+    ):
+        with pytest.raises(TrustError):
+            parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        pytest.param("", "", id="empty"),
+        pytest.param("schema = ", "", id="not TOML"),
+        pytest.param('schema = "a"\nschema = "b"', "", id="duplicate key"),
+        pytest.param("x = " + "[" * 5000, "", id="deep"),
+        pytest.param("a = 1\n\ufeff", "", id="strange character"),
+        pytest.param(MINIMAL.replace("trust/v1", "trust/v2"), "schema", id="another version"),
+        pytest.param(MINIMAL.replace("schema", "schemas"), "", id="no version"),
+        pytest.param('schema = "sbomgate/trust/v1"', "", id="no signer"),
+        pytest.param('schema = "sbomgate/trust/v1"\nsigners = []', "signers", id="empty signers"),
+        pytest.param(MINIMAL.replace('["decision"]', "[]"), "signers[0].roles", id="no role"),
+        pytest.param(MINIMAL.replace("name =", "nme ="), "signers[0]", id="unknown key"),
+        pytest.param("anyone = true\n" + MINIMAL, "", id="unknown key at the top"),
+        pytest.param(MINIMAL + SIGNER, "signers[1].public_key", id="the same signer twice"),
+        pytest.param(
+            MINIMAL + SIGNER.replace('"release key"', '"other"').replace('"decision"', '"facts"'),
+            "signers[1].public_key",
+            id="one key under two names",
+        ),
+        pytest.param(MINIMAL.replace(PEM, PEM[:60]), "signers[0].public_key", id="truncated key"),
+        pytest.param(MINIMAL.replace(PEM, PEM + "\n" + PEM), "signers[0].public_key", id="two keys"),
+        pytest.param(MINIMAL.replace(PEM, P384), "signers[0].public_key", id="P-384"),
+        pytest.param(
+            MINIMAL.replace(PEM, "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----"),
+            "signers[0].public_key",
+            id="private key",
+        ),
+        pytest.param("max_age_hours = 0\n" + MINIMAL, "max_age_hours", id="P18 zero is not never"),
+        pytest.param("max_age_hours = -1\n" + MINIMAL, "max_age_hours", id="P18 negative"),
+        pytest.param("max_age_hours = nan\n" + MINIMAL, "max_age_hours", id="P18 not a number"),
+        pytest.param("max_age_hours = inf\n" + MINIMAL, "max_age_hours", id="P18 infinite"),
+        pytest.param("max_age_hours = true\n" + MINIMAL, "max_age_hours", id="P18 a boolean"),
+        pytest.param("max_age_hours = 1e9\n" + MINIMAL, "max_age_hours", id="P18 a century"),
+        pytest.param('profile = "observe"\n' + MINIMAL, "profile", id="P8 observe accepted"),
+        pytest.param('lockfile_path = "/package-lock.json"\n' + MINIMAL, "lockfile_path", id="absolute path"),
+        pytest.param('lockfile_path = "../package-lock.json"\n' + MINIMAL, "lockfile_path", id="path out of the tree"),
+        pytest.param('environments = "production"\n' + MINIMAL, "environments", id="text for a list"),
+        pytest.param(FULL.replace("2026-12-01T01:00:00+01:00", "2026-12-01"), "exclusions.0.until", id="no zone"),
+        pytest.param(
+            FULL.replace("2026-12-01T01:00:00+01:00", '"2026-13-01T00:00:00Z"'), "exclusions[0].until", id="month 13"
+        ),
+        pytest.param(FULL.replace("2026-12-01T01:00:00+01:00", '"never"'), "exclusions[0].until", id="never"),
+        pytest.param(FULL.replace('"cd', '"CD'), "approved_scripts[0].digest", id="uppercase digest"),
+        pytest.param(FULL.replace('"0.25.0"', '"^0.25.0"'), "approved_scripts[0].version", id="range"),
+        pytest.param(FULL.replace("days = 7", "days = inf"), "parameters.release_age.days", id="infinite parameter"),
+        pytest.param(
+            FULL.replace("https://registry.npmjs.org/", "http://registry.npmjs.org/"), "registries[1].url", id="http"
+        ),
+        pytest.param(
+            FULL.replace("https://registry.npmjs.org/", "https://u:p@registry.npmjs.org/"),
+            "registries[1].url",
+            id="user",
+        ),
+        pytest.param(
+            FULL.replace('scope = "@acme"\n', "").replace(
+                "https://npm.ACME.example/repo", "https://Registry.npmjs.org"
+            ),
+            "registries[1]",
+            id="registry twice",
+        ),
+        pytest.param(
+            FULL.replace("release.pub", "root.json"), "signers[0].public_key.sha256", id="digest does not fit"
+        ),
+        pytest.param(
+            FULL.replace(f', sha256 = "{hashlib.sha256(b"root").hexdigest()}"', ""),
+            "sigstore.trusted_root",
+            id="P25 trust root without digest",
+        ),
+    ],
+)
+def test_a_wrong_file_is_refused_with_its_place(text: str, place: str) -> None:
+    with pytest.raises(TrustError) as e:
+        parse(text)
+    assert e.value.where == "trust.toml"
+    assert e.value.place.partition(" (line")[0].startswith(place)
+
+
+def test_the_line_is_shown() -> None:
+    text = MINIMAL + SIGNER.replace(PEM, key(2).public_key).replace('name = "release key"', 'name = ".*"')
+    with pytest.raises(TrustError) as e:
+        parse(text)
+    line = text.splitlines().index('name = ".*"') + 1
+    assert e.value.place == f"signers[1].name (line {line})"
+
+
+def test_not_utf8_is_refused() -> None:
+    with pytest.raises(TrustError, match="UTF-8"):
+        trust.parse(b"\xff\xfea", pinned=lambda *_: b"")
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Where it lies
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    (tmp_path / "tree").mkdir()
+    return tmp_path / "tree"
+
+
+def pinned(path: Path) -> str:
+    return f"{path}@sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def put(path: Path, text: str = MINIMAL) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o644)
+    return path
+
+
+def test_P21_outside_the_tree_it_is_accepted(tree: Path) -> None:
+    assert trust.load(str(put(tree.parent / "trust.toml")), project_root=tree).signers
+    assert trust.load(str(tree.parent / "trust.toml"), project_root=None).signers
+
+
+def test_P21_inside_the_tree_it_needs_its_digest(tree: Path) -> None:
+    path = put(tree / "ci" / "trust.toml")
+    with pytest.raises(TrustError) as e:
+        trust.load(str(path), project_root=tree)
+    assert "@sha256:" in e.value.hint
+    assert trust.load(pinned(path), project_root=tree).signers
+
+
+def test_P21_no_way_through_the_tree_avoids_that(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outside = put(tree.parent / "outside" / "trust.toml")
+    inside = put(tree / "trust.toml")
+    (tree / "to-outside.toml").symlink_to(outside)
+    (tree.parent / "to-inside.toml").symlink_to(inside)
+    (tree / "folder").symlink_to(outside.parent)
+    (tree.parent / "via-tree.toml").symlink_to(tree / "to-outside.toml")
+    (tree.parent / "tree-alias").symlink_to(tree)
+    monkeypatch.chdir(tree)
+    for spec in (
+        "trust.toml",
+        "./trust.toml",
+        f"{tree}/../{tree.name}/trust.toml",
+        str(tree / "to-outside.toml"),
+        str(tree / "folder" / "trust.toml"),
+        str(tree.parent / "to-inside.toml"),
+        str(tree.parent / "via-tree.toml"),
+        str(tree.parent / "tree-alias" / "trust.toml"),
+    ):
+        with pytest.raises(TrustError, match="tree under test"):
+            trust.load(spec, project_root=tree)
+    assert trust.load(str(outside), project_root=tree.parent / "tree-alias").signers
+
+
+def test_P21_another_digest_is_refused(tree: Path) -> None:
+    path = put(tree / "trust.toml")
+    spec = pinned(path)
+    put(path, MINIMAL + "# changed\n")
+    with pytest.raises(TrustError, match="expected"):
+        trust.load(spec, project_root=tree)
+
+
+@pytest.mark.parametrize("digest", ["", "abc", "AB" * 32, "ab" * 33, "ab" * 32 + " "])
+def test_P21_a_malformed_digest_is_not_ignored(tree: Path, digest: str) -> None:
+    path = put(tree.parent / "trust.toml")
+    put(tree.parent / f"trust.toml@sha256:{digest}")
+    with pytest.raises(TrustError, match="digest"):
+        trust.load(f"{path}@sha256:{digest}", project_root=tree)
+
+
+def test_writable_by_everybody_needs_its_digest(tree: Path) -> None:
+    path = put(tree.parent / "trust.toml")
+    path.chmod(0o666)
+    with pytest.raises(TrustError, match="0666"):
+        trust.load(str(path), project_root=tree)
+    assert trust.load(pinned(path), project_root=tree).signers
+    path.chmod(0o664)  # the usual mode where every user has a group of his own
+    assert trust.load(str(path), project_root=tree).signers
+
+
+@pytest.mark.parametrize("name", ["missing.toml", "."])
+def test_missing_is_an_error(tree: Path, name: str) -> None:
+    with pytest.raises(TrustError):
+        trust.load(str(tree.parent / name), project_root=None)
+
+
+def test_files_are_read_beside_it_with_their_digest(tree: Path) -> None:
+    path = put(tree.parent / "t" / "trust.toml", FULL)
+    for name, data in PINNED.items():
+        (path.parent / name).write_bytes(data)
+    assert trust.load(str(path), project_root=tree).trusted_root == b"root"
+    (path.parent / "root.json").write_bytes(b"another")
+    with pytest.raises(TrustError, match=r"sigstore\.trusted_root"):
+        trust.load(str(path), project_root=tree)
+
+
+def test_the_schema_is_what_its_types_say() -> None:
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "tools/generate_trust_schema.py", "--check"], cwd=root, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
