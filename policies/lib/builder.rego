@@ -17,7 +17,7 @@ unknown_states := {"unreachable", "cannot-verify"}
 
 # Neither verified nor known to be absent, for at least one of the two attestations.
 unknown := [p |
-	some p in packages.vouched
+	some p in packages.noticeable_vouched
 	is_unknown(p)
 ]
 

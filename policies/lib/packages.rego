@@ -20,13 +20,43 @@ named(id) := whole if not by_id[id]
 # Everything whose bytes are not the project's own.
 outside := [p | some p in input.packages; not p.kind in {"workspace", "link"}]
 
+# Packages about which any fact is other than good news; `quiet` lists what good news is, so that whatever is missing or
+# new is noticed. Rules that look for something rare look among these.
+noticeable := [p |
+	some p in outside
+	not quiet(p)
+]
+
+quiet(p) if {
+	[p.scripts.state, p.signature.state, p.publish_attestation.state, p.provenance.state] in quiet_states
+	p.integrity == p.registry_integrity
+	[p.publish.reason, p.malicious, p.malicious_name, p.scripts.disagreements] == ["", [], [], []]
+	p.publish.time != null
+	p.publish.first != null
+}
+
+quiet_states := {["none", signature, published, built] |
+	some signature in ["verified", "absent", "not-served"]
+	some published in ["verified", "unattested"]
+	some built in ["verified", "unattested"]
+}
+
 # What a registry should vouch for: with a publish time, a signature, attestations. A kind that the lockfile does not
 # say is held to the same, so that nothing passes by being unreadable.
 vouched := [p |
 	some p in outside
+	is_vouched(p)
+]
+
+noticeable_vouched := [p |
+	some p in noticeable
+	is_vouched(p)
+]
+
+is_vouched(p) if {
 	p.kind in {"registry", "patch", "unknown"}
 	not p.id in first_party
-]
+}
 
 # Packages of the trust file's first-party scopes and names: no public evidence can be asked of them.
 first_party := {p.id |
@@ -90,10 +120,10 @@ enumerate(ids) := text if {
 }
 
 # What a finding about several packages is bound to: other packages, or other bytes, are another finding.
-identity(ids) := crypto.sha256(json.marshal(sort({[p.name, p.version, p.integrity] |
+identity(ids) := crypto.sha256(json.marshal({id: [p.purl, p.integrity] |
 	some id in ids
 	p := by_id[id]
-})))
+}))
 
 # The package manager is told something else than in the approved build.
 settings_changed if {

@@ -12,18 +12,27 @@ now := time.parse_rfc3339_ns(input.evaluated_at)
 
 hour := 3600000000000
 
-# Age of each version whose publish time is known; negative for a time in the future.
+# Age of each version that may be young; negative for a time in the future. Times are written alike (RFC 3339 in UTC),
+# so comparing their first 19 characters sorts out the many that are old, and only the rest are parsed.
 age := {p.id: since |
 	some p in packages.vouched
 	p.publish.time != null
+	not p.publish.time < oldest_young
 	since := now - time.parse_rfc3339_ns(p.publish.time)
 }
 
 # Written so that a missing parameter makes everything young.
 young := {id |
 	some id, a in age
-	not a >= input.parameters.release_age.minimum_age_hours * hour
+	not a >= minimum
 }
+
+minimum := input.parameters.release_age.minimum_age_hours * hour
+
+oldest_young := before(minimum)
+
+# The second that lies `ns` back, and one more: `2026-11-20T12:00:00`
+before(ns) := substring(time.format([now - (ns + 1000000000), "UTC", "2006-01-02T15:04:05"]), 0, 19)
 
 # Whether a time that may be absent (no end) still lies ahead. It has passed from the very instant that it names.
 ahead(until) if until == null

@@ -51,7 +51,19 @@ codes := {
 	"lockfile-v1": {"class": "note", "fix": "npm 7 or later writes a newer lockfile, which says more"},
 }
 
-findings contains f if some f in lock.judged("lockfile_sound", codes, set())
+findings contains f if some f in lock.judged("lockfile_sound", codes, {"root-differs"})
+
+# The root block of a workspace lags behind whenever a sibling's version is raised; what it leads to is judged by itself.
+findings contains f if {
+	some said in input.lockfile.findings
+	said.rule == "lockfile_sound"
+	said.code == "root-differs"
+	f := lock.judge(said, object.union(codes["root-differs"], {"class": root_class(said.package)}))
+}
+
+root_class(id) := "debt" if packages.by_id[id].kind == "workspace"
+
+root_class(id) := "always" if not packages.by_id[id].kind == "workspace"
 
 findings contains f if {
 	some p in packages.outside

@@ -33,7 +33,7 @@ import data.sbomgate.lib.packages
 
 # (1) What is there must be valid. Nobody is exempt: first-party packages neither.
 findings contains f if {
-	some p in packages.outside
+	some p in packages.noticeable
 	some kind in ["provenance", "publish_attestation"]
 	p[kind].state == "invalid"
 	f := finding.of("provenance", "attestation-invalid", "always", p, {
@@ -45,7 +45,7 @@ findings contains f if {
 }
 
 findings contains f if {
-	some p in packages.outside
+	some p in packages.noticeable
 	p.signature.state == "invalid"
 	f := finding.of("provenance", "signature-invalid", "always", p, {
 		"message": sprintf("the registry's signature is invalid: %s", [p.signature.reason]),
@@ -56,7 +56,7 @@ findings contains f if {
 
 # (2) What is advertised must be there.
 findings contains f if {
-	some p in packages.outside
+	some p in packages.noticeable
 	some kind in ["provenance", "publish_attestation"]
 	p[kind].state == "advertised-missing"
 	f := finding.of("provenance", "advertised-missing", "always", p, {

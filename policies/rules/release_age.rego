@@ -55,7 +55,7 @@ findings contains f if {
 }
 
 findings contains f if {
-	some p in packages.vouched
+	some p in packages.noticeable_vouched
 	p.publish.time != null
 	p.publish.reason != ""
 	f := finding.of("release_age", "times-contradict", "changed", p, {
@@ -65,7 +65,7 @@ findings contains f if {
 }
 
 findings contains f if {
-	some p in packages.vouched
+	some p in packages.noticeable_vouched
 	p.publish.time == null
 	finding.unknown_denies(p)
 	f := finding.of("release_age", "age-unknown", "changed", p, {
