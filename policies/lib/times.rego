@@ -13,9 +13,10 @@ now := time.parse_rfc3339_ns(input.evaluated_at)
 hour := 3600000000000
 
 # Age of each version that may be young; negative for a time in the future. Times are written alike (RFC 3339 in UTC),
-# so comparing their first 19 characters sorts out the many that are old, and only the rest are parsed.
+# so comparing their first 19 characters sorts out the many that are old, and only the rest are parsed. Without the
+# parameter nothing is old.
 age := {p.id: since |
-	some p in packages.vouched
+	some p in packages.noticeable_vouched
 	p.publish.time != null
 	not p.publish.time < oldest_young
 	since := now - time.parse_rfc3339_ns(p.publish.time)
@@ -29,7 +30,28 @@ young := {id |
 
 minimum := input.parameters.release_age.minimum_age_hours * hour
 
-oldest_young := before(minimum)
+oldest_young := before(minimum) if minimum
+
+else := ""
+
+# The same for the very first release of a package.
+first_age := {p.id: since |
+	some p in packages.noticeable_vouched
+	p.publish.first != null
+	not p.publish.first < oldest_first
+	since := now - time.parse_rfc3339_ns(p.publish.first)
+}
+
+first_young := {id |
+	some id, a in first_age
+	not a >= first_minimum
+}
+
+first_minimum := (input.parameters.new_dependencies.first_release_days * 24) * hour
+
+oldest_first := before(first_minimum) if first_minimum
+
+else := ""
 
 # The second that lies `ns` back, and one more: `2026-11-20T12:00:00`
 before(ns) := substring(time.format([now - (ns + 1000000000), "UTC", "2006-01-02T15:04:05"]), 0, 19)

@@ -66,7 +66,7 @@ root_class(id) := "debt" if packages.by_id[id].kind == "workspace"
 root_class(id) := "always" if not packages.by_id[id].kind == "workspace"
 
 findings contains f if {
-	some p in packages.outside
+	some p in packages.noticeable
 	p.kind == "unknown"
 	f := finding.of("lockfile_sound", "unknown-source", "changed", p, {
 		"message": sprintf("the lockfile does not say where the bytes of %s come from", [packages.label(p)]),

@@ -47,33 +47,14 @@ findings contains f if {
 }
 
 # (2) Packages that the project did not use before; without a baseline, all of them.
-arrivals := packages.vouched if not packages.accepted
+arrived(_) if not packages.accepted
 
-arrivals := [p |
-	some p in packages.vouched
-	p.name in packages.new_names
-] if packages.accepted
-
-first_age := {p.id: existed |
-	some p in arrivals
-	p.publish.first != null
-	not p.publish.first < oldest_young
-	existed := times.now - time.parse_rfc3339_ns(p.publish.first)
-}
-
-# Written so that a missing parameter makes every arrival young.
-first_young := {id |
-	some id, age in first_age
-	not age >= minimum
-}
-
-minimum := (input.parameters.new_dependencies.first_release_days * 24) * times.hour
-
-oldest_young := times.before(minimum)
+arrived(p) if p.name in packages.new_names
 
 findings contains f if {
-	some id in first_young
+	some id in times.first_young
 	p := packages.by_id[id]
+	arrived(p)
 	f := finding.of("new_dependencies", "young-package", "always", p, {
 		"message": sprintf("%s was first published %s ago%s", [p.name, existed(p), unused]),
 		"fix": "do without it until others have looked at it, or have it approved",
@@ -88,8 +69,9 @@ existed(p) := times.span(max([times.now - time.parse_rfc3339_ns(p.publish.first)
 
 findings contains f if {
 	packages.accepted
-	some p in arrivals
+	some p in packages.noticeable_vouched
 	p.publish.first == null
+	arrived(p)
 	f := finding.of("new_dependencies", "first-release-unknown", "always", p, {
 		"message": sprintf("%s was never used here before, and nobody knows since when it exists (%s)", [p.name, p.publish.reason]),
 		"fix": "run with the registry in reach, or have it approved",
@@ -98,9 +80,10 @@ findings contains f if {
 }
 
 findings contains f if {
-	some p in packages.outside
+	some id in packages.changed
+	p := packages.by_id[id]
 	p.name in packages.new_names
-	not p.id in first_young
+	not p.id in times.first_young
 	f := finding.of("new_dependencies", "new-package", "debt", p, {
 		"message": sprintf("%s was never used here before", [packages.label(p)]),
 		"fix": "have it approved, or do without it",
@@ -108,7 +91,8 @@ findings contains f if {
 }
 
 findings contains f if {
-	some p in packages.outside
+	some id in packages.changed
+	p := packages.by_id[id]
 	p.name in packages.new_names
 	p.similar != []
 	f := finding.of("new_dependencies", "lookalike", "debt", p, {
@@ -118,7 +102,7 @@ findings contains f if {
 }
 
 # (3) Edges. Only what is the project's own, or new or changed, can have any that were not there.
-declaring := ({""} | {p.id | some p in input.packages; p.kind in {"workspace", "link"}}) | packages.changed
+declaring := ({""} | packages.own) | packages.changed if packages.accepted
 
 # [id of the declaring package, id of the dependency] that the baseline does not hold, by real names.
 new_edges := {[source, target.id] |
@@ -156,7 +140,7 @@ brings_class(p, target) := "always" if not harmless(p, target)
 # Old, without a script, and either attested or brought by more than a patch release.
 harmless(p, target) if {
 	target.publish.first != null
-	not target.id in first_young
+	not target.id in times.first_young
 	target.publish.time != null
 	not target.id in times.young
 	target.scripts.state == "none"

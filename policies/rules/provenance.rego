@@ -80,9 +80,29 @@ findings contains f if {
 
 spoken := {"provenance": "provenance", "publish_attestation": "publish attestation"}
 
-# (4) Who built it, and from what.
-findings contains f if {
+# (4) Who built it, and from what. Most builds are ordinary; what is not known to be is looked at closely.
+remarkable := [p |
 	some p in builder.verified
+	not ordinary(p.provenance)
+]
+
+ordinary(attestation) if {
+	[attestation.log_proof, attestation.claims.runner, attestation.claims.trigger] in ordinary_builds
+	startswith(attestation.claims.ref, "refs/tags/")
+}
+
+ordinary(attestation) if {
+	[attestation.log_proof, attestation.claims.runner, attestation.claims.trigger] in ordinary_builds
+	startswith(attestation.claims.ref, "refs/heads/")
+}
+
+ordinary_builds := {[proof, "github-hosted", trigger] |
+	some proof in ["inclusion+SET", "inclusion"]
+	some trigger in ["push", "release", "workflow_dispatch", "workflow_run", "schedule"]
+}
+
+findings contains f if {
+	some p in remarkable
 	from_pull_request(p.provenance.claims)
 	f := finding.of("provenance", "pull-request-build", "always", p, {
 		"message": sprintf("it was built from a pull request (%v, %v), so anybody may have written it", [p.provenance.claims.ref, p.provenance.claims.trigger]),
@@ -103,7 +123,7 @@ from_pull_request(claims) if {
 from_pull_request(claims) if claims.trigger in {"pull_request", "pull_request_target", "merge_request_event"}
 
 findings contains f if {
-	some p in builder.verified
+	some p in remarkable
 	p.provenance.claims.runner == "self-hosted"
 	f := finding.of("provenance", "self-hosted-runner", "debt", p, {
 		"message": sprintf("%s built it on a runner of their own, which nobody else can vouch for", [builder.describe(p.provenance.claims)]),
@@ -195,7 +215,7 @@ same_workflow(claims, e) if claims.workflow == e.workflow
 
 # (6) A proof that only promises the log entry is said once, for all.
 promised := {p.id |
-	some p in builder.verified
+	some p in remarkable
 	p.provenance.log_proof == "SET"
 }
 
