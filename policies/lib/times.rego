@@ -76,9 +76,12 @@ span(ns) := sprintf("%d days", [floor(ns / (24 * hour))]) if ns >= 72 * hour
 
 # A number of hours given as a parameter: `36 h`, `3 days`
 hours(n) := sprintf("%d days", [floor(n / 24)]) if {
+	is_number(n)
 	n >= 48
 	floor(n / 24) * 24 == n
-} else := sprintf("%v h", [n])
+} else := sprintf("%v h", [n]) if {
+	is_number(n)
+} else := "for ever: no minimum age is set"
 
 # Who says when a version was published.
 word := {
