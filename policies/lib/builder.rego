@@ -34,6 +34,8 @@ is_unknown(p) if {
 excused := {r.url | some r in input.trust.registries; r.serves_evidence == false}
 
 # `axios/axios publish.yml on GitHub`
+default describe(_) := "an unnamed builder"
+
 describe(claims) := sprintf("%s%s%s", [repository, workflow(claims), host]) if {
 	[repository, host] := place(claims)
 }

@@ -22,11 +22,14 @@ age := {p.id: since |
 	since := now - time.parse_rfc3339_ns(p.publish.time)
 }
 
-# Written so that a missing parameter makes everything young.
+# Written so that a missing parameter makes everything young. (A function, because what is undefined inside a negated
+# comparison makes the whole expression undefined, and not true.)
 young := {id |
 	some id, a in age
-	not a >= minimum
+	not old_enough(a)
 }
+
+old_enough(a) if a >= minimum
 
 minimum := input.parameters.release_age.minimum_age_hours * hour
 
@@ -44,8 +47,10 @@ first_age := {p.id: since |
 
 first_young := {id |
 	some id, a in first_age
-	not a >= first_minimum
+	not existed_long_enough(a)
 }
+
+existed_long_enough(a) if a >= first_minimum
 
 first_minimum := (input.parameters.new_dependencies.first_release_days * 24) * hour
 

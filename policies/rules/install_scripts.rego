@@ -84,7 +84,7 @@ findings contains f if {
 }
 
 # `postinstall `node setup.js``, the first that npm would run.
-described(p) := sprintf("%s `%s`", [name, p.scripts.scripts[name]]) if {
+described(p) := sprintf("%s `%s`", [name, substring(p.scripts.scripts[name], 0, 200)]) if {
 	name := [n | some n in ["preinstall", "install", "postinstall", "prepare"]; p.scripts.scripts[n]][0]
 } else := "its build through binding.gyp" if {
 	p.scripts.gyp

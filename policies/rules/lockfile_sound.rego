@@ -61,9 +61,11 @@ findings contains f if {
 	f := lock.judge(said, object.union(codes["root-differs"], {"class": root_class(said.package)}))
 }
 
-root_class(id) := "debt" if packages.by_id[id].kind == "workspace"
+root_class(id) := "debt" if is_workspace(id)
 
-root_class(id) := "always" if not packages.by_id[id].kind == "workspace"
+root_class(id) := "always" if not is_workspace(id)
+
+is_workspace(id) if packages.by_id[id].kind == "workspace"
 
 findings contains f if {
 	some p in packages.noticeable

@@ -68,7 +68,9 @@ met(e) if {
 }
 
 # Only the word `locked` leaves ranges open.
-exact_mode if not input.parameters.pinned.mode == "locked"
+exact_mode if not locked_mode
+
+locked_mode if input.parameters.pinned.mode == "locked"
 
 open_said := [said |
 	some said in input.lockfile.findings

@@ -19,6 +19,7 @@
 #     advertised-missing: {default: deny, strict: deny, release: deny}
 #     pull-request-build: {default: deny, strict: deny, release: deny}
 #     self-hosted-runner: {default: warn, strict: deny, release: deny}
+#     claims-missing: {default: deny, strict: deny, release: deny}
 #     issuer-unaccepted: {default: deny where new or changed, strict: deny, release: deny}
 #     expected-missing: {default: deny, strict: deny, release: deny}
 #     expected-differs: {default: deny, strict: deny, release: deny}
@@ -135,10 +136,22 @@ findings contains f if {
 findings contains f if {
 	count(input.trust.issuers) > 0
 	some p in builder.verified
-	not p.provenance.claims.issuer in input.trust.issuers
+	not issuer_accepted(p.provenance)
 	f := finding.of("provenance", "issuer-unaccepted", "changed", p, {
-		"message": sprintf("its builder's identity comes from %s, which the trust file does not accept", [p.provenance.claims.issuer]),
+		"message": sprintf("its builder's identity comes from %v, which the trust file does not accept", [object.get(p.provenance, ["claims", "issuer"], "nobody")]),
 		"fix": "name the issuer in the trust file, if its word is good enough",
+		"unknown": true,
+	})
+}
+
+issuer_accepted(attestation) if attestation.claims.issuer in input.trust.issuers
+
+findings contains f if {
+	some p in remarkable
+	is_null(p.provenance.claims)
+	f := finding.of("provenance", "claims-missing", "always", p, {
+		"message": "its provenance is called verified, and nobody says who built it",
+		"fix": "verify it again: a verified provenance names its builder",
 		"unknown": true,
 	})
 }
