@@ -149,7 +149,6 @@ class Package(Wire):
     bundled_in: str | None
     resolved: str | None
     integrity: str | None
-    sha512: Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")] | None
     registry: str | None
     registry_integrity: str | None
     publish: Publish

@@ -17,7 +17,7 @@ unknown_states := {"unreachable", "cannot-verify"}
 
 # Neither verified nor known to be absent, for at least one of the two attestations.
 unknown := [p |
-	some p in packages.vouched
+	some p in packages.noticeable_vouched
 	is_unknown(p)
 ]
 
@@ -34,6 +34,8 @@ is_unknown(p) if {
 excused := {r.url | some r in input.trust.registries; r.serves_evidence == false}
 
 # `axios/axios publish.yml on GitHub`
+default describe(_) := "an unnamed builder"
+
 describe(claims) := sprintf("%s%s%s", [repository, workflow(claims), host]) if {
 	[repository, host] := place(claims)
 }

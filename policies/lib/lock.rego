@@ -19,7 +19,7 @@ judged(rule, codes, except) := {f |
 
 judge(said, how) := finding.of(said.rule, said.code, how.class, packages.named(said.package), {
 	"message": said.message,
-	"fix": how.fix,
+	"fix": object.get(how, "fix", ""),
 	"unknown": object.get(how, "unknown", false),
 	"waivable": object.get(how, "waivable", true),
 	"extra": said.place,

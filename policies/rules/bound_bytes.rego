@@ -34,7 +34,7 @@ codes := {
 findings contains f if some f in lock.judged("bound_bytes", codes, set())
 
 findings contains f if {
-	some p in packages.outside
+	some p in packages.noticeable
 	p.registry_integrity != null
 	p.integrity != null
 	p.integrity != p.registry_integrity

@@ -24,11 +24,11 @@ import data.sbomgate.lib.packages
 
 # Code of each finding → the packages of which it is not known.
 missing := {
-	"publish-time": {p.id | some p in packages.vouched; p.publish.time == null},
-	"first-release": {p.id | some p in packages.vouched; p.publish.first == null},
-	"scripts": {p.id | some p in packages.outside; p.scripts.state == "unknown"},
+	"publish-time": {p.id | some p in packages.noticeable_vouched; p.publish.time == null},
+	"first-release": {p.id | some p in packages.noticeable_vouched; p.publish.first == null},
+	"scripts": {p.id | some p in packages.noticeable; p.scripts.state == "unknown"},
 	"provenance": {p.id | some p in builder.unknown},
-	"signature": {p.id | some p in packages.vouched; p.signature.state == "unknown"},
+	"signature": {p.id | some p in packages.noticeable_vouched; p.signature.state == "unknown"},
 }
 
 spoken := {

@@ -33,7 +33,7 @@ approved_names := {a.name | some a in input.trust.approved_scripts}
 
 # Written so that only a known absence of scripts, or an approval, is quiet.
 scripted := [p |
-	some p in packages.outside
+	some p in packages.noticeable
 	not p.scripts.state in {"none", "unknown"}
 	not [p.name, p.version, p.integrity, p.scripts.digest] in approved
 ]
@@ -63,7 +63,7 @@ class(p) := "always" if p.id in times.young
 class(p) := "changed" if not p.id in times.young
 
 findings contains f if {
-	some p in packages.outside
+	some p in packages.noticeable
 	p.scripts.disagreements != []
 	f := finding.of("install_scripts", "scripts-disagree", "always", p, {
 		"message": concat("; ", p.scripts.disagreements),
@@ -73,7 +73,7 @@ findings contains f if {
 }
 
 findings contains f if {
-	some p in packages.outside
+	some p in packages.noticeable
 	p.scripts.state == "unknown"
 	finding.unknown_denies(p)
 	f := finding.of("install_scripts", "scripts-unknown", "changed", p, {
@@ -84,7 +84,7 @@ findings contains f if {
 }
 
 # `postinstall `node setup.js``, the first that npm would run.
-described(p) := sprintf("%s `%s`", [name, p.scripts.scripts[name]]) if {
+described(p) := sprintf("%s `%s`", [name, substring(p.scripts.scripts[name], 0, 200)]) if {
 	name := [n | some n in ["preinstall", "install", "postinstall", "prepare"]; p.scripts.scripts[n]][0]
 } else := "its build through binding.gyp" if {
 	p.scripts.gyp

@@ -20,7 +20,7 @@ import data.sbomgate.lib.finding
 import data.sbomgate.lib.packages
 
 findings contains f if {
-	some p in packages.outside
+	some p in packages.noticeable
 	p.malicious != []
 	f := finding.of("known_malicious", "listed", "always", p, {
 		"message": sprintf("%s is known to be malicious (%s)", [packages.label(p), concat(", ", p.malicious)]),
@@ -30,7 +30,7 @@ findings contains f if {
 }
 
 findings contains f if {
-	some p in packages.outside
+	some p in packages.noticeable
 	p.malicious == []
 	p.malicious_name != []
 	f := finding.of("known_malicious", "other-versions-listed", "note", p, {

@@ -51,10 +51,24 @@ codes := {
 	"lockfile-v1": {"class": "note", "fix": "npm 7 or later writes a newer lockfile, which says more"},
 }
 
-findings contains f if some f in lock.judged("lockfile_sound", codes, set())
+findings contains f if some f in lock.judged("lockfile_sound", codes, {"root-differs"})
+
+# The root block of a workspace lags behind whenever a sibling's version is raised; what it leads to is judged by itself.
+findings contains f if {
+	some said in input.lockfile.findings
+	said.rule == "lockfile_sound"
+	said.code == "root-differs"
+	f := lock.judge(said, object.union(codes["root-differs"], {"class": root_class(said.package)}))
+}
+
+root_class(id) := "debt" if is_workspace(id)
+
+root_class(id) := "always" if not is_workspace(id)
+
+is_workspace(id) if packages.by_id[id].kind == "workspace"
 
 findings contains f if {
-	some p in packages.outside
+	some p in packages.noticeable
 	p.kind == "unknown"
 	f := finding.of("lockfile_sound", "unknown-source", "changed", p, {
 		"message": sprintf("the lockfile does not say where the bytes of %s come from", [packages.label(p)]),

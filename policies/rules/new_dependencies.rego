@@ -42,37 +42,21 @@ findings contains f if {
 	f := finding.of("new_dependencies", "no-baseline", "release", packages.whole, {
 		"message": sprintf("no approved build to compare %d packages with (%s)", [count(packages.outside), input.baseline.reason]),
 		"fix": "once a person has looked at this build, name its evidence as the baseline (`--baseline`)",
-		"extra": packages.identity({p.id | some p in packages.outside}),
+		"extra": input.lockfile.sha256,
 	})
 }
 
 # (2) Packages that the project did not use before; without a baseline, all of them.
-arrivals := [p |
-	some p in packages.vouched
-	arrived(p)
-]
-
 arrived(_) if not packages.accepted
 
 arrived(p) if p.name in packages.new_names
 
-first_age := {p.id: existed |
-	some p in arrivals
-	p.publish.first != null
-	existed := times.now - time.parse_rfc3339_ns(p.publish.first)
-}
-
-# Written so that a missing parameter makes every arrival young.
-first_young := {id |
-	some id, age in first_age
-	not age >= (input.parameters.new_dependencies.first_release_days * 24) * times.hour
-}
-
 findings contains f if {
-	some id in first_young
+	some id in times.first_young
 	p := packages.by_id[id]
+	arrived(p)
 	f := finding.of("new_dependencies", "young-package", "always", p, {
-		"message": sprintf("%s was first published %s ago%s", [p.name, first_span(p), unused]),
+		"message": sprintf("%s was first published %s ago%s", [p.name, existed(p), unused]),
 		"fix": "do without it until others have looked at it, or have it approved",
 	})
 }
@@ -81,12 +65,13 @@ unused := ", never used here before" if packages.accepted
 
 unused := "" if not packages.accepted
 
-first_span(p) := times.span(max([first_age[p.id], 0]))
+existed(p) := times.span(max([times.now - time.parse_rfc3339_ns(p.publish.first), 0]))
 
 findings contains f if {
 	packages.accepted
-	some p in arrivals
+	some p in packages.noticeable_vouched
 	p.publish.first == null
+	arrived(p)
 	f := finding.of("new_dependencies", "first-release-unknown", "always", p, {
 		"message": sprintf("%s was never used here before, and nobody knows since when it exists (%s)", [p.name, p.publish.reason]),
 		"fix": "run with the registry in reach, or have it approved",
@@ -95,9 +80,10 @@ findings contains f if {
 }
 
 findings contains f if {
-	some p in packages.outside
+	some id in packages.changed
+	p := packages.by_id[id]
 	p.name in packages.new_names
-	not p.id in first_young
+	not p.id in times.first_young
 	f := finding.of("new_dependencies", "new-package", "debt", p, {
 		"message": sprintf("%s was never used here before", [packages.label(p)]),
 		"fix": "have it approved, or do without it",
@@ -105,7 +91,8 @@ findings contains f if {
 }
 
 findings contains f if {
-	some p in packages.outside
+	some id in packages.changed
+	p := packages.by_id[id]
 	p.name in packages.new_names
 	p.similar != []
 	f := finding.of("new_dependencies", "lookalike", "debt", p, {
@@ -115,7 +102,7 @@ findings contains f if {
 }
 
 # (3) Edges. Only what is the project's own, or new or changed, can have any that were not there.
-declaring := ({""} | {p.id | some p in input.packages; p.kind in {"workspace", "link"}}) | packages.changed
+declaring := ({""} | packages.own) | packages.changed if packages.accepted
 
 # [id of the declaring package, id of the dependency] that the baseline does not hold, by real names.
 new_edges := {[source, target.id] |
@@ -152,9 +139,9 @@ brings_class(p, target) := "always" if not harmless(p, target)
 
 # Old, without a script, and either attested or brought by more than a patch release.
 harmless(p, target) if {
-	first_age[target.id]
-	not target.id in first_young
-	times.age[target.id]
+	target.publish.first != null
+	not target.id in times.first_young
+	target.publish.time != null
 	not target.id in times.young
 	target.scripts.state == "none"
 	expected_step(p, target)
@@ -167,9 +154,9 @@ expected_step(p, _) if {
 	versions.step(before.version, p.version) != "patch"
 }
 
-since(target) := sprintf("first published %s ago", [first_span(target)]) if first_age[target.id]
+since(target) := sprintf("first published %s ago", [existed(target)]) if target.publish.first != null
 
-since(target) := "of unknown age" if not first_age[target.id]
+since(target) := "of unknown age" if target.publish.first == null
 
 # (3b) Both ends were there before, the edge was not.
 findings contains f if {

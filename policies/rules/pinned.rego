@@ -40,10 +40,37 @@ codes := {
 # Ranges that the lockfile pins: one note for all of them, or one denial each.
 open_ranges := {"declared-range"}
 
-findings contains f if some f in lock.judged("pinned", codes, open_ranges)
+findings contains f if some f in lock.judged("pinned", codes, open_ranges | {"lock-drift"})
+
+findings contains f if {
+	some said in input.lockfile.findings
+	said.rule == "pinned"
+	said.code == "lock-drift"
+	f := lock.judge(said, object.union(codes["lock-drift"], {"class": drift_class(said.package)}))
+}
+
+# Workspaces that drift apart from each other bring in nobody's code but the project's own.
+drift_class(id) := "debt" if among_workspaces(id)
+
+drift_class(id) := "always" if not among_workspaces(id)
+
+among_workspaces(id) if {
+	unmet := [e | some e in input.edges[id]; not met(e)]
+	count(unmet) > 0
+	every e in unmet {
+		packages.by_id[e.target].kind == "workspace"
+	}
+}
+
+met(e) if {
+	e.target != null
+	e.satisfied != false
+}
 
 # Only the word `locked` leaves ranges open.
-exact_mode if not input.parameters.pinned.mode == "locked"
+exact_mode if not locked_mode
+
+locked_mode if input.parameters.pinned.mode == "locked"
 
 open_said := [said |
 	some said in input.lockfile.findings

@@ -19,6 +19,7 @@
 #     advertised-missing: {default: deny, strict: deny, release: deny}
 #     pull-request-build: {default: deny, strict: deny, release: deny}
 #     self-hosted-runner: {default: warn, strict: deny, release: deny}
+#     claims-missing: {default: deny, strict: deny, release: deny}
 #     issuer-unaccepted: {default: deny where new or changed, strict: deny, release: deny}
 #     expected-missing: {default: deny, strict: deny, release: deny}
 #     expected-differs: {default: deny, strict: deny, release: deny}
@@ -33,7 +34,7 @@ import data.sbomgate.lib.packages
 
 # (1) What is there must be valid. Nobody is exempt: first-party packages neither.
 findings contains f if {
-	some p in packages.outside
+	some p in packages.noticeable
 	some kind in ["provenance", "publish_attestation"]
 	p[kind].state == "invalid"
 	f := finding.of("provenance", "attestation-invalid", "always", p, {
@@ -45,7 +46,7 @@ findings contains f if {
 }
 
 findings contains f if {
-	some p in packages.outside
+	some p in packages.noticeable
 	p.signature.state == "invalid"
 	f := finding.of("provenance", "signature-invalid", "always", p, {
 		"message": sprintf("the registry's signature is invalid: %s", [p.signature.reason]),
@@ -56,7 +57,7 @@ findings contains f if {
 
 # (2) What is advertised must be there.
 findings contains f if {
-	some p in packages.outside
+	some p in packages.noticeable
 	some kind in ["provenance", "publish_attestation"]
 	p[kind].state == "advertised-missing"
 	f := finding.of("provenance", "advertised-missing", "always", p, {
@@ -80,9 +81,29 @@ findings contains f if {
 
 spoken := {"provenance": "provenance", "publish_attestation": "publish attestation"}
 
-# (4) Who built it, and from what.
-findings contains f if {
+# (4) Who built it, and from what. Most builds are ordinary; what is not known to be is looked at closely.
+remarkable := [p |
 	some p in builder.verified
+	not ordinary(p.provenance)
+]
+
+ordinary(attestation) if {
+	[attestation.log_proof, attestation.claims.runner, attestation.claims.trigger] in ordinary_builds
+	startswith(attestation.claims.ref, "refs/tags/")
+}
+
+ordinary(attestation) if {
+	[attestation.log_proof, attestation.claims.runner, attestation.claims.trigger] in ordinary_builds
+	startswith(attestation.claims.ref, "refs/heads/")
+}
+
+ordinary_builds := {[proof, "github-hosted", trigger] |
+	some proof in ["inclusion+SET", "inclusion"]
+	some trigger in ["push", "release", "workflow_dispatch", "workflow_run", "schedule"]
+}
+
+findings contains f if {
+	some p in remarkable
 	from_pull_request(p.provenance.claims)
 	f := finding.of("provenance", "pull-request-build", "always", p, {
 		"message": sprintf("it was built from a pull request (%v, %v), so anybody may have written it", [p.provenance.claims.ref, p.provenance.claims.trigger]),
@@ -103,7 +124,7 @@ from_pull_request(claims) if {
 from_pull_request(claims) if claims.trigger in {"pull_request", "pull_request_target", "merge_request_event"}
 
 findings contains f if {
-	some p in builder.verified
+	some p in remarkable
 	p.provenance.claims.runner == "self-hosted"
 	f := finding.of("provenance", "self-hosted-runner", "debt", p, {
 		"message": sprintf("%s built it on a runner of their own, which nobody else can vouch for", [builder.describe(p.provenance.claims)]),
@@ -115,10 +136,22 @@ findings contains f if {
 findings contains f if {
 	count(input.trust.issuers) > 0
 	some p in builder.verified
-	not p.provenance.claims.issuer in input.trust.issuers
+	not issuer_accepted(p.provenance)
 	f := finding.of("provenance", "issuer-unaccepted", "changed", p, {
-		"message": sprintf("its builder's identity comes from %s, which the trust file does not accept", [p.provenance.claims.issuer]),
+		"message": sprintf("its builder's identity comes from %v, which the trust file does not accept", [object.get(p.provenance, ["claims", "issuer"], "nobody")]),
 		"fix": "name the issuer in the trust file, if its word is good enough",
+		"unknown": true,
+	})
+}
+
+issuer_accepted(attestation) if attestation.claims.issuer in input.trust.issuers
+
+findings contains f if {
+	some p in remarkable
+	is_null(p.provenance.claims)
+	f := finding.of("provenance", "claims-missing", "always", p, {
+		"message": "its provenance is called verified, and nobody says who built it",
+		"fix": "verify it again: a verified provenance names its builder",
 		"unknown": true,
 	})
 }
@@ -195,7 +228,7 @@ same_workflow(claims, e) if claims.workflow == e.workflow
 
 # (6) A proof that only promises the log entry is said once, for all.
 promised := {p.id |
-	some p in builder.verified
+	some p in remarkable
 	p.provenance.log_proof == "SET"
 }
 

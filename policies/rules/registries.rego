@@ -102,6 +102,7 @@ accepted_url(p, url) if accepted_for(packages.scope(p.name), url)
 
 # The registries that hold for a scope: its own where the trust file names any, else those for every scope.
 accepted_for(scope, url) if {
+	is_string(url)
 	some accepted in holding(scope)
 	startswith(url, accepted)
 	not contains(url, "/../")

@@ -38,7 +38,7 @@ findings contains f if {
 		"message": sprintf("published %s ago %s; this project waits %s", [
 			times.span(times.age[id]),
 			object.get(times.word, p.publish.source, "by nobody's word"),
-			times.hours(object.get(input.parameters.release_age, "minimum_age_hours", "?")),
+			times.hours(object.get(input.parameters, ["release_age", "minimum_age_hours"], null)),
 		]),
 		"fix": sprintf("stay on the version before %s, or have it approved", [packages.label(p)]),
 	})
@@ -55,7 +55,7 @@ findings contains f if {
 }
 
 findings contains f if {
-	some p in packages.vouched
+	some p in packages.noticeable_vouched
 	p.publish.time != null
 	p.publish.reason != ""
 	f := finding.of("release_age", "times-contradict", "changed", p, {
@@ -65,7 +65,7 @@ findings contains f if {
 }
 
 findings contains f if {
-	some p in packages.vouched
+	some p in packages.noticeable_vouched
 	p.publish.time == null
 	finding.unknown_denies(p)
 	f := finding.of("release_age", "age-unknown", "changed", p, {

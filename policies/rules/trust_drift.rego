@@ -54,6 +54,8 @@ findings contains f if {
 	})
 }
 
+default carries(_) := "one that cannot be used"
+
 carries(p) := "no provenance" if p.provenance.state in {"unattested", "not-applicable"}
 
 carries(p) := "an invalid one" if p.provenance.state == "invalid"

@@ -158,7 +158,7 @@ def _package(
         "name": p.name,
         "version": p.version,
         "alias": p.alias,
-        "kind": p.kind.value,
+        "kind": p.kind._value_,
         "direct": p.direct,
         "reachable": p.reachable,
         "dev": p.dev,
@@ -167,12 +167,11 @@ def _package(
         "bundled_in": p.bundled_in,
         "resolved": _address(p.resolved),
         "integrity": p.integrity,
-        "sha512": p.sha512,
         "registry": _address(facts.registry),
         "registry_integrity": facts.registry_integrity,
         "publish": _publish(facts.publish),
         "scripts": _scripts(facts.scripts),
-        "signature": {"state": facts.signature.state.value, "reason": facts.signature.reason},
+        "signature": {"state": facts.signature.state._value_, "reason": facts.signature.reason},
         "publish_attestation": _attestation(facts.publish_attestation),
         "provenance": _attestation(facts.provenance),
         "publisher": facts.publisher,
@@ -237,7 +236,7 @@ def _scripts(scripts: Scripts) -> dict[str, Any]:
 
 def _attestation(a: Attestation) -> dict[str, Any]:
     return {
-        "state": a.state.value,
+        "state": a.state._value_,
         "reason": a.reason,
         "log_proof": a.log_proof,
         "log_time": _time(a.log_time) if a.log_time else None,
@@ -256,7 +255,7 @@ def _edges(graph: DependencyGraph) -> dict[str, list[dict[str, Any]]]:
             {
                 "target": e.target,
                 "name": e.name,
-                "kind": e.kind.value,
+                "kind": e.kind._value_,
                 "range": purl.public_url(e.range),
                 "satisfied": e.satisfied,
             }
@@ -423,7 +422,7 @@ def _claimed(claimed: Claimed | None) -> dict[str, str] | None:
 def _subject(subject: Subject | None) -> dict[str, Any] | None:
     if subject is None:
         return None
-    return {"kind": subject.kind.value, "name": subject.name, "digest": dict(subject.digest)}
+    return {"kind": subject.kind._value_, "name": subject.name, "digest": dict(subject.digest)}
 
 
 def _address(url: str | None) -> str | None:
@@ -444,4 +443,6 @@ def _time(moment: datetime) -> str:
     """Return the time as RFC 3339 in UTC, fractions only where there are any."""
     if moment.tzinfo is None:
         raise PolicyError(f"the time {moment.isoformat()} has no zone", where="policy input")
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat()[:-6] + "Z"
