@@ -216,7 +216,7 @@ class Registry:
 
 @dataclass(frozen=True, slots=True)
 class _Again:
-    """Worth another attempt: why, after how many seconds at least, and whether it speaks for the registry being down."""
+    """Worth another attempt: why, after how many seconds at least, and whether the registry may be down."""
 
     why: str
     after: float = 0.0

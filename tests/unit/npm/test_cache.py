@@ -113,7 +113,7 @@ def test_a_full_disk_is_a_clear_error(tmp_path: Path) -> None:
 def test_a_cache_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
     with FactCache(tmp_path) as cache:
         cache._connection.execute("PRAGMA query_only = ON")
-        with pytest.raises(FetchError, match="readonly|read-only|write") as error:
+        with pytest.raises(FetchError, match="readonly") as error:
             cache.put({"a": b"1"})
         assert "permissions" in error.value.hint
 

@@ -140,7 +140,7 @@ def test_the_registry_changed_its_mind(server: Simulator, cache: FactCache) -> N
 def test_a_cached_word_that_cannot_be_used_is_not_used_when_the_registry_is_down(
     server: Simulator, cache: FactCache, age: timedelta, later: timedelta
 ) -> None:
-    """P6, P33: what was said once is not what is said now; the attestations themselves are still verified from bytes."""
+    """P6, P33: what was said once is not what is said now; attestations are verified from their bytes all the same."""
     run(server, cache=cache)
     server.fault("/a", Fault(status=503, times=None))
     found = only(run(server, cache=cache, trust_cache=True, word_age=age, now=NOW + later))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sbomgate.model import Absence, Missing, Origin, RegistryWord
+from sbomgate.model import Absence, Missing, Origin, RegistrySignature, RegistryWord
 from sbomgate.npm import packument
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -56,7 +56,7 @@ def test_everything_that_is_used() -> None:
         tarball="https://r.example/a.tgz",
         scripts={"install": "node x", "prepare": "p"},
         has_install_script=True,
-        signatures=(packument.RegistrySignature(keyid="k", sig="s"),),
+        signatures=(RegistrySignature(keyid="k", sig="s"),),
         serves_evidence=True,
         attestations_url="https://r.example/-/npm/v1/attestations/a@1.0.0",
         publisher="alice",
