@@ -124,10 +124,12 @@ class Simulator:
         """Add a version and return its integrity.
 
         Args:
-            name, version: of the package.
+            name: of the package.
+            version: of the package.
             tarball: its bytes; by default a small one without scripts.
             published: what `time[version]` says, or None for none.
-            manifest, dist: fields of the version and of its `dist` that replace the usual ones.
+            manifest: fields of the version that replace the usual ones.
+            dist: fields of its `dist` that replace the usual ones.
             signatures: `dist.signatures`; by default one that is well formed and proves nothing.
             attestations: the attestation document; it is advertised in `dist`.
             publisher: `_npmUser.name`.

@@ -72,7 +72,7 @@ def header(
     block[136:148] = b"%011o\0" % MTIME
     block[156:157] = kind
     block[157 : 157 + len(link)] = link
-    block[257:265] = magic
+    block[257:265] = magic.ljust(8, b"\0")
     block[345 : 345 + len(prefix)] = prefix
     block[148:156] = b"        "
     block[148:156] = b"%06o\0 " % (sum(block) if checksum is None else checksum)

@@ -375,6 +375,8 @@ def _read_attestations(attestations: _Reader) -> AttestationDocument:
         body = base64.b64decode(text, validate=True)
     except binascii.Error as e:
         raise attestations.error("body", "is not base64") from e
+    if base64.b64encode(body).decode() != text:
+        raise attestations.error("body", "is not the canonical base64 of its bytes")
     sha256 = attestations.text("sha256")
     if hashlib.sha256(body).hexdigest() != sha256:
         raise attestations.error("sha256", "is not the digest of body")

@@ -53,7 +53,7 @@ class Sources:
         npm_cache: npm's `cache` directory (`~/.npm`), or None.
         credentials: of the registries.
         client: makes the HTTP client (`registry.open_client`); called only when something is to be fetched.
-        word_age: cached words of the registry that are younger are used without asking; zero always asks (with the ETag).
+        word_age: cached words of the registry that are younger are used without asking; zero always asks (by ETag).
         trust_cache: whether tarball facts of the fact cache count, and offline also words of any age. `check` may;
             `gate` reads the bytes and asks the registry again (P26).
         sleep: waits between attempts; None is asyncio's.

@@ -86,7 +86,7 @@ def _word(
         signatures=_signatures(dist.get("signatures")),
         serves_evidence=serves,
         # Advertised without a usable URL is still advertised: the empty URL is refused when it is asked for.
-        attestations_url=(url or "") if attestations else None,
+        attestations_url=None if attestations in (None, False) else url or "",
         publisher=_text(user.get("name")),
         trusted_publisher=_text(_object(user.get("trustedPublisher")).get("id")),
         maintainers=tuple(sorted(filter(None, (_person(one) for one in _list(maintainers))))),
@@ -118,7 +118,7 @@ def _first(times: Mapping[str, Any]) -> str | None:
 
 def _dist_has_evidence(version: object) -> bool:
     dist = _object(_object(version).get("dist"))
-    return bool(dist.get("signatures")) or bool(dist.get("attestations"))
+    return bool(dist.get("signatures")) or dist.get("attestations") not in (None, False)
 
 
 def _parse(data: bytes) -> dict[str, Any]:

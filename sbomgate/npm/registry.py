@@ -148,7 +148,8 @@ class Registry:
             if not isinstance(outcome, _Again):
                 self._failures[home] = 0
                 return outcome
-            self._failures[home] = self._failures.get(home, 0) + 1
+            if outcome.down:
+                self._failures[home] = self._failures.get(home, 0) + 1
             why = outcome.why
             if outcome.after > MAX_RETRY_AFTER_SECONDS:
                 return _unreachable(url, f"{why}, and asks to wait {outcome.after:.0f} s")
@@ -164,16 +165,16 @@ class Registry:
         except TimeoutError:
             return _unreachable(url, f"did not end within {self._total_seconds:.0f} s")
         except httpx.TimeoutException:
-            return _Again("did not answer in time", 0.0)
+            return _Again("did not answer in time")
         except httpx.DecodingError:
             return _malformed(url, "is not in the encoding that it says")
         except httpx.ConnectError as e:
             # The text of a TLS error names the fault; that of others may name anything: it is not shown.
             if "CERTIFICATE_VERIFY_FAILED" in str(e):
                 return _unreachable(url, "shows a certificate that is not trusted")
-            return _Again("cannot be connected to", 0.0)
+            return _Again("cannot be connected to")
         except httpx.TransportError:
-            return _Again("broke off the connection", 0.0)
+            return _Again("broke off the connection")
         except (httpx.InvalidURL, httpx.HTTPError, UnicodeError, ValueError):
             return _unreachable(url, "is not a URL that can be asked")
 
@@ -199,7 +200,7 @@ class Registry:
                     continue
                 if status in _RETRIED_STATUS:
                     after = _seconds(response.headers.get("retry-after"), self._now)
-                    return _Again(f"answers {status}", after)
+                    return _Again(f"answers {status}", after, down=status >= 500)
                 if status in (401, 403):
                     hint = (
                         "is the token in .npmrc right" if "authorization" in sent else "does it need a token in .npmrc"
@@ -215,10 +216,11 @@ class Registry:
 
 @dataclass(frozen=True, slots=True)
 class _Again:
-    """Worth another attempt: why, and after how many seconds at least."""
+    """Worth another attempt: why, after how many seconds at least, and whether the registry may be down."""
 
     why: str
-    after: float
+    after: float = 0.0
+    down: bool = True  # being asked to slow down does not
 
 
 async def _body(response: httpx.Response, url: str, limit: int) -> Answer | Missing:
