@@ -76,6 +76,10 @@ def prepare() -> Path:
     run("trust", "new", "--key", "release.key.pub", "--out", "trust.toml", "--repository", REPOSITORY, quiet=True)
     trust = OUT / "trust.toml"
     text = trust.read_text().replace('# environments = ["production"]', 'environments = ["production"]')
+    # Day zero: nobody has listed anything yet.
+    (OUT / "malicious.csv").write_text("name,versions,osv_id,wave,sources\n")
+    listed = hashlib.sha256((OUT / "malicious.csv").read_bytes()).hexdigest()
+    text += f'\n[[malicious_lists]]\npath = "malicious.csv"\nsha256 = "{listed}"\n'
     text += f'\n[[signers]]\nname = "facts recorder"\nroles = ["facts"]\npublic_key = """\n{recorder.public_key}"""\n'
     for name, data in private.items():
         text += f'\n[sigstore.{name}]\npath = "{name}.json"\nsha256 = "{hashlib.sha256(data).hexdigest()}"\n'
@@ -127,7 +131,9 @@ def one_byte(trust: Path, artefact: Path) -> None:
     """Copy the evidence, flip one byte of it, and show that it is refused."""
     copy = OUT / "altered"
     shutil.copytree(OUT / "evidence", copy)
-    victim = next(path for path in sorted(copy.glob("*/*/decisions/*/sbom.cdx.json")) if b'"1.14.0"' in path.read_bytes())
+    victim = next(
+        path for path in sorted(copy.glob("*/*/decisions/*/sbom.cdx.json")) if b'"1.14.0"' in path.read_bytes()
+    )
     data = bytearray(victim.read_bytes())
     data[data.index(b'"1.14.0"') + 6] = ord("1")  # axios 1.14.0 becomes 1.14.1
     for path in copy.rglob("*"):
@@ -137,7 +143,17 @@ def one_byte(trust: Path, artefact: Path) -> None:
     victim.unlink()
     victim.write_bytes(bytes(data))
     print(f"in {victim.relative_to(OUT)}: axios 1.14.0 → 1.14.1")
-    run("verify", f"file:{artefact}", "--trust", str(trust), "--environment", "production", "--store", "altered", expect=2)
+    run(
+        "verify",
+        f"file:{artefact}",
+        "--trust",
+        str(trust),
+        "--environment",
+        "production",
+        "--store",
+        "altered",
+        expect=2,
+    )
 
 
 def run(*arguments: str, expect: int = 0, quiet: bool = False) -> None:
@@ -145,9 +161,7 @@ def run(*arguments: str, expect: int = 0, quiet: bool = False) -> None:
     if not quiet:
         shown = " ".join(a.replace(f"{OUT}{os.sep}", "") for a in arguments)
         print(f"$ sbomgate {shown}", flush=True)
-    done = subprocess.run(
-        [SBOMGATE, *arguments], cwd=OUT, check=False, stdout=subprocess.DEVNULL if quiet else None
-    )
+    done = subprocess.run([SBOMGATE, *arguments], cwd=OUT, check=False, stdout=subprocess.DEVNULL if quiet else None)
     if not quiet:
         print(f"→ exit code {done.returncode}\n", flush=True)
     if done.returncode != expect:
@@ -164,7 +178,9 @@ def where(started: float) -> None:
     heading("Where everything lies")
     count = len(json.loads((OUT / "ordinary" / "package-lock.json").read_text())["packages"]) - 1
     print(f"  demo/out/ordinary …       the three projects ({count} packages), artefacts and recorded facts")
-    print("  demo/out/trust.toml       who and what is accepted: the release key, the recorder, the demo's own sigstore")
+    print(
+        "  demo/out/trust.toml       who and what is accepted: the release key, the recorder, the demo's own sigstore"
+    )
     print("  demo/out/evidence/…       one OCI layout per build; decisions/*/ holds its files by name")
     print("  docs/evidence.md          what each file is, and how to verify it without sbomgate")
     print(f"  {time.monotonic() - started:.0f} s in all")

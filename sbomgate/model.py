@@ -717,6 +717,7 @@ class Trust:
         issuers: OIDC issuers accepted in package provenance.
         trusted_root: bytes of a sigstore trusted_root.json that replaces the shipped one (private sigstore), or None.
         registry_keys: bytes of a keys.json that replaces the shipped registry keys, or None.
+        malicious_lists: name → bytes of lists of malicious packages that replace the shipped one, or None.
         resource_uri: the `resourceUri` that a summary must carry, or None where the digest alone is demanded.
     """
 
@@ -739,6 +740,7 @@ class Trust:
     trusted_root: bytes | None
     registry_keys: bytes | None
     resource_uri: str | None = None
+    malicious_lists: Mapping[str, bytes] | None = None
 
 
 # --------------------------------------------------------------------------------------------------------------------

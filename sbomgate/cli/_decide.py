@@ -129,7 +129,7 @@ def decide(
             settings.rules,
             trust_where=args.trust or "trust file",
         ),
-        lists=_lists(opened, settings.malicious_lists),
+        lists=_lists(opened, trust, settings.malicious_lists),
         bundle=bundle,
         baseline=_baseline(args, env, context, graph, trust, store),
         project_files=opened.read_so_far(),
@@ -238,17 +238,20 @@ def _accepted_policy(bundle: PolicyBundle, trust: Trust, shipped: PolicyBundle) 
         )
 
 
-def _lists(opened: Project, paths: tuple[str, ...]) -> dict[str, bytes]:
-    """Read the lists of malicious packages: the shipped one, and the project's own."""
+def _lists(opened: Project, trust: Trust, paths: tuple[str, ...]) -> dict[str, bytes]:
+    """Read the lists of malicious packages: the trust file's or else the shipped one, and the project's own."""
     from sbomgate.policy import lists
     from sbomgate.resources import path as resource
 
-    found = {"shipped.csv": resource(*lists.SHIPPED).read_bytes()}
+    if trust.malicious_lists is None:
+        found = {"shipped.csv": resource(*lists.SHIPPED).read_bytes()}
+    else:
+        found = {f"trust/{name}": data for name, data in trust.malicious_lists.items()}
     for path in paths:
         data = opened.files.read(path)
         if data is None:
             raise UsageError("no such file", where=path, place=f"{CONFIG}: malicious.lists", hint="correct the path")
-        found[path] = data
+        found[f"project/{path}"] = data
     return found
 
 

@@ -40,8 +40,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Decide, sign, store, print."""
-    from pathlib import Path
-
     from sbomgate import files, gate, subject
     from sbomgate.errors import InputError, UsageError
     from sbomgate.evidence import layout
@@ -66,7 +64,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     decided = _decide.decide(args, env, subject=about, claims=claims, store=store, signs=True)
     record = gate.sign(decided.answer, decided.question, signer=signer)
     written = layout.write(store, record)
-    shown = Path(written.path)
+    shown = layout.folder(store, written.build)
     if shown.is_relative_to(env.working_directory):
         shown = shown.relative_to(env.working_directory)
     _decide.show(_decide.report(decided, evidence=str(shown), decision=record.id), args)

@@ -9,7 +9,7 @@ from sbomgate.report import Entry, Report
 from sbomgate.report.escape import plain
 
 MAX_ENTRIES = 25  # packages shown per section without --verbose: a wall of text is read by nobody
-WIDTH = 100
+MAX_CHAIN = 5  # names from the root to a package
 
 
 def render(report: Report, *, verbose: bool = False) -> str:
@@ -51,8 +51,8 @@ def _lines(report: Report, *, verbose: bool) -> Iterator[str]:
     if tail := _tail(report, verbose=verbose):
         yield f"  {tail}"
     if report.evidence is not None:
-        digest = f"  decision sha256:{report.decision}" if report.decision else ""
-        yield f"  Evidence: {plain(report.evidence)}{digest}"
+        yield f"  Evidence: {plain(report.evidence)}"
+        yield f"  Decision: sha256:{report.decision}"
 
 
 def _entry(entry: Entry, indent: str = "  ") -> Iterator[str]:
@@ -62,21 +62,23 @@ def _entry(entry: Entry, indent: str = "  ") -> Iterator[str]:
         title = f"{plain(entry.name)} {plain(entry.was)} → {plain(entry.version)}"
     else:
         title = f"{plain(entry.name)} {plain(entry.version)}"
-    path = " › ".join(plain(name, 60) for name in entry.path) if entry.name else ""
-    yield f"{indent}{title:<52} {path}".rstrip()
+    yield f"{indent}{title:<52} {_chain(entry.path) if entry.name else ''}".rstrip()
     for finding in entry.findings:
         yield f"{indent}  {finding.rule:<18}{plain(finding.message)}"
 
 
+def _chain(path: Sequence[str]) -> str:
+    """Return who brings it in, the middle of a long chain left out."""
+    shown = [plain(name, 60) for name in path]
+    return " › ".join(shown if len(shown) <= MAX_CHAIN else [*shown[:2], "…", *shown[-2:]])
+
+
 def _fixes(entries: Sequence[Entry]) -> list[str]:
-    """Return the different things to do, most useful first, at most five."""
-    count: dict[str, int] = {}
-    for entry in entries:
-        for finding in entry.findings:
-            if finding.fix:
-                fix = plain(finding.fix)
-                count[fix] = count.get(fix, 0) + 1
-    return sorted(count, key=lambda fix: (-count[fix], fix))[:5]
+    """Return what to do: for each package the shortest of its fixes, the worst package first, at most five."""
+    each = (
+        min((f.fix for f in entry.findings if f.fix), key=lambda fix: (len(fix), fix), default="") for entry in entries
+    )
+    return list(dict.fromkeys(plain(fix) for fix in each if fix))[:5]
 
 
 def _tail(report: Report, *, verbose: bool) -> str:
