@@ -113,6 +113,11 @@ CASES = {
         mutate={"bundle": put("mediaType", value="application/vnd.dev.sigstore.bundle.v0.9+json")},
     ),
     "1 media type missing": Case(step="1", mutate={"bundle": drop("mediaType")}),
+    "1 not an object": Case(step="1", mutate={"bundle": lambda _: ["x"]}),
+    "1 payload type that is no string": Case(step="1", mutate={"bundle": put("dsseEnvelope", "payloadType", value=7)}),
+    "1 keyid that is no string": Case(
+        step="1", mutate={"bundle": put("dsseEnvelope", "signatures", 0, "keyid", value=7)}
+    ),
     "1 no log entry": Case(step="1", mutate={"bundle": put(*ENTRY, value=[])}),
     "1 two log entries": Case(step="1", mutate={"bundle": twice(*ENTRY)}),
     "1 no signature": Case(step="1", mutate={"bundle": put("dsseEnvelope", "signatures", value=[])}),
@@ -128,6 +133,11 @@ CASES = {
         step="1", mutate={"bundle": put("dsseEnvelope", "signatures", 0, "sig", value="MEUCIQ")}
     ),
     "1 no signer": Case(step="1", mutate={"bundle": drop("verificationMaterial", "certificate")}),
+    "1 chain without a certificate": Case(
+        step="1",
+        mint=OLD,
+        mutate={"bundle": put("verificationMaterial", "x509CertificateChain", "certificates", value=[])},
+    ),
     "1 two signers": Case(
         step="1", mutate={"bundle": put("verificationMaterial", "publicKey", value={"hint": "SHA256:x"})}
     ),
@@ -157,6 +167,8 @@ CASES = {
     # (2) kind and version
     "2 kind unknown": Case(step="2", state=CANNOT, mutate={"entry": put("kindVersion", "kind", value="cose")}),
     "2 version unknown": Case(step="2", state=CANNOT, mutate={"entry": put("kindVersion", "version", value="0.0.9")}),
+    "2 body that is not JSON": Case(step="2", mutate={"entry": put("canonicalizedBody", value="e30K/w==")}),
+    "2 body that is no object": Case(step="2", mutate={"body": lambda _: []}),
     "2 body of another kind": Case(step="2", mutate={"body": put("kind", value="intoto")}),
     "2 body of another version": Case(step="2", mutate={"body": put("apiVersion", value="0.0.2")}),
     # (3) log
@@ -559,7 +571,7 @@ def test_a_step_refuses_what_only_it_can_see(case: Case, sigstore: TestSigstore)
 
 
 def test_every_step_has_a_case() -> None:
-    """A step that is raised in the code has a row above, and no row names a step that is gone."""
+    """A step that is raised in the code has a row above and in the docs, and no row names a step that is gone."""
     import re
     from pathlib import Path
 
@@ -571,4 +583,7 @@ def test_every_step_has_a_case() -> None:
         for path in folder.glob("*.py")
         for m in re.findall(r"(?:Invalid|CannotVerify)\(\s*\"(\w+)\"", path.read_text())
     }
+    page = (Path(__file__).resolve().parents[3] / "docs" / "provenance.md").read_text()
+    documented = set(re.findall(r"^\| (\d\w?) \|", page, re.MULTILINE))
     assert {c.step for c in CASES.values()} == raised
+    assert documented == raised | {"9c"}  # of several attestations: test_verifier
