@@ -75,7 +75,8 @@ def test_a_summary_that_passes_a_denied_decision_is_refused() -> None:
     "names",
     [
         ["../x"], ["a/../b"], ["/etc/passwd"], ["a//b"], [""], ["."], [".hidden"], ["a/.tmp-b"], ["a\\b"], ["a\0b"],
-        ["a\nb"], ["a b"], ["x" * 201], ["/".join("abcdefghijklmnopq")], ["decision.json"], ["VSA.json"], ["a", "A"], ["a", "a/b"],
+        ["a\nb"], ["a b"], ["x" * 201], ["/".join("abcdefghijklmnopq")],
+        ["decision.json"], ["VSA.json"], ["a", "A"], ["a", "a/b"],
         ["é"],
     ],
     ids=repr,
