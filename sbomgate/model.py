@@ -34,6 +34,14 @@ class ProjectFiles(Protocol):
         """
         ...
 
+    def has(self, path: str) -> bool:
+        """Whether there is anything at `path`; nothing is read."""
+        ...
+
+    def is_link(self, path: str) -> bool:
+        """Whether `path`, or a directory on the way to it, is a symbolic link."""
+        ...
+
     def is_inside(self, path: str) -> bool:
         """Whether `path` (POSIX, relative, may hold `..`) stays within the repository."""
         ...
@@ -165,7 +173,7 @@ class LockFinding:
     """Something that a lockfile, or the files beside it, says of itself that is wrong or worth knowing.
 
     Attributes:
-        code: a stable word in kebab case, `docs/lockfile-findings.md` lists them.
+        code: a stable word in kebab case, `docs/lockfiles.md` lists them.
         rule: the rule that judges it: lockfile_sound, bound_bytes, pinned, registries, exotic_sources or manager_code.
         package: id of the package concerned, or None.
         place: path in the document (`packages["node_modules/a"].integrity`).
@@ -559,6 +567,28 @@ class Context:
     subject: Subject | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineBuild:
+    """The last approved build of the same project: what changed since is judged against it.
+
+    Attributes:
+        sbom: its SBOM, read back from accepted evidence.
+        evidence: SHA-256 (hex) that names the evidence.
+        decided_at: when it was decided.
+    """
+
+    sbom: Sbom
+    evidence: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bootstrap:
+    """There is no approved build to compare with; `reason` says why, and every decision repeats it."""
+
+    reason: str
+
+
 class Verdict(StrEnum):
     """What the policy says. "Could not decide" is an exception, never a verdict."""
 
@@ -652,8 +682,7 @@ class ApprovedScript:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exclusion:
-    """A rule that does not apply to one exact version, with the reason, until a time (None: no end is not allowed
-    where the rule demands one)."""
+    """A rule that does not apply to one exact version, with the reason, until a time (None: without an end)."""
 
     rule: str
     name: str
@@ -665,7 +694,7 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedProvenance:
-    """Who must build a package: an exact name or `@scope/*`, the repository's URI, its numeric id, the workflow path."""
+    """Who must build a package (exact name or `@scope/*`): the repository's URI, its numeric id, the workflow path."""
 
     package: str
     repository: str
@@ -688,6 +717,7 @@ class Trust:
         issuers: OIDC issuers accepted in package provenance.
         trusted_root: bytes of a sigstore trusted_root.json that replaces the shipped one (private sigstore), or None.
         registry_keys: bytes of a keys.json that replaces the shipped registry keys, or None.
+        malicious_lists: name → bytes of lists of malicious packages that replace the shipped one, or None.
         resource_uri: the `resourceUri` that a summary must carry, or None where the digest alone is demanded.
     """
 
@@ -710,6 +740,7 @@ class Trust:
     trusted_root: bytes | None
     registry_keys: bytes | None
     resource_uri: str | None = None
+    malicious_lists: Mapping[str, bytes] | None = None
 
 
 # --------------------------------------------------------------------------------------------------------------------

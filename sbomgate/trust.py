@@ -166,6 +166,14 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
             from_file(sigstore["registry_keys"], "sigstore.registry_keys") if "registry_keys" in sigstore else None
         ),
         resource_uri=document.get("resource_uri"),
+        malicious_lists=(
+            {
+                one["path"]: from_file(one, f"malicious_lists[{i}]")
+                for i, one in enumerate(document["malicious_lists"])
+            }
+            if "malicious_lists" in document
+            else None
+        ),
     )
 
 

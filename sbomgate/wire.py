@@ -149,7 +149,6 @@ class Package(Wire):
     bundled_in: str | None
     resolved: str | None
     integrity: str | None
-    sha512: Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")] | None
     registry: str | None
     registry_integrity: str | None
     publish: Publish
@@ -163,13 +162,15 @@ class Package(Wire):
     deprecated: str | None
     malicious: list[str] = Field(description="ids or sources of the lists that name this exact version")
     malicious_name: list[str] = Field(description="lists that name other versions of this package")
+    similar: list[str] = Field(
+        description="for a name that the baseline does not hold: well-known names, and names of the baseline, one edit away"
+    )
     paths: list[list[str]] = Field(description="shortest chains of names from a root, at most three")
 
 
 class Edge(Wire):
-    """One declared dependency; target null where nothing in the lockfile satisfies it. The root's id is ""."""
+    """One declared dependency; target (an id) null where nothing in the lockfile satisfies it."""
 
-    source: str
     target: str | None
     name: str
     kind: Literal["prod", "dev", "optional", "peer", "peerOptional", "workspace"]
@@ -180,9 +181,9 @@ class Edge(Wire):
 class BaselinePackage(Wire):
     """What the last approved build held: the facts that drift is measured against."""
 
-    name: str
     version: str | None
     integrity: str | None
+    resolved: str | None
     scripts_digest: Sha256 | None
     scripts_state: Literal["none", "present", "unknown"]
     provenance: Attestation
@@ -190,16 +191,27 @@ class BaselinePackage(Wire):
     trusted_publisher: str | None
 
 
+class BaselineManager(Wire):
+    """What the package manager obeyed in the last approved build."""
+
+    registry: str
+    scopes: dict[str, str]
+    settings: dict[str, str]
+
+
 class Baseline(Wire):
-    """The last approved build, or `bootstrap` where there is none."""
+    """The last approved build, or `bootstrap` where there is none (then everything else is empty)."""
 
     state: Literal["bootstrap", "accepted"]
     reason: str
     evidence: Sha256 | None
     decided_at: Time | None
-    packages: list[BaselinePackage]
-    edges: list[tuple[str, str]] = Field(
-        description='(name of the declaring package, name of the dependency); root is ""'
+    manager: BaselineManager | None
+    packages: dict[str, list[BaselinePackage]] = Field(
+        description="name → what was held of it, sorted; no root, no workspaces, no links"
+    )
+    edges: dict[str, list[str]] = Field(
+        description='name of the declaring package → real names of its dependencies, sorted; the root is ""'
     )
 
 
@@ -261,10 +273,19 @@ class Waiver(Wire):
     name: str
     version: str
     integrity: str | None
-    project: str
+    fingerprint: Sha256 | None = Field(description="of the very finding that is waived, or null: by rule and package")
+    project: str = Field(description="the repository; the project's name only where no repository is known")
     until: Time
     reason: str
     by: str
+
+
+class MaliciousList(Wire):
+    """A list of malicious packages that every package was compared with."""
+
+    name: str
+    sha256: Sha256
+    entries: int
 
 
 class PolicyInput(Wire):
@@ -281,8 +302,9 @@ class PolicyInput(Wire):
     parameters: dict[str, dict[str, Any]] = Field(description="rule id → its parameters, complete")
     lockfile: Lockfile
     manager: Manager
+    malicious_lists: list[MaliciousList]
     packages: list[Package]
-    edges: list[Edge]
+    edges: dict[str, list[Edge]] = Field(description='id of the declaring package → its dependencies; the root is ""')
     baseline: Baseline
     trust: Trust
     approvals: list[dict[str, Any]]

@@ -163,6 +163,10 @@ class TrustFile(Part):
     parameters: dict[RuleId, dict[RuleId, Any]] = Field(
         default={}, description="rule → parameter → value; a project's own settings can only tighten these"
     )
+    malicious_lists: list[PinnedFile] | None = Field(
+        default=None,
+        description="lists of malicious packages (CSV) instead of the one shipped with sbomgate; a project can add to them",
+    )
     registries: list[Registry] = []
     first_party: list[ScopeOrName] = []
     approved_scripts: list[ApprovedScript] = []

@@ -1,0 +1,65 @@
+# One habit, one command. `make demo` and `make test` do all the set-up themselves.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test dev lint bench docs generate lock clean engine
+
+help:
+	@echo "make demo      set up, then gate three stories (needs Python 3.11+, make, git)"
+	@echo "make test      set up, then run the tests"
+	@echo "make dev lint bench docs generate lock engine clean"
+
+# The set-up: a virtual environment with exactly the locked versions (hashes checked), and sbomgate installed from a wheel.
+$(VENV)/.python: tools/check_python.sh
+	@sh tools/check_python.sh "$(PYTHON)"
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.python requirements/run.txt
+	@echo "Installing the locked dependencies (once)"
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/run.txt
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run requirements/test.txt
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/test.txt
+	@touch $@
+
+SOURCES := $(shell git ls-files sbomgate policies schemas trust_root engine/dist pyproject.toml README.md LICENSE 2>/dev/null)
+$(VENV)/.installed: $(VENV)/.run $(SOURCES)
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/build.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --force-reinstall .
+	@touch $@
+
+demo: $(VENV)/.installed
+	@$(BIN)/python demo/run.py
+
+test: $(VENV)/.test $(VENV)/.installed
+	@sh tools/run_tests.sh $(BIN)/python
+
+dev: $(VENV)/.test
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable . 
+
+lint: dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(VENV)/.test $(VENV)/.installed
+	@$(BIN)/python -m benchmarks
+
+# Generated means checked: `make generate` writes, the tests compare.
+generate: $(VENV)/.test
+	@$(BIN)/python -m tools.generate
+
+lock: dev
+	@sh tools/lock.sh $(BIN)/uv
+
+engine:
+	@sh engine/build.sh
+
+clean:
+	rm -rf $(VENV) .tools demo/out

@@ -1,0 +1,152 @@
+# METADATA
+# title: The decision
+# description: |
+#   Collects what every rule package says, applies the waivers, and gives the verdict. The result is undefined, which
+#   is no decision, unless every rule package under `data.sbomgate.rules` defined its set of findings and every finding
+#   is whole. The verdict is "denied" unless nothing that denies is left.
+# schemas:
+#   - input: schema["policy-input"]
+package sbomgate.decision
+
+import data.sbomgate.lib.packages
+import data.sbomgate.lib.times
+
+# METADATA
+# title: The evaluation's result
+# entrypoint: true
+result := {
+	"schema": "sbomgate/evaluation/v1",
+	"verdict": verdict,
+	"profile": input.profile,
+	"findings": findings,
+	"rules": sort(ran),
+	"packages": count(input.packages),
+	"unused_waivers": sort(unused_waivers),
+} if {
+	sound
+}
+
+# (1) Every rule package there is has run, and there is at least one.
+present := object.keys(data.sbomgate.rules)
+
+ran := {id | some id; is_set(data.sbomgate.rules[id].findings)}
+
+# (2) What is judged is what is declared: no packages, although something is depended on, is no input.
+default dependencies_without_packages := false
+
+dependencies_without_packages if {
+	count(input.packages) == 0
+	some source in input.edges
+	some edge in source
+	edge.kind in {"prod", "dev", "optional", "peer"}
+}
+
+# (3) Every finding is whole: one that lacks a field would drop out of the comprehensions below.
+said := {[id, f] | some id in ran; some f in data.sbomgate.rules[id].findings}
+
+default whole(_, _) := false
+
+whole(id, f) if {
+	f.rule == id
+	f.level in {"deny", "warn", "note"}
+	every field in ["code", "message", "fix"] {
+		is_string(f[field])
+	}
+	every field in ["unknown", "waivable"] {
+		is_boolean(f[field])
+	}
+	regex.match(`^[0-9a-f]{64}$`, f.fingerprint)
+	about_something(f.package)
+}
+
+about_something(package_id) if package_id == null
+
+about_something(package_id) if packages.by_id[package_id]
+
+sound if {
+	input.schema == "sbomgate/policy-input/v1"
+	input.profile in {"observe", "default", "strict", "release"}
+	input.baseline.state in {"bootstrap", "accepted"}
+	is_number(times.now)
+	count(present) > 0
+	ran == present
+	not dependencies_without_packages
+	every pair in said {
+		whole(pair[0], pair[1])
+	}
+}
+
+# (4) Waivers. One counts only while its end lies ahead, for this project, and for exactly this finding: by its
+# fingerprint, or by rule, name, version and integrity.
+live := [w |
+	some w in input.waivers
+	w.project == project
+	w.until != null
+	times.ahead(w.until)
+]
+
+# A repository is who the project is; its name, which the tree itself states, only where no repository is known.
+project := input.project.repository.value if not is_null(input.project.repository)
+
+project := input.project.name if is_null(input.project.repository)
+
+# Of several waivers for one finding the one that lasts longest is used: the others are reported as unused.
+waiver_for(f) := id if {
+	count(live) > 0
+	f.waivable == true
+	id := max([[time.parse_rfc3339_ns(w.until), w.id] | some w in live; covers(w, f)])[1]
+}
+
+covers(w, f) if {
+	w.rule == f.rule
+	w.fingerprint != null
+	w.fingerprint == f.fingerprint
+}
+
+covers(w, f) if {
+	w.rule == f.rule
+	w.fingerprint == null
+	p := packages.by_id[f.package]
+	w.name == p.name
+	w.version == p.version
+	w.integrity == p.integrity
+}
+
+used := {id | some pair in said; id := waiver_for(pair[1])}
+
+unused_waivers := {w.id | some w in input.waivers} - used
+
+default waived(_) := false
+
+waived(f) if waiver_for(f)
+
+# (5) Sorted by rule, package, code, fingerprint.
+findings := [entry[4] |
+	some entry in sort([[f.rule, sort_key(f.package), f.code, f.fingerprint, object.union(f, {"waived": waived(f)})] |
+		some pair in said
+		f := pair[1]
+	])
+]
+
+sort_key(id) := "" if id == null
+
+sort_key(id) := id if id != null
+
+# (6) The verdict: denied, unless each finding is known not to deny. `observe` records and never denies.
+default verdict := "denied"
+
+verdict := "allowed" if input.profile == "observe"
+
+verdict := "allowed" if {
+	every f in findings {
+		harmless(f)
+	}
+	count(findings) == count(said)
+}
+
+harmless(f) if f.level in {"warn", "note"}
+
+harmless(f) if {
+	f.waivable
+	f.waived
+}

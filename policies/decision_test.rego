@@ -1,0 +1,169 @@
+package sbomgate.tests.decision
+
+import data.sbomgate.decision
+import data.sbomgate.tests.fixtures as fx
+
+quiet := fx.pkg("left-pad", "1.3.0", {})
+
+young := fx.pkg("axios", "1.14.1", {"publish": fx.published(fx.two_hours_ago)})
+
+result(doc) := r if r := decision.result with input as doc
+
+waiver(changes) := object.union(
+	{
+		"id": "w1", "rule": "release_age", "name": "axios", "version": "1.14.1",
+		"integrity": fx.integrity("axios", "1.14.1"), "fingerprint": null, "project": "https://example.test/shop",
+		"until": "2026-12-01T00:00:00Z", "reason": "GHSA-1", "by": "ann",
+	},
+	changes,
+)
+
+waived_by(waivers) := result(fx.document("default", [young], {"waivers": waivers}))
+
+test_a_quiet_project_is_allowed if {
+	every profile in ["observe", "default"] {
+		result(fx.document(profile, [quiet], {})).verdict == "allowed"
+	}
+	result(fx.document("strict", [quiet], {"baseline": fx.accepted([quiet], {"": ["left-pad"]})})).verdict == "allowed"
+	result(fx.document("release", [quiet], {"baseline": fx.accepted([quiet], {"": ["left-pad"]})})).verdict == "allowed"
+}
+
+test_release_demands_a_baseline if result(fx.document("release", [quiet], {})).verdict == "denied"
+
+test_a_young_release_is_denied_everywhere_but_in_observe if {
+	every profile in ["default", "strict", "release"] {
+		result(fx.document(profile, [young], {})).verdict == "denied"
+	}
+	r := result(fx.document("observe", [young], {}))
+	r.verdict == "allowed"
+	"too-young:deny" in fx.codes(r.findings)
+}
+
+test_every_rule_ran if {
+	r := result(fx.document("default", [quiet], {}))
+	r.rules == [
+		"bound_bytes", "complete_evidence", "exotic_sources", "install_scripts", "known_malicious", "lockfile_sound",
+		"manager_code", "new_dependencies", "pinned", "provenance", "registries", "release_age", "trust_drift",
+	]
+	r.packages == 1
+}
+
+# P3: what cannot be decided is undefined, never allowed.
+test_no_rules_is_no_decision if {
+	not decision.result with input as fx.document("default", [quiet], {}) with data.sbomgate.rules as {}
+}
+
+test_a_rule_without_findings_is_no_decision if {
+	not decision.result with input as fx.document("default", [quiet], {})
+		with data.sbomgate.rules as {"good": {"findings": set()}, "broken": {"finding": set()}}
+}
+
+test_findings_that_are_no_set_are_no_decision if {
+	not decision.result with input as fx.document("default", [quiet], {})
+		with data.sbomgate.rules as {"broken": {"findings": true}}
+}
+
+test_a_finding_that_lacks_a_field_is_no_decision if {
+	whole := {
+		"rule": "own", "code": "c", "level": "note", "package": null, "message": "m", "fix": "f", "unknown": false,
+		"waivable": true, "fingerprint": fx.hex,
+	}
+	doc := fx.document("default", [quiet], {})
+	decision.result with input as doc with data.sbomgate.rules as {"own": {"findings": {whole}}}
+	every field, _ in whole {
+		not decision.result with input as doc
+			with data.sbomgate.rules as {"own": {"findings": {object.remove(whole, [field])}}}
+	}
+	not decision.result with input as doc
+		with data.sbomgate.rules as {"own": {"findings": {object.union(whole, {"level": "info"})}}}
+	not decision.result with input as doc
+		with data.sbomgate.rules as {"own": {"findings": {object.union(whole, {"package": "node_modules/nowhere"})}}}
+}
+
+test_an_unknown_profile_is_no_decision if not decision.result with input as fx.document("lenient", [quiet], {})
+
+test_an_empty_input_is_no_decision if not decision.result with input as {}
+
+test_no_packages_although_some_are_declared_is_no_decision if {
+	not decision.result with input as fx.document("default", [], {"edges": {"": [fx.edge(null, "axios", "^1")]}})
+	result(fx.document("default", [], {"edges": {}})).verdict == "allowed"
+}
+
+test_a_missing_parameter_never_allows if {
+	every parameters in [{}, {"release_age": {}}, {"new_dependencies": {"first_release_days": 7}}] {
+		doc := json.patch(fx.document("default", [quiet], {}), [{"op": "replace", "path": "/parameters", "value": parameters}])
+		r := decision.result with input as doc
+		r.verdict == "denied"
+	}
+}
+
+# P28, P29: a waiver counts for exactly one finding, one project, until its end.
+test_a_waiver_allows_what_it_names if {
+	r := waived_by([waiver({})])
+	r.verdict == "allowed"
+	r.unused_waivers == []
+	[f.waived | some f in r.findings; f.rule == "release_age"] == [true]
+}
+
+test_a_waiver_for_anything_else_does_nothing if {
+	every changes in [
+		{"rule": "provenance"}, {"name": "axios2"}, {"version": "1.14.2"}, {"version": "*"}, {"integrity": null},
+		{"integrity": "sha512-other"}, {"project": "https://example.test/other"}, {"project": "shop"},
+		{"until": fx.now}, {"until": "2026-11-20T11:59:59Z"}, {"fingerprint": fx.hex},
+	] {
+		r := waived_by([waiver(changes)])
+		r.verdict == "denied"
+		r.unused_waivers == ["w1"]
+	}
+}
+
+test_an_expired_waiver_is_as_none if {
+	expired := waived_by([waiver({"until": fx.now})])
+	none := waived_by([])
+	expired.findings == none.findings
+	expired.verdict == none.verdict
+}
+
+test_the_fingerprint_alone_names_a_finding if {
+	found := [f.fingerprint | some f in waived_by([]).findings; f.rule == "release_age"][0]
+	waived_by([waiver({"fingerprint": found})]).verdict == "allowed"
+}
+
+test_of_two_waivers_the_longer_is_used_and_the_other_reported if {
+	r := waived_by([waiver({}), waiver({"id": "w2", "until": "2026-12-24T00:00:00Z"})])
+	r.verdict == "allowed"
+	r.unused_waivers == ["w1"]
+}
+
+# W07, P28
+test_nothing_waives_a_malicious_package if {
+	evil := fx.pkg("axios", "1.14.1", {"malicious": ["MAL-2026-2307"]})
+	r := result(fx.document("default", [evil], {"waivers": [waiver({"rule": "known_malicious"})]}))
+	r.verdict == "denied"
+	r.unused_waivers == ["w1"]
+}
+
+test_nothing_waives_an_invalid_attestation if {
+	forged := fx.pkg("axios", "1.14.1", {"provenance": fx.attestation("invalid")})
+	r := result(fx.document("default", [forged], {"waivers": [waiver({"rule": "provenance"})]}))
+	r.verdict == "denied"
+}
+
+test_nothing_waives_an_integrity_mismatch if {
+	other := fx.pkg("axios", "1.14.1", {"registry_integrity": "sha512-other"})
+	r := result(fx.document("default", [other], {"waivers": [waiver({"rule": "bound_bytes"})]}))
+	r.verdict == "denied"
+}
+
+test_findings_are_sorted if {
+	r := result(fx.document("strict", [young, fx.pkg("aaa", "1.0.0", {"publish": fx.published(fx.two_hours_ago)})], {}))
+	keys := [[f.rule, object.get({null: ""}, f.package, f.package), f.code, f.fingerprint] | some f in r.findings]
+	keys == sort(keys)
+	count(keys) > 2
+}
+
+test_the_fingerprint_depends_on_the_package_and_not_on_the_place if {
+	here := result(fx.document("default", [young], {})).findings
+	there := result(fx.document("default", [object.union(young, {"id": "node_modules/a/node_modules/axios"})], {"edges": {}})).findings
+	[f.fingerprint | some f in here; f.rule == "release_age"] == [f.fingerprint | some f in there; f.rule == "release_age"]
+}

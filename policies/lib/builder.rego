@@ -1,0 +1,73 @@
+# METADATA
+# title: Builders
+# description: |
+#   The packages by what is known of their provenance, and words for who built them.
+# schemas:
+#   - input: schema["policy-input"]
+package sbomgate.lib.builder
+
+import data.sbomgate.lib.packages
+
+verified := [p |
+	some p in packages.outside
+	p.provenance.state == "verified"
+]
+
+unknown_states := {"unreachable", "cannot-verify"}
+
+# Neither verified nor known to be absent, for at least one of the two attestations.
+unknown := [p |
+	some p in packages.noticeable_vouched
+	is_unknown(p)
+]
+
+is_unknown(p) if p.provenance.state in unknown_states
+
+is_unknown(p) if p.publish_attestation.state in unknown_states
+
+# "Does not apply" is an answer only where the trust file says that the registry serves no evidence.
+is_unknown(p) if {
+	p.provenance.state == "not-applicable"
+	not p.registry in excused
+}
+
+excused := {r.url | some r in input.trust.registries; r.serves_evidence == false}
+
+# `axios/axios publish.yml on GitHub`
+default describe(_) := "an unnamed builder"
+
+describe(claims) := sprintf("%s%s%s", [repository, workflow(claims), host]) if {
+	[repository, host] := place(claims)
+}
+
+place(claims) := [claims.identity, ""] if claims.repository == null
+
+place(claims) := [trim_prefix(claims.repository, "https://github.com/"), " on GitHub"] if {
+	claims.repository != null
+	startswith(claims.repository, "https://github.com/")
+}
+
+place(claims) := [trim_prefix(claims.repository, "https://gitlab.com/"), " on GitLab"] if {
+	claims.repository != null
+	startswith(claims.repository, "https://gitlab.com/")
+}
+
+place(claims) := [claims.repository, ""] if {
+	claims.repository != null
+	not startswith(claims.repository, "https://github.com/")
+	not startswith(claims.repository, "https://gitlab.com/")
+}
+
+workflow(claims) := "" if claims.workflow == null
+
+workflow(claims) := sprintf(" %s", [last]) if {
+	claims.workflow != null
+	parts := split(split(claims.workflow, "@")[0], "/")
+	last := parts[count(parts) - 1]
+}
+
+# Which of the two it is that nobody can tell.
+unknown_kind(p) := "publish_attestation" if {
+	p.publish_attestation.state in unknown_states
+	not p.provenance.state in unknown_states
+} else := "provenance"

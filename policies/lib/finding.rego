@@ -1,0 +1,80 @@
+# METADATA
+# title: Findings
+# description: |
+#   Builds findings. What a finding does to the verdict is a class, and a class says its level per profile, so that a
+#   rule cannot forget a profile. A class nobody knows denies.
+# schemas:
+#   - input: schema["policy-input"]
+package sbomgate.lib.finding
+
+import data.sbomgate.lib.packages
+import data.sbomgate.lib.times
+
+# `observe` records the levels of `default`; decision.rego sees to it that it never denies.
+profile := "default" if input.profile == "observe"
+
+profile := input.profile if input.profile != "observe"
+
+# changed: under `default` it denies what is new or changed against the accepted baseline, and warns for the rest.
+# settings: the same, for what the package manager is told: registries, scopes, settings.
+classes := {
+	"always": {"default": "deny", "strict": "deny", "release": "deny"},
+	"changed": {"default": "deny", "strict": "deny", "release": "deny"},
+	"settings": {"default": "deny", "strict": "deny", "release": "deny"},
+	"debt": {"default": "warn", "strict": "deny", "release": "deny"},
+	"release": {"default": "note", "strict": "warn", "release": "deny"},
+	"warn": {"default": "warn", "strict": "warn", "release": "warn"},
+	"note": {"default": "note", "strict": "note", "release": "note"},
+}
+
+default level(_, _) := "deny"
+
+level(class, p) := classes[class][profile] if not spared(class, p)
+
+level(class, p) := "warn" if spared(class, p)
+
+spared("changed", p) if {
+	profile == "default"
+	not p.id in packages.changed
+}
+
+spared("settings", _) if {
+	profile == "default"
+	not packages.settings_changed
+}
+
+# Whether an unknown about this package denies. Where it does not, complete_evidence counts it in one warning.
+unknown_denies(p) if not spared("changed", p)
+
+defaults := {"message": "", "fix": "", "unknown": false, "waivable": true, "extra": ""}
+
+# A finding of `rule` about package `p` (or `packages.whole`).
+#
+# details: `message`, `fix`; `unknown`: evidence is absent, nothing bad was seen; `waivable`: false for what no waiver
+# and no exclusion covers; `extra`: what else tells this finding from others of the same code and package. The
+# fingerprint holds neither the message nor a line: it stays the same in later runs.
+of(rule, code, class, p, details) := {
+	"rule": rule,
+	"code": code,
+	"level": reduced(rule, class, p, d.waivable),
+	"package": p.id,
+	"message": d.message,
+	"fix": d.fix,
+	"unknown": d.unknown,
+	"waivable": d.waivable,
+	"fingerprint": crypto.sha256(json.marshal([rule, code, p.name, p.version, p.integrity, d.extra])),
+} if {
+	d := object.union(defaults, details)
+}
+
+# The trust file may exclude one exact version, by its integrity, from a rule: then the finding is a note.
+reduced(rule, _, p, waivable) := "note" if excluded(rule, p, waivable)
+
+reduced(rule, class, p, waivable) := level(class, p) if not excluded(rule, p, waivable)
+
+excluded(rule, p, true) if [rule, p.name, p.version, p.integrity] in exclusions
+
+exclusions := {[e.rule, e.name, e.version, e.integrity] |
+	some e in input.trust.exclusions
+	times.ahead(e.until)
+}

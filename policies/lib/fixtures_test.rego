@@ -1,0 +1,177 @@
+# A whole, quiet input, and the parts that tests change: every test states only what it is about.
+package sbomgate.tests.fixtures
+
+now := "2026-11-20T12:00:00Z"
+
+old := "2025-06-01T00:00:00Z"
+
+two_hours_ago := "2026-11-20T10:00:00Z"
+
+yesterday := "2026-11-19T17:00:00Z"
+
+hex := "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+absent := {"state": "unattested", "reason": "the registry has none", "log_proof": null, "log_time": null, "claims": null}
+
+attestation(state) := object.union(absent, {"state": state, "reason": sprintf("it is %s", [state])})
+
+claims := {
+	"issuer": "https://token.actions.githubusercontent.com",
+	"identity": "https://github.com/axios/axios/.github/workflows/publish.yml@refs/tags/v1.14.0",
+	"repository": "https://github.com/axios/axios",
+	"repository_id": "23088740",
+	"owner": "https://github.com/axios",
+	"owner_id": "32372333",
+	"workflow": ".github/workflows/publish.yml",
+	"ref": "refs/tags/v1.14.0",
+	"commit": "0000000000000000000000000000000000000000",
+	"trigger": "push",
+	"runner": "github-hosted",
+	"builder": "https://github.com/actions/runner/github-hosted",
+}
+
+built_with(changes) := {
+	"state": "verified", "reason": "", "log_proof": "inclusion+SET", "log_time": old,
+	"claims": object.union(claims, changes),
+}
+
+built := built_with({})
+
+no_scripts := {
+	"state": "none", "source": "tarball", "reason": "", "scripts": {}, "gyp": false, "digest": null, "disagreements": [],
+}
+
+postinstall(text) := object.union(no_scripts, {
+	"state": "present",
+	"scripts": {"postinstall": text},
+	"digest": crypto.sha256(text),
+})
+
+unknown_scripts := object.union(no_scripts, {"state": "unknown", "source": "unknown", "reason": "no tarball in reach"})
+
+published(at) := {"time": at, "source": "registry", "reason": "", "first": "2020-01-01T00:00:00Z"}
+
+unknown_time := {"time": null, "source": "unknown", "reason": "registry unreachable", "first": null}
+
+# An old, plain package of the public registry; `changes` win.
+pkg(name, version, changes) := object.union(
+	{
+		"id": sprintf("node_modules/%s", [name]),
+		"purl": sprintf("pkg:npm/%s@%s", [name, version]),
+		"name": name,
+		"version": version,
+		"alias": null,
+		"kind": "registry",
+		"direct": true,
+		"reachable": true,
+		"dev": false,
+		"optional": false,
+		"peer": false,
+		"bundled_in": null,
+		"resolved": sprintf("https://registry.npmjs.org/%s/-/%s-%s.tgz", [name, name, version]),
+		"integrity": integrity(name, version),
+		"registry": "https://registry.npmjs.org/",
+		"registry_integrity": integrity(name, version),
+		"publish": published(old),
+		"scripts": no_scripts,
+		"signature": {"state": "verified", "reason": ""},
+		"publish_attestation": absent,
+		"provenance": absent,
+		"publisher": "jasonsaayman",
+		"trusted_publisher": null,
+		"licence": "MIT",
+		"deprecated": null,
+		"malicious": [],
+		"malicious_name": [],
+		"similar": [],
+		"paths": [["shop", name]],
+	},
+	changes,
+)
+
+integrity(name, version) := sprintf("sha512-%s-%s", [name, version])
+
+edge(target, name, range) := {"target": target, "name": name, "kind": "prod", "range": range, "satisfied": true}
+
+bootstrap := {
+	"state": "bootstrap", "reason": "none was given", "evidence": null, "decided_at": null,
+	"manager": null, "packages": {}, "edges": {},
+}
+
+told := {"registry": "https://registry.npmjs.org/", "scopes": {}, "settings": {}}
+
+# A baseline that held exactly these packages and edges (name → names).
+accepted(packages, edges) := {
+	"state": "accepted",
+	"reason": "",
+	"evidence": hex,
+	"decided_at": "2026-11-01T00:00:00Z",
+	"manager": told,
+	"packages": {name: entries |
+		some one in packages
+		name := one.name
+		entries := [held(p) | some p in packages; p.name == name]
+	},
+	"edges": edges,
+}
+
+held(p) := {
+	"version": p.version,
+	"integrity": p.integrity,
+	"resolved": p.resolved,
+	"scripts_digest": p.scripts.digest,
+	"scripts_state": p.scripts.state,
+	"provenance": p.provenance,
+	"publisher": p.publisher,
+	"trusted_publisher": p.trusted_publisher,
+}
+
+nobody := {
+	"sha256": null, "registries": [], "first_party": [], "approved_scripts": [], "exclusions": [],
+	"expected_provenance": [], "issuers": [],
+}
+
+document(profile, packages, changes) := object.union(
+	{
+		"schema": "sbomgate/policy-input/v1",
+		"evaluated_at": now,
+		"profile": profile,
+		"environment": null,
+		"project": {
+			"name": "shop", "version": "3.2.0",
+			"repository": {"value": "https://example.test/shop", "source": "flag"},
+			"commit": null, "lockfile_path": "package-lock.json",
+		},
+		"subject": null,
+		"parameters": {
+			"release_age": {"minimum_age_hours": 72},
+			"new_dependencies": {"first_release_days": 7},
+			"pinned": {"mode": "locked"},
+		},
+		"lockfile": {"path": "package-lock.json", "kind": "npm", "version": "3", "sha256": hex, "findings": []},
+		"manager": object.union(told, {"name": "npm", "files": {}}),
+		"malicious_lists": [],
+		"packages": packages,
+		"edges": {"": [edge(p.id, p.name, "^1.0.0") | some p in packages; p.direct]},
+		"baseline": bootstrap,
+		"trust": nobody,
+		"approvals": [],
+		"waivers": [],
+	},
+	changes,
+)
+
+lock_finding(rule, code, package_id) := {
+	"code": code, "rule": rule, "package": package_id, "place": "packages", "message": sprintf("%s was found", [code]),
+}
+
+with_findings(found) := {"lockfile": {
+	"path": "package-lock.json", "kind": "npm", "version": "3", "sha256": hex, "findings": found,
+}}
+
+trusting(changes) := {"trust": object.union(object.union(nobody, {"sha256": hex}), changes)}
+
+# `code:level` of each finding of a rule: what most tests compare.
+codes(findings) := {sprintf("%s:%s", [f.code, f.level]) | some f in findings}
+
+about(findings, id) := {sprintf("%s:%s", [f.code, f.level]) | some f in findings; f.package == id}

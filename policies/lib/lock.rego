@@ -1,0 +1,32 @@
+# METADATA
+# title: Lock findings
+# description: |
+#   What the lockfile reader found, judged by the table of the rule that each names.
+# schemas:
+#   - input: schema["policy-input"]
+package sbomgate.lib.lock
+
+import data.sbomgate.lib.finding
+import data.sbomgate.lib.packages
+
+# What the reader says for `rule`, except the codes that the rule judges itself.
+judged(rule, codes, except) := {f |
+	some said in input.lockfile.findings
+	said.rule == rule
+	not said.code in except
+	f := judge(said, object.get(codes, said.code, unknown_code))
+}
+
+judge(said, how) := finding.of(said.rule, said.code, how.class, packages.named(said.package), {
+	"message": said.message,
+	"fix": object.get(how, "fix", ""),
+	"unknown": object.get(how, "unknown", false),
+	"waivable": object.get(how, "waivable", true),
+	"extra": said.place,
+})
+
+# A code that no table knows denies: nothing passes because the policy is older than the reader.
+unknown_code := {
+	"class": "always",
+	"fix": "this policy does not know the code: use the policy that belongs to this version of sbomgate",
+}

@@ -1,0 +1,96 @@
+# METADATA
+# title: Times
+# description: |
+#   Ages at the time of evaluation, which is an input: no rule reads a clock. Nanoseconds throughout.
+# schemas:
+#   - input: schema["policy-input"]
+package sbomgate.lib.times
+
+import data.sbomgate.lib.packages
+
+now := time.parse_rfc3339_ns(input.evaluated_at)
+
+hour := 3600000000000
+
+# Age of each version that may be young; negative for a time in the future. Times are written alike (RFC 3339 in UTC),
+# so comparing their first 19 characters sorts out the many that are old, and only the rest are parsed. Without the
+# parameter nothing is old.
+age := {p.id: since |
+	some p in packages.noticeable_vouched
+	p.publish.time != null
+	not p.publish.time < oldest_young
+	since := now - time.parse_rfc3339_ns(p.publish.time)
+}
+
+# Written so that a missing parameter makes everything young. (A function, because what is undefined inside a negated
+# comparison makes the whole expression undefined, and not true.)
+young := {id |
+	some id, a in age
+	not old_enough(a)
+}
+
+old_enough(a) if a >= minimum
+
+minimum := input.parameters.release_age.minimum_age_hours * hour
+
+oldest_young := before(minimum) if minimum
+
+else := ""
+
+# The same for the very first release of a package.
+first_age := {p.id: since |
+	some p in packages.noticeable_vouched
+	p.publish.first != null
+	not p.publish.first < oldest_first
+	since := now - time.parse_rfc3339_ns(p.publish.first)
+}
+
+first_young := {id |
+	some id, a in first_age
+	not existed_long_enough(a)
+}
+
+existed_long_enough(a) if a >= first_minimum
+
+first_minimum := (input.parameters.new_dependencies.first_release_days * 24) * hour
+
+oldest_first := before(first_minimum) if first_minimum
+
+else := ""
+
+# The second that lies `ns` back, and one more: `2026-11-20T12:00:00`
+before(ns) := substring(time.format([now - (ns + 1000000000), "UTC", "2006-01-02T15:04:05"]), 0, 19)
+
+# Whether a time that may be absent (no end) still lies ahead. It has passed from the very instant that it names.
+ahead(until) if until == null
+
+ahead(until) if {
+	until != null
+	time.parse_rfc3339_ns(until) > now
+}
+
+# `40 min`, `19 h`, `5 days`
+span(ns) := sprintf("%d min", [floor(ns / (hour / 60))]) if ns < hour
+
+span(ns) := sprintf("%d h", [floor(ns / hour)]) if {
+	ns >= hour
+	ns < 72 * hour
+}
+
+span(ns) := sprintf("%d days", [floor(ns / (24 * hour))]) if ns >= 72 * hour
+
+# A number of hours given as a parameter: `36 h`, `3 days`
+hours(n) := sprintf("%d days", [floor(n / 24)]) if {
+	is_number(n)
+	n >= 48
+	floor(n / 24) * 24 == n
+} else := sprintf("%v h", [n]) if {
+	is_number(n)
+} else := "for ever: no minimum age is set"
+
+# Who says when a version was published.
+word := {
+	"attestation": "by its publish attestation",
+	"registry": "by the registry's word",
+	"recorded": "by the registry's recorded word",
+}

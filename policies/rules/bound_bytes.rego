@@ -1,0 +1,64 @@
+# METADATA
+# title: The bytes are the package's own
+# description: |
+#   Denies an entry whose address or hash belongs to another package or version than the one it is listed as, and one
+#   whose integrity is not what the registry has for that version.
+# schemas:
+#   - input: schema["policy-input"]
+# custom:
+#   why: |
+#     npm installs what `resolved` and `integrity` say, and lists it under the entry's name and version: an edited lock
+#     installs one package under the name of another, and scanners report the harmless one.
+#   fix: Restore the entry from the registry (remove it and run `npm install --package-lock-only`); find out who changed it.
+#   unknown: Where the registry's own integrity is not known nothing is compared; complete_evidence counts the signature that is missing.
+#   severity:
+#     registry-integrity-differs: {default: deny, strict: deny, release: deny, waivable: false}
+package sbomgate.rules.bound_bytes
+
+import data.sbomgate.lib.finding
+import data.sbomgate.lib.lock
+import data.sbomgate.lib.packages
+
+restore := "remove the entry, let npm write it anew, and find out who changed it"
+
+codes := {
+	"resolved-name-differs": {"class": "always", "fix": restore, "waivable": false},
+	"resolved-version-differs": {"class": "always", "fix": restore, "waivable": false},
+	"resolved-not-canonical": {"class": "always", "fix": restore},
+	"resolved-malformed": {"class": "always", "fix": restore},
+	"alias-undeclared": {"class": "always", "fix": restore},
+	"source-undeclared": {"class": "always", "fix": restore},
+	"source-missing": {"class": "changed", "fix": restore, "unknown": true},
+}
+
+findings contains f if some f in lock.judged("bound_bytes", codes, set())
+
+findings contains f if {
+	some p in packages.noticeable
+	p.registry_integrity != null
+	p.integrity != null
+	p.integrity != p.registry_integrity
+	contradict(p.integrity, p.registry_integrity)
+	f := finding.of("bound_bytes", "registry-integrity-differs", "always", p, {
+		"message": sprintf("the lockfile's integrity of %s is not the registry's (%s)", [packages.label(p), p.registry_integrity]),
+		"fix": "do not install it: the lockfile was edited, or the registry serves other bytes than it did; compare both tarballs",
+		"waivable": false,
+		"extra": p.registry_integrity,
+	})
+}
+
+# Two integrity strings contradict each other where they name the same algorithm and share no hash of it.
+contradict(a, b) if {
+	some algorithm in ["sha512", "sha384", "sha256", "sha1"]
+	ours := hashes(a, algorithm)
+	theirs := hashes(b, algorithm)
+	count(ours) > 0
+	count(theirs) > 0
+	count(ours & theirs) == 0
+}
+
+hashes(integrity, algorithm) := {token |
+	some word in split(integrity, " ")
+	token := split(word, "?")[0]
+	startswith(token, concat("", [algorithm, "-"]))
+}

@@ -1,0 +1,51 @@
+# METADATA
+# title: Complete evidence
+# description: |
+#   Says what is not known, one finding per kind of evidence, with the number of packages: a decision on partial
+#   evidence must say that it is one. Warns under `default`, denies in `strict` and `release`.
+# schemas:
+#   - input: schema["policy-input"]
+# custom:
+#   why: |
+#     "Nothing bad was found" is worth as much as what was looked at. Three unknown packages of 900 are a fact, not a rounding error.
+#   fix: Run with the registry in reach, or fill npm's cache (`npm ci --ignore-scripts`); name mirrors and first-party scopes in the trust file.
+#   unknown: This is the rule that counts them.
+#   severity:
+#     publish-time: {default: warn, strict: deny, release: deny}
+#     first-release: {default: warn, strict: deny, release: deny}
+#     scripts: {default: warn, strict: deny, release: deny}
+#     provenance: {default: warn, strict: deny, release: deny}
+#     signature: {default: warn, strict: deny, release: deny}
+package sbomgate.rules.complete_evidence
+
+import data.sbomgate.lib.builder
+import data.sbomgate.lib.finding
+import data.sbomgate.lib.packages
+
+# Code of each finding → the packages of which it is not known.
+missing := {
+	"publish-time": {p.id | some p in packages.noticeable_vouched; p.publish.time == null},
+	"first-release": {p.id | some p in packages.noticeable_vouched; p.publish.first == null},
+	"scripts": {p.id | some p in packages.noticeable; p.scripts.state == "unknown"},
+	"provenance": {p.id | some p in builder.unknown},
+	"signature": {p.id | some p in packages.noticeable_vouched; p.signature.state == "unknown"},
+}
+
+spoken := {
+	"publish-time": "publish time",
+	"first-release": "date of the first release",
+	"scripts": "install scripts",
+	"provenance": "provenance",
+	"signature": "registry signature",
+}
+
+findings contains f if {
+	some code, ids in missing
+	count(ids) > 0
+	f := finding.of("complete_evidence", code, "debt", packages.whole, {
+		"message": sprintf("not known: %s of %d of %d packages (%s)", [spoken[code], count(ids), count(input.packages), packages.enumerate(ids)]),
+		"fix": "run with the registry in reach, or fill npm's cache (`npm ci --ignore-scripts`)",
+		"unknown": true,
+		"extra": packages.identity(ids),
+	})
+}

@@ -1,0 +1,28 @@
+# METADATA
+# title: Sources that are no registry
+# description: |
+#   Denies git, tarball and file dependencies that are new or changed, and links that leave the repository. Links and
+#   workspaces inside it are the project's own.
+# schemas:
+#   - input: schema["policy-input"]
+# custom:
+#   why: |
+#     No registry vouches for such bytes: there is no publish time, no signature, no provenance, and a git dependency runs its
+#     own prepare script.
+#   fix: Publish it to a registry, or have it approved at this commit.
+#   unknown: An entry whose kind nobody can tell is judged by lockfile_sound.
+package sbomgate.rules.exotic_sources
+
+import data.sbomgate.lib.lock
+
+approve := "use a release from a registry, or have this very commit or file approved"
+
+codes := {
+	"git": {"class": "changed", "fix": approve},
+	"tarball-url": {"class": "changed", "fix": approve},
+	"file": {"class": "changed", "fix": approve},
+	"link": {"class": "note", "fix": "nothing to do: it lies in the repository"},
+	"link-outside": {"class": "always", "fix": "move the package into the repository, or use a release: nobody gates what lies outside"},
+}
+
+findings contains f if some f in lock.judged("exotic_sources", codes, set())

@@ -1,0 +1,91 @@
+# METADATA
+# title: A lockfile with one meaning
+# description: |
+#   Denies a lockfile that contradicts itself, its neighbours or package.json, and entries whose bytes it does not pin
+#   by one sha512. What has no single meaning at all never gets here: that is an error, not a finding.
+# schemas:
+#   - input: schema["policy-input"]
+# custom:
+#   why: |
+#     The tools that read a lockfile disagree about contradictions, and an attacker picks the reading that the scanner
+#     does not see. An entry without a strong hash can be served with other bytes tomorrow.
+#   fix: Let the package manager write the lockfile anew from a clean tree (`npm install --package-lock-only`), and review the difference.
+#   unknown: An entry whose source the lockfile does not say is itself a finding.
+#   severity:
+#     unknown-source: {default: deny where new or changed; else warn, strict: deny, release: deny}
+#     unjudged: {default: deny, strict: deny, release: deny}
+package sbomgate.rules.lockfile_sound
+
+import data.sbomgate.lib.finding
+import data.sbomgate.lib.lock
+import data.sbomgate.lib.packages
+
+rewrite := "let npm write the lockfile anew (`npm install --package-lock-only`) and review the difference"
+
+codes := {
+	"shrinkwrap-shadow": {"class": "always", "fix": "keep one of the two lockfiles: npm reads npm-shrinkwrap.json and ignores the other"},
+	"sections-disagree": {"class": "always", "fix": rewrite},
+	"symlinked-lockfile": {"class": "always", "fix": "commit the lockfile itself, not a link to it"},
+	"root-differs": {"class": "always", "fix": rewrite},
+	"several-hashes": {"class": "always", "fix": rewrite},
+	"malformed-integrity": {"class": "always", "fix": rewrite},
+	"missing-integrity": {"class": "changed", "fix": rewrite},
+	"weak-integrity": {"class": "changed", "fix": rewrite},
+	"flag-mismatch": {"class": "changed", "fix": rewrite},
+	"unreachable-entry": {"class": "changed", "fix": "`npm prune --package-lock-only` drops what nothing depends on"},
+	"bundle-undeclared": {"class": "changed", "fix": rewrite},
+	"dependency-missing": {"class": "changed", "fix": rewrite},
+	"range-unsatisfied": {"class": "changed", "fix": rewrite},
+	"name-case": {"class": "changed", "fix": "write the name as the registry has it"},
+	"name-case-collision": {"class": "changed", "fix": "write the name as the registry has it"},
+	"name-invalid": {"class": "changed", "fix": "find out where this entry comes from: npm allows no such name"},
+	"npmrc-weakens": {"class": "settings", "fix": "remove the setting from .npmrc"},
+	"symlinked-manifest": {"class": "debt", "fix": "commit the file itself, not a link to it"},
+	"manifest-missing": {"class": "debt", "fix": "gate the lockfile together with its package.json"},
+	"link-target-missing": {"class": "debt", "fix": rewrite},
+	"root-renamed": {"class": "debt", "fix": rewrite},
+	"other-lockfile": {"class": "debt", "fix": "keep one lockfile: the other tool installs something else"},
+	"nested-lockfile": {"class": "debt", "fix": "remove the workspace's own lockfile, or gate it as well"},
+	"peer-unmet": {"class": "note", "fix": "nothing to do for the gate: the peer is not installed"},
+	"peer-invalid": {"class": "note", "fix": "nothing to do for the gate: what is installed was judged"},
+	"lockfile-v1": {"class": "note", "fix": "npm 7 or later writes a newer lockfile, which says more"},
+}
+
+findings contains f if some f in lock.judged("lockfile_sound", codes, {"root-differs"})
+
+# The root block of a workspace lags behind whenever a sibling's version is raised; what it leads to is judged by itself.
+findings contains f if {
+	some said in input.lockfile.findings
+	said.rule == "lockfile_sound"
+	said.code == "root-differs"
+	f := lock.judge(said, object.union(codes["root-differs"], {"class": root_class(said.package)}))
+}
+
+root_class(id) := "debt" if is_workspace(id)
+
+root_class(id) := "always" if not is_workspace(id)
+
+is_workspace(id) if packages.by_id[id].kind == "workspace"
+
+findings contains f if {
+	some p in packages.noticeable
+	p.kind == "unknown"
+	f := finding.of("lockfile_sound", "unknown-source", "changed", p, {
+		"message": sprintf("the lockfile does not say where the bytes of %s come from", [packages.label(p)]),
+		"fix": rewrite,
+		"unknown": true,
+	})
+}
+
+# A finding of the reader that no rule judges would pass unseen.
+judges := {"lockfile_sound", "bound_bytes", "pinned", "registries", "exotic_sources", "manager_code"}
+
+findings contains f if {
+	some said in input.lockfile.findings
+	not said.rule in judges
+	f := finding.of("lockfile_sound", "unjudged", "always", packages.named(said.package), {
+		"message": sprintf("no rule judges %s (%s): %s", [said.code, said.rule, said.message]),
+		"fix": lock.unknown_code.fix,
+		"extra": concat("\n", [said.rule, said.code, said.place]),
+	})
+}

@@ -1,0 +1,94 @@
+# METADATA
+# title: Pinned versions
+# description: |
+#   Denies a lockfile that package.json does not agree with, and git dependencies without a commit. Open ranges are
+#   counted in mode `locked`, where the lockfile pins them, and denied in mode `exact`; ranges that name no version
+#   at all (`*`, `latest`) warn, and deny in `strict`.
+# schemas:
+#   - input: schema["policy-input"]
+# custom:
+#   why: |
+#     Malicious releases reach builds through ranges, rebuilds and update bots. What is pinned changes only when somebody
+#     changes it.
+#   fix: Run `npm install` and commit both files; write exact versions where the mode asks for them.
+#   unknown: A range that cannot be compared (a tag, a URL) is a floating range.
+#   severity:
+#     open-ranges: {default: note, strict: note, release: note}
+#     declared-range: {default: deny in mode exact, strict: deny in mode exact, release: deny in mode exact}
+#   parameters:
+#     mode:
+#       type: string
+#       enum: [locked, exact]
+#       default: locked
+#       stricter: [locked, exact]
+#       description: "`locked`: the lockfile pins what package.json leaves open; `exact`: package.json must pin as well"
+package sbomgate.rules.pinned
+
+import data.sbomgate.lib.finding
+import data.sbomgate.lib.lock
+import data.sbomgate.lib.packages
+
+codes := {
+	"lock-drift": {"class": "always", "fix": "run `npm install` and commit package.json and the lockfile together"},
+	"git-not-commit": {"class": "always", "fix": "pin the git dependency to a full commit id"},
+	"declared-floating": {"class": "debt", "fix": "write a version in package.json"},
+	"prerelease": {"class": "debt", "fix": "use a stable release, or have this one approved"},
+	"nested-shrinkwrap": {"class": "changed", "fix": "its own lockfile decides what it installs: ask for a release without one, or vendor it"},
+	"override": {"class": "note", "fix": "the entry that the override leads to is what was judged"},
+}
+
+# Ranges that the lockfile pins: one note for all of them, or one denial each.
+open_ranges := {"declared-range"}
+
+findings contains f if some f in lock.judged("pinned", codes, open_ranges | {"lock-drift"})
+
+findings contains f if {
+	some said in input.lockfile.findings
+	said.rule == "pinned"
+	said.code == "lock-drift"
+	f := lock.judge(said, object.union(codes["lock-drift"], {"class": drift_class(said.package)}))
+}
+
+# Workspaces that drift apart from each other bring in nobody's code but the project's own.
+drift_class(id) := "debt" if among_workspaces(id)
+
+drift_class(id) := "always" if not among_workspaces(id)
+
+among_workspaces(id) if {
+	unmet := [e | some e in input.edges[id]; not met(e)]
+	count(unmet) > 0
+	every e in unmet {
+		packages.by_id[e.target].kind == "workspace"
+	}
+}
+
+met(e) if {
+	e.target != null
+	e.satisfied != false
+}
+
+# Only the word `locked` leaves ranges open.
+exact_mode if not locked_mode
+
+locked_mode if input.parameters.pinned.mode == "locked"
+
+open_said := [said |
+	some said in input.lockfile.findings
+	said.rule == "pinned"
+	said.code in open_ranges
+]
+
+findings contains f if {
+	exact_mode
+	some said in open_said
+	f := lock.judge(said, {"class": "always", "fix": "write the exact version in package.json (mode `exact`)"})
+}
+
+findings contains f if {
+	not exact_mode
+	count(open_said) > 0
+	f := finding.of("pinned", "open-ranges", "note", packages.whole, {
+		"message": sprintf("%d ranges in package.json are open; the lockfile pins them", [count(open_said)]),
+		"fix": "install with `npm ci` only: it keeps to the lockfile",
+	})
+}

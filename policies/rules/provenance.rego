@@ -1,0 +1,242 @@
+# METADATA
+# title: Provenance
+# description: |
+#   Denies an attestation or registry signature that is invalid (never waivable), one that the registry advertises and
+#   does not have, a build from a pull request, and a package that the trust file expects from another repository or
+#   workflow. Which packages carry no provenance is not denied by itself: most of npm has none. A valid one never
+#   switches off another rule.
+# schemas:
+#   - input: schema["policy-input"]
+# custom:
+#   why: |
+#     Provenance ties the bytes to the repository and workflow that built them. What claims to have it and does not is worse
+#     than what has none.
+#   fix: Do not install a package with an invalid attestation; for one that is missing, ask again later or stay on the version before it.
+#   unknown: Unreachable, not served and not verifiable deny for what is new or changed under `default`, and for everything in `strict` and `release`.
+#   severity:
+#     attestation-invalid: {default: deny, strict: deny, release: deny, waivable: false}
+#     signature-invalid: {default: deny, strict: deny, release: deny, waivable: false}
+#     advertised-missing: {default: deny, strict: deny, release: deny}
+#     pull-request-build: {default: deny, strict: deny, release: deny}
+#     self-hosted-runner: {default: warn, strict: deny, release: deny}
+#     claims-missing: {default: deny, strict: deny, release: deny}
+#     issuer-unaccepted: {default: deny where new or changed, strict: deny, release: deny}
+#     expected-missing: {default: deny, strict: deny, release: deny}
+#     expected-differs: {default: deny, strict: deny, release: deny}
+#     expected-renamed: {default: note, strict: note, release: note}
+#     provenance-unknown: {default: deny where new or changed, strict: deny, release: deny}
+#     log-promise-only: {default: note, strict: note, release: note}
+package sbomgate.rules.provenance
+
+import data.sbomgate.lib.builder
+import data.sbomgate.lib.finding
+import data.sbomgate.lib.packages
+
+# (1) What is there must be valid. Nobody is exempt: first-party packages neither.
+findings contains f if {
+	some p in packages.noticeable
+	some kind in ["provenance", "publish_attestation"]
+	p[kind].state == "invalid"
+	f := finding.of("provenance", "attestation-invalid", "always", p, {
+		"message": sprintf("its %s is invalid: %s", [spoken[kind], p[kind].reason]),
+		"fix": "do not install it: somebody attached an attestation that does not hold",
+		"waivable": false,
+		"extra": kind,
+	})
+}
+
+findings contains f if {
+	some p in packages.noticeable
+	p.signature.state == "invalid"
+	f := finding.of("provenance", "signature-invalid", "always", p, {
+		"message": sprintf("the registry's signature is invalid: %s", [p.signature.reason]),
+		"fix": "do not install it: the registry did not sign these bytes under this name",
+		"waivable": false,
+	})
+}
+
+# (2) What is advertised must be there.
+findings contains f if {
+	some p in packages.noticeable
+	some kind in ["provenance", "publish_attestation"]
+	p[kind].state == "advertised-missing"
+	f := finding.of("provenance", "advertised-missing", "always", p, {
+		"message": sprintf("the registry advertises its %s and does not have it (%s)", [spoken[kind], p[kind].reason]),
+		"fix": "ask again later; if it stays away, stay on the version before it",
+		"extra": kind,
+	})
+}
+
+# (3) What cannot be told is unknown, never absent.
+findings contains f if {
+	some p in builder.unknown
+	finding.unknown_denies(p)
+	kind := builder.unknown_kind(p)
+	f := finding.of("provenance", "provenance-unknown", "changed", p, {
+		"message": sprintf("its %s could not be judged: %s (%s)", [spoken[kind], p[kind].state, p[kind].reason]),
+		"fix": "run again with the registry in reach; a mirror without attestations is named in the trust file (serves_evidence = false)",
+		"unknown": true,
+	})
+}
+
+spoken := {"provenance": "provenance", "publish_attestation": "publish attestation"}
+
+# (4) Who built it, and from what. Most builds are ordinary; what is not known to be is looked at closely.
+remarkable := [p |
+	some p in builder.verified
+	not ordinary(p.provenance)
+]
+
+ordinary(attestation) if {
+	[attestation.log_proof, attestation.claims.runner, attestation.claims.trigger] in ordinary_builds
+	startswith(attestation.claims.ref, "refs/tags/")
+}
+
+ordinary(attestation) if {
+	[attestation.log_proof, attestation.claims.runner, attestation.claims.trigger] in ordinary_builds
+	startswith(attestation.claims.ref, "refs/heads/")
+}
+
+ordinary_builds := {[proof, "github-hosted", trigger] |
+	some proof in ["inclusion+SET", "inclusion"]
+	some trigger in ["push", "release", "workflow_dispatch", "workflow_run", "schedule"]
+}
+
+findings contains f if {
+	some p in remarkable
+	from_pull_request(p.provenance.claims)
+	f := finding.of("provenance", "pull-request-build", "always", p, {
+		"message": sprintf("it was built from a pull request (%v, %v), so anybody may have written it", [p.provenance.claims.ref, p.provenance.claims.trigger]),
+		"fix": "stay on the version before it, and tell its maintainers",
+	})
+}
+
+from_pull_request(claims) if {
+	claims.ref != null
+	startswith(claims.ref, "refs/pull/")
+}
+
+from_pull_request(claims) if {
+	claims.ref != null
+	contains(claims.ref, "/merge_requests/")
+}
+
+from_pull_request(claims) if claims.trigger in {"pull_request", "pull_request_target", "merge_request_event"}
+
+findings contains f if {
+	some p in remarkable
+	p.provenance.claims.runner == "self-hosted"
+	f := finding.of("provenance", "self-hosted-runner", "debt", p, {
+		"message": sprintf("%s built it on a runner of their own, which nobody else can vouch for", [builder.describe(p.provenance.claims)]),
+		"fix": "have it approved, or stay on a version that a hosted runner built",
+	})
+}
+
+# Without a trust file the verifier's own list of issuers holds, and nothing is asked here.
+findings contains f if {
+	count(input.trust.issuers) > 0
+	some p in builder.verified
+	not issuer_accepted(p.provenance)
+	f := finding.of("provenance", "issuer-unaccepted", "changed", p, {
+		"message": sprintf("its builder's identity comes from %v, which the trust file does not accept", [object.get(p.provenance, ["claims", "issuer"], "nobody")]),
+		"fix": "name the issuer in the trust file, if its word is good enough",
+		"unknown": true,
+	})
+}
+
+issuer_accepted(attestation) if attestation.claims.issuer in input.trust.issuers
+
+findings contains f if {
+	some p in remarkable
+	is_null(p.provenance.claims)
+	f := finding.of("provenance", "claims-missing", "always", p, {
+		"message": "its provenance is called verified, and nobody says who built it",
+		"fix": "verify it again: a verified provenance names its builder",
+		"unknown": true,
+	})
+}
+
+# (5) Who the trust file says must build it. An entry for the exact name hides one for its scope.
+expected := {p.id: entries |
+	count(input.trust.expected_provenance) > 0
+	some p in packages.outside
+	entries := expectations(p.name)
+	count(entries) > 0
+}
+
+expectations(name) := entries if {
+	entries := [e | some e in input.trust.expected_provenance; e.package == name]
+	count(entries) > 0
+} else := [e | some e in input.trust.expected_provenance; e.package == sprintf("%s/*", [packages.scope(name)])]
+
+findings contains f if {
+	some id, entries in expected
+	p := packages.by_id[id]
+	p.provenance.state != "verified"
+	f := finding.of("provenance", "expected-missing", "always", p, {
+		"message": sprintf("the trust file expects it to be built by %s; its provenance is %s (%s)", [entries[0].repository, p.provenance.state, p.provenance.reason]),
+		"fix": "stay on a version with provenance",
+		"unknown": p.provenance.state in builder.unknown_states,
+	})
+}
+
+findings contains f if {
+	some id, entries in expected
+	p := packages.by_id[id]
+	p.provenance.state == "verified"
+	not meets_one(p.provenance.claims, entries)
+	f := finding.of("provenance", "expected-differs", "always", p, {
+		"message": sprintf("built by %s; the trust file expects %s", [builder.describe(p.provenance.claims), entries[0].repository]),
+		"fix": "stay on a version that the expected repository and workflow built; if the project moved, change the trust file",
+	})
+}
+
+findings contains f if {
+	some id, entries in expected
+	p := packages.by_id[id]
+	p.provenance.state == "verified"
+	meets_one(p.provenance.claims, entries)
+	every e in entries {
+		e.repository != p.provenance.claims.repository
+	}
+	f := finding.of("provenance", "expected-renamed", "note", p, {
+		"message": sprintf("the expected repository %s is now %s (same id)", [entries[0].repository, p.provenance.claims.repository]),
+		"fix": "write the new address into the trust file",
+	})
+}
+
+meets_one(claims, entries) if {
+	some e in entries
+	same_repository(claims, e)
+	same_workflow(claims, e)
+}
+
+# The numeric id survives a rename, and a name that somebody else took over does not have it.
+same_repository(claims, e) if {
+	e.repository_id != null
+	claims.repository_id == e.repository_id
+}
+
+same_repository(claims, e) if {
+	e.repository_id == null
+	claims.repository == e.repository
+}
+
+same_workflow(_, e) if e.workflow == null
+
+same_workflow(claims, e) if claims.workflow == e.workflow
+
+# (6) A proof that only promises the log entry is said once, for all.
+promised := {p.id |
+	some p in remarkable
+	p.provenance.log_proof == "SET"
+}
+
+findings contains f if {
+	count(promised) > 0
+	f := finding.of("provenance", "log-promise-only", "note", packages.whole, {
+		"message": sprintf("the provenance of %d packages rests on the log's promise alone (SET, no inclusion proof): %s", [count(promised), packages.enumerate(promised)]),
+		"fix": "nothing to do; releases of later years carry an inclusion proof",
+		"extra": packages.identity(promised),
+	})
+}

@@ -1,0 +1,122 @@
+# METADATA
+# title: Registries
+# description: |
+#   Denies packages that come from a registry which neither npm's public one nor the trust file names for their scope,
+#   an .npmrc that leads elsewhere, credentials in an address, and a first-party package from outside (dependency
+#   confusion).
+# schemas:
+#   - input: schema["policy-input"]
+# custom:
+#   why: |
+#     Whoever chooses the registry chooses the bytes, and for new entries the hashes too.
+#   fix: Name the registry in the trust file, for its scope; or restore the address.
+#   unknown: An entry without an address is a note where the configured registry is an accepted one, else unknown.
+#   severity:
+#     first-party-elsewhere: {default: deny, strict: deny, release: deny}
+package sbomgate.rules.registries
+
+import data.sbomgate.lib.finding
+import data.sbomgate.lib.lock
+import data.sbomgate.lib.packages
+
+name_it := "name the registry in the trust file, for its scope, or restore the address"
+
+codes := {
+	"resolved-userinfo": {"class": "always", "fix": "remove the user name or password from the address, and change the password"},
+	"resolved-foreign-host": {"class": "changed", "fix": name_it},
+	"resolved-http": {"class": "changed", "fix": "use https: anybody on the way can change what plain http brings"},
+	"resolved-missing": {"class": "changed", "fix": "write the lockfile with addresses (`omit-lockfile-registry-resolved=false`)", "unknown": true},
+	"resolved-trailing-dot": {"class": "changed", "fix": "write the host without the trailing dot"},
+	"npmrc-registry": {"class": "settings", "fix": name_it},
+	"npmrc-redirects": {"class": "settings", "fix": "remove the setting from the repository's .npmrc; a proxy or certificate belongs to the machine"},
+	"npmrc-weakens": {"class": "settings", "fix": "remove the setting from .npmrc"},
+}
+
+# What the table says, where the trust file does not accept the address.
+findings contains f if some f in lock.judged("registries", codes, {"resolved-foreign-host", "resolved-missing", "npmrc-registry"})
+
+findings contains f if {
+	some said in lock_said("resolved-foreign-host")
+	p := packages.named(said.package)
+	not accepted_address(p)
+	f := lock.judge(said, codes["resolved-foreign-host"])
+}
+
+findings contains f if {
+	some said in lock_said("resolved-missing")
+	p := packages.named(said.package)
+	f := lock.judge(said, missing_class(p))
+}
+
+missing_class(p) := {"class": "note", "fix": "the registry that is configured for it is an accepted one"} if accepted_url(p, configured(p))
+
+missing_class(p) := codes["resolved-missing"] if not accepted_url(p, configured(p))
+
+# Configured registries: judged from what is configured, so that the reader's finding is only its place.
+findings contains f if {
+	some scope, url in object.union({"": input.manager.registry}, input.manager.scopes)
+	not accepted_for(null_if_empty(scope), url)
+	f := finding.of("registries", "npmrc-registry", "settings", packages.whole, {
+		"message": sprintf("%s come from %s, which nobody accepted", [spoken(scope), url]),
+		"fix": name_it,
+		"extra": concat("\n", [scope, url]),
+	})
+}
+
+null_if_empty(scope) := scope if scope != ""
+
+null_if_empty(scope) := null if scope == ""
+
+spoken("") := "packages"
+
+spoken(scope) := sprintf("packages of %s", [scope]) if scope != ""
+
+lock_said(code) := [said |
+	some said in input.lockfile.findings
+	said.rule == "registries"
+	said.code == code
+]
+
+# Dependency confusion: a first-party name whose scope has a registry of its own comes from there only.
+findings contains f if {
+	some id in packages.first_party
+	p := packages.by_id[id]
+	p.kind in {"registry", "unknown"}
+	count(own_registries(packages.scope(p.name))) > 0
+	not accepted_address(p)
+	not accepted_missing(p)
+	f := finding.of("registries", "first-party-elsewhere", "always", p, {
+		"message": sprintf("%s is first-party and does not come from the registry of its scope (%v)", [packages.label(p), p.resolved]),
+		"fix": "somebody may have taken your package's name on a public registry: restore the address, and set the scope's registry in .npmrc",
+	})
+}
+
+accepted_missing(p) if {
+	p.resolved == null
+	accepted_url(p, configured(p))
+}
+
+accepted_address(p) if accepted_url(p, p.resolved)
+
+accepted_url(p, url) if accepted_for(packages.scope(p.name), url)
+
+# The registries that hold for a scope: its own where the trust file names any, else those for every scope.
+accepted_for(scope, url) if {
+	is_string(url)
+	some accepted in holding(scope)
+	startswith(url, accepted)
+	not contains(url, "/../")
+	not contains(lower(url), "%2e")
+	not contains(lower(url), "%2f..")
+}
+
+public := "https://registry.npmjs.org/"
+
+holding(scope) := own_registries(scope) if count(own_registries(scope)) > 0
+
+holding(scope) := {public} | {r.url | some r in input.trust.registries; r.scope == null} if count(own_registries(scope)) == 0
+
+own_registries(scope) := {r.url | some r in input.trust.registries; scope != null; r.scope == scope}
+
+# The registry that npm asks for this package.
+configured(p) := object.get(input.manager.scopes, packages.scope(p.name), input.manager.registry)

@@ -1,0 +1,76 @@
+# METADATA
+# title: Minimum age of a release
+# description: |
+#   Denies a version that was published more recently than the project waits. The time is that of the verified publish
+#   attestation where there is one, else the registry's unsigned word, and the message says which. A version that an
+#   exclusion of the trust file names by its integrity, or a waiver, may be younger.
+# schemas:
+#   - input: schema["policy-input"]
+# custom:
+#   why: |
+#     Malicious releases are found within hours or days, by others. Waiting costs nothing, and npm's own setting is ignored
+#     by `npm ci`.
+#   fix: Stay on the version before it until it is old enough; a security fix passes with a waiver that names the advisory.
+#   unknown: An age that is not known denies for what is new or changed under `default`, and for everything in `strict` and `release`; a time in the future always denies.
+#   severity:
+#     too-young: {default: deny, strict: deny, release: deny}
+#     time-in-future: {default: deny, strict: deny, release: deny}
+#     times-contradict: {default: deny where new or changed, strict: deny, release: deny}
+#     age-unknown: {default: deny where new or changed, strict: deny, release: deny}
+#   parameters:
+#     minimum_age_hours:
+#       type: number
+#       minimum: 0
+#       default: 72
+#       stricter: larger
+#       description: Hours that must lie between the publication of a version and the decision.
+package sbomgate.rules.release_age
+
+import data.sbomgate.lib.finding
+import data.sbomgate.lib.packages
+import data.sbomgate.lib.times
+
+findings contains f if {
+	some id in times.young
+	times.age[id] >= 0
+	p := packages.by_id[id]
+	f := finding.of("release_age", "too-young", "always", p, {
+		"message": sprintf("published %s ago %s; this project waits %s", [
+			times.span(times.age[id]),
+			object.get(times.word, p.publish.source, "by nobody's word"),
+			times.hours(object.get(input.parameters, ["release_age", "minimum_age_hours"], null)),
+		]),
+		"fix": sprintf("stay on the version before %s, or have it approved", [packages.label(p)]),
+	})
+}
+
+findings contains f if {
+	some id, age in times.age
+	age < 0
+	p := packages.by_id[id]
+	f := finding.of("release_age", "time-in-future", "always", p, {
+		"message": sprintf("its publish time %s lies %s after this evaluation", [p.publish.time, times.span(0 - age)]),
+		"fix": "compare the clock of this machine with the registry's; a release cannot come from the future",
+	})
+}
+
+findings contains f if {
+	some p in packages.noticeable_vouched
+	p.publish.time != null
+	p.publish.reason != ""
+	f := finding.of("release_age", "times-contradict", "changed", p, {
+		"message": p.publish.reason,
+		"fix": "the later time was used; ask the registry why it states another",
+	})
+}
+
+findings contains f if {
+	some p in packages.noticeable_vouched
+	p.publish.time == null
+	finding.unknown_denies(p)
+	f := finding.of("release_age", "age-unknown", "changed", p, {
+		"message": sprintf("nobody knows when %s was published (%s)", [packages.label(p), p.publish.reason]),
+		"fix": "run with the registry in reach; a registry that states no times is named in the trust file (first_party)",
+		"unknown": true,
+	})
+}

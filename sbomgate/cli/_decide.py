@@ -1,0 +1,377 @@
+"""What `check` and `gate` share: the arguments, and everything from the project's folder to the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sbomgate.errors import FetchError, UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+    import httpx
+
+    from sbomgate.cli._environment import Environment
+    from sbomgate.cli._project import Project
+    from sbomgate.gate import Answer, Question
+    from sbomgate.model import (
+        BaselineBuild,
+        Bootstrap,
+        Claimed,
+        CollectedFacts,
+        Context,
+        DependencyGraph,
+        Engine,
+        FactKey,
+        PolicyBundle,
+        Subject,
+        Trust,
+    )
+    from sbomgate.report import Report
+
+DEFAULT_STORE = "evidence"
+CONFIG = "sbomgate.toml"
+PROFILES = ("observe", "default", "strict", "release")
+# How long `check` believes what a registry said before without asking again. `gate` always asks.
+WORD_AGE = timedelta(hours=4)
+MAX_INPUT_BYTES = 512 << 20  # a facts file or list of malicious packages
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments that both verbs have."""
+    parser.add_argument("path", nargs="?", default=".", help="the project's folder, or its lockfile (default: here)")
+    parser.add_argument("--trust", metavar="FILE", help="the trust file: FILE, or FILE@sha256:DIGEST inside the tree")
+    parser.add_argument(
+        "--baseline", metavar="EVIDENCE", help="a store, or one build's evidence, to compare with (default: the store)"
+    )
+    parser.add_argument("--facts", metavar="FILE", help="recorded facts, signed by an accepted signer")
+    parser.add_argument("--offline", action="store_true", help="use no network: only caches and recorded facts")
+    parser.add_argument("--engine", choices=("embedded", "opa"), default="embedded", help="opa: the one on PATH")
+    parser.add_argument("--opa-url", metavar="URL", help="evaluate in this OPA server instead")
+    parser.add_argument("--policy", metavar="DIR", help="a policy folder or bundle instead of the shipped one")
+    parser.add_argument("--json", action="store_true", help="the whole decision as JSON")
+    parser.add_argument("--verbose", action="store_true", help="warnings and notes too")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """An answer and what it rests on."""
+
+    project: Project
+    question: Question
+    answer: Answer
+
+
+def decide(
+    args: argparse.Namespace,
+    env: Environment,
+    *,
+    subject: Subject | None = None,
+    profile: str | None = None,
+    claims: Mapping[str, Claimed] | None = None,
+    store: Path | None = None,
+    signs: bool,
+) -> Decided:
+    """Read the project and decide.
+
+    Args:
+        args: of `add_arguments`.
+        env: the surroundings.
+        subject: the artefact, for `gate`.
+        profile: what the command line asks for.
+        claims: repository, commit, environment.
+        store: where evidence lies; the default baseline.
+        signs: whether the decision will be signed: then no cache is believed.
+    """
+    from sbomgate import config, gate, lockfiles, project
+    from sbomgate import trust as trust_file
+    from sbomgate.cli._project import open_project
+    from sbomgate.model import Context
+    from sbomgate.policy import bundle as bundles
+    from sbomgate.policy import parameters
+    from sbomgate.provenance import shipped
+    from sbomgate.resources import path as resource
+
+    opened = open_project(args.path, env)
+    trust = trust_file.NOBODY
+    if args.trust is not None:
+        trust = trust_file.load(args.trust, project_root=opened.files.repository)
+    settings = config.EMPTY
+    if (data := opened.files.read(CONFIG)) is not None:
+        settings = config.parse(data, schema=resource(*config.SCHEMA).read_bytes())
+    bundle = bundles.load(None if args.policy is None else env.working_directory / args.policy)
+    if signs:
+        _accepted_policy(bundle, trust, bundles.load(None))
+    graph = lockfiles.read(opened.files, opened.lockfile)
+    claims = claims or {}
+    context = Context(
+        evaluated_at=env.now,
+        profile=parameters.profile(trust=trust.profile, project=settings.profile, asked=profile),
+        lockfile_path=project.path_in_repository(opened.files, graph.lockfile.path),
+        repository=claims.get("repository"),
+        commit=claims.get("commit"),
+        environment=claims.get("environment"),
+        subject=subject,
+    )
+    material = shipped.load()
+    question = gate.Question(
+        context=context,
+        trust=trust,
+        material=gate.material_of(trust, material.trusted_root, material.registry_keys),
+        parameters=parameters.effective(
+            parameters.declared(resource(*parameters.CATALOGUE).read_bytes()),
+            trust.parameters,
+            settings.rules,
+            trust_where=args.trust or "trust file",
+        ),
+        lists=_lists(opened, trust, settings.malicious_lists),
+        bundle=bundle,
+        baseline=_baseline(args, env, context, graph, trust, store),
+        project_files=opened.read_so_far(),
+        source_date=env.source_date,
+    )
+    recorded = _recorded(args, env, trust)
+
+    def collect(graph: DependencyGraph) -> Mapping[FactKey, CollectedFacts]:
+        return _collect(graph, args, env, opened, trust, recorded, signs=signs)
+
+    with engine(args, env) as chosen:
+        second = _embedded(env) if context.profile == "release" and not chosen.ours else None
+        answer = gate.decide(graph, question, collect=collect, engine=chosen, second=second)
+    return Decided(project=opened, question=question, answer=answer)
+
+
+def report(decided: Decided, *, evidence: str | None = None, decision: str | None = None) -> Report:
+    """Return what a person is told."""
+    from sbomgate import report as reports
+    from sbomgate.model import BaselineBuild
+
+    baseline, versions = decided.question.baseline, {}
+    if isinstance(baseline, BaselineBuild):
+        said = f"the build of {baseline.decided_at:%Y-%m-%d %H:%M} UTC (decision sha256:{baseline.evidence[:12]}…)"
+        held: dict[str, set[str]] = {}
+        for package in baseline.sbom.graph.packages:
+            if package.version is not None:
+                held.setdefault(package.name, set()).add(package.version)
+        versions = {name: frozenset(of) for name, of in held.items()}
+    else:
+        said = f"nothing (bootstrap): {baseline.reason}"
+    engine = decided.answer.engine
+    return reports.build(
+        decided.answer.evaluation,
+        decided.answer.graph,
+        profile=decided.question.context.profile,
+        engine=f"OPA {engine.version} {engine.name}",
+        baseline=said,
+        baseline_versions=versions,
+        signers=len(decided.question.trust.signers),
+        evidence=evidence,
+        decision=decision,
+    )
+
+
+def show(made: Report, args: argparse.Namespace) -> None:
+    """Print the report: the result, on stdout."""
+    import sys
+
+    from sbomgate.report import json, text
+
+    rendered = json.render(made) if args.json else text.render(made, verbose=args.verbose)
+    sys.stdout.buffer.write(rendered.encode("utf-8"))
+
+
+def exit_code(decided: Decided) -> int:
+    """0 allowed, 1 denied."""
+    from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
+    from sbomgate.model import Verdict
+
+    return EXIT_ALLOWED if decided.answer.evaluation.verdict is Verdict.ALLOWED else EXIT_DENIED
+
+
+@contextmanager
+def engine(args: argparse.Namespace, env: Environment) -> Iterator[Engine]:
+    """Start the engine that was asked for, and end it whatever happens."""
+    with ExitStack() as stack:
+        if args.opa_url is not None:
+            if args.engine != "embedded":
+                raise UsageError("--opa-url and --engine opa are two engines", hint="give one of them")
+            from sbomgate.policy.engines.server import ServerEngine
+
+            yield stack.enter_context(ServerEngine(args.opa_url, token=env.variables.get("SBOMGATE_OPA_TOKEN")))
+        elif args.engine == "opa":
+            import shutil
+
+            from sbomgate.policy.engines.opa_binary import OpaEngine
+
+            binary = shutil.which("opa", path=env.variables.get("PATH"))
+            if binary is None:
+                raise UsageError(
+                    "no `opa` on PATH", where="--engine opa", hint="install OPA, or leave the flag out: one is built in"
+                )
+            yield stack.enter_context(OpaEngine(Path(binary)))
+        else:
+            yield _embedded(env)
+
+
+def _embedded(env: Environment) -> Engine:
+    from sbomgate.cli._environment import say
+    from sbomgate.policy.engines.embedded import EmbeddedEngine
+
+    return EmbeddedEngine(env.cache / "engine" if env.cache else None, say)
+
+
+def _accepted_policy(bundle: PolicyBundle, trust: Trust, shipped: PolicyBundle) -> None:
+    """Refuse to sign what nobody would accept: the policy must be the shipped one, or one that the trust file names."""
+    from sbomgate.errors import PolicyError
+
+    accepted = trust.policy_digests or (shipped.sha256,)
+    if bundle.sha256 not in accepted:
+        raise PolicyError(
+            f"its sha256 is {bundle.sha256}, which the trust file does not accept",
+            where="policy",
+            hint="name this digest in the trust file's policy_digests, or use the shipped policy",
+        )
+
+
+def _lists(opened: Project, trust: Trust, paths: tuple[str, ...]) -> dict[str, bytes]:
+    """Read the lists of malicious packages: the trust file's or else the shipped one, and the project's own."""
+    from sbomgate.policy import lists
+    from sbomgate.resources import path as resource
+
+    if trust.malicious_lists is None:
+        found = {"shipped.csv": resource(*lists.SHIPPED).read_bytes()}
+    else:
+        found = {f"trust/{name}": data for name, data in trust.malicious_lists.items()}
+    for path in paths:
+        data = opened.files.read(path)
+        if data is None:
+            raise UsageError("no such file", where=path, place=f"{CONFIG}: malicious.lists", hint="correct the path")
+        found[f"project/{path}"] = data
+    return found
+
+
+def _baseline(
+    args: argparse.Namespace,
+    env: Environment,
+    context: Context,
+    graph: DependencyGraph,
+    trust: Trust,
+    store: Path | None,
+) -> BaselineBuild | Bootstrap:
+    """Find the last approved build: where the command line says, else in the store."""
+    from sbomgate import decision, sbom
+    from sbomgate.evidence import baseline as baselines
+    from sbomgate.model import BaselineBuild, Bootstrap
+
+    path = store if args.baseline is None else env.working_directory / args.baseline
+    if path is None or (args.baseline is None and not path.exists()):
+        return Bootstrap(reason="no evidence was given, and there is no store yet")
+    if not path.exists():
+        raise UsageError("no such folder", where=args.baseline, hint="give a store, or one build's evidence")
+    if not trust.signers:
+        if args.baseline is not None:
+            raise UsageError(
+                "a baseline is believed only when an accepted signer signed it",
+                where="--baseline",
+                hint="add --trust FILE",
+            )
+        return Bootstrap(reason="without a trust file no signer is accepted")
+    found = baselines.baseline(path, context, graph.packages[0].name, signers=trust.signers, now=env.now)
+    if found.evidence is None:
+        return Bootstrap(reason=found.reason)
+    record = found.evidence.record
+    return BaselineBuild(
+        sbom=sbom.read(record.blobs[decision.SBOM]), evidence=record.id, decided_at=found.evidence.time
+    )
+
+
+def _recorded(args: argparse.Namespace, env: Environment, trust: Trust) -> Mapping[FactKey, CollectedFacts]:
+    """Read the recorded facts; those that nobody accepted has signed are not believed (P14)."""
+    if args.facts is None:
+        return {}
+    from sbomgate import facts, files
+    from sbomgate.cli._environment import say
+    from sbomgate.errors import InputError
+    from sbomgate.signing.verify import NotAccepted, verify
+
+    data = files.read(env.working_directory / args.facts, limit=MAX_INPUT_BYTES, error=InputError)
+    found = verify(data, trust.signers, role="facts", where=args.facts)
+    if isinstance(found, NotAccepted):
+        say(f"warning: {args.facts}: {found.reason}: its facts count as unknown")
+        from sbomgate import dsse
+
+        payload = dsse.read_bundle(data, args.facts).payload
+        return facts.unsigned(facts.read_statement(payload, where=args.facts))
+    return facts.recorded(facts.read_statement(found.payload, where=args.facts))
+
+
+def _collect(
+    graph: DependencyGraph,
+    args: argparse.Namespace,
+    env: Environment,
+    opened: Project,
+    trust: Trust,
+    recorded: Mapping[FactKey, CollectedFacts],
+    *,
+    signs: bool,
+) -> Mapping[FactKey, CollectedFacts]:
+    """Collect the facts: recorded, then on this machine, then from the network."""
+    from sbomgate.cli._environment import say
+    from sbomgate.npm import auth
+    from sbomgate.npm.cache import FactCache
+    from sbomgate.npm.collect import Sources, collect
+    from sbomgate.npm.wanted import wanted
+
+    user = env.home / ".npmrc" if env.home else None
+    project_text = opened.files.read(".npmrc") or b""
+    credentials = auth.read(
+        project=project_text.decode("utf-8", "replace"),
+        user=user.read_text("utf-8", "replace") if user is not None and user.is_file() else "",
+        environment=env.variables,
+    )
+
+    def client() -> httpx.AsyncClient:
+        from sbomgate.npm.registry import open_client
+
+        return open_client(ca_file=env.variables.get("SSL_CERT_FILE"), proxy=env.https_proxy)
+
+    with ExitStack() as stack:
+        cache = None
+        if env.cache is not None:
+            try:
+                cache = stack.enter_context(FactCache(env.cache / "facts"))
+            except FetchError as error:
+                if "cannot be made" not in str(error):
+                    raise
+                say(f"warning: no fact cache: {error}")
+        sources = Sources(
+            now=env.now,
+            offline=args.offline,
+            recorded=recorded,
+            cache=cache,
+            npm_cache=env.npm_cache / "_cacache" if env.npm_cache else None,
+            credentials=credentials,
+            client=None if args.offline else client,
+            word_age=timedelta(0) if signs else WORD_AGE,
+            trust_cache=not signs,
+        )
+        return collect(wanted(graph, first_party=trust.first_party), sources=sources, progress=_progress())
+
+
+def _progress() -> Callable[[int, int], None] | None:
+    """Return a progress line for a terminal, or None where stderr is none."""
+    import sys
+
+    if not sys.stderr.isatty():
+        return None
+
+    def show(done: int, all_: int) -> None:
+        end = "\r" if done < all_ else "\n"
+        print(f"\rfacts: {done} of {all_} packages", end=end if all_ else "", file=sys.stderr, flush=True)
+
+    return show

@@ -1,0 +1,116 @@
+"""What a command takes from its surroundings: clock, home, cache, environment variables. Nothing else reads them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sbomgate.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """The surroundings of one command.
+
+    Attributes:
+        now: the time of evaluation, UTC, whole seconds: read once, so that everything in one run agrees.
+        variables: the process environment. No variable overrides what the trust file says (PROMISES P21).
+        working_directory: where relative paths start.
+    """
+
+    now: datetime
+    variables: Mapping[str, str]
+    working_directory: Path
+
+    @classmethod
+    def of_process(cls) -> Environment:
+        """Read the process's surroundings."""
+        return cls(
+            now=datetime.now(UTC).replace(microsecond=0),
+            variables=dict(os.environ),
+            working_directory=Path.cwd(),
+        )
+
+    @property
+    def home(self) -> Path | None:
+        """The home folder, or None where there is none."""
+        home = self.variables.get("HOME") or self.variables.get("USERPROFILE")
+        return Path(home) if home else None
+
+    @property
+    def cache(self) -> Path | None:
+        """Sbomgate's own cache folder (XDG Base Directory), or None without a home."""
+        if base := self.variables.get("XDG_CACHE_HOME"):
+            return Path(base) / "sbomgate"
+        return self.home / ".cache" / "sbomgate" if self.home else None
+
+    @property
+    def npm_cache(self) -> Path | None:
+        """Npm's cache folder: `npm_config_cache`, else `~/.npm`."""
+        for name in ("npm_config_cache", "NPM_CONFIG_CACHE"):
+            if base := self.variables.get(name):
+                return Path(base)
+        return self.home / ".npm" if self.home else None
+
+    @property
+    def https_proxy(self) -> str | None:
+        """The HTTP proxy for the registry: HTTPS_PROXY or https_proxy, or None."""
+        return self.variables.get("HTTPS_PROXY") or self.variables.get("https_proxy") or None
+
+    @property
+    def source_date(self) -> datetime | None:
+        """SOURCE_DATE_EPOCH (https://reproducible-builds.org/specs/source-date-epoch/), or None where it is not set.
+
+        Raises:
+            UsageError: it is not a number of seconds.
+        """
+        text = self.variables.get("SOURCE_DATE_EPOCH")
+        if text is None:
+            return None
+        try:
+            return datetime.fromtimestamp(int(text), UTC)
+        except (ValueError, OverflowError, OSError) as error:
+            raise UsageError(
+                f"got {text!r}, expected seconds since 1970 as a decimal number",
+                where="SOURCE_DATE_EPOCH",
+                hint="unset it, or set it to `git log -1 --format=%ct`",
+            ) from error
+
+
+def say(message: str) -> None:
+    """Write one line to stderr: what happens, never the result."""
+    from sbomgate.report.escape import plain
+
+    print(plain(message), file=sys.stderr, flush=True)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a result file whole or not at all: temporary file beside it, fsync, rename."""
+    import tempfile
+
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def emit(data: bytes, output: str | None) -> None:
+    """Write a result to `output`, or to stdout where it is None or `-`."""
+    if output in (None, "-"):
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    else:
+        write_atomically(Path(output), data)

@@ -1,0 +1,46 @@
+"""The PATH argument: a project's folder, or a lockfile in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sbomgate.errors import InputError
+
+if TYPE_CHECKING:
+    from sbomgate.cli._environment import Environment
+    from sbomgate.project import DiskFiles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A project on disk: its folder, its files, and the lockfile that was named, or None for the one that is there."""
+
+    root: Path
+    files: DiskFiles
+    lockfile: str | None
+
+    def read_so_far(self) -> dict[str, tuple[str, int]]:
+        """Return path → (SHA-256, size in bytes) of every file of the project that was read."""
+        return {path: (sha256, len(self.files.read(path) or b"")) for path, sha256 in self.files.digests().items()}
+
+
+def open_project(argument: str, env: Environment) -> Project:
+    """Return the project that PATH names.
+
+    Raises:
+        InputError: there is nothing at that path.
+    """
+    from sbomgate.project import DiskFiles
+
+    path = env.working_directory / argument
+    if path.is_dir():
+        return Project(root=path, files=DiskFiles(path), lockfile=None)
+    if path.is_file():
+        return Project(root=path.parent, files=DiskFiles(path.parent), lockfile=path.name)
+    raise InputError(
+        "no such file or folder",
+        where=argument,
+        hint="give the folder that holds package.json and the lockfile",
+    )

@@ -1,0 +1,71 @@
+r"""Decide whether a release may ship, sign the decision and store it: the release job's step.
+
+It decides again from the committed lockfile, believes no cache of the build job, and runs no dependency's code.
+
+examples:
+  sbomgate gate --subject file:dist/app.tgz --key release.key --trust ../trust.toml
+  sbomgate gate web --subject oci:registry.example/web@sha256:… --key release.key --trust ../trust.toml \
+      --repository https://github.com/acme/web --commit "$(git rev-parse HEAD)" --environment production
+
+exit codes: 0 the policy allows, 1 it denies (signed and stored too), 2 no decision could be made
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sbomgate.cli import _decide
+
+if TYPE_CHECKING:
+    import argparse
+
+    from sbomgate.cli._environment import Environment
+
+MAX_SUBJECT_BYTES = 1 << 40  # hashed as a stream: a limit only against a device that never ends
+HELP = "decide whether a release may ship, sign and store the decision"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    _decide.add_arguments(parser)
+    parser.add_argument(
+        "--subject", required=True, help="what ships: file:PATH, git:COMMIT or oci:HOST/REPO@sha256:DIGEST"
+    )
+    parser.add_argument("--key", required=True, metavar="FILE", help="the local signing key (`sbomgate key new`)")
+    parser.add_argument("--store", metavar="DIR", help=f"where evidence is kept (default: {_decide.DEFAULT_STORE})")
+    parser.add_argument("--environment", metavar="NAME", help="where it will run")
+    parser.add_argument("--repository", metavar="URL", help="where it was built from")
+    parser.add_argument("--commit", metavar="SHA", help="the commit that it was built from")
+
+
+def run(args: argparse.Namespace, env: Environment) -> int:
+    """Decide, sign, store, print."""
+    from sbomgate import files, gate, subject
+    from sbomgate.errors import InputError, UsageError
+    from sbomgate.evidence import layout
+    from sbomgate.model import Claimed
+    from sbomgate.signing import local_key
+
+    if args.trust is None:
+        raise UsageError(
+            "gate signs only what somebody accepts", where="--trust", hint="make one with `sbomgate trust new`"
+        )
+    signer = local_key.load(env.working_directory / args.key)
+    about = subject.parse(
+        args.subject,
+        lambda path: files.sha256_of(env.working_directory / path, limit=MAX_SUBJECT_BYTES, error=InputError),
+    )
+    claims = {
+        name: Claimed(value=value, source="flag")
+        for name in ("repository", "commit", "environment")
+        if (value := getattr(args, name)) is not None
+    }
+    store = env.working_directory / (args.store or _decide.DEFAULT_STORE)
+    decided = _decide.decide(args, env, subject=about, claims=claims, store=store, signs=True)
+    record = gate.sign(decided.answer, decided.question, signer=signer)
+    written = layout.write(store, record)
+    shown = layout.folder(store, written.build)
+    if shown.is_relative_to(env.working_directory):
+        shown = shown.relative_to(env.working_directory)
+    _decide.show(_decide.report(decided, evidence=str(shown), decision=record.id), args)
+    return _decide.exit_code(decided)

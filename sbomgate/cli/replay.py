@@ -1,0 +1,53 @@
+"""Decide again from stored evidence, at the recorded time, with the stored policy: does the same come out?
+
+Nothing is fetched. Every stored file is compared with its digest, every attestation is verified again.
+Whether the signer is accepted is not asked here: that is `sbomgate verify`.
+
+examples:
+  sbomgate replay evidence/3f/3fa9…
+
+exit codes: 0 the decision reproduces (whatever it was), 1 it does not, 2 it could not be replayed
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from sbomgate.cli._environment import Environment
+
+HELP = "decide again from stored evidence"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "evidence", help="one build's folder in a store (its newest decision), or one decision's folder"
+    )
+    parser.add_argument("--engine", choices=("embedded", "opa"), default="embedded", help="opa: the one on PATH")
+    parser.add_argument("--opa-url", metavar="URL", help="evaluate in this OPA server instead")
+
+
+def run(args: argparse.Namespace, env: Environment) -> int:
+    """Print what came out."""
+    from sbomgate import gate
+    from sbomgate.cli import _decide
+    from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
+    from sbomgate.evidence import layout
+
+    record = layout.read(env.working_directory / args.evidence)
+    with _decide.engine(args, env) as engine:
+        result = gate.replay(record, engine=engine)
+    claimed, context = result.claimed, result.claimed.context
+    same = not result.differences
+    print(
+        f"{'REPRODUCED' if same else 'DIFFERENT'}  {claimed.verdict.value} · "
+        f"{context.evaluated_at:%Y-%m-%d %H:%M:%S} UTC · profile {context.profile} · decision sha256:{record.id}"
+    )
+    for name, fine in result.steps:
+        print(f"  {'same' if fine else 'DIFFERENT':<10}{name}")
+    for one in result.differences:
+        print(f"  {one.name}: stored {one.stored}, now {one.now}")
+    return EXIT_ALLOWED if same else EXIT_DENIED

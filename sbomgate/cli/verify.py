@@ -1,0 +1,102 @@
+"""Verify at deploy time: is there fresh, PASSED evidence by an accepted signer for exactly this artefact?
+
+It reads the store and the trust file, and nothing else: no network, no cache.
+
+examples:
+  sbomgate verify file:dist/app.tgz --trust trust.toml
+  sbomgate verify oci:registry.example/web@sha256:… --trust trust.toml --store /srv/evidence --environment production
+
+exit codes: 0 accepted, 1 refused, 2 could not be decided (altered evidence included)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from sbomgate.cli._environment import Environment
+    from sbomgate.evidence.verify import VerificationResult
+
+MAX_SUBJECT_BYTES = 1 << 40  # hashed as a stream: a limit only against a device that never ends
+HELP = "verify the stored decision on an artefact before it is deployed"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("subject", help="what is deployed: file:PATH, git:COMMIT or oci:HOST/REPO@sha256:DIGEST")
+    parser.add_argument("--trust", required=True, metavar="FILE", help="who and what is accepted")
+    parser.add_argument("--store", default="evidence", metavar="DIR", help="where evidence is kept (default: evidence)")
+    parser.add_argument("--environment", metavar="NAME", help="where it is deployed to")
+    parser.add_argument("--json", action="store_true", help="the result as JSON")
+
+
+def run(args: argparse.Namespace, env: Environment) -> int:
+    """Print the result."""
+    from sbomgate import files, subject, trust
+    from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED, EvidenceError, InputError
+    from sbomgate.evidence import layout, verify
+    from sbomgate.policy import bundle
+
+    accepted = trust.load(args.trust, project_root=None)
+    about = subject.parse(
+        args.subject,
+        lambda path: files.sha256_of(env.working_directory / path, limit=MAX_SUBJECT_BYTES, error=InputError),
+    )
+    store = env.working_directory / args.store
+    if not store.is_dir():
+        raise EvidenceError("no such folder", where=args.store, hint="give the store with --store DIR")
+    result = verify.verify_build(
+        layout.find(store, about),
+        about,
+        accepted,
+        now=env.now,
+        shipped_policy=bundle.load(None).sha256,
+        environment=args.environment,
+    )
+    print(_json(result) if args.json else _text(result, args.subject))
+    return EXIT_ALLOWED if result.accepted else EXIT_DENIED
+
+
+def _text(result: VerificationResult, subject: str) -> str:
+    from sbomgate.report.escape import plain
+
+    if result.accepted and result.deciding is not None:
+        signed = result.deciding
+        context = signed.decision.context
+        lines = [
+            f"VERIFIED  {plain(subject)} · PASSED by {plain(signed.signer.name)} · "
+            f"{context.evaluated_at:%Y-%m-%d %H:%M} UTC ({signed.time_source}) · profile {context.profile}"
+        ]
+        lines.append(f"  decision sha256:{signed.record.id}")
+        lines.append(f"  artefact and lockfile: {signed.decision.link}")
+    else:
+        lines = [f"REFUSED  {plain(subject)}"]
+        lines += [f"  {reason.code:<18}{plain(reason.message)}" for reason in result.reasons]
+    lines += [f"  note: {plain(note)}" for note in result.notes]
+    return "\n".join(lines)
+
+
+def _json(result: VerificationResult) -> str:
+    import orjson
+
+    signed = result.deciding
+    value = {
+        "schema": "sbomgate/verification/v1",
+        "accepted": result.accepted,
+        "reasons": [{"code": reason.code, "message": reason.message} for reason in result.reasons],
+        "notes": list(result.notes),
+        "decision": None
+        if signed is None
+        else {
+            "sha256": signed.record.id,
+            "verdict": signed.decision.verdict.value,
+            "signer": signed.signer.name,
+            "time": signed.time.isoformat(),
+            "time_source": signed.time_source,
+            "profile": signed.decision.context.profile,
+            "link": signed.decision.link,
+        },
+    }
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()

@@ -1,0 +1,84 @@
+"""The project's own `sbomgate.toml`: it lies in the tree under test, so it can only tighten (PROMISES P21).
+
+    profile = "strict"
+
+    [rules.release_age]
+    minimum_age_hours = 168
+
+    [malicious]
+    lists = ["security/malicious.csv"]
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sbomgate.errors import UsageError
+
+SCHEMA = ("schemas", "config.schema.json")
+"""Where its schema lies (`resources.path(*SCHEMA)`)."""
+
+MAX_CONFIG_BYTES = 1024 * 1024
+"""Bytes of sbomgate.toml: people write it by hand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What a project demands of itself.
+
+    Attributes:
+        profile: a stricter profile than the trust file's, or None.
+        rules: rule id → parameter → value, not yet compared with what holds (`policy.parameters.effective`).
+        malicious_lists: paths of lists of malicious packages, relative to the file.
+    """
+
+    profile: str | None = None
+    rules: Mapping[str, Mapping[str, object]]
+    malicious_lists: tuple[str, ...] = ()
+
+
+EMPTY = Config(rules={})
+"""What holds without a file."""
+
+
+def parse(data: bytes, *, schema: bytes, where: str = "sbomgate.toml") -> Config:
+    """Read the file's bytes against the schema's bytes.
+
+    Raises:
+        UsageError: not TOML, or not what the schema says; the message names the line or the path of the key.
+    """
+    if len(data) > MAX_CONFIG_BYTES:
+        raise UsageError(f"{len(data)} bytes; at most {MAX_CONFIG_BYTES} are read", where=where)
+    try:
+        document = tomllib.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as e:
+        raise UsageError(f"not UTF-8 at byte {e.start}", where=where) from e
+    except tomllib.TOMLDecodeError as e:
+        raise UsageError(f"not TOML: {e}", where=where, hint="https://toml.io shows the syntax") from e
+    except RecursionError as e:
+        raise UsageError("nested too deeply", where=where) from e
+    _validate(document, schema, where)
+    return Config(
+        profile=document.get("profile"),
+        rules=document.get("rules", {}),
+        malicious_lists=tuple(document.get("malicious", {}).get("lists", ())),
+    )
+
+
+def _validate(document: object, schema: bytes, where: str) -> None:
+    """Refuse what the schema does not allow, naming the place that fits best."""
+    import jsonschema  # 60 ms, and most projects have no sbomgate.toml
+
+    validator = jsonschema.Draft202012Validator(json.loads(schema))
+    error = jsonschema.exceptions.best_match(validator.iter_errors(document))
+    if error is None:
+        return
+    place = ".".join(str(part) for part in error.absolute_path)
+    hint = "see docs/rules for the rules and their parameters"
+    if error.validator == "additionalProperties" and isinstance(error.schema, dict):
+        known = ", ".join(sorted(error.schema.get("properties", {})))
+        hint = f"known here: {known}" if known else hint
+    raise UsageError(error.message, where=where, place=place, hint=hint)

@@ -1,0 +1,360 @@
+"""PackageFacts from the graph, what was collected and what was verified (docs/facts.md has the tables)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import assert_never
+
+import orjson
+
+from sbomgate.times import format_time, parse_time
+from sbomgate.model import (
+    Absence,
+    Attestation,
+    AttestationState,
+    BundledManifest,
+    CollectedFacts,
+    DependencyGraph,
+    FactKey,
+    Kind,
+    Missing,
+    Origin,
+    Package,
+    PackageFacts,
+    Publish,
+    RegistryWord,
+    Scripts,
+    Signature,
+    SignatureState,
+    TarballFacts,
+)
+
+MAX_FUTURE = timedelta(minutes=5)  # clocks differ; more is a claim about the future
+MAX_CONTRADICTION = timedelta(hours=1)  # between the log's time and the registry's word (CASES T05)
+EARLIEST = datetime(2009, 9, 29, tzinfo=UTC)  # npm's own first release: no package is older
+GYP_SCRIPT = "node-gyp rebuild"  # what npm runs where there is a binding.gyp
+INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")
+
+_BIN_FOLDER = re.compile(r"(\.[/\\])?node_modules[/\\].bin[\\/]")  # npm cuts it off a script when it publishes
+_FIRST_PARTY = "first-party: not from a registry"
+
+
+def assemble(
+    graph: DependencyGraph,
+    collected: Mapping[FactKey, CollectedFacts],
+    *,
+    attestations: Mapping[FactKey, tuple[Attestation, Attestation]],
+    signatures: Mapping[FactKey, Signature],
+    now: datetime,
+) -> dict[str, PackageFacts]:
+    """Return package id → facts, for every package of the graph, the root included.
+
+    Args:
+        graph: what the lockfile says.
+        collected: what `sbomgate.npm.collect` returned or a signed document holds. Nothing for a key is unknown.
+        attestations: the verified states (publish, provenance) of each key with an attestation document. A document
+            that nobody verified is `cannot-verify`; what is missing follows from why (`attestation_of_missing`).
+        signatures: the verified states of each key with registry signatures; without one it follows from the registry's
+            word (`signature_of`).
+        now: the time of evaluation; what claims to be more than five minutes after it is unknown.
+    """
+    by_id = {package.id: package for package in graph.packages}
+    result: dict[str, PackageFacts] = {}
+    for package in graph.packages:
+        key = key_of(package)
+        facts = collected.get(key) or _nothing(key, package)
+        publish, provenance = attestations.get(key) or _unverified(facts.attestations)
+        if isinstance(facts.attestations, Missing):  # (1) a state without a document is nobody's verification
+            publish, provenance = _unverified(facts.attestations)
+        word = None if isinstance(facts.registry, Missing) else facts.registry
+        result[package.id] = PackageFacts(
+            publish=_publish(facts, publish, now),
+            scripts=_scripts(package, facts, collected, by_id),
+            signature=_signature(facts, signatures.get(key)),
+            publish_attestation=publish,
+            provenance=provenance,
+            publisher=word.publisher if word else None,
+            trusted_publisher=word.trusted_publisher if word else None,
+            licence=_licence(package, facts),
+            deprecated=word.deprecated if word else package.deprecated,
+            registry=word.registry if word else None,
+            registry_integrity=word.integrity if word else None,
+        )
+    return result
+
+
+def key_of(package: Package) -> FactKey:
+    """Return what facts about a package are filed under: the real name, never the alias."""
+    return FactKey(name=package.name, version=package.version or "", integrity=package.integrity or "")
+
+
+def attestation_of_missing(missing: Missing) -> Attestation:
+    """Return the state of an attestation that is not there. Only a registry's own "there is none" is `unattested`."""
+    reason = missing.reason
+    match missing.absence:
+        case Absence.ABSENT:
+            state = AttestationState.UNATTESTED
+        case Absence.NOT_SERVED:
+            state = AttestationState.UNREACHABLE
+            reason = "this registry serves neither signatures nor attestations"
+        case Absence.ADVERTISED_MISSING:
+            state = AttestationState.ADVERTISED_MISSING
+        case Absence.NOT_ASKED | Absence.UNREACHABLE:
+            state = AttestationState.UNREACHABLE
+        case Absence.NOT_APPLICABLE:
+            state = AttestationState.NOT_APPLICABLE
+        case Absence.MALFORMED | Absence.MISMATCH:
+            state = AttestationState.CANNOT_VERIFY
+        case _:
+            assert_never(missing.absence)
+    return Attestation(state=state, reason=reason)
+
+
+def signature_of(word: RegistryWord | Missing) -> Signature | None:
+    """Return the state of a registry signature where it needs no verifying; None where there is one to verify."""
+    if isinstance(word, Missing):
+        if word.absence is Absence.NOT_APPLICABLE:
+            return Signature(state=SignatureState.NOT_APPLICABLE, reason=word.reason)
+        return Signature(state=SignatureState.UNKNOWN, reason=word.reason)
+    if word.signatures:
+        return None
+    if word.serves_evidence:
+        return Signature(state=SignatureState.ABSENT, reason="the registry signs this package, and not this version")
+    return Signature(state=SignatureState.NOT_SERVED, reason="this registry serves neither signatures nor attestations")
+
+
+def _nothing(key: FactKey, package: Package) -> CollectedFacts:
+    missing = why_nothing(package) or Missing(absence=Absence.NOT_ASKED, reason="nothing was collected about it")
+    return CollectedFacts(key=key, registry=missing, tarball=missing, attestations=missing)
+
+
+def why_nothing(package: Package) -> Missing | None:
+    """Return why no registry can know a package, or None for one from a registry."""
+    match package.kind:
+        case Kind.REGISTRY:
+            return None
+        case Kind.ROOT | Kind.WORKSPACE | Kind.LINK:
+            reason = _FIRST_PARTY
+        case Kind.GIT:
+            reason = "a git dependency: not from a registry"
+        case Kind.TARBALL:
+            reason = "a tarball from a URL: not from a registry"
+        case Kind.FILE:
+            reason = "a file on disk: not from a registry"
+        case Kind.BUNDLED:
+            reason = "bundled: it came inside another package's tarball"
+        case Kind.PATCH:
+            reason = "patched: its bytes are not the registry's"
+        case Kind.UNKNOWN:
+            # Not "not applicable": it may well come from a registry, and nobody knows.
+            return Missing(absence=Absence.NOT_ASKED, reason="the lockfile does not say where it comes from")
+        case _:
+            assert_never(package.kind)
+    return Missing(absence=Absence.NOT_APPLICABLE, reason=reason)
+
+
+def _unverified(document: object) -> tuple[Attestation, Attestation]:
+    if isinstance(document, Missing):
+        state = attestation_of_missing(document)
+    else:
+        state = Attestation(state=AttestationState.CANNOT_VERIFY, reason="there, but it was not verified")
+    return state, state
+
+
+def _signature(facts: CollectedFacts, verified: Signature | None) -> Signature:
+    # (2) a state counts only where there is a signature that it can be about
+    known = signature_of(facts.registry)
+    if known is not None:
+        return known
+    return verified or Signature(state=SignatureState.UNKNOWN, reason="there, but it was not verified")
+
+
+def _licence(package: Package, facts: CollectedFacts) -> str | None:
+    if isinstance(facts.tarball, TarballFacts):
+        return facts.tarball.licence
+    return facts.registry.licence if isinstance(facts.registry, RegistryWord) else package.licence
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Publish time
+
+
+def _publish(facts: CollectedFacts, attestation: Attestation, now: datetime) -> Publish:
+    word = facts.registry
+    first: datetime | None = None
+    stated: datetime | None = None
+    if isinstance(word, Missing):
+        source, problem = "unknown", f"publish time not known: {word.reason}"
+    else:
+        source = "recorded" if word.origin is Origin.RECORDED else "registry"
+        stated, problem = _stated(word.published, now)
+        first, _ = _stated(word.first_published, now)
+    log_time = attestation.log_time if attestation.state is AttestationState.VERIFIED else None
+    if log_time is not None and log_time - now > MAX_FUTURE:
+        return Publish(time=None, source="unknown", reason=_future("the log's time", log_time), first=first)
+    if log_time is None:
+        if stated is None:
+            return Publish(time=None, source="unknown", reason=problem, first=first)
+        return Publish(time=stated, source=source, reason="", first=first)
+    if stated is None:
+        # The proof stands alone; only a word that is there and wrong is worth a reason.
+        wrong = "" if isinstance(word, Missing) or word.published is None else problem
+        return Publish(time=log_time, source="attestation", reason=wrong, first=first)
+    if stated - log_time > MAX_CONTRADICTION:
+        # The later of the two: a version can be signed, held back and made public days after.
+        reason = f"the registry says {format_time(stated)}, later than the verified log time {format_time(log_time)}"
+        return Publish(time=stated, source=source, reason=reason, first=first)
+    reason = ""
+    if log_time - stated > MAX_CONTRADICTION:  # CASES T05
+        reason = f"the registry says {format_time(stated)}, older than the verified log time {format_time(log_time)}"
+    return Publish(time=log_time, source="attestation", reason=reason, first=first)
+
+
+def _stated(text: str | None, now: datetime) -> tuple[datetime | None, str]:
+    if text is None:
+        return None, "the registry states no publish time"
+    try:
+        time = parse_time(text)
+    except ValueError as e:
+        return None, f"the registry's publish time {text[:40]!a} {e}"
+    if time - now > MAX_FUTURE:
+        return None, _future("the registry's publish time", time)
+    if time < EARLIEST:
+        return None, f"the registry's publish time {format_time(time)} is before npm existed"
+    return time, ""
+
+
+def _future(what: str, time: datetime) -> str:
+    return f"{what} {format_time(time)} is in the future"
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Install scripts
+
+
+def _scripts(
+    package: Package,
+    facts: CollectedFacts,
+    collected: Mapping[FactKey, CollectedFacts],
+    by_id: Mapping[str, Package],
+) -> Scripts:
+    if package.bundled_in is not None:
+        return _bundled_scripts(package, collected, by_id)
+    tarball = facts.tarball
+    if isinstance(tarball, Missing):
+        return _unknown_scripts(tarball.reason)
+    # (3) facts of other bytes are no facts: the digest in them is the lockfile's
+    if tarball.sha512 != package.sha512:
+        return _unknown_scripts("the tarball facts are about other bytes than the lockfile's integrity")
+    disagreements = [
+        *_identity(package, tarball.name, tarball.version, "the tarball's package.json"),
+        *_against_lockfile(package, tarball.scripts, tarball.gyp),
+        *_against_registry(facts.registry, tarball),
+        *_unlisted(package, tarball.bundled, by_id),
+    ]
+    return _known_scripts(tarball.scripts, tarball.gyp, tarball.origin, disagreements)
+
+
+def _bundled_scripts(
+    package: Package, collected: Mapping[FactKey, CollectedFacts], by_id: Mapping[str, Package]
+) -> Scripts:
+    holder = by_id.get(package.bundled_in or "")
+    facts = collected.get(key_of(holder)) if holder is not None else None
+    if holder is None or facts is None:
+        return _unknown_scripts("bundled, and nothing is known about the tarball that holds it")
+    if isinstance(facts.tarball, Missing):
+        return _unknown_scripts(f"bundled in {holder.name}: {facts.tarball.reason}")
+    if facts.tarball.sha512 != holder.sha512:
+        return _unknown_scripts(f"bundled in {holder.name}, whose facts are about other bytes")
+    path = package.id.removeprefix(f"{holder.id}/")
+    for one in facts.tarball.bundled:
+        if one.path == path:
+            disagreements = [
+                *_identity(package, one.name, one.version, "the bundled package.json"),
+                *_against_lockfile(package, one.scripts, one.gyp),
+            ]
+            return _known_scripts(one.scripts, one.gyp, facts.tarball.origin, disagreements)
+    return _unknown_scripts(f"the lockfile says that {holder.name} bundles it; its tarball does not hold {path}")
+
+
+def _known_scripts(scripts: Mapping[str, str], gyp: bool, origin: Origin, disagreements: Sequence[str]) -> Scripts:
+    effective = _effective(scripts, gyp)
+    return Scripts(
+        state="present" if effective else "none",
+        source="recorded" if origin is Origin.RECORDED else "tarball",
+        reason="",
+        scripts=effective,
+        gyp=gyp,
+        digest=scripts_digest(effective, gyp) if effective else None,
+        disagreements=tuple(disagreements),
+    )
+
+
+def scripts_digest(scripts: Mapping[str, str], gyp: bool) -> str:
+    """Return what an approval is bound to: SHA-256 (hex) over the canonical JSON of `{"gyp": …, "scripts": …}`."""
+    canonical = orjson.dumps({"gyp": gyp, "scripts": dict(scripts)}, option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(canonical).hexdigest()
+
+
+def _unknown_scripts(reason: str) -> Scripts:
+    return Scripts(
+        state="unknown", source="unknown", reason=reason, scripts={}, gyp=False, digest=None, disagreements=()
+    )
+
+
+def _effective(scripts: Mapping[str, str], gyp: bool) -> dict[str, str]:
+    found = {name: scripts[name] for name in sorted(scripts)}
+    if gyp:
+        found.setdefault("install", GYP_SCRIPT)
+    return dict(sorted(found.items()))
+
+
+def _identity(package: Package, name: str, version: str, who: str) -> list[str]:
+    stated = version.strip().lstrip("=vV").partition("+")[0]  # npm cleans a version when it publishes
+    wanted = (package.version or "").partition("+")[0]
+    if name.strip() == package.name and stated == wanted:
+        return []
+    return [f"{who} is of {name[:214]!a} {version[:64]!a}, the lockfile's entry of {package.name} {package.version}"]
+
+
+def _against_lockfile(package: Package, scripts: Mapping[str, str], gyp: bool) -> list[str]:
+    """CASES I02. A flag for binding.gyp alone is not compared: whether a registry sets it depends on who published."""
+    if package.has_install_script is False and scripts:
+        return [f"the lockfile says that there is no install script, the tarball has {', '.join(sorted(scripts))}"]
+    if package.has_install_script is True and not scripts and not gyp:
+        return ["the lockfile says that there is an install script, the tarball has none"]
+    return []
+
+
+def _against_registry(word: RegistryWord | Missing, tarball: TarballFacts) -> list[str]:
+    """CASES I06: what the registry's manifest says against what the tarball says."""
+    if isinstance(word, Missing):
+        return []
+    theirs = {name: word.scripts[name] for name in INSTALL_SCRIPTS if word.scripts.get(name)}
+    ours = dict(tarball.scripts)
+    if "install" not in ours and theirs.get("install") == GYP_SCRIPT and tarball.gyp:
+        del theirs["install"]  # npm states the implied script when it publishes, other clients do not
+    return [
+        f"{name}: the registry's manifest says {_quote(theirs.get(name))}, the tarball says {_quote(ours.get(name))}"
+        for name in INSTALL_SCRIPTS
+        if _plain(theirs.get(name)) != _plain(ours.get(name))
+    ]
+
+
+def _unlisted(package: Package, bundled: Sequence[BundledManifest], by_id: Mapping[str, Package]) -> list[str]:
+    return [
+        f"the tarball bundles {one.path} with an install script, and the lockfile does not list it"
+        for one in bundled
+        if (one.scripts or one.gyp) and f"{package.id}/{one.path}" not in by_id
+    ]
+
+
+def _plain(script: str | None) -> str | None:
+    return None if script is None else _BIN_FOLDER.sub("", script, count=1) if _BIN_FOLDER.match(script) else script
+
+
+def _quote(script: str | None) -> str:
+    return "nothing" if script is None else ascii(script if len(script) <= 200 else script[:200] + "…")

@@ -1,0 +1,385 @@
+"""Collected facts as a document that travels: canonical JSON (docs/facts.md lists the fields).
+
+It is the file that lies beside the evidence, and the predicate of a signed facts statement. Reading it proves nothing:
+whoever calls `loads` has verified the signature, or keeps only what is verified again from bytes (`unsigned`,
+PROMISES P14).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from sbomgate.errors import InputError
+from sbomgate.times import format_time, parse_time
+from sbomgate.model import (
+    Absence,
+    AttestationDocument,
+    BundledManifest,
+    CollectedFacts,
+    FactKey,
+    Missing,
+    Origin,
+    RegistrySignature,
+    RegistryWord,
+    TarballFacts,
+)
+
+SCHEMA = "sbomgate/facts/v1"
+MAX_DOCUMENT_BYTES = 512 * 1024 * 1024  # 20,000 packages, each with attestations of 25 kB in base64
+
+
+def dumps(collected: Mapping[FactKey, CollectedFacts]) -> bytes:
+    """Return the canonical JSON of collected facts: sorted by key, the same bytes for the same facts."""
+    return orjson.dumps(to_document(collected), option=orjson.OPT_SORT_KEYS)
+
+
+def loads(data: bytes, *, where: str = "facts") -> dict[FactKey, CollectedFacts]:
+    """Read what `dumps` wrote.
+
+    Raises:
+        InputError: over the limit, not such a document, or not in the canonical form: so no duplicate key, no unknown
+            field and no second way to say the same.
+    """
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise InputError(f"is {len(data):,} bytes, over the limit of {MAX_DOCUMENT_BYTES:,}", where=where)
+    try:
+        parsed = orjson.loads(data)
+    except orjson.JSONDecodeError as e:
+        raise InputError(f"is not JSON: {e}", where=where) from e
+    result = from_document(parsed, where=where)
+    if dumps(result) != data:
+        raise InputError(
+            f"is not the canonical form of {SCHEMA}: a key is doubled, unknown or out of order",
+            where=where,
+            hint="use the file as it was written",
+        )
+    return result
+
+
+def to_document(collected: Mapping[FactKey, CollectedFacts]) -> dict[str, Any]:
+    """Return collected facts as the object that `dumps` writes: the predicate of a facts statement."""
+    return {"schema": SCHEMA, "facts": [_entry(collected[key]) for key in sorted(collected)]}
+
+
+def from_document(value: object, *, where: str = "facts") -> dict[FactKey, CollectedFacts]:
+    """Return the collected facts of such an object.
+
+    Raises:
+        InputError: a field is missing, unknown or of another type; with its place.
+    """
+    top = _Reader(value, where, "")
+    schema = top.text("schema")
+    if schema != SCHEMA:
+        raise top.error("schema", f"is {schema[:80]!r}, expected {SCHEMA!r}")
+    entries = top.items("facts")
+    top.done()
+    result: dict[FactKey, CollectedFacts] = {}
+    for entry in entries:
+        facts = _read_entry(entry)
+        if facts.key in result:
+            raise entry.error("", "is there twice")
+        result[facts.key] = facts
+    return result
+
+
+def recorded(collected: Mapping[FactKey, CollectedFacts]) -> dict[FactKey, CollectedFacts]:
+    """Return facts of a document whose signature was verified: every origin becomes `recorded`."""
+    return {key: as_recorded(facts) for key, facts in collected.items()}
+
+
+def as_recorded(facts: CollectedFacts) -> CollectedFacts:
+    """Return one entry with every origin `recorded`."""
+    word, tarball, attestations = facts.registry, facts.tarball, facts.attestations
+    return replace(
+        facts,
+        registry=word if isinstance(word, Missing) else replace(word, origin=Origin.RECORDED),
+        tarball=tarball if isinstance(tarball, Missing) else replace(tarball, origin=Origin.RECORDED),
+        attestations=attestations
+        if isinstance(attestations, Missing)
+        else replace(attestations, origin=Origin.RECORDED),
+    )
+
+
+def unsigned(collected: Mapping[FactKey, CollectedFacts]) -> dict[FactKey, CollectedFacts]:
+    """Return what may be kept of a document that nobody accepted has signed (PROMISES P14).
+
+    That is the attestations, which are verified again from their bytes. Its words and its tarball facts are as if never
+    asked.
+    """
+    missing = Missing(absence=Absence.NOT_ASKED, reason="only an unsigned facts file states it")
+    return {key: replace(facts, registry=missing, tarball=missing) for key, facts in recorded(collected).items()}
+
+
+def word_document(word: RegistryWord) -> dict[str, Any]:
+    """Return a registry's word as JSON values."""
+    return {
+        "asked_at": format_time(word.asked_at),
+        "attestations_url": word.attestations_url,
+        "deprecated": word.deprecated,
+        "first_published": word.first_published,
+        "has_install_script": word.has_install_script,
+        "integrity": word.integrity,
+        "licence": word.licence,
+        "maintainers": list(word.maintainers),
+        "origin": word.origin.value,
+        "published": word.published,
+        "publisher": word.publisher,
+        "registry": word.registry,
+        "scripts": dict(word.scripts),
+        "serves_evidence": word.serves_evidence,
+        "signatures": [{"keyid": one.keyid, "sig": one.sig} for one in word.signatures],
+        "tarball": word.tarball,
+        "trusted_publisher": word.trusted_publisher,
+    }
+
+
+def tarball_document(facts: TarballFacts) -> dict[str, Any]:
+    """Return the facts of a tarball as JSON values."""
+    return {
+        "bundled": [
+            {
+                "gyp": one.gyp,
+                "name": one.name,
+                "path": one.path,
+                "scripts": dict(one.scripts),
+                "version": one.version,
+            }
+            for one in facts.bundled
+        ],
+        "gyp": facts.gyp,
+        "licence": facts.licence,
+        "name": facts.name,
+        "origin": facts.origin.value,
+        "scripts": dict(facts.scripts),
+        "sha512": facts.sha512,
+        "version": facts.version,
+    }
+
+
+def read_word(value: object, *, where: str) -> RegistryWord:
+    """Return the word that `word_document` wrote.
+
+    Raises:
+        InputError: it is not one.
+    """
+    return _read_word(_Reader(value, where, ""))
+
+
+def read_tarball(value: object, *, where: str) -> TarballFacts:
+    """Return the facts that `tarball_document` wrote.
+
+    Raises:
+        InputError: they are not such.
+    """
+    return _read_tarball(_Reader(value, where, ""))
+
+
+def _entry(facts: CollectedFacts) -> dict[str, Any]:
+    word, tarball, attestations = facts.registry, facts.tarball, facts.attestations
+    return {
+        "name": facts.key.name,
+        "version": facts.key.version,
+        "integrity": facts.key.integrity,
+        "registry": _missing(word) if isinstance(word, Missing) else word_document(word),
+        "tarball": _missing(tarball) if isinstance(tarball, Missing) else tarball_document(tarball),
+        "attestations": _missing(attestations)
+        if isinstance(attestations, Missing)
+        else {
+            "body": base64.b64encode(attestations.body).decode(),
+            "origin": attestations.origin.value,
+            "sha256": attestations.sha256,
+        },
+    }
+
+
+def _missing(missing: Missing) -> dict[str, Any]:
+    return {"missing": missing.absence.value, "reason": missing.reason}
+
+
+class _Reader:
+    """An object of the document: each field is read once, and none may be left over."""
+
+    __slots__ = ("_left", "_place", "_where", "value")
+
+    def __init__(self, value: object, where: str, place: str) -> None:
+        self._where = where
+        self._place = place
+        if not isinstance(value, dict):
+            raise self.error("", f"is {_kind(value)}, expected an object")
+        self.value: dict[str, Any] = value
+        self._left = set(value)
+
+    def error(self, key: str, message: str) -> InputError:
+        place = f"{self._place}.{key}" if self._place and key else self._place or key
+        return InputError(message, where=self._where, place=place)
+
+    def done(self) -> None:
+        if self._left:
+            raise self.error(min(self._left), "is an unknown field")
+
+    def get(self, key: str) -> Any:
+        if key not in self.value:
+            raise self.error(key, "is missing")
+        self._left.discard(key)
+        return self.value[key]
+
+    def text(self, key: str) -> str:
+        value = self.get(key)
+        if not isinstance(value, str):
+            raise self.error(key, f"is {_kind(value)}, expected text")
+        return value
+
+    def text_or_none(self, key: str) -> str | None:
+        return None if self.get(key) is None else self.text(key)
+
+    def flag(self, key: str) -> bool:
+        value = self.get(key)
+        if not isinstance(value, bool):
+            raise self.error(key, f"is {_kind(value)}, expected true or false")
+        return value
+
+    def flag_or_none(self, key: str) -> bool | None:
+        return None if self.get(key) is None else self.flag(key)
+
+    def origin(self) -> Origin:
+        value = self.text("origin")
+        try:
+            return Origin(value)
+        except ValueError as e:
+            raise self.error("origin", f"is {value[:80]!r}, expected one of {', '.join(Origin)}") from e
+
+    def time(self, key: str) -> datetime:
+        value = self.text(key)
+        try:
+            return parse_time(value)
+        except ValueError as e:
+            raise self.error(key, str(e)) from e
+
+    def texts(self, key: str) -> dict[str, str]:
+        value = self.get(key)
+        if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+            raise self.error(key, "is not an object of texts")
+        return value
+
+    def sequence(self, key: str) -> list[Any]:
+        value = self.get(key)
+        if not isinstance(value, list):
+            raise self.error(key, f"is {_kind(value)}, expected a list")
+        return value
+
+    def items(self, key: str) -> list[_Reader]:
+        prefix = f"{self._place}.{key}" if self._place else key
+        return [_Reader(one, self._where, f"{prefix}[{index}]") for index, one in enumerate(self.sequence(key))]
+
+    def child(self, key: str) -> _Reader:
+        return _Reader(self.get(key), self._where, f"{self._place}.{key}" if self._place else key)
+
+    def missing(self) -> Missing | None:
+        if "missing" not in self.value:
+            return None
+        absence = self.text("missing")
+        reason = self.text("reason")
+        self.done()
+        try:
+            return Missing(absence=Absence(absence), reason=reason)
+        except ValueError as e:
+            raise self.error("missing", f"is {absence[:80]!r}, expected one of {', '.join(Absence)}") from e
+
+
+def _kind(value: object) -> str:
+    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def _read_entry(entry: _Reader) -> CollectedFacts:
+    key = FactKey(name=entry.text("name"), version=entry.text("version"), integrity=entry.text("integrity"))
+    word, tarball, attestations = entry.child("registry"), entry.child("tarball"), entry.child("attestations")
+    entry.done()
+    return CollectedFacts(
+        key=key,
+        registry=word.missing() or _read_word(word),
+        tarball=tarball.missing() or _read_tarball(tarball),
+        attestations=attestations.missing() or _read_attestations(attestations),
+    )
+
+
+def _read_word(word: _Reader) -> RegistryWord:
+    signatures = []
+    for one in word.items("signatures"):
+        signatures.append(RegistrySignature(keyid=one.text("keyid"), sig=one.text("sig")))
+        one.done()
+    maintainers = word.sequence("maintainers")
+    if not all(isinstance(one, str) for one in maintainers):
+        raise word.error("maintainers", "is not a list of texts")
+    result = RegistryWord(
+        registry=word.text("registry"),
+        asked_at=word.time("asked_at"),
+        origin=word.origin(),
+        published=word.text_or_none("published"),
+        first_published=word.text_or_none("first_published"),
+        integrity=word.text_or_none("integrity"),
+        tarball=word.text_or_none("tarball"),
+        scripts=word.texts("scripts"),
+        has_install_script=word.flag_or_none("has_install_script"),
+        signatures=tuple(signatures),
+        serves_evidence=word.flag("serves_evidence"),
+        attestations_url=word.text_or_none("attestations_url"),
+        publisher=word.text_or_none("publisher"),
+        trusted_publisher=word.text_or_none("trusted_publisher"),
+        maintainers=tuple(maintainers),
+        licence=word.text_or_none("licence"),
+        deprecated=word.text_or_none("deprecated"),
+    )
+    word.done()
+    return result
+
+
+def _read_tarball(tarball: _Reader) -> TarballFacts:
+    bundled = []
+    for one in tarball.items("bundled"):
+        bundled.append(
+            BundledManifest(
+                path=one.text("path"),
+                name=one.text("name"),
+                version=one.text("version"),
+                scripts=one.texts("scripts"),
+                gyp=one.flag("gyp"),
+            )
+        )
+        one.done()
+    result = TarballFacts(
+        sha512=tarball.text("sha512"),
+        origin=tarball.origin(),
+        name=tarball.text("name"),
+        version=tarball.text("version"),
+        scripts=tarball.texts("scripts"),
+        gyp=tarball.flag("gyp"),
+        bundled=tuple(bundled),
+        licence=tarball.text_or_none("licence"),
+    )
+    tarball.done()
+    return result
+
+
+def _read_attestations(attestations: _Reader) -> AttestationDocument:
+    text = attestations.text("body")
+    try:
+        body = base64.b64decode(text, validate=True)
+    except binascii.Error as e:
+        raise attestations.error("body", "is not base64") from e
+    if base64.b64encode(body).decode() != text:
+        raise attestations.error("body", "is not the canonical base64 of its bytes")
+    sha256 = attestations.text("sha256")
+    if hashlib.sha256(body).hexdigest() != sha256:
+        raise attestations.error("sha256", "is not the digest of body")
+    result = AttestationDocument(body=body, sha256=sha256, origin=attestations.origin())
+    attestations.done()
+    return result

@@ -1,0 +1,375 @@
+"""The story, told once: from the lockfile to the signed decision, and again from stored bytes.
+
+It calls the steps in order and contains none of their behaviour. It does no I/O of its own and reads no clock: what
+reaches outside (collecting facts, the engine, the signer) is handed in by `sbomgate.cli`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sbomgate import __version__, decision, facts, sbom, trust
+from sbomgate.decision import Decision, EngineRecord, Material, material
+from sbomgate.errors import EvidenceError, InputError, PolicyError, SigningError, TrustError
+from sbomgate.evidence.record import Record
+from sbomgate.model import (
+    BaselineBuild,
+    Bootstrap,
+    CollectedFacts,
+    Context,
+    DependencyGraph,
+    Engine,
+    Evaluation,
+    FactKey,
+    PackageFacts,
+    PolicyBundle,
+    Sbom,
+    Trust,
+)
+from sbomgate.policy import evaluation as evaluations
+from sbomgate.policy import input as policy_input
+from sbomgate.policy import lists as malicious
+from sbomgate.signing import Signer
+from sbomgate.strict_json import load_object
+from sbomgate.times import parse_time
+
+FACTS = "facts.json"
+BASELINE_SBOM = "baseline.cdx.json"
+TRUSTED_ROOT = "trust/trusted_root.json"
+REGISTRY_KEYS = "trust/registry_keys.json"
+LISTS = "lists/"
+
+Collect = Callable[[DependencyGraph], Mapping[FactKey, CollectedFacts]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustMaterial:
+    """What package provenance is verified against: sigstore's trusted root and the registry's keys, as files."""
+
+    trusted_root: bytes
+    registry_keys: bytes
+    issuers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """All that a decision depends on, beside the dependency graph and the facts about it.
+
+    Attributes:
+        context: subject, profile, time, who says what.
+        trust: the trust file.
+        material: what provenance is verified against.
+        parameters: rule id → parameters, complete.
+        lists: name → bytes of each list of malicious packages.
+        project_files: path in the project → (SHA-256, size in bytes) of every file that was read.
+        bundle: the policy.
+        baseline: the last approved build, or why there is none.
+        source_date: the SBOM's timestamp (SOURCE_DATE_EPOCH), or None for none.
+        sbomgate: version that the SBOM names as its tool.
+    """
+
+    context: Context
+    trust: Trust
+    material: TrustMaterial
+    parameters: Mapping[str, Mapping[str, object]]
+    lists: Mapping[str, bytes]
+    bundle: PolicyBundle
+    baseline: BaselineBuild | Bootstrap
+    project_files: Mapping[str, tuple[str, int]]
+    source_date: datetime | None = None
+    sbomgate: str = __version__
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What was decided, with everything that it was decided from."""
+
+    graph: DependencyGraph
+    collected: bytes
+    sbom: Sbom
+    policy_input: bytes
+    evaluation: Evaluation
+    engine: EngineRecord
+
+
+def decide(
+    graph: DependencyGraph, question: Question, *, collect: Collect, engine: Engine, second: Engine | None = None
+) -> Answer:
+    """Decide whether the build may ship.
+
+    Args:
+        graph: of `lockfiles.read`.
+        question: what it depends on.
+        collect: collects the facts; the only step that may use the network.
+        engine: evaluates the policy.
+        second: the embedded engine, where `engine` is an OPA that we do not run and the profile is `release` (P24).
+
+    Raises:
+        SbomgateError: no decision could be made.
+    """
+    if len(graph.packages) < 2 and graph.edges:
+        raise InputError(
+            "package.json declares dependencies, and the lockfile holds no package",
+            where=graph.lockfile.path,
+            hint="run `npm install --package-lock-only`",
+        )
+    collected = facts.dumps(collect(graph))
+    bom = _sbom(graph, collected, question)
+    asked = policy_input.build(
+        bom,
+        context=question.context,
+        trust=question.trust,
+        baseline=question.baseline,
+        parameters=question.parameters,
+        lists=_lists(question.lists),
+    )
+    policy_input.validate(asked)
+    evaluation = _evaluate(asked, question.bundle, len(graph.packages) - 1, engine)
+    if second is not None:
+        again = _evaluate(asked, question.bundle, len(graph.packages) - 1, second)
+        if again.data != evaluation.data:
+            raise PolicyError(
+                f"the OPA at {engine.name} and the embedded engine disagree",
+                where="the policy's result",
+                hint="use the embedded engine, and find out what that OPA runs",
+            )
+    return Answer(
+        graph=graph,
+        collected=collected,
+        sbom=bom,
+        policy_input=asked,
+        evaluation=evaluation,
+        engine=EngineRecord(name=engine.name, version=engine.version, ours=engine.ours),
+    )
+
+
+def sign(answer: Answer, question: Question, *, signer: Signer) -> Record:
+    """Sign the decision: the detail that names every input, and the summary that names the detail.
+
+    Raises:
+        SigningError: the trust file does not accept this signer, so nobody would accept what it signs.
+        TrustError: the policy is not one that the trust file accepts.
+    """
+    accepted = [s for s in question.trust.signers if s.key_id == signer.key_id and "decision" in s.roles]
+    if not accepted:
+        raise SigningError(
+            f"the trust file does not accept decisions by {signer.identity}",
+            hint="sign with a key that it names, or add this key's public half to its [[signers]]",
+        )
+    blobs, materials = _materials(answer, question)
+    made = Decision(
+        verdict=answer.evaluation.verdict,
+        context=question.context,
+        time_source=signer.time_source,
+        link="asserted",
+        project=answer.graph.packages[0].name or "(unnamed project)",
+        project_version=answer.graph.packages[0].version,
+        verifier_id=accepted[0].verifier_id or decision.DEFAULT_VERIFIER_ID,
+        sbomgate=question.sbomgate,
+        engine=answer.engine,
+        policy=question.bundle.sha256,
+        rules=answer.evaluation.rules,
+        trust=question.trust.sha256 or "",
+        baseline=_baseline_record(question.baseline),
+        counts=decision.count(answer.evaluation, len(answer.graph.packages) - 1),
+        materials=materials,
+    )
+    detail = signer.sign(decision.write_detail(made))
+    summary = decision.write_summary(made, detail, uri=question.trust.resource_uri)
+    return Record(detail=detail, summary=None if summary is None else signer.sign(summary), blobs=blobs)
+
+
+def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tuple[Material, ...]]:
+    from sbomgate.policy import bundle
+
+    stored = {
+        decision.SBOM: (answer.sbom.data, "application/vnd.cyclonedx+json"),
+        FACTS: (answer.collected, "application/json"),
+        decision.POLICY_INPUT: (answer.policy_input, "application/json"),
+        decision.POLICY: (bundle.to_tar(question.bundle), "application/gzip"),
+        decision.EVALUATION: (answer.evaluation.data, "application/json"),
+        decision.TRUST: (question.trust.data, "application/toml"),
+        TRUSTED_ROOT: (question.material.trusted_root, "application/json"),
+        REGISTRY_KEYS: (question.material.registry_keys, "application/json"),
+    }
+    stored |= {LISTS + name: (data, "text/csv") for name, data in question.lists.items()}
+    if isinstance(question.baseline, BaselineBuild):
+        stored[BASELINE_SBOM] = (question.baseline.sbom.data, "application/vnd.cyclonedx+json")
+    named = [material(name, data, media_type) for name, (data, media_type) in stored.items()]
+    lock = answer.graph.lockfile
+    # Only the digests of the project's own files: .npmrc and a `resolved` may hold secrets (P40).
+    folder = question.context.lockfile_path.removesuffix(lock.path)
+    named += [
+        Material(
+            name=f"{decision.PROJECT}{folder}{path}",
+            sha256=sha256,
+            size=size,
+            media_type="application/octet-stream",
+            stored=False,
+        )
+        for path, (sha256, size) in question.project_files.items()
+    ]
+    blobs = {name: data for name, (data, _) in stored.items()}
+    return blobs, tuple(sorted(named, key=lambda one: one.name))
+
+
+def _baseline_record(baseline: BaselineBuild | Bootstrap) -> decision.BaselineRecord:
+    if isinstance(baseline, Bootstrap):
+        return decision.BaselineRecord(state="bootstrap", reason=baseline.reason, evidence=None)
+    return decision.BaselineRecord(state="accepted", reason="", evidence=baseline.evidence)
+
+
+def _evaluate(asked: bytes, bundle: PolicyBundle, packages: int, engine: Engine) -> Evaluation:
+    return evaluations.read(engine.evaluate(bundle, asked, evaluations.QUERY), bundle, packages=packages)
+
+
+def _sbom(graph: DependencyGraph, collected: bytes, question: Question) -> Sbom:
+    """Verify what was collected, and write it into the SBOM: `collected` is read back, so that replay sees the same."""
+    known = facts.loads(collected)
+    package_facts = _believe(graph, known, question.material, question.context.evaluated_at)
+    return sbom.read(sbom.write(graph, package_facts, timestamp=question.source_date, tool_version=question.sbomgate))
+
+
+def _believe(
+    graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts], material: TrustMaterial, now: datetime
+) -> dict[str, PackageFacts]:
+    """Return what a rule may use of what was collected: attestations and signatures are verified here."""
+    from sbomgate.provenance import Verifier
+    from sbomgate.provenance.batch import verify_all
+
+    verifier = Verifier.from_material(material.trusted_root, material.registry_keys, material.issuers)
+    sha512 = {facts.key_of(package): package.sha512 for package in graph.packages}
+    attestations, signatures = verify_all(collected, verifier, sha512)
+    return facts.assemble(graph, collected, attestations=attestations, signatures=signatures, now=now)
+
+
+def _lists(files: Mapping[str, bytes]) -> list[malicious.MaliciousList]:
+    return [malicious.load(data, name=name, where=name) for name, data in sorted(files.items())]
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# The story again, from stored bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Something that does not come out as it was stored."""
+
+    name: str
+    stored: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What came out of deciding again.
+
+    Attributes:
+        claimed: the decision as it was signed.
+        steps: (name, same) of each step that was done again, in order.
+        differences: what is not as it was stored; empty when the decision reproduces.
+    """
+
+    claimed: Decision
+    steps: tuple[tuple[str, bool], ...]
+    differences: tuple[Difference, ...]
+
+
+def replay(record: Record, *, engine: Engine) -> Replay:
+    """Decide again from stored bytes, at the recorded time: nothing is fetched, no clock is read.
+
+    Reading the record compared every stored file with the digest that the signed detail names. Whether the signer is
+    accepted is not asked here: that is `verify`.
+
+    Raises:
+        EvidenceError: a file that is needed is not part of the evidence.
+        SbomgateError: a stored file cannot be read.
+    """
+    from sbomgate.policy import bundle as bundles
+
+    claimed, blobs = record.claimed, record.blobs
+
+    def stored(name: str) -> bytes:
+        if name not in blobs:
+            raise EvidenceError("the decision does not hold this file", where=name)
+        return blobs[name]
+
+    # (1) read back every input
+    bom = sbom.read(stored(decision.SBOM))
+    bundle = bundles.from_tar(stored(decision.POLICY))
+    pinned = {hashlib.sha256(data).hexdigest(): data for data in blobs.values()}
+    accepted = trust.parse(stored(decision.TRUST), pinned=_by_digest(pinned), where=decision.TRUST)
+    # What nothing else holds: the parameters, and when the baseline was decided. The comparison below covers the rest.
+    asked = load_object(stored(decision.POLICY_INPUT), decision.POLICY_INPUT)
+    baseline: BaselineBuild | Bootstrap = Bootstrap(reason=claimed.baseline.reason)
+    if claimed.baseline.evidence is not None:
+        baseline = BaselineBuild(
+            sbom=sbom.read(stored(BASELINE_SBOM)),
+            evidence=claimed.baseline.evidence,
+            decided_at=parse_time(asked["baseline"]["decided_at"]),
+        )
+    question = Question(
+        context=claimed.context,
+        trust=accepted,
+        material=material_of(accepted, stored(TRUSTED_ROOT), stored(REGISTRY_KEYS)),
+        parameters=asked["parameters"],
+        lists={name.removeprefix(LISTS): data for name, data in blobs.items() if name.startswith(LISTS)},
+        bundle=bundle,
+        baseline=baseline,
+        project_files={},
+        source_date=sbom.timestamp(bom.data),
+        sbomgate=claimed.sbomgate,
+    )
+    # (2) decide again, step by step
+    again_bom = _sbom(bom.graph, stored(FACTS), question)
+    again_input = policy_input.build(
+        again_bom,
+        context=question.context,
+        trust=accepted,
+        baseline=baseline,
+        parameters=question.parameters,
+        lists=_lists(question.lists),
+    )
+    again = _evaluate(stored(decision.POLICY_INPUT), bundle, len(bom.graph.packages) - 1, engine)
+    # (3) compare
+    compared = (
+        ("policy bundle", claimed.policy, bundle.sha256),
+        ("sbom, provenance verified again", bom.sha256, again_bom.sha256),
+        ("policy input", claimed.sha256[decision.POLICY_INPUT], hashlib.sha256(again_input).hexdigest()),
+        ("evaluation", claimed.sha256[decision.EVALUATION], again.sha256),
+        ("verdict", claimed.verdict.value, again.verdict.value),
+    )
+    return Replay(
+        claimed=claimed,
+        steps=tuple((name, was == now) for name, was, now in compared),
+        differences=tuple(Difference(name=name, stored=was, now=now) for name, was, now in compared if was != now),
+    )
+
+
+def _by_digest(blobs: Mapping[str, bytes]) -> Callable[[str, str], bytes]:
+    def pinned(name: str, sha256: str) -> bytes:
+        if sha256 not in blobs:
+            raise EvidenceError("the trust file names this file, and the evidence does not hold it", where=name)
+        return blobs[sha256]
+
+    return pinned
+
+
+def material_of(accepted: Trust, trusted_root: bytes, registry_keys: bytes) -> TrustMaterial:
+    """Return what provenance is verified against: what the trust file replaces, else what is given.
+
+    Raises:
+        TrustError: the trust file accepts no issuer although it names some.
+    """
+    from sbomgate.provenance import DEFAULT_ISSUERS
+
+    if accepted.issuers and not all(accepted.issuers):
+        raise TrustError("an issuer is empty", place="issuers")
+    return TrustMaterial(
+        trusted_root=accepted.trusted_root or trusted_root,
+        registry_keys=accepted.registry_keys or registry_keys,
+        issuers=accepted.issuers or DEFAULT_ISSUERS,
+    )

@@ -1,0 +1,195 @@
+"""The project's `.npmrc`: what it makes npm fetch from or run, and none of its secrets.
+
+Format: ini as npm reads it (npm/ini). Nothing is expanded from the environment: `${VAR}` stays verbatim.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from sbomgate.errors import InputError
+from sbomgate.model import LockFinding
+from sbomgate.purl import public_url
+
+MAX_BYTES = 1 << 20
+"""Largest .npmrc, in bytes; real ones have a few hundred."""
+
+PUBLIC_REGISTRY = "https://registry.npmjs.org/"
+
+# Settings that make npm run something, or run something else.
+RUNS_CODE = frozenset(
+    [
+        "script-shell",
+        "shell",
+        "node-options",
+        "git",
+        "prefix",
+        "editor",
+        "viewer",
+        "node-gyp",
+        "init-module",
+        "init.module",
+        "onload-script",
+        "globalconfig",
+        "userconfig",
+        "scripts-prepend-node-path",
+        "dangerously-allow-all-scripts",
+        "allow-scripts",
+    ]
+)
+# Settings that change what is fetched, from where, or how it is checked.
+_CHANGES_FETCH = frozenset(
+    [
+        "replace-registry-host",
+        "omit-lockfile-registry-resolved",
+        "proxy",
+        "https-proxy",
+        "http-proxy",
+        "noproxy",
+        "cafile",
+        "ca",
+        "strict-ssl",
+        "cache",
+        "install-links",
+        "legacy-peer-deps",
+        "strict-peer-deps",
+        "package-lock",
+        "shrinkwrap",
+        "lockfile-version",
+        "ignore-scripts",
+        "install-strategy",
+        "omit",
+        "include",
+        "tag",
+        "before",
+        "min-release-age",
+        "prefer-dedupe",
+        "force",
+        "workspaces",
+        "local-address",
+        "allow-git",
+        "allow-remote",
+        "allow-file",
+        "allow-directory",
+        "engine-strict",
+        "save-exact",
+        "save-prefix",
+    ]
+)
+# Values that switch off what the gate rests on: (setting, value) → (rule, what it means).
+_WEAKENS = {
+    ("package-lock", "false"): ("lockfile_sound", "npm install ignores the lockfile"),
+    ("shrinkwrap", "false"): ("lockfile_sound", "npm install ignores the lockfile"),
+    ("strict-ssl", "false"): ("registries", "certificates of registries are not checked"),
+    ("force", "true"): ("lockfile_sound", "npm overrides its own protections"),
+}
+_REDIRECTS = frozenset(["proxy", "https-proxy", "http-proxy", "cafile", "ca", "cache", "replace-registry-host"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Npmrc:
+    """What counts of a .npmrc: registries as normalised URLs, known settings without secrets, and findings."""
+
+    registry: str = PUBLIC_REGISTRY
+    scopes: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+    findings: list[LockFinding] = field(default_factory=list)
+
+
+def parse(data: bytes | None, where: str) -> Npmrc:
+    """Read the bytes of a .npmrc; None is a project without one.
+
+    Raises:
+        InputError: over the limit or not UTF-8.
+    """
+    result = Npmrc()
+    if data is None:
+        return result
+    if len(data) > MAX_BYTES:
+        raise InputError(f"{len(data):,} bytes, at most {MAX_BYTES:,} are read", where=where, hint="is this an .npmrc?")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError("not UTF-8", where=where, hint="save the file as UTF-8") from error
+    registry = PUBLIC_REGISTRY
+    for number, raw in enumerate(text.replace("\r", "\n").split("\n"), 1):
+        line = raw.strip()
+        if not line or line[0] in ";#=":
+            continue
+        if line[0] == "[" and line[-1] == "]":
+            break  # whatever follows belongs to a section, where npm looks for no setting
+        key, equals, value = line.partition("=")
+        key, value = _unquote(key), _unquote(value) if equals else "true"
+        key = key.removesuffix("[]")
+        place = f"line {number}"
+
+        def note(code: str, rule: str, message: str, place: str = place) -> None:
+            result.findings.append(
+                LockFinding(code=code, rule=rule, package=None, place=f"{where} {place}", message=message)
+            )
+
+        if key == "registry":
+            registry = normalise(value)
+            if registry != PUBLIC_REGISTRY:
+                note("npmrc-registry", "registries", f"the default registry is {registry}")
+        elif key.startswith("@") and key.endswith(":registry"):
+            scope = key.removesuffix(":registry")
+            result.scopes[scope] = normalise(value)
+            if result.scopes[scope] != PUBLIC_REGISTRY:
+                note("npmrc-registry", "registries", f"packages of {scope} come from {result.scopes[scope]}")
+        elif "${" in key:
+            note("npmrc-variable-key", "manager_code", "an environment variable decides which setting this is")
+        elif key in RUNS_CODE:
+            result.settings[key] = public_url(value)
+            note("npmrc-runs-code", "manager_code", f"`{key}` decides what npm runs")
+        elif key in _CHANGES_FETCH:
+            result.settings[key] = "(set)" if key == "ca" else public_url(value)
+            if weakened := _WEAKENS.get((key, value.lower())):
+                note("npmrc-weakens", weakened[0], f"`{key}={value}`: {weakened[1]}")
+            elif key in _REDIRECTS:
+                note("npmrc-redirects", "registries", f"`{key}` changes where packages come from")
+    return Npmrc(registry=registry, scopes=result.scopes, settings=result.settings, findings=result.findings)
+
+
+def normalise(url: str) -> str:
+    """Return a registry's URL without credentials, query and fragment, its host in lower case, with a trailing slash.
+
+    `${VAR}` stays verbatim: what it stands for is not the project's to say, so no `resolved` is ever under it.
+    """
+    url = public_url(url)
+    scheme, slashes, rest = url.partition("://")
+    if not slashes:
+        return url.rstrip("/") + "/"
+    host, _, path = rest.partition("#")[0].partition("/")
+    if "${" not in host:
+        host = host.lower()
+    scheme = scheme.lower()
+    host = host.removesuffix({"https": ":443", "http": ":80"}.get(scheme, "\0"))
+    path = path.strip("/")
+    return f"{scheme}://{host}/{path}/" if path else f"{scheme}://{host}/"
+
+
+def _unquote(text: str) -> str:
+    """Strip blanks, quotes, and a comment behind an unquoted value (npm/ini's `unsafe`)."""
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        quoted = text[1:-1] if text[0] == "'" else text
+        try:
+            value = json.loads(quoted)
+        except ValueError:
+            return quoted
+        return value if isinstance(value, str) else quoted
+    out: list[str] = []
+    escaped = False
+    for char in text:
+        if escaped:
+            out.append(char if char in "\\;#" else "\\" + char)
+            escaped = False
+        elif char == "\\":
+            escaped = True
+        elif char in ";#":
+            break
+        else:
+            out.append(char)
+    return "".join(out).strip() + ("\\" if escaped else "")

@@ -1,0 +1,176 @@
+"""Whether a version satisfies a range, as npm's semver says in its loose way.
+
+Ranges of a lockfile are checked by the thousand on the hot path, where importing and running node-semver costs more
+than all the rest. So the grammar of semver 7 is evaluated here, and what is not plain grammar (`v1.2`, `1.2.3beta`)
+is left to node-semver. The tests compare both, and npm's own semver, on generated and on real ranges.
+"""
+
+from __future__ import annotations
+
+import re
+
+Version = tuple[int, int, int, tuple[tuple[int, int, str], ...]]
+"""Major, minor, patch and the prerelease's identifiers; `_FINAL` sorts behind every prerelease."""
+
+_FINAL = ((2, 0, ""),)
+_LOWEST = ((0, 0, ""),)
+_NUMBER = r"0|[1-9][0-9]{0,14}"
+_TAIL = r"(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
+_VERSION = re.compile(rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER}){_TAIL}", re.ASCII)
+_PARTIAL = rf"(?:({_NUMBER}|[xX*])(?:\.({_NUMBER}|[xX*])(?:\.({_NUMBER}|[xX*]){_TAIL})?)?)"
+_COMPARATOR = re.compile(rf"(\^|~>?|>=|<=|>|<|=)?{_PARTIAL}", re.ASCII)
+_GAP = re.compile(r"(\^|~>?|[<>]=?|=)\s+")
+
+_Comparator = tuple[str, Version]
+_versions: dict[str, Version | None] = {}
+_ranges: dict[str, list[list[_Comparator]] | None] = {}
+_CACHE_LIMIT = 200_000  # entries: more than any lockfile has distinct ranges, and a bound for a long-lived process
+
+
+def satisfies(version: str, range_: str) -> bool | None:
+    """Whether `version` satisfies `range_`; None where one of them is neither version nor range (a tag, a URL)."""
+    parsed = parse_version(version)
+    sets = _parse_range(range_)
+    if parsed is None or sets is None:
+        return _by_library(version, range_)
+    return any(_satisfies_all(parsed, comparators) for comparators in sets)
+
+
+def parse_version(version: str) -> Version | None:
+    """Return a strict semantic version as a tuple that sorts by precedence, or None."""
+    try:
+        return _versions[version]
+    except KeyError:
+        pass
+    match = _VERSION.fullmatch(version)
+    parsed = None
+    if match:
+        major, minor, patch, prerelease = match.groups()
+        parsed = (int(major), int(minor), int(patch), _prerelease(prerelease))
+    if len(_versions) < _CACHE_LIMIT:
+        _versions[version] = parsed
+    return parsed
+
+
+def _prerelease(text: str | None) -> tuple[tuple[int, int, str], ...]:
+    if text is None:
+        return _FINAL
+    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in text.split("."))
+
+
+def _satisfies_all(version: Version, comparators: list[_Comparator]) -> bool:
+    for operator, bound in comparators:
+        if operator == "=":
+            if version != bound:
+                return False
+        elif operator == ">=":
+            if version < bound:
+                return False
+        elif operator == "<":
+            if version >= bound:
+                return False
+        elif operator == ">":
+            if version <= bound:
+                return False
+        elif version > bound:
+            return False
+    if version[3] is not _FINAL:
+        # A prerelease only satisfies a set that names a prerelease of the same major.minor.patch.
+        return any(bound[3] != _FINAL and bound[:3] == version[:3] for _, bound in comparators)
+    return True
+
+
+def _parse_range(text: str) -> list[list[_Comparator]] | None:
+    try:
+        return _ranges[text]
+    except KeyError:
+        pass
+    sets: list[list[_Comparator]] | None = []
+    for alternative in text.split("||"):
+        comparators = _parse_set(alternative.strip())
+        if comparators is None:
+            sets = None
+            break
+        assert sets is not None  # noqa: S101 - for the type checker
+        sets.append(comparators)
+    if len(_ranges) < _CACHE_LIMIT:
+        _ranges[text] = sets
+    return sets
+
+
+def _parse_set(text: str) -> list[_Comparator] | None:
+    if not text:
+        return []
+    words = text.split()
+    if len(words) == 3 and words[1] == "-":
+        return _hyphen(words[0], words[2])
+    if len(words) > 1:
+        words = _GAP.sub(r"\1", text).split()
+    comparators: list[_Comparator] = []
+    for word in words:
+        match = _COMPARATOR.fullmatch(word)
+        if match is None:
+            return None
+        comparators += _expand(*match.groups())
+    return comparators
+
+
+def _expand(
+    operator: str | None, major: str, minor: str | None, patch: str | None, prerelease: str | None
+) -> list[_Comparator]:
+    if _any(major):
+        return [("<", (0, 0, 0, _LOWEST))] if operator in ("<", ">") else []
+    first = int(major)
+    low: Version
+    high: Version
+    if _any(minor):
+        low, high = (first, 0, 0, _FINAL), (first + 1, 0, 0, _LOWEST)
+    elif _any(patch):
+        second = int(minor or 0)
+        low = (first, second, 0, _FINAL)
+        high = (first + 1, 0, 0, _LOWEST) if operator == "^" and first else (first, second + 1, 0, _LOWEST)
+    else:
+        second, third = int(minor or 0), int(patch or 0)
+        low = (first, second, third, _prerelease(prerelease))
+        if operator == "^":
+            if first:
+                high = (first + 1, 0, 0, _LOWEST)
+            elif second:
+                high = (0, second + 1, 0, _LOWEST)
+            else:
+                high = (0, 0, third + 1, _LOWEST)
+        elif operator in ("~", "~>"):
+            high = (first, second + 1, 0, _LOWEST)
+        else:
+            return [(operator or "=", low)]
+    if operator == ">":
+        return [(">=", (*high[:3], _FINAL))]
+    if operator == "<=":
+        return [("<", high)]
+    if operator == ">=":
+        return [(">=", low)]
+    if operator == "<":
+        return [("<", (*low[:3], _LOWEST))]
+    return [(">=", low), ("<", high)]
+
+
+def _hyphen(low: str, high: str) -> list[_Comparator] | None:
+    first, last = _COMPARATOR.fullmatch(low), _COMPARATOR.fullmatch(high)
+    if first is None or last is None or first[1] or last[1]:
+        return None
+    return _expand(">=", *first.groups()[1:]) + _expand("<=", *last.groups()[1:])
+
+
+def _any(part: str | None) -> bool:
+    return part is None or part in "xX*"
+
+
+def _by_library(version: str, range_: str) -> bool | None:
+    import nodesemver  # 50 ms: only for what is not plain grammar
+
+    try:
+        nodesemver.make_range(range_, loose=True)
+        nodesemver.make_semver(version, loose=True)
+        return bool(nodesemver.satisfies(version, range_, loose=True))
+    except ValueError:
+        return None

@@ -1,0 +1,173 @@
+"""Fetching what is not on this machine: packuments, attestations and tarballs, of several packages at once."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import orjson
+
+from sbomgate.facts.document import word_document
+from sbomgate.times import format_time
+from sbomgate.model import AttestationDocument, Missing, Origin, RegistryWord, TarballFacts
+from sbomgate.npm import packument, tarball
+from sbomgate.npm.collect import (
+    WORKERS,
+    Part,
+    Sources,
+    attestations_key,
+    dump_tarball,
+    not_advertised,
+    packument_key,
+    tarball_key,
+    word_key,
+)
+from sbomgate.npm.registry import Registry, same_origin, tarball_url
+from sbomgate.npm.wanted import Wanted
+
+if TYPE_CHECKING:
+    import httpx
+
+PUBLIC_HOST: Final = "registry.npmjs.org"  # npm reads it in `resolved` as "the registry" (replace-registry-host)
+_PACKAGES = 48  # at once: bounds the answers in memory
+
+
+def fetch(
+    parts: Sequence[Part],
+    sources: Sources,
+    client: Callable[[], httpx.AsyncClient],
+    report: Callable[[int], None],
+) -> None:
+    """Fetch what is unknown of `parts`, several packages at once; `report` is told how many parts are done."""
+    asyncio.run(_fetch(parts, sources, client, report))
+
+
+async def _fetch(
+    parts: Sequence[Part],
+    sources: Sources,
+    client: Callable[[], httpx.AsyncClient],
+    report: Callable[[int], None],
+) -> None:
+    groups: dict[tuple[str, str], list[Part]] = {}
+    for part in parts:
+        # settle() leaves a part without a registry nothing to fetch
+        groups.setdefault((part.wanted.registry or "", part.wanted.key.name), []).append(part)
+    slots = asyncio.Semaphore(_PACKAGES)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        async with client() as http, asyncio.TaskGroup() as tasks:
+            registry = Registry(http, sources.credentials, now=sources.now, sleep=sources.sleep or asyncio.sleep)
+
+            async def one(name: str, group: list[Part]) -> None:
+                async with slots:
+                    await _package(name, group, registry, pool, sources)
+                report(len(group))
+
+            for (_, name), group in sorted(groups.items(), key=lambda item: item[0]):
+                tasks.create_task(one(name, group))
+
+
+async def _package(name: str, group: list[Part], registry: Registry, pool: Executor, sources: Sources) -> None:
+    """Fetch what is unknown of all wanted versions of one package, and store it."""
+    fresh: dict[str, bytes] = {}
+    without = [part for part in group if part.word is None]
+    if without:
+        await _words(name, without, registry, pool, sources, fresh)
+    async with asyncio.TaskGroup() as tasks:
+        for part in group:
+            if part.attestations is None:
+                tasks.create_task(_attestations(part, registry, fresh))
+            if part.tarball is None:
+                tasks.create_task(_tarball(part, registry, pool, fresh))
+    if sources.cache is not None and fresh:
+        sources.cache.put(fresh)
+
+
+async def _words(
+    name: str, parts: list[Part], registry: Registry, pool: Executor, sources: Sources, fresh: dict[str, bytes]
+) -> None:
+    home = parts[0].wanted.registry or ""
+    # An ETag is of use only where the cache still holds every version that is wanted.
+    etag = parts[0].etag if all(part.stale is not None for part in parts) else None
+    answer = await registry.packument(home, name, etag=etag)
+    if isinstance(answer, Missing):
+        for part in parts:
+            part.word = _with_date(answer, part.stale)
+        return
+    if answer.status == 304:
+        for part in parts:
+            assert part.stale is not None  # noqa: S101 - the ETag was sent only then
+            part.word = replace(part.stale, asked_at=sources.now, origin=Origin.NETWORK)
+    else:
+        versions = sorted({part.wanted.key.version for part in parts})
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(
+            pool,
+            lambda: packument.words(answer.body, name=name, versions=versions, registry=home, asked_at=sources.now),
+        )
+        for part in parts:
+            part.word = found[part.wanted.key.version]
+        fresh[packument_key(home, name)] = (answer.etag or "").encode()
+    for part in parts:
+        if isinstance(part.word, RegistryWord):
+            fresh[word_key(home, part.wanted.key)] = orjson.dumps(word_document(part.word), option=orjson.OPT_SORT_KEYS)
+
+
+def _with_date(missing: Missing, stale: RegistryWord | None) -> Missing:
+    if stale is None:
+        return missing
+    return replace(
+        missing, reason=f"{missing.reason}; its answer of {format_time(stale.asked_at)} is too old to be used"
+    )
+
+
+async def _attestations(part: Part, registry: Registry, fresh: dict[str, bytes]) -> None:
+    word = part.word
+    assert word is not None  # noqa: S101 - _words came first
+    absent = not_advertised(word)
+    if absent is not None or isinstance(word, Missing):
+        part.attestations = absent
+        return
+    home = part.wanted.registry or ""
+    body = await registry.attestations(home, word.attestations_url or "")
+    if isinstance(body, Missing):
+        part.attestations = body
+        return
+    digest = hashlib.sha256(body).hexdigest()
+    part.attestations = AttestationDocument(body=body, sha256=digest, origin=Origin.NETWORK)
+    if body:
+        fresh[attestations_key(home, part.wanted.key)] = body
+
+
+async def _tarball(part: Part, registry: Registry, pool: Executor, fresh: dict[str, bytes]) -> None:
+    one = part.wanted
+    sha512 = one.sha512
+    assert sha512 is not None and one.registry is not None  # noqa: S101, PT018 - settled before
+    data = await registry.tarball(one.registry, _tarball_url(one, part.word))
+    if isinstance(data, Missing):
+        part.tarball = data
+        return
+    loop = asyncio.get_running_loop()
+    part.tarball = await loop.run_in_executor(pool, lambda: tarball.read(data, sha512=sha512, origin=Origin.NETWORK))
+    if isinstance(part.tarball, TarballFacts):
+        fresh[tarball_key(sha512)] = dump_tarball(part.tarball)
+
+
+def _tarball_url(one: Wanted, word: RegistryWord | Missing | None) -> str:
+    """Return where to fetch the tarball: the lockfile's URL, or the registry's own for it.
+
+    npm takes the public registry's host in `resolved` for "the registry that is configured" and may leave it out
+    altogether; any other host is returned as it is, for the registry to refuse.
+    """
+    home = one.registry or ""
+    if one.resolved is not None and urlsplit(one.resolved).hostname != PUBLIC_HOST:
+        return one.resolved
+    if one.resolved is not None and same_origin(one.resolved, home):
+        return one.resolved
+    if isinstance(word, RegistryWord) and word.tarball is not None and same_origin(word.tarball, home):
+        return word.tarball
+    return tarball_url(home, one.key.name, one.key.version)

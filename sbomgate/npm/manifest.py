@@ -1,0 +1,137 @@
+"""package.json as npm reads it, where that has one meaning; else the reason why it has none.
+
+npm reads a manifest with JavaScript's `JSON.parse` after dropping a byte order mark, and replaces bytes that are not
+UTF-8 (npm/cli: json-parse-even-better-errors, @npmcli/package-json). What differs between readers is refused here:
+duplicate keys, `__proto__`, NaN, a lifecycle script that is not text, replaced bytes in a field that is read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+MAX_MANIFEST_BYTES = 4 * 1024 * 1024  # the largest package.json in the public registry is below 1 MiB
+INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")  # what npm runs for a dependency from a registry
+GYP_SCRIPT = "node-gyp rebuild"  # what npm runs where there is a binding.gyp (@npmcli/arborist, rebuild)
+
+
+class MalformedManifest(ValueError):
+    """A package.json without one single meaning; the message is the reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What is read from a package.json.
+
+    Attributes:
+        name, version: as stated, None where absent.
+        scripts: the install scripts that npm would run, verbatim; an empty text is none, as for npm.
+        gypfile: False only for `"gypfile": false`.
+        licence: SPDX expression or other text, or None.
+    """
+
+    name: str | None
+    version: str | None
+    scripts: Mapping[str, str]
+    gypfile: bool
+    licence: str | None
+
+
+def read(data: bytes) -> Manifest:
+    """Read a package.json.
+
+    Raises:
+        MalformedManifest: it has no one meaning.
+    """
+    document = _parse(data)
+    return Manifest(
+        name=_text(document, "name"),
+        version=_text(document, "version"),
+        scripts=install_scripts(document),
+        gypfile=document.get("gypfile") is not False,
+        licence=licence(document),
+    )
+
+
+def install_scripts(document: Mapping[str, Any]) -> dict[str, str]:
+    """Return the install scripts of a parsed manifest, sorted by name.
+
+    Raises:
+        MalformedManifest: one of them is neither text nor null.
+    """
+    scripts = document.get("scripts")
+    if not isinstance(scripts, Mapping):  # npm deletes what is not an object
+        return {}
+    return {name: text for name in sorted(INSTALL_SCRIPTS) if (text := _text(scripts, name))}
+
+
+def licence(document: Mapping[str, Any]) -> str | None:
+    """Return the licence of a parsed manifest: `license`, or the `license.type` and `licenses[].type` of old ones."""
+    for key in ("license", "licenses"):
+        value = document.get(key)
+        found = [_licence_name(one) for one in (value if isinstance(value, list) else [value])]
+        names = [name for name in found if name]
+        if len(names) == 1:
+            return names[0]
+        if names:
+            return f"({' OR '.join(names)})"
+    return None
+
+
+def _licence_name(value: object) -> str | None:
+    if isinstance(value, Mapping):
+        value = value.get("type") or value.get("name")
+    if not isinstance(value, str):
+        return None
+    return value.encode("utf-8", "replace").decode().strip() or None
+
+
+def _text(document: Mapping[str, Any], key: str) -> str | None:
+    value = document.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise MalformedManifest(f"{key} is not text but {type(value).__name__}")
+    if "\ufffd" in value:
+        raise MalformedManifest(f"{key} holds bytes that are not UTF-8")
+    try:
+        value.encode()
+    except UnicodeEncodeError as e:
+        raise MalformedManifest(f"{key} holds half of a surrogate pair") from e
+    return value
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    if len(data) > MAX_MANIFEST_BYTES:
+        raise MalformedManifest(f"is {len(data):,} bytes, over the limit of {MAX_MANIFEST_BYTES:,}")
+    text = data.decode("utf-8", "replace").removeprefix("\ufeff")
+    try:
+        document = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+    except MalformedManifest:
+        raise
+    except ValueError as e:  # not JSON, or an integer of more digits than Python converts
+        raise MalformedManifest(f"is not JSON: {e}") from e
+    except RecursionError as e:
+        raise MalformedManifest("is nested too deeply") from e
+    if not isinstance(document, dict):
+        raise MalformedManifest(f"is not an object but {type(document).__name__}")
+    return document
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise MalformedManifest(f"holds the key {key[:80]!r} twice in one object")
+            seen.add(key)
+    if "__proto__" in result:
+        raise MalformedManifest("holds the key '__proto__', which some readers take as inherited fields")
+    return result
+
+
+def _constant(word: str) -> NoReturn:
+    raise MalformedManifest(f"is not JSON: holds {word}")

@@ -1,0 +1,164 @@
+"""A packument (what a registry says of all versions of a package), reduced to what is used. Pure.
+
+Documented in npm/registry, docs/responses/package-metadata.md; the full form, because only it has `time`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, NoReturn
+
+import orjson
+
+from sbomgate.times import parse_time
+from sbomgate.model import Absence, Missing, Origin, RegistrySignature, RegistryWord
+from sbomgate.npm import manifest
+
+MAX_TEXT = 64 * 1024  # characters of one field that is kept: scripts and deprecation texts are far shorter
+MAX_SIGNATURES = 16  # of one version; npm has one or two
+LIFECYCLE_SCRIPTS = ("install", "postinstall", "postprepare", "preinstall", "prepare", "preprepare")
+
+
+def words(
+    data: bytes, *, name: str, versions: Iterable[str], registry: str, asked_at: datetime
+) -> dict[str, RegistryWord | Missing]:
+    """Return version → the registry's word, for the versions that are asked for.
+
+    A version that the packument does not have is Missing `absent`; a packument that is not one is Missing `malformed`
+    for all of them.
+    """
+    wanted = list(versions)
+    try:
+        packument = _parse(data)
+    except ValueError as e:
+        missing = Missing(absence=Absence.MALFORMED, reason=f"the registry's answer for {name} {e}")
+        return dict.fromkeys(wanted, missing)
+    if packument.get("name") != name:
+        reason = f"the registry's answer for {name} is about {str(packument.get('name'))[:214]!a}"
+        return dict.fromkeys(wanted, Missing(absence=Absence.MALFORMED, reason=reason))
+    known = _object(packument.get("versions"))
+    times = _object(packument.get("time"))
+    first = _first(times)
+    serves = any(_dist_has_evidence(one) for one in known.values())
+    result: dict[str, RegistryWord | Missing] = {}
+    for version in wanted:
+        found = known.get(version)
+        if not isinstance(found, dict):
+            reason = f"the registry has no version {version} of {name} (any more)"
+            result[version] = Missing(absence=Absence.ABSENT, reason=reason)
+        else:
+            published = _text(times.get(version))
+            result[version] = _word(found, published, first, serves, registry, asked_at)
+    return result
+
+
+def _word(
+    version: Mapping[str, Any],
+    published: str | None,
+    first: str | None,
+    serves: bool,
+    registry: str,
+    asked_at: datetime,
+) -> RegistryWord:
+    dist = _object(version.get("dist"))
+    user = _object(version.get("_npmUser"))
+    attestations = dist.get("attestations")
+    url = _text(_object(attestations).get("url"))
+    maintainers = version.get("maintainers")
+    flag = version.get("hasInstallScript")
+    deprecated = version.get("deprecated")
+    return RegistryWord(
+        registry=registry,
+        asked_at=asked_at,
+        origin=Origin.NETWORK,
+        published=published,
+        first_published=first,
+        integrity=_text(dist.get("integrity")),
+        tarball=_text(dist.get("tarball")),
+        scripts={
+            key: text
+            for key in LIFECYCLE_SCRIPTS
+            if (text := _text(_object(version.get("scripts")).get(key))) is not None
+        },
+        has_install_script=flag if isinstance(flag, bool) else None,
+        signatures=_signatures(dist.get("signatures")),
+        serves_evidence=serves,
+        # Advertised without a usable URL is still advertised: the empty URL is refused when it is asked for.
+        attestations_url=None if attestations in (None, False) else url or "",
+        publisher=_text(user.get("name")),
+        trusted_publisher=_text(_object(user.get("trustedPublisher")).get("id")),
+        maintainers=tuple(sorted(filter(None, (_person(one) for one in _list(maintainers))))),
+        licence=_clean(manifest.licence(version)),
+        deprecated=_text(deprecated) or ("deprecated" if deprecated is True else None),
+    )
+
+
+def _signatures(value: object) -> tuple[RegistrySignature, ...]:
+    found = []
+    for one in _list(value)[:MAX_SIGNATURES]:
+        keyid, sig = _text(_object(one).get("keyid")), _text(_object(one).get("sig"))
+        # A signature that has no key or no value is still there: it is verified, and invalid.
+        found.append(RegistrySignature(keyid=keyid or "", sig=sig or ""))
+    return tuple(found)
+
+
+def _first(times: Mapping[str, Any]) -> str | None:
+    """The earliest of all times, `created` included; what is no time is left out."""
+    found = []
+    for text in times.values():
+        if isinstance(text, str):
+            try:
+                found.append((parse_time(text), text))
+            except ValueError:
+                continue
+    return min(found)[1] if found else None
+
+
+def _dist_has_evidence(version: object) -> bool:
+    dist = _object(_object(version).get("dist"))
+    return bool(dist.get("signatures")) or dist.get("attestations") not in (None, False)
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    try:
+        parsed = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        # Registries cut READMEs inside a surrogate pair, which orjson refuses and JavaScript takes.
+        try:
+            parsed = json.loads(data.decode("utf-8"), parse_constant=_constant)
+        except RecursionError as e:
+            raise ValueError("is nested too deeply") from e
+        except ValueError as e:
+            raise ValueError("is not JSON") from e
+    if not isinstance(parsed, dict):
+        raise ValueError("is not an object")
+    return parsed
+
+
+def _constant(word: str) -> NoReturn:
+    raise ValueError(f"holds {word}")
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _person(value: object) -> str | None:
+    return _text(_object(value).get("name")) if isinstance(value, dict) else _text(value)
+
+
+def _text(value: object) -> str | None:
+    return _clean(value) if isinstance(value, str) else None
+
+
+def _clean(value: str | None) -> str | None:
+    """Text that can be written again: half surrogate pairs replaced, cut at the limit."""
+    if value is None:
+        return None
+    return value[:MAX_TEXT].encode("utf-8", "replace").decode()

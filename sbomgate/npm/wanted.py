@@ -1,0 +1,79 @@
+"""What to collect for a dependency graph: pure, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sbomgate.facts.assembly import key_of, why_nothing
+from sbomgate.model import Absence, DependencyGraph, FactKey, Kind, ManagerSettings, Missing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to collect about.
+
+    Attributes:
+        key: name, version, integrity.
+        sha512: hex, the only one of the integrity, or None: then no tarball can be bound to the lockfile.
+        registry: URL to ask, or None where none is to be asked; `nowhere` then says why.
+        resolved: the lockfile's URL of the tarball, or None.
+    """
+
+    key: FactKey
+    sha512: str | None
+    registry: str | None
+    resolved: str | None
+    nowhere: Missing | None
+
+
+def wanted(graph: DependencyGraph, *, first_party: Sequence[str] = ()) -> tuple[Wanted, ...]:
+    """Return what to collect for a graph: once per (name, version, integrity), sorted.
+
+    Packages from a registry are asked for there, under their real name. Tarballs from a URL or a file are only looked
+    for in npm's cache, by their digest. Everything else has no facts of its own: bundled packages are in the facts of
+    the package that holds them.
+
+    Args:
+        graph: what the lockfile says.
+        first_party: scopes (`@acme`, `@acme/*`) and names that no registry is asked about.
+    """
+    found: dict[FactKey, Wanted] = {}
+    for package in graph.packages:
+        if package.kind not in (Kind.REGISTRY, Kind.TARBALL, Kind.FILE) or package.bundled_in is not None:
+            continue
+        key = key_of(package)
+        nowhere = why_nothing(package)
+        if nowhere is None and _is_first_party(package.name, first_party):
+            reason = "first-party: the trust file asks for no public evidence of it"
+            nowhere = Missing(absence=Absence.NOT_APPLICABLE, reason=reason)
+        if nowhere is not None and package.sha512 is None:
+            continue
+        one = Wanted(
+            key=key,
+            sha512=package.sha512,
+            registry=None if nowhere else registry_of(package.name, graph.manager),
+            resolved=package.resolved,
+            nowhere=nowhere,
+        )
+        known = found.get(key)
+        if known is None or (known.registry is None, known.resolved is None) > (
+            one.registry is None,
+            one.resolved is None,
+        ):
+            found[key] = one
+    return tuple(found[key] for key in sorted(found))
+
+
+def registry_of(name: str, manager: ManagerSettings) -> str:
+    """Return the registry that the package manager asks about a name."""
+    scope, slash, _ = name.partition("/")
+    return manager.scopes.get(scope, manager.registry) if slash else manager.registry
+
+
+def _is_first_party(name: str, first_party: Sequence[str]) -> bool:
+    return any(
+        name == one or name.startswith(one.removesuffix("*").removesuffix("/") + "/")
+        for one in first_party
+        if one.startswith("@") or name == one
+    )

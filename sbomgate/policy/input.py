@@ -1,0 +1,448 @@
+"""The PolicyInput: all that the rules see, as canonical JSON. A pure function of the captured inputs (PROMISES P23).
+
+Its shape is `wire.PolicyInput`; schemas/policy-input.schema.json is generated from that, OPA's checker holds the rules
+to it, and `validate` holds every document to it before an engine sees it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from sbomgate import purl
+from sbomgate.errors import PolicyError
+from sbomgate.model import (
+    Attestation,
+    AttestationState,
+    BaselineBuild,
+    Bootstrap,
+    Claimed,
+    Claims,
+    Context,
+    DependencyGraph,
+    Kind,
+    ManagerSettings,
+    Package,
+    PackageFacts,
+    Publish,
+    Sbom,
+    Scripts,
+    Signature,
+    SignatureState,
+    Subject,
+    Trust,
+)
+from sbomgate.policy import names
+from sbomgate.policy.lists import Hits, MaliciousList, join
+
+SCHEMA = ("schemas", "policy-input.schema.json")
+"""Where its schema lies (`resources.path(*SCHEMA)`)."""
+
+MAX_PATHS = 3
+"""Chains shown for a package: enough to see who brings it in."""
+
+MAX_CHAIN = 16
+"""Names in one chain; of a longer one the middle is left out, so that a graph as deep as it is long stays linear."""
+
+_OWN = frozenset({Kind.ROOT, Kind.WORKSPACE, Kind.LINK})
+_NO_HITS = Hits(exact=(), other=())
+
+
+def build(
+    sbom: Sbom,
+    *,
+    context: Context,
+    trust: Trust,
+    baseline: BaselineBuild | Bootstrap,
+    parameters: Mapping[str, Mapping[str, Any]],
+    lists: Sequence[MaliciousList],
+) -> bytes:
+    """Return the PolicyInput as canonical JSON: UTF-8, keys sorted, no white space; the same bytes for the same input.
+
+    Args:
+        sbom: what is judged; packages without facts get facts that are unknown, never none.
+        context: when, where, and for what the decision is made.
+        trust: the trust file (or what holds without one).
+        baseline: the last approved build, or why there is none.
+        parameters: rule id → parameter → value, as `parameters.effective` returns them.
+        lists: the lists of malicious packages to compare with.
+
+    Raises:
+        PolicyError: a value that JSON cannot hold (a lone surrogate, a time without a zone).
+    """
+    graph = sbom.graph
+    root = next((p for p in graph.packages if p.kind is Kind.ROOT), None)
+    held = _baseline(baseline)
+    hits = join(graph.packages, lists)
+    similar = _similar(graph.packages, held["packages"]) if isinstance(baseline, BaselineBuild) else {}
+    chains = _paths(graph)
+    packages = [
+        _package(p, sbom.facts.get(p.id), hits.get(p.id, _NO_HITS), similar.get(p.name, []), chains.get(p.id, []))
+        for p in sorted(graph.packages, key=lambda p: p.id)
+        if p.kind is not Kind.ROOT
+    ]
+    document = {
+        "schema": "sbomgate/policy-input/v1",
+        "evaluated_at": _time(context.evaluated_at),
+        "profile": context.profile,
+        "environment": _claimed(context.environment),
+        "project": {
+            "name": root.name if root else "",
+            "version": root.version if root else None,
+            "repository": _claimed(context.repository),
+            "commit": _claimed(context.commit),
+            "lockfile_path": context.lockfile_path,
+        },
+        "subject": _subject(context.subject),
+        "parameters": parameters,
+        "lockfile": _lockfile(graph),
+        "manager": {**_told(graph.manager), "name": graph.manager.name, "files": dict(graph.manager.files)},
+        "malicious_lists": [
+            {"name": one.name, "sha256": one.sha256, "entries": one.entries}
+            for one in sorted(lists, key=lambda one: (one.name, one.sha256))
+        ],
+        "packages": packages,
+        "edges": _edges(graph),
+        "baseline": held,
+        "trust": _trust(trust),
+        "approvals": [],
+        "waivers": [],
+    }
+    try:
+        return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+    except (orjson.JSONEncodeError, RecursionError) as e:
+        raise PolicyError(f"the policy input cannot be written as JSON: {e}", where=graph.lockfile.path) from e
+
+
+def validate(data: bytes) -> None:
+    """Check a PolicyInput against its schema.
+
+    Raises:
+        PolicyError: not JSON, or not what the schema says; the message names the first place that is wrong.
+    """
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError as e:
+        raise PolicyError(f"not JSON: {e}", where="policy input") from e
+    for error in _validator().iter_errors(document):
+        place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.instance_path).lstrip(".")
+        raise PolicyError(error.message[:500], where="policy input", place=place)
+
+
+@functools.cache
+def _validator() -> Any:
+    import jsonschema_rs
+
+    from sbomgate import resources
+
+    return jsonschema_rs.Draft202012Validator(orjson.loads(resources.path(*SCHEMA).read_bytes()))
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# What is judged
+
+
+def _package(
+    p: Package, facts: PackageFacts | None, hits: Hits, similar: list[str], chains: list[list[str]]
+) -> dict[str, Any]:
+    if facts is None:
+        facts = _OWN_FACTS if p.kind in _OWN else _UNKNOWN_FACTS
+    return {
+        "id": p.id,
+        "purl": purl.of(p),
+        "name": p.name,
+        "version": p.version,
+        "alias": p.alias,
+        "kind": p.kind._value_,
+        "direct": p.direct,
+        "reachable": p.reachable,
+        "dev": p.dev,
+        "optional": p.optional,
+        "peer": p.peer,
+        "bundled_in": p.bundled_in,
+        "resolved": _address(p.resolved),
+        "integrity": p.integrity,
+        "registry": _address(facts.registry),
+        "registry_integrity": facts.registry_integrity,
+        "publish": _publish(facts.publish),
+        "scripts": _scripts(facts.scripts),
+        "signature": {"state": facts.signature.state._value_, "reason": facts.signature.reason},
+        "publish_attestation": _attestation(facts.publish_attestation),
+        "provenance": _attestation(facts.provenance),
+        "publisher": facts.publisher,
+        "trusted_publisher": facts.trusted_publisher,
+        "licence": facts.licence if facts.licence is not None else p.licence,
+        "deprecated": facts.deprecated if facts.deprecated is not None else p.deprecated,
+        "malicious": hits.exact,
+        "malicious_name": hits.other,
+        "similar": similar,
+        "paths": chains,
+    }
+
+
+def _facts(state: AttestationState, signature: SignatureState, scripts: str, reason: str) -> PackageFacts:
+    attestation = Attestation(state=state, reason=reason)
+    return PackageFacts(
+        publish=Publish(time=None, source="unknown", reason=reason, first=None),
+        scripts=Scripts(
+            state=scripts, source="unknown", reason=reason, scripts={}, gyp=False, digest=None, disagreements=()
+        ),
+        signature=Signature(state=signature, reason=reason),
+        publish_attestation=attestation,
+        provenance=attestation,
+        publisher=None,
+        trusted_publisher=None,
+        licence=None,
+        deprecated=None,
+        registry=None,
+        registry_integrity=None,
+    )
+
+
+# Nothing passes by absence: a package that nobody collected facts about is unknown in every respect.
+_UNKNOWN_FACTS = _facts(
+    AttestationState.UNREACHABLE, SignatureState.UNKNOWN, "unknown", "no facts were collected about it"
+)
+_OWN_FACTS = _facts(
+    AttestationState.NOT_APPLICABLE, SignatureState.NOT_APPLICABLE, "unknown", "it is the project's own"
+)
+
+
+def _publish(publish: Publish) -> dict[str, Any]:
+    return {
+        "time": _time(publish.time) if publish.time else None,
+        "source": publish.source,
+        "reason": publish.reason,
+        "first": _time(publish.first) if publish.first else None,
+    }
+
+
+def _scripts(scripts: Scripts) -> dict[str, Any]:
+    return {
+        "state": scripts.state,
+        "source": scripts.source,
+        "reason": scripts.reason,
+        "scripts": dict(scripts.scripts),
+        "gyp": scripts.gyp,
+        "digest": scripts.digest,
+        "disagreements": scripts.disagreements,
+    }
+
+
+def _attestation(a: Attestation) -> dict[str, Any]:
+    return {
+        "state": a.state._value_,
+        "reason": a.reason,
+        "log_proof": a.log_proof,
+        "log_time": _time(a.log_time) if a.log_time else None,
+        "claims": _claims(a.claims) if a.claims else None,
+    }
+
+
+def _claims(c: Claims) -> dict[str, Any]:
+    return {name: getattr(c, name) for name in Claims.__slots__}
+
+
+def _edges(graph: DependencyGraph) -> dict[str, list[dict[str, Any]]]:
+    edges: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for e in graph.edges:
+        edges[e.source].append(
+            {
+                "target": e.target,
+                "name": e.name,
+                "kind": e.kind._value_,
+                "range": purl.public_url(e.range),
+                "satisfied": e.satisfied,
+            }
+        )
+    return edges
+
+
+def _paths(graph: DependencyGraph) -> dict[str, list[list[str]]]:
+    """Return the shortest chains of names from the root or a workspace to each package, by breadth first."""
+    below: defaultdict[str, list[str]] = defaultdict(list)
+    for e in graph.edges:
+        if e.target is not None:
+            below[e.source].append(e.target)
+    by_id = {p.id: p for p in graph.packages}
+    level = [p.id for p in graph.packages if p.kind in (Kind.ROOT, Kind.WORKSPACE)]
+    chains = {start: [[by_id[start].name or "."]] for start in level}
+    depth = dict.fromkeys(level, 0)
+    distance = 0
+    while level:
+        distance += 1
+        following: list[str] = []
+        for source in level:
+            head = chains[source][0]
+            if len(head) >= MAX_CHAIN:
+                head = [*head[:3], "…", *head[-(MAX_CHAIN - 5) :]]
+            for target in below[source]:
+                if target not in by_id:
+                    continue
+                if target not in depth:
+                    depth[target] = distance
+                    chains[target] = []
+                    following.append(target)
+                if depth[target] == distance and len(chains[target]) < MAX_PATHS:
+                    chain = [*head, by_id[target].name]
+                    if chain not in chains[target]:
+                        chains[target].append(chain)
+        level = following
+    return chains
+
+
+def _lockfile(graph: DependencyGraph) -> dict[str, Any]:
+    lock = graph.lockfile
+    return {
+        "path": lock.path,
+        "kind": lock.kind,
+        "version": lock.version,
+        "sha256": lock.sha256,
+        "findings": [
+            {"code": f.code, "rule": f.rule, "package": f.package, "place": f.place, "message": f.message}
+            for f in graph.findings
+        ],
+    }
+
+
+def _told(manager: ManagerSettings) -> dict[str, Any]:
+    return {
+        "registry": _address(manager.registry),
+        "scopes": {scope: _address(url) for scope, url in manager.scopes.items()},
+        "settings": {key: purl.public_url(value) for key, value in manager.settings.items()},
+    }
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# What it is judged against
+
+
+def _baseline(baseline: BaselineBuild | Bootstrap) -> dict[str, Any]:
+    match baseline:
+        case Bootstrap(reason=reason):
+            return {
+                "state": "bootstrap",
+                "reason": reason,
+                "evidence": None,
+                "decided_at": None,
+                "manager": None,
+                "packages": {},
+                "edges": {},
+            }
+        case BaselineBuild(sbom=sbom):
+            return {
+                "state": "accepted",
+                "reason": "",
+                "evidence": baseline.evidence,
+                "decided_at": _time(baseline.decided_at),
+                "manager": _told(sbom.graph.manager),
+                "packages": _baseline_packages(sbom),
+                "edges": _baseline_edges(sbom.graph),
+            }
+
+
+def _baseline_packages(sbom: Sbom) -> dict[str, list[dict[str, Any]]]:
+    """Name → its entries, once each: copies in several places of the tree are one."""
+    held: defaultdict[str, dict[tuple[str, ...], dict[str, Any]]] = defaultdict(dict)
+    for p in sbom.graph.packages:
+        if p.kind in _OWN:
+            continue
+        facts = sbom.facts.get(p.id, _UNKNOWN_FACTS)
+        address = _address(p.resolved)
+        held[p.name].setdefault(
+            (p.version or "", p.integrity or "", address or ""),
+            {
+                "version": p.version,
+                "integrity": p.integrity,
+                "resolved": address,
+                "scripts_digest": facts.scripts.digest,
+                "scripts_state": facts.scripts.state,
+                "provenance": _attestation(facts.provenance),
+                "publisher": facts.publisher,
+                "trusted_publisher": facts.trusted_publisher,
+            },
+        )
+    return {name: [entries[key] for key in sorted(entries)] for name, entries in held.items()}
+
+
+def _baseline_edges(graph: DependencyGraph) -> dict[str, list[str]]:
+    """Name of the declaring package ("" for the root) → real names of what it depends on."""
+    by_id = {p.id: "" if p.kind is Kind.ROOT else p.name for p in graph.packages}
+    edges: defaultdict[str, set[str]] = defaultdict(set)
+    for e in graph.edges:
+        if e.target in by_id and e.source in by_id:
+            edges[by_id[e.source]].add(by_id[e.target])
+    return {source: sorted(targets) for source, targets in edges.items()}
+
+
+def _similar(packages: Iterable[Package], held: Mapping[str, object]) -> dict[str, list[str]]:
+    new = {p.name for p in packages if p.kind not in _OWN and p.name not in held}
+    return names.neighbours(new, names.WELL_KNOWN | held.keys()) if new else {}
+
+
+def _trust(trust: Trust) -> dict[str, Any]:
+    return {
+        "sha256": trust.sha256,
+        "registries": [
+            {"url": r.url, "scope": r.scope, "serves_evidence": r.serves_evidence} for r in trust.registries
+        ],
+        "first_party": trust.first_party,
+        "approved_scripts": [
+            {"name": a.name, "version": a.version, "integrity": a.integrity, "digest": a.digest, "reason": a.reason}
+            for a in trust.approved_scripts
+        ],
+        "exclusions": [
+            {
+                "rule": e.rule,
+                "name": e.name,
+                "version": e.version,
+                "integrity": e.integrity,
+                "reason": e.reason,
+                "until": _time(e.until) if e.until else None,
+            }
+            for e in trust.exclusions
+        ],
+        "expected_provenance": [
+            {"package": e.package, "repository": e.repository, "repository_id": e.repository_id, "workflow": e.workflow}
+            for e in trust.expected_provenance
+        ],
+        "issuers": trust.issuers,
+    }
+
+
+def _claimed(claimed: Claimed | None) -> dict[str, str] | None:
+    return {"value": claimed.value, "source": claimed.source} if claimed else None
+
+
+def _subject(subject: Subject | None) -> dict[str, Any] | None:
+    if subject is None:
+        return None
+    return {"kind": subject.kind._value_, "name": subject.name, "digest": dict(subject.digest)}
+
+
+def _address(url: str | None) -> str | None:
+    """Return the address without user information and query (P40); what every entry has is left as it is, quickly."""
+    if url is None:
+        return None
+    if url.startswith("https://") and not _SUSPECT.intersection(url):
+        authority_end = url.find("/", 8)
+        if authority_end > 0 and "@" not in url[8:authority_end]:
+            return url
+    return purl.public_url(url)
+
+
+_SUSPECT = frozenset("?#\\")
+
+
+def _time(moment: datetime) -> str:
+    """Return the time as RFC 3339 in UTC, fractions only where there are any."""
+    if moment.tzinfo is None:
+        raise PolicyError(f"the time {moment.isoformat()} has no zone", where="policy input")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat()[:-6] + "Z"

@@ -1,0 +1,185 @@
+"""Lists of known-malicious packages, and the join with a project's packages.
+
+A list is a CSV file (UTF-8) with the header `name,versions,osv_id,wave,sources`; `versions` are exact versions joined
+by `|`, or `*` for every version. The join is done here and Rego is handed only the hits: a quarter of a million names
+in a policy's data would slow every start of the engine (CASES W13).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from sbomgate.errors import UsageError
+from sbomgate.model import Kind, Package
+
+SHIPPED = ("policies", "data", "known_malicious.csv")
+"""Where the shipped list lies (`resources.path(*SHIPPED)`): the versions of the Axios incident of March 2026."""
+
+HEADER = "name,versions,osv_id,wave,sources"
+
+MAX_LIST_BYTES = 256 * 1024 * 1024
+"""Bytes of one list: OSV's whole npm export as such a CSV is about 20 MB."""
+
+_NAME = r'(?:@[^\s,/@"|]+/)?[^\s,/@"|]+'
+_VERSION = r'(?:[0-9]+\.[0-9]+\.[0-9]+(?:[-+][^\s,"|]+)?)'
+_FIELDS = (
+    re.compile(_NAME),
+    re.compile(rf"\*|{_VERSION}(?:\|{_VERSION})*"),
+    re.compile(r"[A-Za-z0-9:._-]*"),
+    re.compile(r"[^\n]*"),
+    re.compile(r"[^\n]*"),
+)
+# A line that is not what a plain line must be. Possessive, so that a hostile line costs what it is long.
+_BAD_LINE = re.compile(
+    rf"^(?!(?:{_NAME}),(?:\*|{_VERSION}(?:\|{_VERSION})*+),[A-Za-z0-9:._-]*+,[^,\"\n]*+,[^,\"\n]*+$)", re.MULTILINE
+)
+# `https://registry/@scope/name/-/name-1.0.0.tgz`: what the address says it is, whatever the entry calls itself.
+_TARBALL = re.compile(r"/((?:@[^/]+/)?([^/@]+))/-/\2-([0-9][^/]*)\.tgz$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaliciousList:
+    """One list as it was read.
+
+    Attributes:
+        name: what findings call it where an entry has no id of its own.
+        sha256: of its bytes, recorded in the PolicyInput.
+        entries: number of package names.
+        rows: name → (versions joined by `|`, id): split only when a package of that name is looked up.
+    """
+
+    name: str
+    sha256: str
+    entries: int
+    rows: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hits:
+    """What the lists say of one package: ids that name this exact version, and ids that name other versions only."""
+
+    exact: tuple[str, ...]
+    other: tuple[str, ...]
+
+
+def load(data: bytes, *, name: str, where: str) -> MaliciousList:
+    """Read a list from its bytes; `name` is for people, `where` the path for errors.
+
+    Raises:
+        UsageError: not UTF-8, another header, over the limit, or a line that is not five good fields, with its number.
+    """
+    if len(data) > MAX_LIST_BYTES:
+        raise UsageError(f"{len(data)} bytes; at most {MAX_LIST_BYTES} are read", where=where)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as e:
+        raise UsageError(f"not UTF-8 at byte {e.start}", where=where, hint="save the list as UTF-8") from e
+    text = text.replace("\r\n", "\n")
+    header, _, body = text.partition("\n")
+    if header != HEADER:
+        raise UsageError(f"the header is {header[:80]!r}, expected {HEADER!r}", where=where, place="line 1")
+    body = body.removesuffix("\n")
+    if '"' in body:
+        rows = _quoted(body, where)
+    else:
+        if body and (bad := _BAD_LINE.search(body)):
+            number = body.count("\n", 0, bad.start())
+            line = body[bad.start() :].partition("\n")[0]
+            raise _line_error(line.split(","), number + 2, where)
+        lines = body.split("\n") if body else []
+        rows = {line[: line.index(",")]: line for line in lines}
+        if len(rows) != len(lines):
+            rows = _merged(lines)
+    return MaliciousList(name=name, sha256=hashlib.sha256(data).hexdigest(), entries=len(rows), rows=rows)
+
+
+def _merged(lines: Sequence[str]) -> dict[str, str]:
+    """Join lines about the same name: `;` never occurs in a plain field before the fourth, a newline nowhere."""
+    rows: dict[str, str] = {}
+    for line in lines:
+        name = line[: line.index(",")]
+        rows[name] = f"{rows[name]}\n{line}" if name in rows else line
+    return rows
+
+
+def _quoted(body: str, where: str) -> dict[str, str]:
+    """Read lines of which some are quoted (RFC 4180), and write them plainly."""
+    plain = []
+    reader = csv.reader(io.StringIO(body, newline=""), strict=True)
+    try:
+        for fields in reader:
+            if len(fields) != len(_FIELDS) or not all(
+                pattern.fullmatch(text) for pattern, text in zip(_FIELDS, fields, strict=True)
+            ):
+                raise _line_error(fields, reader.line_num + 1, where)
+            plain.append(",".join((*fields[:3], "", "")))
+    except csv.Error as e:
+        raise UsageError(f"not CSV: {e}", where=where, place=f"line {reader.line_num + 1}") from e
+    return _merged(plain)
+
+
+def _line_error(fields: Sequence[str], line: int, where: str) -> UsageError:
+    """Say what is wrong with a line, by its fields."""
+    expected = ("a package name", "exact versions joined by | (or *)", "an id", "a wave", "sources")
+    if len(fields) != len(_FIELDS):
+        wrong = f"{len(fields)} fields, expected {len(_FIELDS)} ({HEADER})"
+    else:
+        wrong = next(
+            (
+                f"{column} is {text[:80]!r}, expected {what}"
+                for column, what, pattern, text in zip(HEADER.split(","), expected, _FIELDS, fields, strict=True)
+                if not pattern.fullmatch(text)
+            ),
+            "not a plain line",
+        )
+    return UsageError(wrong, where=where, place=f"line {line}", hint="one package per line; no ranges, no empty versions")
+
+
+def join(packages: Iterable[Package], lists: Sequence[MaliciousList]) -> dict[str, Hits]:
+    """Return what the lists say of each package, by package id; packages that no list names are left out.
+
+    A package is looked up by the real name and version of its entry, and by those that its address names, so that
+    an entry which lies about one of them is found by the other (CASES A05, A10). The project's own workspaces and
+    links are never matched (CASES L30). Versions are compared without build metadata, as semver does.
+    """
+    found: dict[str, Hits] = {}
+    tables = [(one.name, one.rows) for one in lists]
+    for package in packages:
+        if package.kind in _OWN:
+            continue
+        candidates = {(package.name, package.version or "")}
+        if package.resolved is not None and (address := _TARBALL.search(_plain(package.resolved))):
+            candidates.add((address[1], address[3]))
+        exact: set[str] = set()
+        other: set[str] = set()
+        for list_name, rows in tables:
+            for name, version in candidates:
+                if (row := rows.get(name)) is None:
+                    continue
+                for line in row.split("\n"):
+                    _, versions, identifier, *_ = line.split(",")
+                    named = versions == "*" or _release(version) in {_release(v) for v in versions.split("|")}
+                    (exact if named else other).add(identifier or list_name)
+        if exact or other:
+            found[package.id] = Hits(exact=tuple(sorted(exact)), other=tuple(sorted(other - exact)))
+    return found
+
+
+_OWN = frozenset({Kind.ROOT, Kind.WORKSPACE, Kind.LINK})
+
+
+def _plain(url: str) -> str:
+    """Return the URL's path as a registry reads it: no query, no fragment, percent-encoding undone."""
+    url = url.partition("#")[0].partition("?")[0]
+    return unquote(url) if "%" in url else url
+
+
+def _release(version: str) -> str:
+    """Return the version as semver compares it for equality."""
+    return version.strip().lstrip("=v").partition("+")[0]

@@ -1,0 +1,167 @@
+"""The rules' parameters: defaults from METADATA, set by the trust file, tightened by the project (PROMISES P21)."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from sbomgate.errors import PolicyError, SbomgateError, TrustError, UsageError
+
+CATALOGUE = ("policies", "data", "rules.json")
+"""Where the catalogue of rules lies (`resources.path(*CATALOGUE)`), generated from the rules' METADATA."""
+
+PROFILES = ("observe", "default", "strict", "release")
+"""The profiles, each stricter than the one before."""
+
+Declared = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""rule id → parameter → its declaration (`type`, `default`, `stricter`, …)."""
+
+
+def declared(catalogue: bytes) -> Declared:
+    """Return the declarations of all parameters from the catalogue's bytes.
+
+    Raises:
+        PolicyError: it is not the catalogue that tools/generate_rule_docs.py writes.
+    """
+    try:
+        return {rule: about["parameters"] for rule, about in json.loads(catalogue).items() if about["parameters"]}
+    except (ValueError, TypeError, KeyError, AttributeError) as e:
+        raise PolicyError(f"the catalogue of rules cannot be read: {e}", where="/".join(CATALOGUE)) from e
+
+
+def effective(
+    defaults: Declared,
+    trust: Mapping[str, Mapping[str, object]],
+    project: Mapping[str, Mapping[str, object]],
+    *,
+    trust_where: str = "trust file",
+    project_where: str = "sbomgate.toml",
+) -> dict[str, dict[str, Any]]:
+    """Return every parameter of every rule: the trust file sets it, the project's own config may only tighten it.
+
+    A rule that the shipped policy does not know may have any parameters in the trust file, none in the project's.
+
+    Raises:
+        TrustError: the trust file names an unknown parameter, or a value that is none.
+        UsageError: the project's config does, or loosens a parameter; the message names the place and both values.
+    """
+    out = {rule: {name: about["default"] for name, about in of.items()} for rule, of in defaults.items()}
+    for rule, values in trust.items():
+        for name, value in values.items():
+            if rule in defaults:
+                _check(defaults, rule, name, value, TrustError, trust_where, "parameters")
+            out.setdefault(rule, {})[name] = value
+    for rule, values in project.items():
+        for name, value in values.items():
+            _check(defaults, rule, name, value, UsageError, project_where, "rules")
+            base = out[rule][name]
+            if not _at_least(defaults[rule][name]["stricter"], value, base):
+                raise UsageError(
+                    f"{value!r} is looser than {base!r}, which is what the trust file or the rule sets",
+                    where=project_where,
+                    place=f"rules.{rule}.{name}",
+                    hint="a project can only tighten a rule; to loosen it, change the trust file",
+                )
+            out[rule][name] = value
+    return out
+
+
+def profile(*, trust: str | None, project: str | None, asked: str | None) -> str:
+    """Return the profile that holds: each may only be stricter than the one before it.
+
+    Where the trust file says nothing, the project's config starts from `default`; the pipeline that asks for a
+    profile may ask for any, `observe` too, as long as neither of the others sets one.
+
+    Raises:
+        UsageError: one of them is looser than what holds already, or no profile at all.
+    """
+    held, by = trust, "the trust file"
+    for value, where in ((project, "sbomgate.toml"), (asked, "--profile")):
+        if value is None:
+            continue
+        if value not in PROFILES:
+            raise UsageError(
+                f"{value!r} is no profile", where=where, place="profile", hint=f"one of {', '.join(PROFILES)}"
+            )
+        base = held if held is not None else ("default" if where == "sbomgate.toml" else PROFILES[0])
+        if PROFILES.index(value) < PROFILES.index(base):
+            raise UsageError(
+                f"profile {value} is looser than {base}, which {by if held is not None else 'holds by itself'} sets",
+                where=where,
+                place="profile",
+                hint="a profile can only be tightened; to loosen it, change the trust file",
+            )
+        held, by = value, where
+    return held if held is not None else "default"
+
+
+def _check(
+    defaults: Declared,
+    rule: str,
+    name: str,
+    value: object,
+    error: type[SbomgateError],
+    where: str,
+    table: str,
+) -> None:
+    """Refuse an unknown rule or parameter, and a value that its declaration does not allow."""
+    place = f"{table}.{rule}.{name}"
+    if rule not in defaults:
+        known = ", ".join(sorted(defaults))
+        raise error(f"{rule} is no rule with parameters", where=where, place=place, hint=f"these have some: {known}")
+    if name not in defaults[rule]:
+        known = ", ".join(sorted(defaults[rule]))
+        raise error(f"{rule} has no parameter {name}", where=where, place=place, hint=f"it has: {known}")
+    about = defaults[rule][name]
+    if not _is(about["type"], value):
+        raise error(f"{value!r} is not of type {about['type']}", where=where, place=place)
+    if "enum" in about and value not in about["enum"]:
+        raise error(
+            f"{value!r} is none of {', '.join(map(str, about['enum']))}", where=where, place=place, hint="see docs/rules"
+        )
+    if isinstance(value, int | float) and "minimum" in about and value < about["minimum"]:
+        raise error(f"{value!r} is less than {about['minimum']!r}", where=where, place=place)
+    if isinstance(value, int | float) and "maximum" in about and value > about["maximum"]:
+        raise error(f"{value!r} is more than {about['maximum']!r}", where=where, place=place)
+
+
+def _is(kind: str, value: object) -> bool:
+    """Whether the value is of the JSON type; NaN and infinity are no numbers, and a boolean is not one either."""
+    match kind:
+        case "boolean":
+            return isinstance(value, bool)
+        case "number":
+            return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        case "integer":
+            return isinstance(value, int) and not isinstance(value, bool)
+        case "string":
+            return isinstance(value, str)
+        case "array":
+            return isinstance(value, list) and all(isinstance(item, str) for item in value)
+        case _:
+            raise PolicyError(f"a parameter of type {kind!r} is declared", where="/".join(CATALOGUE))
+
+
+def _at_least(stricter: object, value: Any, base: Any) -> bool:
+    """Whether `value` is as strict as `base` or stricter, by what the parameter's METADATA calls stricter.
+
+    `larger` and `smaller` for numbers, `superset` and `subset` for lists, true or false for switches, and the list of
+    all values from the loosest to the strictest for words.
+    """
+    match stricter:
+        case True | False:
+            return bool(value == base or value is stricter)
+        case "larger":
+            return bool(value >= base)
+        case "smaller":
+            return bool(value <= base)
+        case "superset":
+            return set(value) >= set(base)
+        case "subset":
+            return set(value) <= set(base)
+        case list():
+            return stricter.index(value) >= stricter.index(base)
+        case _:
+            raise PolicyError(f"a parameter declares {stricter!r} as stricter", where="/".join(CATALOGUE))

@@ -1,0 +1,154 @@
+"""The project's files, read once, with limits: from disk, or from memory for tests and replay."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from sbomgate.errors import InputError
+
+MAX_FILE_BYTES = 256 << 20
+"""Largest file that is read, in bytes: a lockfile of 100,000 packages has about 60 MB."""
+
+
+class DiskFiles:
+    """The files under `root`, as `ProjectFiles`: each is read at most once, so digest and parse are of the same bytes.
+
+    A link may lead to another file of the same repository; one that leaves it is refused.
+    """
+
+    def __init__(self, root: Path, repository: Path | None = None) -> None:
+        """Look at the project in `root`, inside the `repository` (by default the nearest directory with `.git`)."""
+        self.root = root.resolve()
+        self.repository = (repository or find_repository(self.root) or self.root).resolve()
+        self._contents: dict[str, bytes | None] = {}
+        self._digests: dict[str, str] = {}
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of `path`, or None where there is no such file; see `ProjectFiles.read`."""
+        if path not in self._contents:
+            data = self._read(path)
+            self._contents[path] = data
+            if data is not None:
+                self._digests[path] = hashlib.sha256(data).hexdigest()
+        return self._contents[path]
+
+    def has(self, path: str) -> bool:
+        """Whether there is anything at `path`, a dangling link included; nothing is read."""
+        return os.path.lexists(self.root / path)
+
+    def is_link(self, path: str) -> bool:
+        """Whether `path`, or a directory on the way to it from the project's root, is a symbolic link."""
+        here = self.root
+        for part in PurePosixPath(path).parts:
+            here = here / part
+            if here.is_symlink():
+                return True
+        return False
+
+    def is_inside(self, path: str) -> bool:
+        """Whether `path` (POSIX, relative, may hold `..`) stays within the repository, links followed."""
+        real = Path(os.path.realpath(self.root / path))
+        return real == self.repository or self.repository in real.parents
+
+    def digests(self) -> Mapping[str, str]:
+        """SHA-256 (hex) of every file read so far, by path."""
+        return dict(sorted(self._digests.items()))
+
+    def _read(self, path: str) -> bytes | None:
+        full = self.root / path
+        # (1) what a link leads to is part of the repository, or it is not the project's
+        if not self.is_inside(path):
+            raise InputError(
+                "the path leaves the repository",
+                where=path,
+                hint="replace the symbolic link by the file itself",
+            )
+        try:
+            # (2) O_NONBLOCK: a named pipe in place of the file must not hang the gate
+            handle = os.open(full, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
+        except (FileNotFoundError, NotADirectoryError):
+            if full.is_symlink():
+                raise InputError("a symbolic link that leads nowhere", where=path, hint="remove it") from None
+            return None
+        except (OSError, ValueError) as error:
+            raise InputError(f"cannot be read: {_reason(error)}", where=path, hint="check its permissions") from error
+        with os.fdopen(handle, "rb") as file:
+            # (3) the kind and the size of what was opened, not of what the name meant a moment ago
+            info = os.fstat(file.fileno())
+            if not stat.S_ISREG(info.st_mode):
+                raise InputError("not a regular file", where=path, hint="a file is expected here")
+            try:
+                data = file.read(MAX_FILE_BYTES + 1)
+            except OSError as error:
+                raise InputError(f"cannot be read: {_reason(error)}", where=path, hint="try again") from error
+        if len(data) > MAX_FILE_BYTES:
+            raise InputError(f"more than {MAX_FILE_BYTES:,} bytes", where=path, hint="is this the right file?")
+        return data
+
+
+class MemoryFiles:
+    """Files held in memory, as `ProjectFiles`: for replay and tests. `links` are the paths that count as links."""
+
+    def __init__(self, contents: Mapping[str, bytes], links: frozenset[str] = frozenset()) -> None:
+        self._contents = dict(contents)
+        self._links = links
+        self._digests: dict[str, str] = {}
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of `path`, or None where there is no such file."""
+        data = self._contents.get(path)
+        if data is not None and path not in self._digests:
+            self._digests[path] = hashlib.sha256(data).hexdigest()
+        return data
+
+    def has(self, path: str) -> bool:
+        """Whether there is a file at `path`."""
+        return path in self._contents
+
+    def is_link(self, path: str) -> bool:
+        """Whether `path` was named as a link."""
+        return path in self._links
+
+    def is_inside(self, path: str) -> bool:
+        """Whether `path` stays within the project, by its text alone."""
+        depth = 0
+        for part in PurePosixPath(path).parts:
+            if part == "/":
+                return False
+            depth += -1 if part == ".." else 1
+            if depth < 0:
+                return False
+        return True
+
+    def digests(self) -> Mapping[str, str]:
+        """SHA-256 (hex) of every file read so far, by path."""
+        return dict(sorted(self._digests.items()))
+
+
+def find_repository(start: Path) -> Path | None:
+    """Return the nearest directory from `start` upwards that holds `.git` (a directory, or a worktree's file)."""
+    start = start.resolve()
+    for directory in (start, *start.parents):
+        if os.path.lexists(directory / ".git"):
+            return directory
+    return None
+
+
+def path_in_repository(files: DiskFiles, path: str) -> str:
+    """Return `path` of the project relative to the repository's root, POSIX: what a decision is bound to (P12).
+
+    Raises:
+        InputError: the project does not lie in its repository.
+    """
+    try:
+        return (files.root / path).relative_to(files.repository).as_posix()
+    except ValueError as error:
+        raise InputError("the project does not lie in its repository", where=str(path)) from error
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror or "unknown error") if isinstance(error, OSError) else str(error)

@@ -1,0 +1,179 @@
+"""One Report value, many renderings: one file a format, each with `render(report, …)`.
+
+`build` groups the findings by what a person has to do: one entry per package and change, the worst first. Nothing is
+decided here: every word comes from the evaluation, the SBOM and the baseline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sbomgate.model import DependencyGraph, Evaluation, Level, Package, PolicyFinding, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """All findings about one package (every installed copy of one name and version), or about the project as a whole.
+
+    Attributes:
+        name, version: of the package; both "" for the project as a whole.
+        was: the version in the baseline, where it was another; None otherwise.
+        path: names from the root to the package, one shortest chain.
+        findings: worst first, then by rule.
+    """
+
+    name: str
+    version: str
+    was: str | None
+    path: tuple[str, ...]
+    findings: tuple[PolicyFinding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a person, a program or a page is told of one decision.
+
+    Attributes:
+        entries: what denies, worst first; warnings: what warns; notes: what is only recorded.
+        unknown: how many findings rest on something that is not known, by code.
+        evidence: path of the stored evidence, or None where nothing was stored.
+        decision: SHA-256 (hex) of the decision statement, or None.
+    """
+
+    verdict: Verdict
+    project: str
+    version: str | None
+    lockfile: str
+    packages: int
+    profile: str
+    engine: str
+    baseline: str
+    signers: int
+    denials: tuple[Entry, ...]
+    warnings: tuple[Entry, ...]
+    notes: tuple[Entry, ...]
+    waived: tuple[Entry, ...]
+    unknown: Mapping[str, int]
+    evaluation: Evaluation
+    evidence: str | None = None
+    decision: str | None = None
+
+
+def build(
+    evaluation: Evaluation,
+    graph: DependencyGraph,
+    *,
+    profile: str,
+    engine: str,
+    baseline: str,
+    baseline_versions: Mapping[str, frozenset[str]],
+    signers: int,
+    evidence: str | None = None,
+    decision: str | None = None,
+) -> Report:
+    """Group an evaluation's findings for people.
+
+    Args:
+        evaluation: the engine's answer.
+        graph: the packages that it is about.
+        profile: the profile in force.
+        engine: `OPA 1.22.0 embedded`.
+        baseline: one phrase: what the build was compared with.
+        baseline_versions: name → versions in the baseline, for `1.14.0 → 1.14.1`.
+        signers: how many signers the trust file accepts.
+        evidence: where the evidence lies.
+        decision: digest of the decision.
+    """
+    by_id = {package.id: package for package in graph.packages}
+    paths = _paths(graph)
+    sections: dict[str, dict[tuple[str, str], list[PolicyFinding]]] = {"deny": {}, "warn": {}, "note": {}, "waived": {}}
+    unknown: dict[str, int] = {}
+    for finding in evaluation.findings:
+        package = by_id.get(finding.package) if finding.package is not None else None
+        key = (package.name, package.version or "") if package is not None and package.id else ("", "")
+        section = "waived" if finding.waived else finding.level.value
+        sections[section].setdefault(key, []).append(finding)
+        if finding.unknown:
+            unknown[finding.code] = unknown.get(finding.code, 0) + 1
+    root = by_id.get("")
+
+    def entries(section: str) -> tuple[Entry, ...]:
+        grouped = sections[section]
+        made = [
+            _entry(name, version, grouped[name, version], by_id, paths, baseline_versions)
+            for name, version in sorted(grouped, key=lambda key: (-_weight(grouped[key]), key))
+        ]
+        return tuple(made)
+
+    return Report(
+        verdict=evaluation.verdict,
+        project=(root.name if root is not None else "") or "(unnamed project)",
+        version=root.version if root is not None else None,
+        lockfile=graph.lockfile.path,
+        packages=len(graph.packages) - 1,
+        profile=profile,
+        engine=engine,
+        baseline=baseline,
+        signers=signers,
+        denials=entries("deny"),
+        warnings=entries("warn"),
+        notes=entries("note"),
+        waived=entries("waived"),
+        unknown=dict(sorted(unknown.items())),
+        evaluation=evaluation,
+        evidence=evidence,
+        decision=decision,
+    )
+
+
+def _weight(findings: Sequence[PolicyFinding]) -> int:
+    """More different rules against one package come first."""
+    return len({finding.rule for finding in findings})
+
+
+def _entry(
+    name: str,
+    version: str,
+    findings: Sequence[PolicyFinding],
+    by_id: Mapping[str, Package],
+    paths: Mapping[str, tuple[str, ...]],
+    baseline_versions: Mapping[str, frozenset[str]],
+) -> Entry:
+    # Copies of one package repeat the same sentence: say it once.
+    unique = {(f.rule, f.code, f.message): f for f in findings}
+    ids = [f.package for f in findings if f.package is not None and f.package in by_id]
+    path = min((paths[i] for i in ids if i in paths), key=lambda p: (len(p), p), default=())
+    was = None
+    if name and version not in (known := baseline_versions.get(name, frozenset())):
+        was = ", ".join(sorted(known)) or None
+    return Entry(
+        name=name,
+        version=version,
+        was=was,
+        path=path,
+        findings=tuple(sorted(unique.values(), key=lambda f: (f.rule, f.code, f.message))),
+    )
+
+
+def _paths(graph: DependencyGraph) -> dict[str, tuple[str, ...]]:
+    """Return one shortest chain of names from the root to every package that can be reached (breadth first)."""
+    onward: dict[str, list[str]] = {}
+    for edge in graph.edges:
+        if edge.target is not None:
+            onward.setdefault(edge.source, []).append(edge.target)
+    label = {package.id: package.alias or package.name or "." for package in graph.packages}
+    found: dict[str, tuple[str, ...]] = {"": (label.get("", "."),)}
+    queue = [""]
+    for current in queue:
+        for target in onward.get(current, ()):
+            if target not in found:
+                found[target] = (*found[current], label.get(target, target))
+                queue.append(target)
+    return found
+
+
+def worst(findings: Sequence[PolicyFinding]) -> Level:
+    """Return the worst level among the findings that are not waived."""
+    order = {Level.DENY: 0, Level.WARN: 1, Level.NOTE: 2}
+    return min((f.level for f in findings if not f.waived), key=order.__getitem__, default=Level.NOTE)

@@ -1,0 +1,63 @@
+"""The decision for a program: every word of it, versioned. Schema: schemas/report.schema.json."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from sbomgate.report import Entry, Report
+
+SCHEMA = "sbomgate/report/v1"
+
+
+def render(report: Report, *, verbose: bool = True) -> str:  # noqa: ARG001 - JSON is always complete
+    """Return the report as JSON, indented, keys sorted, ending in a newline."""
+    value: dict[str, Any] = {
+        "schema": SCHEMA,
+        "verdict": report.verdict.value,
+        "project": {"name": report.project, "version": report.version},
+        "lockfile": report.lockfile,
+        "packages": report.packages,
+        "profile": report.profile,
+        "engine": report.engine,
+        "baseline": report.baseline,
+        "accepted_signers": report.signers,
+        "rules": list(report.evaluation.rules),
+        "denials": _entries(report.denials),
+        "warnings": _entries(report.warnings),
+        "notes": _entries(report.notes),
+        "waived": _entries(report.waived),
+        "unknown": dict(report.unknown),
+        "evaluation_sha256": report.evaluation.sha256,
+        "evidence": report.evidence,
+        "decision_sha256": report.decision,
+    }
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode() + "\n"
+
+
+def _entries(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": entry.name or None,
+            "version": entry.version or None,
+            "baseline_version": entry.was,
+            "path": list(entry.path),
+            "findings": [
+                {
+                    "rule": f.rule,
+                    "code": f.code,
+                    "level": f.level.value,
+                    "package": f.package,
+                    "message": f.message,
+                    "fix": f.fix,
+                    "unknown": f.unknown,
+                    "waivable": f.waivable,
+                    "fingerprint": f.fingerprint,
+                }
+                for f in entry.findings
+            ],
+        }
+        for entry in entries
+    ]

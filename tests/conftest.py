@@ -1,0 +1,62 @@
+"""What every test may use, and the real parts: in CI an absent part fails the test, elsewhere it is skipped by name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SHARED = REPOSITORY.parent / "shared"
+
+PARTS = {
+    "opa": (("opa",), "go install github.com/open-policy-agent/opa@v1.22.0"),
+    "cosign": (("cosign",), "go install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3"),
+    "npm": (("node", "npm"), "install Node.js 20 or newer with npm"),
+    "go": (("go",), "install Go 1.26"),
+}
+
+
+def pytest_configure() -> None:
+    """Find the parts that `tools/install_parts.sh` installed, however pytest was started."""
+    tools = REPOSITORY / ".tools" / "bin"
+    os.environ["PATH"] = f"{tools}{os.pathsep}{os.environ['PATH']}"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, or in CI fail, a test whose real part is absent."""
+    for name, (commands, how) in PARTS.items():
+        if item.get_closest_marker(name) is None:
+            continue
+        absent = [command for command in commands if shutil.which(command) is None]
+        if absent and os.environ.get("CI") == "true":
+            pytest.fail(f"{', '.join(absent)} is absent, and CI runs with every part: {how}", pytrace=False)
+        if absent:
+            pytest.skip(f"{', '.join(absent)} is absent: {how}")
+    if item.get_closest_marker("shared") is not None and not SHARED.is_dir():
+        pytest.skip("the shared test data does not lie beside this clone")
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the source tree: fixtures and scripts lie there, never the package under test."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The data beside the clone; use with the marker `shared`."""
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def real_locks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with `lockfiles/NAME/` and `truth/NAME.json` of real projects; use with the marker `shared`."""
+    archive = SHARED / "data" / "lockfiles.tar.xz"
+    target = tmp_path_factory.mktemp("real-locks")
+    with tarfile.open(archive) as tar:
+        tar.extractall(target, filter="data")
+    return target

@@ -1,0 +1,404 @@
+"""sbomgate.npm.collect against the registry simulator, npm's cache and the fact cache."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sbomgate import facts
+from sbomgate.model import (
+    Absence,
+    AttestationDocument,
+    CollectedFacts,
+    FactKey,
+    Missing,
+    Origin,
+    Package,
+    RegistryWord,
+    TarballFacts,
+)
+from sbomgate.npm import auth
+from sbomgate.npm.cache import FactCache
+from sbomgate.npm.collect import Sources, collect
+from sbomgate.npm.registry import open_client
+from sbomgate.npm.wanted import wanted
+from testkit import tarballs
+from testkit.registry import Fault, Simulator
+from tests.unit.npm.graphs import graph, package
+from tests.unit.npm.test_cacache import put
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+TGZ = tarballs.package("a", "1.0.0", scripts={"postinstall": "node x"})
+BUNDLE = b'{"attestations":[]}'
+
+
+@pytest.fixture
+def server() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        simulator.publish("a", "1.0.0", TGZ, attestations=BUNDLE)
+        yield simulator
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[FactCache]:
+    with FactCache(tmp_path / "facts") as opened:
+        yield opened
+
+
+async def no_wait(seconds: float) -> None:
+    await asyncio.sleep(0)
+
+
+def sources(**options: Any) -> Sources:
+    return Sources(**{"now": NOW, "offline": False, "client": open_client, "sleep": no_wait, **options})
+
+
+def a(**fields: Any) -> Package:
+    return package("a", "1.0.0", **{"sha512": tarballs.sha512(TGZ), **fields})
+
+
+def run(server: Simulator | None, *packages: Package, **options: Any) -> dict[FactKey, CollectedFacts]:
+    url = server.url if server else "https://registry.npmjs.org/"
+    return collect(wanted(graph(*(packages or (a(),)), registry=url)), sources=sources(**options))
+
+
+def only(found: dict[FactKey, CollectedFacts]) -> CollectedFacts:
+    (one,) = found.values()
+    return one
+
+
+def absence(fact: object) -> Absence:
+    assert isinstance(fact, Missing), fact
+    return fact.absence
+
+
+def test_everything_from_the_network(server: Simulator) -> None:
+    found = only(run(server))
+    assert isinstance(found.registry, RegistryWord)
+    assert (found.registry.published, found.registry.origin) == ("2024-01-01T00:00:00.000Z", Origin.NETWORK)
+    assert isinstance(found.tarball, TarballFacts)
+    assert (found.tarball.scripts, found.tarball.origin) == ({"postinstall": "node x"}, Origin.NETWORK)
+    assert isinstance(found.attestations, AttestationDocument)
+    assert (found.attestations.body, found.attestations.origin) == (BUNDLE, Origin.NETWORK)
+
+
+def test_a_second_time_from_the_cache(server: Simulator, cache: FactCache) -> None:
+    """`check` asks the network nothing while the words are young; each fact says where it came from."""
+    first = only(run(server, cache=cache, trust_cache=True, word_age=DAY))
+    server.requests.clear()
+    again = only(run(server, cache=cache, trust_cache=True, word_age=DAY, client=None, now=NOW + DAY / 2))
+    assert server.requests == []
+    assert isinstance(first.registry, RegistryWord)
+    assert again.registry == replace(first.registry, origin=Origin.CACHE)
+    assert isinstance(again.tarball, TarballFacts)
+    assert again.tarball.origin is Origin.CACHE
+    assert isinstance(again.attestations, AttestationDocument)
+    assert again.attestations.origin is Origin.CACHE
+
+
+def test_gate_asks_again_and_reads_the_bytes_again(server: Simulator, cache: FactCache) -> None:
+    """P26: the registry's word is asked for again (by ETag), the tarball's facts are not taken from the cache."""
+    run(server, cache=cache, trust_cache=True, word_age=DAY)
+    server.requests.clear()
+    later = NOW + timedelta(hours=1)
+    again = only(run(server, cache=cache, now=later))
+    assert [one.path for one in server.requests] == ["/a", "/a/-/a-1.0.0.tgz"]
+    assert "if-none-match" in server.requests[0].headers
+    assert isinstance(again.registry, RegistryWord)
+    assert (again.registry.origin, again.registry.asked_at) == (Origin.NETWORK, later)
+
+
+def test_an_etag_is_not_sent_where_a_version_is_not_cached(server: Simulator, cache: FactCache) -> None:
+    run(server, cache=cache)
+    other = tarballs.package("a", "2.0.0")
+    server.publish("a", "2.0.0", other)
+    server.requests.clear()
+    found = run(server, a(), package("a", "2.0.0", sha512=tarballs.sha512(other), id="node_modules/b"), cache=cache)
+    assert all(isinstance(one.registry, RegistryWord) for one in found.values())
+    assert ["if-none-match" in one.headers for one in server.asked("/a")] == [False]
+
+
+def test_the_registry_changed_its_mind(server: Simulator, cache: FactCache) -> None:
+    run(server, cache=cache)
+    server.packuments["a"]["versions"]["1.0.0"]["deprecated"] = "bad"
+    found = only(run(server, cache=cache))
+    assert isinstance(found.registry, RegistryWord)
+    assert found.registry.deprecated == "bad"
+
+
+@pytest.mark.parametrize(
+    ("age", "later"),
+    [pytest.param(DAY, DAY * 2, id="too old"), pytest.param(DAY, -DAY, id="from the future")],
+)
+def test_a_cached_word_that_cannot_be_used_is_not_used_when_the_registry_is_down(
+    server: Simulator, cache: FactCache, age: timedelta, later: timedelta
+) -> None:
+    """P6, P33: what was said once is not what is said now; attestations are verified from their bytes all the same."""
+    run(server, cache=cache)
+    server.fault("/a", Fault(status=503, times=None))
+    found = only(run(server, cache=cache, trust_cache=True, word_age=age, now=NOW + later))
+    assert absence(found.registry) is Absence.UNREACHABLE
+    assert isinstance(found.registry, Missing)
+    assert ("2026-03-01" in found.registry.reason) is (later > timedelta(0))
+    assert isinstance(found.attestations, AttestationDocument)
+
+
+def test_a_damaged_entry_is_asked_for_again(server: Simulator, cache: FactCache) -> None:
+    run(server, cache=cache, trust_cache=True)
+    keys = [row[0] for row in cache._connection.execute("SELECT key FROM fact").fetchall()]
+    cache.put(dict.fromkeys(keys, b'{"half": '))
+    found = only(run(server, cache=cache, trust_cache=True, word_age=DAY))
+    assert isinstance(found.registry, RegistryWord)
+    assert found.registry.origin is Origin.NETWORK
+    assert isinstance(found.tarball, TarballFacts)
+
+
+def test_npms_own_cache_needs_no_network(tmp_path: Path) -> None:
+    put(tmp_path, TGZ)
+    found = only(run(None, npm_cache=tmp_path, offline=True, client=None))
+    assert isinstance(found.tarball, TarballFacts)
+    assert found.tarball.origin is Origin.CACHE
+    assert absence(found.registry) is Absence.NOT_ASKED
+    assert absence(found.attestations) is Absence.NOT_ASKED
+
+
+def test_other_bytes_in_npms_cache_are_not_believed(tmp_path: Path, server: Simulator) -> None:
+    """P10: the digest is compared again; npm would fetch it, and so do we."""
+    put(tmp_path, tarballs.package("a", "1.0.0"), tarballs.sha512(TGZ))
+    assert absence(only(run(None, npm_cache=tmp_path, offline=True)).tarball) is Absence.NOT_ASKED
+    found = only(run(server, npm_cache=tmp_path))
+    assert isinstance(found.tarball, TarballFacts)
+    assert found.tarball.origin is Origin.NETWORK
+
+
+def test_offline_with_the_fact_cache(server: Simulator, cache: FactCache) -> None:
+    """CASES T18: `check` may use what it has seen, with its date; `gate` may not."""
+    run(server, cache=cache)
+    late = {"cache": cache, "offline": True, "client": None, "now": NOW + DAY * 30}
+    found = only(run(server, **late, trust_cache=True))
+    assert isinstance(found.registry, RegistryWord)
+    assert found.registry.asked_at == NOW
+    assert isinstance(found.tarball, TarballFacts)
+    strict = only(run(server, **late))
+    assert absence(strict.registry) is Absence.NOT_ASKED
+    assert absence(strict.tarball) is Absence.NOT_ASKED
+    assert isinstance(strict.attestations, AttestationDocument)  # verified again from its bytes
+
+
+def test_nothing_known_offline() -> None:
+    found = only(run(None, offline=True, client=None))
+    assert {absence(one) for one in (found.registry, found.tarball, found.attestations)} == {Absence.NOT_ASKED}
+
+
+@pytest.mark.parametrize(
+    ("faults", "registry", "tarball", "attestations"),
+    [
+        pytest.param({}, None, None, None, id="none"),
+        pytest.param({"/a": Fault(status=404)}, Absence.ABSENT, None, Absence.UNREACHABLE, id="no such package"),
+        pytest.param(
+            {"/a": Fault(drop=True, times=None)}, Absence.UNREACHABLE, None, Absence.UNREACHABLE, id="packument dropped"
+        ),
+        pytest.param({"/a": Fault(body=b"{")}, Absence.MALFORMED, None, Absence.UNREACHABLE, id="bad JSON"),
+        pytest.param({"/a": Fault(encoding="gzip")}, Absence.MALFORMED, None, Absence.UNREACHABLE, id="wrong encoding"),
+        pytest.param(
+            {"/-/npm/v1/attestations/a@1.0.0": Fault(status=404)},
+            None,
+            None,
+            Absence.ADVERTISED_MISSING,
+            id="404 after advertising",
+        ),
+        pytest.param(
+            {"/-/npm/v1/attestations/a@1.0.0": Fault(status=500, times=None)},
+            None,
+            None,
+            Absence.UNREACHABLE,
+            id="attestations down",
+        ),
+        pytest.param(
+            {"/-/npm/v1/attestations/a@1.0.0": Fault(truncate=3, times=None)},
+            None,
+            None,
+            Absence.UNREACHABLE,
+            id="attestations truncated",
+        ),
+        pytest.param({"/a/-/a-1.0.0.tgz": Fault(body=b"other bytes")}, None, Absence.MISMATCH, None, id="wrong bytes"),
+        pytest.param({"/a/-/a-1.0.0.tgz": Fault(status=404)}, None, Absence.ADVERTISED_MISSING, None, id="no tarball"),
+        pytest.param({"/a/-/a-1.0.0.tgz": Fault(truncate=9, times=1)}, None, None, None, id="tarball truncated once"),
+        pytest.param(
+            {"/a": Fault(status=429, headers={"retry-after": "1"}, times=2)}, None, None, None, id="429 twice"
+        ),
+    ],
+)
+def test_one_packages_failure_stops_nobody(
+    server: Simulator,
+    faults: dict[str, Fault],
+    registry: Absence | None,
+    tarball: Absence | None,
+    attestations: Absence | None,
+) -> None:
+    """P35 and P6: each failure is a value of its own kind, and the other package has all its facts."""
+    other = tarballs.package("b", "1.0.0")
+    server.publish("b", "1.0.0", other, attestations=BUNDLE)
+    for path, fault in faults.items():
+        server.fault(path, fault)
+    found = run(server, a(), package("b", "1.0.0", sha512=tarballs.sha512(other)))
+    mine, theirs = found[min(found)], found[max(found)]
+    for fact, expected in ((mine.registry, registry), (mine.tarball, tarball), (mine.attestations, attestations)):
+        assert (fact.absence if isinstance(fact, Missing) else None) == expected
+    assert not any(isinstance(one, Missing) for one in (theirs.registry, theirs.tarball, theirs.attestations))
+
+
+@pytest.mark.parametrize(
+    ("signs", "signatures", "expected"),
+    [
+        pytest.param(True, None, Absence.ABSENT, id="signed, not attested"),
+        pytest.param(False, None, Absence.NOT_SERVED, id="a mirror"),
+    ],
+)
+def test_none_and_not_served_are_apart(signs: bool, signatures: object, expected: Absence) -> None:
+    """CASES V32."""
+    with Simulator(signs=signs) as server:
+        server.publish("a", "1.0.0", TGZ, attestations=None if signs else BUNDLE)
+        assert absence(only(run(server)).attestations) is expected
+
+
+def test_evidence_of_any_version_counts(server: Simulator) -> None:
+    """A version without signature, in a package whose other versions are attested, is absent and not "not served"."""
+    data = tarballs.package("a", "2.0.0")
+    server.publish("a", "2.0.0", data, signatures=[])
+    found = only(run(server, package("a", "2.0.0", sha512=tarballs.sha512(data))))
+    assert absence(found.attestations) is Absence.ABSENT
+
+
+def test_an_unpublished_version(server: Simulator) -> None:
+    """CASES T11."""
+    found = only(run(server, package("a", "9.9.9", sha512=tarballs.sha512(TGZ))))
+    assert absence(found.registry) is Absence.ABSENT
+    assert absence(found.attestations) is Absence.UNREACHABLE
+    assert absence(found.tarball) is Absence.ADVERTISED_MISSING
+
+
+@pytest.mark.parametrize(
+    "resolved", ["https://evil.example/a.tgz", "http://127.0.0.1:1/a.tgz", "file:///etc/passwd", "git+ssh://x/y"]
+)
+def test_an_address_elsewhere_is_not_fetched(server: Simulator, resolved: str) -> None:
+    found = only(run(server, a(resolved=resolved)))
+    assert absence(found.tarball) is Absence.UNREACHABLE
+    assert server.asked("/a/-/a-1.0.0.tgz") == []
+
+
+def test_a_packuments_address_elsewhere_is_not_fetched(server: Simulator) -> None:
+    dist = server.packuments["a"]["versions"]["1.0.0"]["dist"]
+    dist["attestations"] = {"url": "https://evil.example/x"}
+    dist["tarball"] = "https://evil.example/a.tgz"
+    found = only(run(server))
+    assert absence(found.attestations) is Absence.UNREACHABLE
+    assert isinstance(found.tarball, TarballFacts)  # from the registry's own address for it
+
+
+@pytest.mark.parametrize("resolved", [None, "https://registry.npmjs.org/a/-/a-1.0.0.tgz"])
+def test_the_public_host_means_the_configured_registry(resolved: str | None) -> None:
+    """npm's replace-registry-host and omit-lockfile-registry-resolved; under a path, as mirrors live."""
+    with Simulator(prefix="/npm") as server:
+        server.publish("a", "1.0.0", TGZ)
+        server.packuments["a"]["versions"]["1.0.0"]["dist"]["tarball"] = "https://registry.npmjs.org/a/-/a-1.0.0.tgz"
+        assert isinstance(only(run(server, a(resolved=resolved))).tarball, TarballFacts)
+
+
+def test_without_sha512_no_tarball_is_read(server: Simulator) -> None:
+    found = only(run(server, package("a", "1.0.0", integrity="sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=")))
+    assert absence(found.tarball) is Absence.NOT_ASKED
+    assert server.asked("/a/-/a-1.0.0.tgz") == []
+
+
+def test_first_party_is_only_looked_for_on_this_machine(server: Simulator, tmp_path: Path) -> None:
+    data = tarballs.package("@acme/x", "1.0.0")
+    put(tmp_path, data)
+    asked = wanted(
+        graph(package("@acme/x", "1.0.0", sha512=tarballs.sha512(data)), registry=server.url), first_party=["@acme"]
+    )
+    found = only(collect(asked, sources=sources(npm_cache=tmp_path)))
+    assert absence(found.registry) is Absence.NOT_APPLICABLE
+    assert absence(found.attestations) is Absence.NOT_APPLICABLE
+    assert isinstance(found.tarball, TarballFacts)
+    assert server.requests == []
+
+
+def test_recorded_facts_come_first(server: Simulator) -> None:
+    first = run(server)
+    server.requests.clear()
+    again = only(run(server, recorded=facts.loads(facts.dumps(first)), client=None))
+    assert isinstance(again.registry, RegistryWord)
+    assert isinstance(again.tarball, TarballFacts)
+    assert isinstance(again.attestations, AttestationDocument)
+    assert {again.registry.origin, again.tarball.origin, again.attestations.origin} == {Origin.RECORDED}
+    assert server.requests == []
+
+
+def test_what_recorded_facts_lack_is_asked_for(server: Simulator) -> None:
+    missing = Missing(absence=Absence.UNREACHABLE, reason="then")
+    recorded = {key: replace(one, registry=missing, attestations=missing) for key, one in run(server).items()}
+    found = only(run(server, recorded=recorded))
+    assert isinstance(found.registry, RegistryWord)
+    assert isinstance(found.tarball, TarballFacts)
+    assert (found.registry.origin, found.tarball.origin) == (Origin.NETWORK, Origin.RECORDED)
+
+
+def test_recorded_facts_of_other_bytes_are_not_taken(server: Simulator) -> None:
+    """P14: even signed, facts are about their own sha512."""
+    (key, one), *_ = run(server).items()
+    assert isinstance(one.tarball, TarballFacts)
+    forged = {key: replace(one, tarball=replace(one.tarball, sha512="00" * 64, scripts={}))}
+    found = only(run(server, recorded=forged))
+    assert isinstance(found.tarball, TarballFacts)
+    assert found.tarball.scripts == {"postinstall": "node x"}
+
+
+def test_the_token_reaches_its_registry_only(server: Simulator) -> None:
+    """P40."""
+    token = "npm_s3cret"
+    server.token = token
+    with Simulator() as other:
+        other.publish("b", "1.0.0")
+        credentials = auth.read(user=f"{server.url.removeprefix('http:')}:_authToken={token}")
+        found = collect(
+            wanted(
+                graph(
+                    a(),
+                    package("@o/b", "1.0.0", sha512="ab" * 64),
+                    registry=server.url,
+                    scopes={"@o": other.url},
+                )
+            ),
+            sources=sources(credentials=credentials),
+        )
+        assert isinstance(found[max(found)].registry, RegistryWord)
+        assert other.requests
+        assert all("authorization" not in one.headers for one in other.requests)
+        assert all(token not in repr(one) for one in found.values())
+
+
+def test_progress_ends_at_all(server: Simulator) -> None:
+    seen: list[tuple[int, int]] = []
+    packages = [package(f"p{index}", "1.0.0", sha512=f"{index:02x}" * 64) for index in range(10)]
+    collect(wanted(graph(*packages, registry=server.url)), sources=sources(), progress=lambda *now: seen.append(now))
+    assert seen[0] == (0, 10)
+    assert seen[-1] == (10, 10)
+    assert seen == sorted(seen)
+
+
+def test_same_inputs_same_facts(server: Simulator) -> None:
+    """P38."""
+    assert facts.dumps(run(server)) == facts.dumps(run(server))
+
+
+def test_a_client_is_needed_online() -> None:
+    with pytest.raises(ValueError, match="client"):
+        run(None, client=None)

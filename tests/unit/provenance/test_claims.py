@@ -1,0 +1,67 @@
+"""Claims of real certificates of the public-good instance: samples/, made by tools/trust_root.py."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sbomgate.model import Claims
+from sbomgate.provenance import DEFAULT_ISSUERS, shipped
+from sbomgate.provenance._bundle import verify_bundle
+from sbomgate.provenance._claims import read_claims
+from sbomgate.provenance._outcome import CannotVerify, Invalid
+from sbomgate.provenance.material import TrustMaterial
+
+SAMPLES = Path(__file__).parent / "samples"
+
+
+@pytest.fixture(scope="module")
+def material() -> TrustMaterial:
+    trust = shipped.load()
+    return TrustMaterial.parse(trust.trusted_root, trust.registry_keys)
+
+
+def claims(name: str, material: TrustMaterial, issuers: tuple[str, ...] = DEFAULT_ISSUERS) -> Claims:
+    envelope = verify_bundle(json.loads((SAMPLES / name).read_bytes()), material)
+    assert envelope.certificate is not None
+    return read_claims(envelope.certificate, issuers)
+
+
+def test_gitlab(material: TrustMaterial) -> None:
+    found = claims("gitlab.json", material)
+    assert found == Claims(
+        issuer="https://gitlab.com",
+        identity="https://gitlab.com/facutuesca/gitlab-oidc-project//.gitlab-ci.yml@refs/heads/main",
+        repository="https://gitlab.com/facutuesca/gitlab-oidc-project",
+        repository_id=found.repository_id,
+        owner="https://gitlab.com/facutuesca",
+        owner_id="12885801",
+        workflow=".gitlab-ci.yml",
+        ref="refs/heads/main",
+        commit="72f7c63b75eb55ea80864962f0e645c93414da34",
+        trigger=found.trigger,
+        runner="gitlab-hosted",
+        builder="https://gitlab.com/facutuesca/gitlab-oidc-project//.gitlab-ci.yml@refs/heads/main",
+    )
+    assert found.repository_id is not None
+
+
+def test_github(material: TrustMaterial) -> None:
+    found = claims("slsa.json", material)
+    assert found.repository == "https://github.com/trailofbits/pypi-attestations"
+    assert (found.workflow, found.runner) == (".github/workflows/release.yml", "github-hosted")
+    assert found.owner == "https://github.com/trailofbits"
+
+
+def test_circleci_is_not_accepted(material: TrustMaterial) -> None:
+    """V20: a real, valid certificate of an issuer that nobody named."""
+    with pytest.raises(Invalid, match=r"step 8a: the identity was issued by https://oidc\.circleci\.com"):
+        claims("circleci.json", material)
+
+
+def test_staging_is_not_the_public_instance(material: TrustMaterial) -> None:
+    """V29: a real bundle of sigstore's staging instance."""
+    with pytest.raises(CannotVerify, match="another sigstore instance"):
+        claims("staging.json", material)

@@ -1,0 +1,106 @@
+"""Trust material: unusable is an error, never an empty keyring."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sbomgate import resources
+from sbomgate.errors import ProvenanceError, SbomgateError
+from sbomgate.provenance import shipped
+from sbomgate.provenance.material import MAX_TRUST_BYTES, TrustMaterial, Window
+from testkit.sigstore import TestSigstore
+
+from .test_steps import drop, put
+
+BAD_ROOTS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "media type unknown": put("mediaType", value="application/vnd.dev.sigstore.trustedroot.v9+json"),
+    "media type missing": drop("mediaType"),
+    "no log": put("tlogs", value=[]),
+    "no certificate log": put("ctlogs", value=[]),
+    "no authority": drop("certificateAuthorities"),
+    "authority without a certificate": put("certificateAuthorities", 0, "certChain", "certificates", value=[]),
+    "certificate damaged": put("certificateAuthorities", 0, "certChain", "certificates", 0, "rawBytes", value="AAAA"),
+    "log without an id": drop("tlogs", 0, "logId"),
+    "log id of another length": put("tlogs", 0, "logId", "keyId", value="AAAA"),
+    "two logs of one id": lambda root: {**root, "tlogs": [root["tlogs"][0]] * 2},
+    "log with another hash": put("tlogs", 0, "hashAlgorithm", value="SHA2_512"),
+    "key damaged": put("tlogs", 0, "publicKey", "rawBytes", value="AAAA"),
+    "key of another kind than it says": put("tlogs", 0, "publicKey", "keyDetails", value="PKIX_ED25519"),
+    "key kind unknown": put("tlogs", 0, "publicKey", "keyDetails", value="PKIX_RSA_PSS_2048_SHA256"),
+    "period missing": drop("tlogs", 0, "publicKey", "validFor"),
+    "period without a zone": put("tlogs", 0, "publicKey", "validFor", "start", value="2021-01-12T11:53:27"),
+    "period that is no time": put("tlogs", 0, "publicKey", "validFor", "start", value="soon"),
+    "not an object": lambda _: [],
+}
+
+
+@pytest.mark.parametrize("change", BAD_ROOTS.values(), ids=BAD_ROOTS)
+def test_an_unusable_trusted_root_is_an_error(change: Callable[[dict[str, Any]], Any], sigstore: TestSigstore) -> None:
+    root = json.dumps(change(sigstore.trusted_root())).encode()
+    with pytest.raises(ProvenanceError) as caught:
+        TrustMaterial.parse(root, sigstore.registry_keys_json())
+    assert caught.value.where == "trusted_root.json"
+
+
+@pytest.mark.parametrize("document", [b"", b"{", b'{"a":1,"a":1}', b" " * (MAX_TRUST_BYTES + 1), b"\xff"])
+def test_a_file_without_one_meaning_is_an_error(document: bytes, sigstore: TestSigstore) -> None:
+    """P1, P9"""
+    with pytest.raises(ProvenanceError):
+        TrustMaterial.parse(document, sigstore.registry_keys_json())
+    with pytest.raises(ProvenanceError) as caught:
+        TrustMaterial.parse(sigstore.trusted_root_json(), document)
+    assert caught.value.where == "keys.json"
+
+
+@pytest.mark.parametrize("keys", [{}, {"keys": []}, {"keys": [{"keyId": "x", "keyUsage": "npm:signatures"}]}])
+def test_unusable_registry_keys_are_an_error(keys: Any, sigstore: TestSigstore) -> None:
+    with pytest.raises(ProvenanceError):
+        TrustMaterial.parse(sigstore.trusted_root_json(), json.dumps(keys).encode())
+
+
+def test_a_window_includes_its_ends() -> None:
+    start, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
+    window = Window(start=start, end=end)
+    assert window.contains(start)
+    assert window.contains(end)
+    assert not window.contains(start - timedelta(microseconds=1))
+    assert not window.contains(end + timedelta(microseconds=1))
+    assert Window(start=start, end=None).contains(datetime(9999, 1, 1, tzinfo=UTC))
+
+
+def test_the_shipped_trust_root_is_the_public_one() -> None:
+    trust = shipped.load()
+    material = TrustMaterial.parse(trust.trusted_root, trust.registry_keys)
+    assert material.trusted_root_sha256 == shipped.TRUSTED_ROOT_SHA256
+    assert material.registry_keys_sha256 == shipped.REGISTRY_KEYS_SHA256
+    assert (len(material.logs), len(material.ct_logs), len(material.authorities)) == (2, 2, 2)
+    assert len(material.registry_keys) == 4
+    assert material.newest == datetime(2025, 9, 23, tzinfo=UTC)
+
+
+def test_the_age_is_counted_from_the_day_of_collection() -> None:
+    trust = shipped.load()
+    assert trust.age(shipped.COLLECTED + timedelta(days=30)) == timedelta(days=30)
+
+
+@pytest.mark.parametrize("name", ["trusted_root.json", "keys.json", "selftest.json"])
+def test_an_altered_installation_is_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P25: pinned by digest. One byte more, the same JSON."""
+    altered = tmp_path / name
+    altered.write_bytes(resources.path("trust_root", name).read_bytes() + b"\n")
+    monkeypatch.setattr(resources, "path", lambda *parts: tmp_path.joinpath(*parts[1:]))
+    with pytest.raises(ProvenanceError, match="expected") as caught:
+        shipped.read(name, {"keys.json": shipped.REGISTRY_KEYS_SHA256}.get(name, shipped.TRUSTED_ROOT_SHA256))
+    assert caught.value.where == str(altered)
+
+
+def test_a_missing_file_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resources, "_PACKAGE", tmp_path)
+    with pytest.raises(SbomgateError, match="missing"):
+        shipped.load()

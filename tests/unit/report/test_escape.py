@@ -1,0 +1,36 @@
+"""Hostile text is inert wherever it is shown (P39)."""
+
+from __future__ import annotations
+
+import pytest
+
+from sbomgate.report.escape import MAX_LENGTH, plain
+
+CASES = {
+    "ordinary": ("axios 1.14.1", "axios 1.14.1"),
+    "other scripts": ("пакет 包 é", "пакет 包 é"),
+    "newline": ("a\nb", "a\\x0ab"),
+    "carriage return": ("a\rDENIED", "a\\x0dDENIED"),
+    "ansi": ("\x1b[2Jallowed", "\\x1b[2Jallowed"),
+    "c1 csi": ("\x9b2J", "\\x9b2J"),
+    "bidi": ("a\u202eb", "a\\u202eb"),
+    "zero width": ("ax\u200bios", "ax\\u200bios"),
+    "tag": ("a\U000e0041", "a\\U000e0041"),
+    "lone surrogate": ("a\ud800", "a\\ud800"),
+    "github command": ("::set-output name=x::y", ":\\:set-output name=x::y"),
+    "github command, indented": ("  ::stop-commands::x", "  :\\:stop-commands::x"),
+    "azure command": ("##vso[task.setvariable]x", "#\\#vso[task.setvariable]x"),
+    "github legacy command": ("x ##[error]y", "x #\\#[error]y"),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), CASES.values(), ids=CASES.keys())
+def test_plain(text: str, expected: str) -> None:
+    assert plain(text) == expected
+    assert plain(text).isprintable() or " " in expected
+
+
+def test_long_text_is_cut_and_says_so() -> None:
+    shown = plain("x" * 10_000)
+    assert shown.startswith("x" * MAX_LENGTH)
+    assert shown.endswith("(10000 characters)")

@@ -1,0 +1,9 @@
+#!/bin/sh
+# Writes requirements/*.txt: exact versions with hashes, for every supported Python and platform.
+set -eu
+uv=$1
+compile() { "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --custom-compile-command "make lock" "$@"; }
+compile pyproject.toml -o requirements/run.txt
+compile pyproject.toml --group test -c requirements/run.txt -o requirements/test.txt
+compile pyproject.toml --group test --group dev -c requirements/test.txt -o requirements/dev.txt
+printf 'hatchling==1.27.0\n' | compile - -o requirements/build.txt

@@ -1,0 +1,9 @@
+#!/bin/sh
+# Runs the tests against the installed package, not the source tree: the tests folder is the only thing on the path.
+# In CI (CI=true) a real part that is absent is a failure: see tests/conftest.py.
+set -eu
+python=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
+cd "$(dirname "$0")/.."
+PATH="$PWD/.tools/bin:$PATH"
+export PATH
+exec "$python" -P -m pytest tests
