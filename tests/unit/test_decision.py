@@ -254,6 +254,7 @@ def without(name: str) -> Decision:
         ),
         pytest.param(replace(MADE, context=replace(MADE.context, subject=None)), id="P12 no subject"),
         pytest.param(decision(replace(TARBALL, digest={})), id="P12 no digest"),
+        pytest.param(decision(replace(COMMIT, digest={"gitCommit": "cd" * 20})), id="P12 subject and commit differ"),
         pytest.param(decision(replace(TARBALL, digest={"sha512": "ab" * 64})), id="P12 no sha256"),
         pytest.param(decision(replace(TARBALL, digest={"sha256": "ab"})), id="P12 short digest"),
         pytest.param(decision(replace(TARBALL, digest={"sha256": "zz" * 32})), id="P12 digest not hex"),
