@@ -414,6 +414,9 @@ def _check(decision: Decision) -> None:
     if set(digest) != {algorithm} or len(digest[algorithm]) not in lengths:
         raise refuse(f"not one whole {algorithm}", "subject.digest")
     _hex(digest[algorithm], "subject.digest")
+    commit = context.commit.value if context.commit else None
+    if decision.subject.kind is SubjectKind.GIT and commit not in (None, digest["gitCommit"]):
+        raise refuse(f"the subject is another commit than {commit}", "project.commit")
     match decision.baseline:
         case BaselineRecord(state="accepted", evidence=str()) | BaselineRecord(state="bootstrap", evidence=None):
             pass

@@ -719,6 +719,7 @@ class Trust:
         registry_keys: bytes of a keys.json that replaces the shipped registry keys, or None.
         malicious_lists: name → bytes of lists of malicious packages that replace the shipped one, or None.
         resource_uri: the `resourceUri` that a summary must carry, or None where the digest alone is demanded.
+        pinned: SHA-256 (hex) → bytes of every file that the trust file names: evidence stores them, replay reads them.
     """
 
     sha256: str | None
@@ -740,6 +741,7 @@ class Trust:
     trusted_root: bytes | None
     registry_keys: bytes | None
     resource_uri: str | None = None
+    pinned: Mapping[str, bytes] = field(default_factory=dict)
     malicious_lists: Mapping[str, bytes] | None = None
 
 

@@ -126,6 +126,8 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
     document = _plain(document, (), where)
     _validate(document, content, where)
 
+    named: dict[str, bytes] = {}
+
     def from_file(value: Mapping[str, str], place: str) -> bytes:
         found = pinned(value["path"], value["sha256"])
         got = hashlib.sha256(found).hexdigest()
@@ -133,6 +135,7 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
             raise TrustError(
                 f"sha256 of {value['path']} is {got}, expected {value['sha256']}", where=where, place=f"{place}.sha256"
             )
+        named[got] = found
         return found
 
     sigstore: dict[str, Any] = document.get("sigstore", {})
@@ -166,11 +169,9 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
             from_file(sigstore["registry_keys"], "sigstore.registry_keys") if "registry_keys" in sigstore else None
         ),
         resource_uri=document.get("resource_uri"),
+        pinned=named,
         malicious_lists=(
-            {
-                one["path"]: from_file(one, f"malicious_lists[{i}]")
-                for i, one in enumerate(document["malicious_lists"])
-            }
+            {one["path"]: from_file(one, f"malicious_lists[{i}]") for i, one in enumerate(document["malicious_lists"])}
             if "malicious_lists" in document
             else None
         ),

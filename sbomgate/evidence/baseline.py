@@ -6,7 +6,7 @@ would let whoever can write the store choose the baseline.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 from sbomgate.decision import OBSERVE
 from sbomgate.errors import EvidenceError, TrustError
 from sbomgate.evidence import layout
-from sbomgate.evidence.record import Record
+from sbomgate.evidence.record import Record, Statements
 from sbomgate.evidence.verify import Reason, Signed, in_future, signed_by
 from sbomgate.model import Context, Signer, Verdict
 
@@ -24,12 +24,12 @@ class Baseline:
     """What was found.
 
     Attributes:
-        evidence: the record and who signed it, or None.
+        evidence: the record, all its bytes hashed again, and who signed it; or None.
         reason: why there is none; "" otherwise.
         notes: what was seen and did not count, one sentence each.
     """
 
-    evidence: Signed | None
+    evidence: Signed[Record] | None
     reason: str
     notes: tuple[str, ...]
 
@@ -47,72 +47,84 @@ def baseline(path: Path, context: Context, project: str, *, signers: Sequence[Si
 
     Raises:
         TrustError: nobody is accepted.
-        EvidenceError: the path is no evidence; something in it was altered, or is from the future; one build's or one
-            decision's folder was given and is another project's.
+        EvidenceError: the path is no evidence; a statement in it, or anything of the chosen evidence, was altered; a
+            decision is from the future; one build's or decision's folder was given and is another project's.
     """
     if not signers:
         raise TrustError("no signer is accepted: no baseline can be believed", hint="give a trust file with --trust")
-    if single := layout.is_build(path):
-        records: list[Record] = [*layout.read_all(path)]
-        notes: list[str] = []
-    else:
-        found = layout.scan(path)
-        notes = [f"{p.relative_to(path)} is no evidence" for p in found.strange]
-        records = []
-        for build in found.builds:
-            here = layout.read_build(build)
-            if not here:
-                notes.append(
-                    f"{build.relative_to(path)} holds no decision: a writer did not finish, or its index is gone"
+    notes: list[str] = []
+    accepted: list[tuple[Signed[Statements], Path]] = []
+    seen = False
+    for statements, folder in _candidates(path, notes):
+        if not _same_project(statements, context, project):
+            continue
+        seen = True
+        match signed_by(statements, signers):
+            case Signed() as signed if in_future(signed, now):
+                raise EvidenceError(
+                    f"decided at {signed.time.isoformat()}, which is after {now.isoformat()}",
+                    where=str(folder),
+                    hint="correct the clock of this machine, or of the one that decided",
                 )
-            records.extend(r for r in here if _same_project(r, context, project))
-    if single and not any(_same_project(r, context, project) for r in records):
+            case Signed() as signed if signed.decision.context.profile == OBSERVE:
+                notes.append(f"decision {statements.id[:12]} only records (profile observe)")
+            case Signed() as signed if not signed.in_environment:
+                notes.append(f"decision {statements.id[:12]} is for an environment that its signer may not sign for")
+            case Signed() as signed:
+                accepted.append((signed, folder))
+            case Reason() as reason:
+                notes.append(f"decision {statements.id[:12]}: {reason.message}")
+    if not seen and layout.is_build(path):
         raise EvidenceError(
             "this is the evidence of another project, repository or lockfile",
             where=str(path),
             hint="give the store, or evidence of this project",
         )
-    accepted: list[Signed] = []
-    for record in records:
-        match signed_by(record, signers):
-            case Signed() as signed if in_future(signed, now):
-                raise EvidenceError(
-                    f"decided at {signed.time.isoformat()}, which is after {now.isoformat()}",
-                    where=f"decision {record.id}",
-                    hint="correct the clock of this machine, or of the one that decided",
-                )
-            case Signed() as signed if signed.decision.context.profile == OBSERVE:
-                notes.append(f"decision {record.id[:12]} only records (profile observe)")
-            case Signed() as signed if not signed.in_environment:
-                notes.append(f"decision {record.id[:12]} is for an environment that its signer may not sign for")
-            case Signed() as signed:
-                accepted.append(signed)
-            case Reason() as reason:
-                notes.append(f"decision {record.id[:12]}: {reason.message}")
-    return _newest_passed(accepted, notes)
+    newest = _newest_passed(accepted)
+    if newest is None:
+        why = "no evidence of this project by an accepted signer"
+        if accepted:
+            why = f"none of the {len(accepted)} decisions on this project stands as PASSED"
+        return Baseline(evidence=None, reason=why, notes=tuple(sorted(notes)))
+    match signed_by(layout.read(newest), signers):
+        case Signed() as evidence:
+            return Baseline(evidence=evidence, reason="", notes=tuple(sorted(notes)))
+        case Reason() as reason:
+            raise EvidenceError(f"changed while it was read: {reason.message}", where=str(newest))
 
 
-def _newest_passed(accepted: list[Signed], notes: list[str]) -> Baseline:
-    # The newest decision on an artefact wins; at the same moment FAILED does.
-    newest: dict[str, Signed] = {}
-    for signed in sorted(accepted, key=lambda s: (s.time, s.decision.verdict is Verdict.DENIED, s.record.id)):
-        newest[signed.record.build.sha256] = signed
-    passed = [s for s in newest.values() if s.decision.verdict is Verdict.ALLOWED]
-    if passed:
-        best = max(passed, key=lambda s: (s.time, s.record.id))
-        return Baseline(evidence=best, reason="", notes=tuple(sorted(notes)))
-    reason = "no evidence of this project by an accepted signer"
-    if accepted:
-        reason = f"none of the {len(accepted)} decisions on this project stands as PASSED"
-    return Baseline(evidence=None, reason=reason, notes=tuple(sorted(notes)))
+def _candidates(path: Path, notes: list[str]) -> Iterator[tuple[Statements, Path]]:
+    """Yield the statements at a path, each with its folder. Of a store only these are read, not what they name."""
+    if layout.is_build(path):
+        for record in layout.read_all(path):
+            yield record, path if path.parent.name == "decisions" else path / "decisions" / record.id
+        return
+    found = layout.scan(path)
+    notes.extend(f"{p.relative_to(path)} is no evidence" for p in found.strange)
+    for build in found.builds:
+        statements = layout.read_statements(build)
+        if not statements:
+            notes.append(f"{build.relative_to(path)} holds no decision: a writer was killed, or its index is gone")
+        for one in statements:
+            yield one, build / "decisions" / one.id
 
 
-def _same_project(record: Record, context: Context, project: str) -> bool:
-    other = record.claimed.context
+def _newest_passed(accepted: list[tuple[Signed[Statements], Path]]) -> Path | None:
+    """Return the folder of the newest decision among those that are the newest on their artefact and PASSED."""
+    newest: dict[str, tuple[Signed[Statements], Path]] = {}
+    # At the same moment FAILED comes later and so wins.
+    for one in sorted(accepted, key=lambda a: (a[0].time, a[0].decision.verdict is Verdict.DENIED, a[0].record.id)):
+        newest[one[0].record.build.sha256] = one
+    passed = [one for one in newest.values() if one[0].decision.verdict is Verdict.ALLOWED]
+    return max(passed, key=lambda one: (one[0].time, one[0].record.id))[1] if passed else None
+
+
+def _same_project(statements: Statements, context: Context, project: str) -> bool:
+    other = statements.claimed.context
     if other.lockfile_path != context.lockfile_path:
         return False
     if other.repository is None and context.repository is None:
-        return record.claimed.project == project
+        return statements.claimed.project == project
     return (
         other.repository is not None
         and context.repository is not None

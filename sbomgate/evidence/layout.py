@@ -7,8 +7,8 @@
         .lock                            writers take turns here
 
 A layout is a function of the records in it. Reading computes again what they would be written as and compares every
-byte of index.json, every blob that it leads to and every named file: what was altered, spliced or cut is an error. (What
-was removed together with its entry in the index leaves no trace here; a signed head of the store will show that.)
+byte of index.json, every blob that it leads to and every named file: what was altered, spliced or cut is an error.
+(What was removed together with its entry in the index leaves no trace here; a signed head of the store will show that.)
 
 Crash safety (POSIX): temporary names in the same folder, fsync, rename, fsync of the folder; blobs first, then the
 named files, index.json last. A killed writer leaves `.tmp-*` files and folders that the index does not know: readers do
@@ -30,9 +30,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sbomgate import dsse, files
-from sbomgate.decision import DETAIL_TYPE, SUMMARY_TYPE, named_detail, read_detail
+from sbomgate.decision import DETAIL_TYPE, SUMMARY_TYPE, named_detail
 from sbomgate.errors import EvidenceError
-from sbomgate.evidence.record import Manifest, Record, check_names, index, manifests
+from sbomgate.evidence.record import Manifest, Record, Statements, index, manifests
 from sbomgate.model import Subject
 from sbomgate.subject import EMPTY_BLOB, build_manifest, canonical
 
@@ -156,13 +156,24 @@ def is_build(path: Path) -> bool:
     return (path / "index.json").exists() or path.parent.name == "decisions"
 
 
-def _records(base: Path) -> tuple[Record, ...]:
+def read_statements(base: Path) -> tuple[Statements, ...]:
+    """Return the signed statements in a build's folder of a store, newest first, without reading what they name.
+
+    Raises:
+        EvidenceError: the index, a manifest or a statement was altered, or it is another build's.
+    """
+    found = _statements(base, _Blobs(base))
+    if found and found[0].build.sha256 != base.name:
+        raise EvidenceError(f"holds the evidence of build {found[0].build.sha256}", where=str(base))
+    return found
+
+
+def _statements(base: Path, blobs: _Blobs) -> tuple[Statements, ...]:
     # (1) the index is the commit point: without one, nothing was reported as stored
     at = base / "index.json"
     if not os.path.lexists(at):
         return ()
     listed = files.read(at, limit=MAX_INDEX_BYTES, error=EvidenceError, follow=False)
-    blobs = _Blobs(base)
     # (2) every manifest that it lists; those that hold a bundle lead to the statements
     details: dict[str, bytes] = {}
     summaries: dict[str, bytes] = {}
@@ -179,33 +190,49 @@ def _records(base: Path) -> tuple[Record, ...]:
                     summaries[named_detail(payload, where)] = bundle
                 case kind:
                     raise EvidenceError(f"a statement of type {kind!r}, which this version does not know", where=where)
-    # (3) each detail with the materials and the summary that belong to it
-    records = [_record(detail, summaries.get(digest), blobs) for digest, detail in sorted(details.items())]
-    if not records:
+    # (3) each detail with the summary that names it
+    found: list[Statements] = []
+    for digest, detail in details.items():
+        try:
+            found.append(Statements(detail=detail, summary=summaries.get(digest)))
+        except EvidenceError as e:
+            e.where = f"{base}/decisions/{digest}/{e.where}"
+            raise
+    if not found:
         raise EvidenceError("lists no decision", where=str(at))
-    # (4) the layout is exactly what these records are written as
-    build = records[0].build
-    if any(r.build.sha256 != build.sha256 for r in records):
+    build = found[0].build
+    if any(one.build.sha256 != build.sha256 for one in found):
         raise EvidenceError("holds decisions on several builds", where=str(at))
-    referrers = {m.sha256: m for r in records for m in manifests(r)}
+    # (4) the index is exactly the one that these decisions are written as
+    referrers = {m.sha256: m for one in found for m in manifests(one)}
     if index(build, referrers) != listed:
         raise EvidenceError("altered: not the index of the decisions that it leads to", where=str(at))
-    for expected in (build.data, build.blob, EMPTY_BLOB, *(m.data for m in referrers.values())):
+    return tuple(sorted(found, key=lambda one: (one.claimed_time, one.id), reverse=True))
+
+
+def _records(base: Path) -> tuple[Record, ...]:
+    blobs = _Blobs(base)
+    found = _statements(base, blobs)
+    if not found:
+        return ()
+    # (5) every stored material, and the rest of what makes it a layout
+    records = tuple(
+        Record(
+            detail=one.detail,
+            summary=one.summary,
+            blobs={m.name: blobs.read(m.sha256, limit=MAX_BLOB_BYTES) for m in one.stored},
+        )
+        for one in found
+    )
+    for expected in (found[0].build.blob, EMPTY_BLOB):
         blobs.read(hashlib.sha256(expected).hexdigest(), limit=MAX_MANIFEST_BYTES)
     layout = base / "oci-layout"
     if files.read(layout, limit=len(OCI_LAYOUT), error=EvidenceError, follow=False) != OCI_LAYOUT:
         raise EvidenceError("altered", where=str(layout))
+    # (6) the named files
     for record in records:
         _check_folder(base / "decisions" / record.id, record, blobs)
-    return tuple(sorted(records, key=lambda r: (r.claimed_time, r.id), reverse=True))
-
-
-def _record(detail: bytes, summary: bytes | None, blobs: _Blobs) -> Record:
-    where = hashlib.sha256(detail).hexdigest()
-    decision = read_detail(dsse.read_bundle(detail, where).payload, where)
-    check_names(decision)
-    stored = {m.name: blobs.read(m.sha256, limit=MAX_BLOB_BYTES) for m in decision.materials if m.stored}
-    return Record(detail=detail, summary=summary, blobs=stored)
+    return records
 
 
 class _Blobs:

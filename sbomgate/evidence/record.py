@@ -1,7 +1,7 @@
 """One decision's evidence as a value: the two signed statements and every stored material. Pure.
 
-A `Record` that exists is consistent: each stored material has the digest that the detail gives, the summary is the one
-of exactly this signed detail. It is *not* verified: no signature has been looked at. `evidence.verify` does that.
+A `Record` that exists is consistent: the summary is the one of exactly this signed detail, and each stored material has
+the digest that the detail gives. It is *not* verified: no signature has been looked at. `evidence.verify` does that.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sbomgate.decision import (
     SBOM,
     SUMMARY_TYPE,
     Decision,
+    Material,
     Summary,
     read_detail,
     read_summary,
@@ -53,51 +54,41 @@ _NAME = re.compile(r"[A-Za-z0-9_@+=-][A-Za-z0-9_.@+=,-]{0,199}(?:/[A-Za-z0-9_@+=
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """The evidence of one decision.
+class Statements:
+    """The two signed statements of one decision, without the materials that they name.
 
     Attributes:
         detail: the signed detail (sigstore bundle).
         summary: the signed summary, or None for the profile `observe`.
-        blobs: name → bytes of every material that the detail says is stored, and no other.
         claimed: what the detail says. Whether its signer is accepted has not been looked at.
         summary_claimed: what the summary says beyond it, or None.
+        payloads: the bytes that were signed, by file name.
 
     Raises:
-        EvidenceError: a part is missing, one too many, or not what the detail names.
+        EvidenceError: one has no single meaning, or the summary is not the one of exactly this signed detail.
     """
 
     detail: bytes = field(repr=False)
     summary: bytes | None = field(repr=False)
-    blobs: Mapping[str, bytes] = field(repr=False)
     claimed: Decision = field(init=False)
     summary_claimed: Summary | None = field(init=False)
+    payloads: Mapping[str, bytes] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         # (1) the detail has one meaning
-        payload = dsse.read_bundle(self.detail, DETAIL_BUNDLE).payload
-        decision = read_detail(payload, DETAIL_BUNDLE)
-        # (2) every stored material is there, unaltered, and nothing else
+        payloads = {DETAIL: dsse.read_bundle(self.detail, DETAIL_BUNDLE).payload}
+        decision = read_detail(payloads[DETAIL], DETAIL_BUNDLE)
         check_names(decision)
-        stored = {m.name: m for m in decision.materials if m.stored}
-        if unknown := sorted(set(self.blobs) - set(stored)):
-            raise EvidenceError("the decision does not name this file", where=unknown[0])
-        for name, material in stored.items():
-            data = self.blobs.get(name)
-            if data is None:
-                raise EvidenceError("named by the decision, and missing", where=name)
-            got = hashlib.sha256(data).hexdigest()
-            if got != material.sha256 or len(data) != material.size:
-                raise EvidenceError(f"altered: its sha256 is {got}, the decision names {material.sha256}", where=name)
-        # (3) the summary is the one of exactly this signed detail; only `observe` has none
+        # (2) the summary is the one of exactly this signed detail; only `observe` has none
         summary = None
         if self.summary is not None:
-            found = dsse.read_bundle(self.summary, SUMMARY_BUNDLE).payload
-            summary = read_summary(found, decision, self.detail, SUMMARY_BUNDLE)
+            payloads[SUMMARY] = dsse.read_bundle(self.summary, SUMMARY_BUNDLE).payload
+            summary = read_summary(payloads[SUMMARY], decision, self.detail, SUMMARY_BUNDLE)
         elif decision.context.profile != OBSERVE:
             raise EvidenceError("the summary of this decision is missing", where=SUMMARY_BUNDLE)
         object.__setattr__(self, "claimed", decision)
         object.__setattr__(self, "summary_claimed", summary)
+        object.__setattr__(self, "payloads", payloads)
 
     @property
     def id(self) -> str:
@@ -114,15 +105,43 @@ class Record:
         """When it says that it was decided."""
         return self.claimed.context.evaluated_at
 
+    @property
+    def stored(self) -> tuple[Material, ...]:
+        """The materials whose bytes are part of the evidence."""
+        return tuple(m for m in self.claimed.materials if m.stored)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record(Statements):
+    """The evidence of one decision: the signed statements and every stored material.
+
+    Attributes:
+        blobs: name → bytes of every material that the detail says is stored, and no other.
+
+    Raises:
+        EvidenceError: a part is missing, one too many, or not what the detail names.
+    """
+
+    blobs: Mapping[str, bytes] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        Statements.__post_init__(self)
+        # (3) every stored material is there, unaltered, and nothing else
+        stored = {m.name: m for m in self.stored}
+        if unknown := sorted(set(self.blobs) - set(stored)):
+            raise EvidenceError("the decision does not name this file", where=unknown[0])
+        for name, material in stored.items():
+            data = self.blobs.get(name)
+            if data is None:
+                raise EvidenceError("named by the decision, and missing", where=name)
+            got = hashlib.sha256(data).hexdigest()
+            if got != material.sha256 or len(data) != material.size:
+                raise EvidenceError(f"altered: its sha256 is {got}, the decision names {material.sha256}", where=name)
+
     def files(self) -> dict[str, bytes]:
         """Return name → bytes of everything that an auditor finds in the decision's folder."""
-        files = {
-            **self.blobs,
-            DETAIL: dsse.read_bundle(self.detail, DETAIL_BUNDLE).payload,
-            DETAIL_BUNDLE: self.detail,
-        }
+        files = {**self.blobs, **self.payloads, DETAIL_BUNDLE: self.detail}
         if self.summary is not None:
-            files[SUMMARY] = dsse.read_bundle(self.summary, SUMMARY_BUNDLE).payload
             files[SUMMARY_BUNDLE] = self.summary
         return dict(sorted(files.items()))
 
@@ -168,29 +187,28 @@ class Manifest:
         return str(self.descriptor["digest"]).removeprefix("sha256:")
 
 
-def manifests(record: Record) -> tuple[Manifest, ...]:
-    """Return the referrers that a record becomes: the SBOM, the signed detail, the signed summary, everything else.
+def manifests(statements: Statements) -> tuple[Manifest, ...]:
+    """Return the referrers that a decision becomes: the SBOM, the signed detail, the signed summary, everything else.
 
-    They are a function of the record alone: writing it again changes nothing.
+    They are a function of the signed statements alone: writing the same decision again changes nothing.
     """
-    found = [_referrer(record, SBOM_MEDIA_TYPE, {SBOM: (SBOM_MEDIA_TYPE, record.blobs[SBOM])}, {})]
-    bundles = [(DETAIL_BUNDLE, DETAIL_TYPE, record.detail)]
-    if record.summary is not None:
-        bundles.append((SUMMARY_BUNDLE, SUMMARY_TYPE, record.summary))
+    named = {m.name: _layer(m.name, m.media_type, m.sha256, m.size) for m in statements.stored}
+    for name, payload in statements.payloads.items():
+        named[name] = _layer(name, dsse.PAYLOAD_TYPE, hashlib.sha256(payload).hexdigest(), len(payload))
+    found = [_referrer(statements, SBOM_MEDIA_TYPE, [{**named.pop(SBOM), "mediaType": SBOM_MEDIA_TYPE}], {})]
+    bundles = [(DETAIL_BUNDLE, DETAIL_TYPE, statements.detail)]
+    if statements.summary is not None:
+        bundles.append((SUMMARY_BUNDLE, SUMMARY_TYPE, statements.summary))
     for name, predicate_type, bundle in bundles:
         annotations = {
             "dev.sigstore.bundle.content": "dsse-envelope",
             "dev.sigstore.bundle.predicateType": predicate_type,
-            "org.opencontainers.image.created": write_time(record.claimed_time),
+            "org.opencontainers.image.created": write_time(statements.claimed_time),
         }
-        found.append(_referrer(record, dsse.BUNDLE_MEDIA_TYPE, {name: (dsse.BUNDLE_MEDIA_TYPE, bundle)}, annotations))
-    media_types = {m.name: m.media_type for m in record.claimed.materials}
-    rest = {
-        name: (media_types.get(name, dsse.PAYLOAD_TYPE), data)
-        for name, data in record.files().items()
-        if name not in (SBOM, DETAIL_BUNDLE, SUMMARY_BUNDLE)
-    }
-    found.append(_referrer(record, RECORD_MEDIA_TYPE, rest, {DECISION: f"sha256:{record.id}"}))
+        layer = _layer(name, dsse.BUNDLE_MEDIA_TYPE, hashlib.sha256(bundle).hexdigest(), len(bundle))
+        found.append(_referrer(statements, dsse.BUNDLE_MEDIA_TYPE, [layer], annotations))
+    rest = [named[name] for name in sorted(named)]
+    found.append(_referrer(statements, RECORD_MEDIA_TYPE, rest, {DECISION: f"sha256:{statements.id}"}))
     return tuple(found)
 
 
@@ -211,28 +229,25 @@ def index(build: BuildManifest, referrers: Mapping[str, Manifest]) -> bytes:
     )
 
 
+def _layer(name: str, media_type: str, sha256: str, size: int) -> dict[str, Any]:
+    return {"mediaType": media_type, "digest": f"sha256:{sha256}", "size": size, "annotations": {TITLE: name}}
+
+
 def _referrer(
-    record: Record, artifact_type: str, layers: Mapping[str, tuple[str, bytes]], annotations: Mapping[str, str]
+    statements: Statements, artifact_type: str, layers: list[dict[str, Any]], annotations: Mapping[str, str]
 ) -> Manifest:
+    noted = {"annotations": dict(annotations)} if annotations else {}
     data = canonical(
         {
             "schemaVersion": 2,
             "mediaType": MANIFEST_MEDIA_TYPE,
             "artifactType": artifact_type,
             "config": descriptor(EMPTY_MEDIA_TYPE, EMPTY_BLOB),
-            "layers": [
-                {**descriptor(media_type, content), "annotations": {TITLE: name}}
-                for name, (media_type, content) in layers.items()
-            ],
-            "subject": descriptor(MANIFEST_MEDIA_TYPE, record.build.data),
-            **({"annotations": dict(annotations)} if annotations else {}),
+            "layers": layers,
+            "subject": descriptor(MANIFEST_MEDIA_TYPE, statements.build.data),
+            **noted,
         }
     )
     return Manifest(
-        data=data,
-        descriptor={
-            **descriptor(MANIFEST_MEDIA_TYPE, data),
-            "artifactType": artifact_type,
-            **({"annotations": dict(annotations)} if annotations else {}),
-        },
+        data=data, descriptor={**descriptor(MANIFEST_MEDIA_TYPE, data), "artifactType": artifact_type, **noted}
     )

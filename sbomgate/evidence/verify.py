@@ -26,15 +26,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Generic, TypeVar
 
 from sbomgate.decision import DEFAULT_VERIFIER_ID, OBSERVE, PROFILES, Decision
 from sbomgate.errors import EvidenceError, TrustError, UsageError
-from sbomgate.evidence.record import DETAIL_BUNDLE, SUMMARY_BUNDLE, Record
+from sbomgate.evidence.record import DETAIL_BUNDLE, SUMMARY_BUNDLE, Record, Statements
 from sbomgate.model import Signer, Subject, Trust, Verdict
 from sbomgate.signing.verify import NotAccepted, verify
 
 DEFAULT_MAX_AGE_HOURS = 168.0  # a week: what a trust file without `max_age_hours` accepts
 CLOCK_SKEW = timedelta(minutes=5)
+
+Evidence = TypeVar("Evidence", bound=Statements)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +49,13 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signed:
-    """A record that an accepted signer signed, both statements."""
+class Signed(Generic[Evidence]):
+    """A decision whose statements an accepted signer signed, both of them.
 
-    record: Record
+    `record` is what was given: a `Record`, or only its `Statements` where what they name was not read.
+    """
+
+    record: Evidence
     signer: Signer
     time_source: str
 
@@ -84,7 +90,7 @@ class VerificationResult:
 
     accepted: bool
     reasons: tuple[Reason, ...]
-    deciding: Signed | None
+    deciding: Signed[Record] | None
     notes: tuple[str, ...]
 
 
@@ -120,7 +126,7 @@ def verify_build(
         raise TrustError(f"{limit} is no age limit", place="max_age_hours")
     environments = _environments(trust, environment)
     notes: list[str] = []
-    signed: list[Signed] = []
+    signed: list[Signed[Record]] = []
     for record in records:
         match _signed(record, subject, trust):
             case Signed() as found:
@@ -161,8 +167,8 @@ def verify_build(
     )
 
 
-def signed_by(record: Record, trust_signers: Sequence[Signer]) -> Signed | Reason:
-    """Return the record as signed by an accepted signer, or why it is not (steps 2, 3 and the pair of 4).
+def signed_by(record: Evidence, trust_signers: Sequence[Signer]) -> Signed[Evidence] | Reason:
+    """Return the statements as signed by an accepted signer, or why not (steps 2, 3 and the pair of 4).
 
     Raises:
         EvidenceError: it carries an accepted key's hint on bytes that this key did not sign.
@@ -193,12 +199,12 @@ def signed_by(record: Record, trust_signers: Sequence[Signer]) -> Signed | Reaso
     return Signed(record=record, signer=detail.signer, time_source=detail.time_source)
 
 
-def in_future(signed: Signed, now: datetime) -> bool:
+def in_future(signed: Signed[Evidence], now: datetime) -> bool:
     """Whether it claims to be from more than five minutes ahead (P17)."""
     return signed.time - now > CLOCK_SKEW
 
 
-def _signed(record: Record, subject: Subject, trust: Trust) -> Signed | Reason:
+def _signed(record: Record, subject: Subject, trust: Trust) -> Signed[Record] | Reason:
     # (1) the decision is about this subject's digest; the name is only for people
     about = record.claimed.subject
     if about.kind is not subject.kind or dict(about.digest) != dict(subject.digest):
@@ -207,7 +213,7 @@ def _signed(record: Record, subject: Subject, trust: Trust) -> Signed | Reason:
 
 
 def _reasons(
-    signed: Signed,
+    signed: Signed[Record],
     trust: Trust,
     environments: tuple[str, ...],
     *,

@@ -121,6 +121,7 @@ def test_every_key_is_read() -> None:
     assert found.expected_provenance[0].repository_id == "12345"
     assert found.issuers == ("https://token.actions.githubusercontent.com",)
     assert (found.trusted_root, found.registry_keys) == (b"root", b"keys")
+    assert dict(found.pinned) == {hashlib.sha256(data).hexdigest(): data for data in PINNED.values()}
 
 
 def test_what_is_not_named_is_not_accepted() -> None:

@@ -6,12 +6,12 @@ import json
 from dataclasses import replace
 
 import pytest
+from testkit.evidence import BLOBS, OTHER_TARBALL, TARBALL, decision, key, record
 
 from sbomgate.decision import material, write_detail, write_summary
 from sbomgate.errors import EvidenceError
 from sbomgate.evidence.record import Record, check_names, index, manifests
 from sbomgate.model import Verdict
-from testkit.evidence import BLOBS, OTHER_TARBALL, TARBALL, decision, key, record
 
 GOOD = record()
 
@@ -75,7 +75,8 @@ def test_a_summary_that_passes_a_denied_decision_is_refused() -> None:
     "names",
     [
         ["../x"], ["a/../b"], ["/etc/passwd"], ["a//b"], [""], ["."], [".hidden"], ["a/.tmp-b"], ["a\\b"], ["a\0b"],
-        ["a\nb"], ["a b"], ["x" * 201], ["/".join("abcdefghijklmnopq")], ["decision.json"], ["VSA.json"], ["a", "A"], ["a", "a/b"],
+        ["a\nb"], ["a b"], ["x" * 201], ["/".join("abcdefghijklmnopq")],
+        ["decision.json"], ["VSA.json"], ["a", "A"], ["a", "a/b"],
         ["é"],
     ],
     ids=repr,
