@@ -116,7 +116,9 @@ holding(scope) := own_registries(scope) if count(own_registries(scope)) > 0
 
 holding(scope) := {public} | {r.url | some r in input.trust.registries; r.scope == null} if count(own_registries(scope)) == 0
 
-own_registries(scope) := {r.url | some r in input.trust.registries; scope != null; r.scope == scope}
+own_registries(scope) := set() if scope == null
+
+own_registries(scope) := {r.url | some r in input.trust.registries; r.scope == scope} if scope != null
 
 # The registry that npm asks for this package.
 configured(p) := object.get(input.manager.scopes, packages.scope(p.name), input.manager.registry)
