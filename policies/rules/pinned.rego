@@ -62,9 +62,17 @@ among_workspaces(id) if {
 	}
 }
 
+# As npm sees it: a peer, or an optional dependency that is not there, breaks nothing.
 met(e) if {
 	e.target != null
 	e.satisfied != false
+}
+
+met(e) if e.kind in {"peer", "peerOptional"}
+
+met(e) if {
+	e.kind == "optional"
+	e.target == null
 }
 
 # Only the word `locked` leaves ranges open.

@@ -12,6 +12,7 @@
 #   fix: Name the registry in the trust file, for its scope; or restore the address.
 #   unknown: An entry without an address is a note where the configured registry is an accepted one, else unknown.
 #   severity:
+#     resolved-omitted: {default: note, strict: note, release: note}
 #     first-party-elsewhere: {default: deny, strict: deny, release: deny}
 package sbomgate.rules.registries
 
@@ -42,15 +43,26 @@ findings contains f if {
 	f := lock.judge(said, codes["resolved-foreign-host"])
 }
 
-findings contains f if {
+# Where the configured registry is an accepted one, entries without an address are one note for all of them.
+unaddressed := [said |
 	some said in lock_said("resolved-missing")
 	p := packages.named(said.package)
-	f := lock.judge(said, missing_class(p))
+	not accepted_url(p, configured(p))
+]
+
+findings contains f if {
+	some said in unaddressed
+	f := lock.judge(said, codes["resolved-missing"])
 }
 
-missing_class(p) := {"class": "note", "fix": "the registry that is configured for it is an accepted one"} if accepted_url(p, configured(p))
-
-missing_class(p) := codes["resolved-missing"] if not accepted_url(p, configured(p))
+findings contains f if {
+	fine := count(lock_said("resolved-missing")) - count(unaddressed)
+	fine > 0
+	f := finding.of("registries", "resolved-omitted", "note", packages.whole, {
+		"message": sprintf("%d entries name no address; the registry that is configured for them is an accepted one", [fine]),
+		"fix": "nothing to do",
+	})
+}
 
 # Configured registries: judged from what is configured, so that the reader's finding is only its place.
 findings contains f if {

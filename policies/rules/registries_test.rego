@@ -46,11 +46,11 @@ test_the_trust_file_names_registries if {
 # A19
 test_a_missing_address if {
 	none := {"resolved": null}
-	said("strict", "resolved-missing", none, {}) == {"resolved-missing:note"}
+	said("strict", "resolved-missing", none, {}) == {"resolved-omitted:note"}
 	elsewhere := {"manager": {"registry": "https://other.test/"}}
 	said("strict", "resolved-missing", none, elsewhere) == {"resolved-missing:deny", "npmrc-registry:deny"}
 	said("default", "resolved-missing", none, elsewhere) == {"resolved-missing:warn", "npmrc-registry:warn"}
-	said("strict", "resolved-missing", none, object.union(elsewhere, names("https://other.test/", null))) == {"resolved-missing:note"}
+	said("strict", "resolved-missing", none, object.union(elsewhere, names("https://other.test/", null))) == {"resolved-omitted:note"}
 }
 
 configured(profile, manager, more) := fx.codes(f) if {
