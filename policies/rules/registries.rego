@@ -40,7 +40,7 @@ findings contains f if {
 	some said in lock_said("resolved-foreign-host")
 	p := packages.named(said.package)
 	not accepted_address(p)
-	f := lock.judge(said, codes["resolved-foreign-host"])
+	f := lock.judge("registries", said, codes["resolved-foreign-host"])
 }
 
 # Where the configured registry is an accepted one, entries without an address are one note for all of them.
@@ -52,7 +52,7 @@ unaddressed := [said |
 
 findings contains f if {
 	some said in unaddressed
-	f := lock.judge(said, codes["resolved-missing"])
+	f := lock.judge("registries", said, codes["resolved-missing"])
 }
 
 findings contains f if {
@@ -84,8 +84,7 @@ spoken("") := "packages"
 spoken(scope) := sprintf("packages of %s", [scope]) if scope != ""
 
 lock_said(code) := [said |
-	some said in input.lockfile.findings
-	said.rule == "registries"
+	some said in input.lockfile.findings.registries
 	said.code == code
 ]
 
