@@ -298,15 +298,15 @@ def _paths(graph: DependencyGraph) -> dict[str, list[list[str]]]:
 
 def _lockfile(graph: DependencyGraph) -> dict[str, Any]:
     lock = graph.lockfile
+    found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for f in graph.findings:
+        found[f.rule].append({"code": f.code, "package": f.package, "place": f.place, "message": f.message})
     return {
         "path": lock.path,
         "kind": lock.kind,
         "version": lock.version,
         "sha256": lock.sha256,
-        "findings": [
-            {"code": f.code, "rule": f.rule, "package": f.package, "place": f.place, "message": f.message}
-            for f in graph.findings
-        ],
+        "findings": found,
     }
 
 

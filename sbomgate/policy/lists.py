@@ -138,7 +138,9 @@ def _line_error(fields: Sequence[str], line: int, where: str) -> UsageError:
             ),
             "not a plain line",
         )
-    return UsageError(wrong, where=where, place=f"line {line}", hint="one package per line; no ranges, no empty versions")
+    return UsageError(
+        wrong, where=where, place=f"line {line}", hint="one package per line; no ranges, no empty versions"
+    )
 
 
 def join(packages: Iterable[Package], lists: Sequence[MaliciousList]) -> dict[str, Hits]:
