@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -274,6 +273,8 @@ def _from_npm_cache(parts: Iterable[Part], sources: Sources, npm_cache: Path) ->
         if isinstance(facts, Missing) and facts.absence is Absence.MISMATCH:
             return None  # npm's cache is damaged: npm would fetch it again, and so do we
         return facts
+
+    from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(WORKERS) as pool:
         found = dict(zip(digests, pool.map(read, digests), strict=True))

@@ -312,6 +312,12 @@ def test_licence(fields: dict[str, Any], licence: str | None) -> None:
     assert facts(package("a", "1.0.0", manifest=fields)).licence == licence
 
 
+def test_the_same_key_with_the_same_value_has_one_meaning() -> None:
+    """Real packages have it: bl 4.0.3 states its licence twice."""
+    text = b'{"name":"a","version":"1","license":"MIT","license":"MIT"}'
+    assert facts(gzip(member(b"package/package.json", text) + END)).licence == "MIT"
+
+
 def test_scripts_that_are_no_object_are_none() -> None:
     values: list[object] = [[], "x", None, 7]
     for value in values:
