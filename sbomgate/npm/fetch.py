@@ -43,8 +43,18 @@ def fetch(
     client: Callable[[], httpx.AsyncClient],
     report: Callable[[int], None],
 ) -> None:
-    """Fetch what is unknown of `parts`, several packages at once; `report` is told how many parts are done."""
-    asyncio.run(_fetch(parts, sources, client, report))
+    """Fetch what is unknown of `parts`, several packages at once; `report` is told how many parts are done.
+
+    Raises:
+        FetchError: the fact cache cannot be written.
+    """
+    try:
+        asyncio.run(_fetch(parts, sources, client, report))
+    except BaseExceptionGroup as group:  # the task group's wrapping is of no use to anybody
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from group
 
 
 async def _fetch(

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sbomgate import facts
+from sbomgate.errors import FetchError
 from sbomgate.model import (
     Absence,
     AttestationDocument,
@@ -383,6 +384,14 @@ def test_the_token_reaches_its_registry_only(server: Simulator) -> None:
         assert other.requests
         assert all("authorization" not in one.headers for one in other.requests)
         assert all(token not in repr(one) for one in found.values())
+
+
+def test_a_full_disk_while_fetching_is_a_clear_error(server: Simulator, cache: FactCache) -> None:
+    """P1: one FetchError with a hint, not a group of them."""
+    cache._connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(FetchError, match="readonly") as error:
+        run(server, cache=cache)
+    assert error.value.hint
 
 
 def test_progress_ends_at_all(server: Simulator) -> None:
