@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,6 +39,7 @@ TOTAL_SECONDS = 300.0  # one answer; a body that never ends stops here
 _RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _JSON = "application/json"
+_ETAG = re.compile(r"[\x21-\x7e]{1,512}")  # what may be sent back (RFC 9110, 8.8.3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +234,8 @@ async def _body(response: httpx.Response, url: str, limit: int) -> Answer | Miss
         if size > limit:
             return _malformed(url, f"is over the limit of {limit:,} bytes")
         pieces.append(piece)
-    return Answer(status=200, body=b"".join(pieces), etag=response.headers.get("etag"))
+    etag = response.headers.get("etag")
+    return Answer(status=200, body=b"".join(pieces), etag=etag if etag and _ETAG.fullmatch(etag) else None)
 
 
 def packument_url(registry: str, name: str) -> str:
