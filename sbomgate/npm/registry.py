@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urljoin, urlsplit
 
+from sbomgate.errors import FetchError
 from sbomgate.model import Absence, Missing
 from sbomgate.npm.auth import Credentials, origin
 from sbomgate.npm.tarball import MAX_TARBALL_BYTES
@@ -55,15 +56,24 @@ def open_client(*, ca_file: str | None = None, proxy: str | None = None) -> http
     """Return the HTTP client that a `Registry` uses. It reads no environment: certificates and proxy are arguments.
 
     Args:
-        ca_file: PEM file of the certificate authorities to trust instead of the built-in ones.
+        ca_file: PEM file of certificate authorities to trust beside the system's and certifi's.
         proxy: URL of an HTTP proxy.
     """
     import ssl
 
+    import certifi
     import httpx
 
+    # The system's store holds what a company added to it; certifi's helps where the system has none.
+    context = ssl.create_default_context()
+    context.load_verify_locations(cafile=certifi.where())
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except (OSError, ssl.SSLError) as e:
+            raise FetchError("no certificates can be read from it", where=ca_file, hint="correct NODE_EXTRA_CA_CERTS") from e
     return httpx.AsyncClient(
-        verify=ssl.create_default_context(cafile=ca_file) if ca_file else True,
+        verify=context,
         proxy=proxy,
         trust_env=False,
         follow_redirects=False,
