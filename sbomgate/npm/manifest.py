@@ -14,7 +14,6 @@ from typing import Any, NoReturn
 
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024  # the largest package.json in the public registry is below 1 MiB
 INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")  # what npm runs for a dependency from a registry
-GYP_SCRIPT = "node-gyp rebuild"  # what npm runs where there is a binding.gyp (@npmcli/arborist, rebuild)
 
 
 class MalformedManifest(ValueError):

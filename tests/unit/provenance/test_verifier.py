@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -476,3 +478,11 @@ def test_log_time_is_utc(sigstore: TestSigstore, verifier: Verifier) -> None:
     found = check(verifier, sigstore.attestations_document([sigstore.publish("@a/b", "1.0.0", SHA512)])).publish
     assert found.log_time == datetime(2026, 11, 20, 12, tzinfo=UTC)
     assert found.log_time.tzinfo is UTC
+
+
+def test_it_loads_nothing_heavy() -> None:
+    """The hot path needs `cryptography` alone (sigstore costs 300 ms to import), and nothing that reaches a network."""
+    heavy = "{'sigstore', 'pydantic', 'httpx', 'requests', 'rfc3161_client', 'tuf'}"
+    code = f"import sys, sbomgate.provenance; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
