@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import sys
@@ -86,11 +87,18 @@ class Environment:
             ) from error
 
 
-def say(message: str) -> None:
-    """Write one line to stderr: what happens, never the result."""
+def discreet(text: str) -> str:
+    """Return a message as it may be shown: inert (P39), and without the path of the home folder (P40)."""
     from sbomgate.report.escape import plain
 
-    print(plain(message), file=sys.stderr, flush=True)
+    home = (os.environ.get("HOME") or os.environ.get("USERPROFILE") or "").rstrip("/\\")
+    return plain(text.replace(home + os.sep, "~" + os.sep) if home else text)
+
+
+def say(message: str) -> None:
+    """Write one line to stderr: what happens, never the result. That nobody reads it changes nothing."""
+    with contextlib.suppress(OSError):
+        print(discreet(message), file=sys.stderr, flush=True)
 
 
 def emit(data: bytes, output: str | None, env: Environment) -> None:
@@ -104,12 +112,12 @@ def emit(data: bytes, output: str | None, env: Environment) -> None:
         sys.stdout.buffer.flush()
         return
     # The file that a link leads to is replaced, not the link; what is no file (/dev/null, a pipe) is written into.
-    path = Path(os.path.realpath(env.working_directory / output))
+    path = env.working_directory / output
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             path.write_bytes(data)
         else:
-            _write_atomically(path, data)
+            _write_atomically(Path(os.path.realpath(path)), data)
     except OSError as error:
         raise UsageError(
             f"cannot be written: {(error.strerror or str(error)).lower()}",

@@ -41,7 +41,7 @@ def test_a_directory_that_others_can_write_is_refused(tmp_path: Path, mode: int)
     with pytest.raises(FetchError, match="others may write") as error:
         FactCache(tmp_path / "cache")
     assert "0700" in error.value.hint
-    assert str(tmp_path) not in str(error.value)
+    assert error.value.where == str(tmp_path / "cache")  # the command line hides the home folder
 
 
 def test_a_link_to_such_a_directory_is_refused(tmp_path: Path) -> None:
