@@ -165,11 +165,13 @@ ATTACKS: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
     ),
     "A28 upper case": (
         lambda p: (
-            p.manifest["dependencies"].update(Good="1.0.0"),
-            p.packages[""]["dependencies"].update(Good="1.0.0"),
-            p.packages.update({"node_modules/Good": entry("Good")}),
-        )
-        and None,
+            (
+                p.manifest["dependencies"].update(Good="1.0.0"),
+                p.packages[""]["dependencies"].update(Good="1.0.0"),
+                p.packages.update({"node_modules/Good": entry("Good")}),
+            )
+            and None
+        ),
         {("lockfile_sound", "name-case"), ("lockfile_sound", "name-case-collision")},
     ),
     "L01 shrinkwrap beside": (
@@ -244,7 +246,12 @@ ATTACKS: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
     ),
     "yarn.lock beside": (file("yarn.lock", "# yarn"), {("lockfile_sound", "other-lockfile")}),
     "name with a blank": (
-        lambda p: p.packages.update({GOOD: {**entry("good"), "dependencies": {"e vil": "1"}}, "node_modules/e vil": {**entry("good"), "version": "1.0.0"}}),
+        lambda p: p.packages.update(
+            {
+                GOOD: {**entry("good"), "dependencies": {"e vil": "1"}},
+                "node_modules/e vil": {**entry("good"), "version": "1.0.0"},
+            }
+        ),
         {("lockfile_sound", "name-invalid"), ("bound_bytes", "resolved-name-differs")},
     ),
 }
@@ -271,7 +278,12 @@ LEGITIMATE: dict[str, Callable[[Project], None]] = {
     "scope written with %2f": both(
         lambda p: p.packages[GOOD].update(dependencies={"@scope/name": "1.0.0"}),
         lambda p: p.packages.update(
-            {"node_modules/@scope/name": {**entry("@scope/name"), "resolved": f"{REGISTRY}@scope%2fname/-/name-1.0.0.tgz"}}
+            {
+                "node_modules/@scope/name": {
+                    **entry("@scope/name"),
+                    "resolved": f"{REGISTRY}@scope%2fname/-/name-1.0.0.tgz",
+                }
+            }
         ),
     ),
 }
