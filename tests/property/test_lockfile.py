@@ -105,9 +105,9 @@ def test_garbage_is_an_input_error(data: bytes) -> None:
     """P1."""
     from sbomgate.errors import InputError
 
+    where = None
     try:
         lockfiles.read(MemoryFiles({"package-lock.json": data}))
     except InputError as error:
-        assert error.where == "package-lock.json"
-    else:
-        raise AssertionError(data)
+        where = error.where
+    assert where in ("package-lock.json",)

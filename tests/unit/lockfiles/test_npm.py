@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,6 +56,15 @@ def both(*steps: Callable[[Project], None]) -> Callable[[Project], None]:
     def spoil(p: Project) -> None:
         for step in steps:
             step(p)
+
+    return spoil
+
+
+def add_dependency(name: str) -> Callable[[Project], None]:
+    def spoil(p: Project) -> None:
+        p.manifest["dependencies"][name] = "1.0.0"
+        p.packages[""]["dependencies"][name] = "1.0.0"
+        p.packages[f"node_modules/{name}"] = entry(name)
 
     return spoil
 
@@ -164,14 +175,7 @@ ATTACKS: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
         {("lockfile_sound", "malformed-integrity"), ("lockfile_sound", "missing-integrity")},
     ),
     "A28 upper case": (
-        lambda p: (
-            (
-                p.manifest["dependencies"].update(Good="1.0.0"),
-                p.packages[""]["dependencies"].update(Good="1.0.0"),
-                p.packages.update({"node_modules/Good": entry("Good")}),
-            )
-            and None
-        ),
+        add_dependency("Good"),
         {("lockfile_sound", "name-case"), ("lockfile_sound", "name-case-collision")},
     ),
     "L01 shrinkwrap beside": (
@@ -437,3 +441,15 @@ def test_secrets_never_reach_the_settings() -> None:
     assert "secret" not in repr(graph).lower().replace("${secret_shell}", "")
     assert graph.manager.registry == "https://npm.acme.test/"
     assert graph.manager.settings == {"proxy": "http://proxy.test:8080", "script-shell": "${SECRET_SHELL}"}
+
+
+def test_every_code_is_documented() -> None:
+    """The table in docs/lockfiles.md is complete."""
+    root = Path(__file__).resolve().parents[3]
+    source = "".join(path.read_text(encoding="utf-8") for path in (root / "sbomgate" / "lockfiles").glob("*.py"))
+    rules = "lockfile_sound|bound_bytes|registries|pinned|exotic_sources|manager_code"
+    codes = set(re.findall(rf'"([a-z0-9]+(?:-[a-z0-9]+)*)",\s*(?:rule=)?"(?:{rules})"', source))
+    codes |= {"root-differs", "workspace-differs", "package-manager", "package-manager-hashed", "npmrc-weakens"}
+    assert len(codes) > 40
+    documented = set(re.findall(r"`([a-z0-9-]+)`", (root / "docs" / "lockfiles.md").read_text(encoding="utf-8")))
+    assert codes <= documented, codes - documented
