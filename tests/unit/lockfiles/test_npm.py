@@ -205,7 +205,47 @@ ATTACKS: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
     ),
     "L20 dev flag": (field(dev=True), {("lockfile_sound", "flag-mismatch")}),
     "L20 optional flag": (field(optional=True), {("lockfile_sound", "flag-mismatch")}),
-    "L23 bundled in nothing": (bundled_in_nothing, {("lockfile_sound", "bundle-undeclared")}),
+    "L23 bundled in nothing": (
+        bundled_in_nothing,
+        {
+            ("lockfile_sound", "bundle-undeclared"),
+            ("lockfile_sound", "missing-integrity"),
+            ("registries", "resolved-missing"),
+        },
+    ),
+    "L23 another name than the bundled one": (
+        both(bundled_in_nothing, field(bundleDependencies=["other"])),
+        {
+            ("lockfile_sound", "bundle-undeclared"),
+            ("lockfile_sound", "missing-integrity"),
+            ("registries", "resolved-missing"),
+        },
+    ),
+    "flagged as bundled beside the root": (
+        both(field(inBundle=True, resolved=f"{REGISTRY}evil/-/evil-1.0.0.tgz"), drop("integrity")),
+        {("lockfile_sound", "missing-integrity"), ("bound_bytes", "resolved-name-differs")},
+    ),
+    "a tag as version": (
+        both(field(version="latest"), drop("resolved")),
+        {("bound_bytes", "version-invalid"), ("registries", "resolved-missing")},
+    ),
+    "no version": (drop("version"), {("bound_bytes", "version-invalid")}),
+    "neither version nor resolved": (
+        both(drop("version"), drop("resolved")),
+        {("bound_bytes", "source-missing")},
+    ),
+    "directory that no link leads to": (
+        lambda p: p.packages.update({"evil": {"version": "1.0.0"}}),
+        {("lockfile_sound", "unreachable-entry"), ("lockfile_sound", "manifest-missing")},
+    ),
+    "a workspace inside node_modules": (
+        both(
+            lambda p: p.manifest.update(workspaces=["node_modules/*", "**"]),
+            lambda p: p.packages.update({EVIL: entry("evil")}),
+            lambda p: p.packages.update({"node_modules/link": {"link": True, "resolved": EVIL}}),
+        ),
+        {("exotic_sources", "link"), ("lockfile_sound", "unreachable-entry")},
+    ),
     "L26 shrinkwrap inside": (field(hasShrinkwrap=True), {("pinned", "nested-shrinkwrap")}),
     "L31 link outside": (link("../../reg"), {("exotic_sources", "link-outside")}),
     "link inside": (link("local/good"), {("exotic_sources", "link")}),
@@ -260,7 +300,21 @@ ATTACKS: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
     ),
 }
 
+
+def bundled(p: Project) -> None:
+    """A bundled dependency, its own dependency beside it, and one below it."""
+    p.packages[GOOD].update(dependencies={"inner": "1"}, bundleDependencies=["inner"])
+    p.packages[f"{GOOD}/node_modules/inner"] = {
+        "version": "1.0.0",
+        "inBundle": True,
+        "dependencies": {"beside": "1", "below": "1"},
+    }
+    p.packages[f"{GOOD}/node_modules/beside"] = {"version": "1.0.0", "inBundle": True}
+    p.packages[f"{GOOD}/node_modules/inner/node_modules/below"] = {"version": "1.0.0", "inBundle": True}
+
+
 LEGITIMATE: dict[str, Callable[[Project], None]] = {
+    "L23 bundled": bundled,
     "nothing special": lambda p: None,
     "A07 alias": both(
         declare("npm:string-width@4.2.3"),
@@ -453,3 +507,11 @@ def test_every_code_is_documented() -> None:
     assert len(codes) > 40
     documented = set(re.findall(r"`([a-z0-9-]+)`", (root / "docs" / "lockfiles.md").read_text(encoding="utf-8")))
     assert codes <= documented, codes - documented
+
+
+def test_bundled_in() -> None:
+    """L23: what a tarball holds is listed as inside it, and nothing else is."""
+    project = good()
+    bundled(project)
+    found = {package.id: package.bundled_in for package in project.read().packages if package.bundled_in is not None}
+    assert found == {f"{GOOD}/node_modules/{name}": GOOD for name in ("inner", "beside", "inner/node_modules/below")}
