@@ -36,6 +36,7 @@ MODULE_BYTES = 64 << 20  # of the uncompressed module: it is 32 MB
 
 _STACK_BYTES = 1 << 20  # for WebAssembly's own calls; deeper recursion ends in a trap
 _THREAD_STACK_BYTES = 16 << 20
+_MESSAGE = 500  # characters of an error that are shown
 _REFUSED = 10  # engine/main.go: the answer lists errors
 _INSTANT = (1_000_000_000).to_bytes(8, "little")  # what the clock always says: Go does not start at zero
 _SETTINGS = f"speed-epoch-stack{_STACK_BYTES}"
@@ -99,17 +100,21 @@ class EmbeddedEngine:
         """
         return canonical.dumps(self._ask({"op": "evaluate", "query": query}, bundle, policy_input, {}))
 
-    def check(self, bundle: PolicyBundle, schemas: Mapping[str, bytes] | None = None) -> None:
+    def check(
+        self, bundle: PolicyBundle, schemas: Mapping[str, bytes] | None = None, *, strict: bool = True
+    ) -> None:
         """Compile the bundle as `opa check --strict --capabilities -s` does, and evaluate nothing.
 
         Args:
             bundle: what to check.
+            strict: also refuse what is legal and likely wrong (an unused variable, a shadowed import); without it and
+                without schemas a bundle passes exactly where `evaluate` would compile it.
             schemas: JSON Schemas by the name that METADATA gives them (`policy-input` is `schema["policy-input"]`).
 
         Raises:
             PolicyError: it does not compile, calls a forbidden built-in, or reads what the schema does not have.
         """
-        self._ask({"op": "check", "strict": True}, bundle, b"", schemas or {})
+        self._ask({"op": "check", "strict": strict}, bundle, b"", schemas or {})
 
     def close(self) -> None:
         """Forget the compiled module."""
@@ -333,9 +338,10 @@ def _error(errors: list[dict[str, Any]]) -> PolicyError:
     """Return the first of OPA's errors, and how many more there are."""
     first = errors[0]
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    place = f"line {first['row']}, column {first['col']}" if first.get("row") else ""
+    place = f"line {first['row']}, column {first.get('col', 0)}" if first.get("row") else ""
+    message = " ".join(str(first["message"]).split())[:_MESSAGE]
     return PolicyError(
-        f"{first['message']}{more} [{first['code']}]",
+        f"{message}{more} [{first['code']}]",
         where=first.get("file") or "policy",
         place=place,
         hint=_HINTS.get(first["code"], "the policy does not hold together: correct it, `opa check` shows the place"),
