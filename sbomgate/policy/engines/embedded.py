@@ -22,6 +22,7 @@ from sbomgate.errors import PolicyError
 from sbomgate.model import PolicyBundle
 from sbomgate.policy import private
 from sbomgate.policy.bundle import data_document
+from sbomgate.policy.engines import path_of
 
 if TYPE_CHECKING:
     import wasmtime
@@ -98,6 +99,7 @@ class EmbeddedEngine:
         Raises:
             PolicyError: compile error, forbidden built-in, undefined result, failing built-in, or over a limit.
         """
+        path_of(query)
         return canonical.dumps(self._ask({"op": "evaluate", "query": query}, bundle, policy_input, {}))
 
     def check(
@@ -207,7 +209,7 @@ class EmbeddedEngine:
             except wasmtime.ExitTrap as e:
                 code = e.code
             except wasmtime.Trap as e:
-                raise self._trapped(e) from e
+                raise (self._out_of_memory(complaint) or self._trapped(e)) from e
             except wasmtime.WasmtimeError as e:
                 raise PolicyError(f"the embedded engine does not start: {str(e)[:500]}", where="policy") from e
             finally:
@@ -215,15 +217,21 @@ class EmbeddedEngine:
         if answer.overflowed:
             raise PolicyError(f"the policy's answer is larger than {ANSWER_BYTES} bytes", where="policy")
         if code not in (0, _REFUSED):
-            said = bytes(complaint.data).decode("utf-8", "replace").strip().splitlines()
-            if any("out of memory" in line or "cannot allocate memory" in line for line in said):
-                raise PolicyError(
-                    f"the evaluation needs more than {self._memory_bytes >> 20} MiB of memory",
-                    where="policy",
-                    hint="look for a rule that builds something large",
-                )
-            raise PolicyError(f"the embedded engine ended with code {code}: {' '.join(said[:1])[:300]}", where="policy")
+            said = bytes(complaint.data).decode("utf-8", "replace").strip().partition("\n")[0][:_MESSAGE]
+            raise self._out_of_memory(complaint) or PolicyError(
+                f"the embedded engine ended with code {code}: {said}", where="policy"
+            )
         return code, bytes(answer.data)
+
+    def _out_of_memory(self, complaint: _Output) -> PolicyError | None:
+        """Return the error where Go said that it got no more memory: it then ends, or runs out of stack saying so."""
+        if b"out of memory" not in complaint.data and b"cannot allocate memory" not in complaint.data:
+            return None
+        return PolicyError(
+            f"the evaluation needs more than {self._memory_bytes >> 20} MiB of memory",
+            where="policy",
+            hint="look for a rule that builds something large",
+        )
 
     def _trapped(self, trap: wasmtime.Trap) -> PolicyError:
         import wasmtime

@@ -101,7 +101,10 @@ def test_bytes_are_pinned(folder: Path) -> None:
     """P38: the same policy has the same digest on every machine and Python."""
     found = bundle.load(folder)
     assert found.sha256 == "ee0c9d1be5f61c4fdbcffe720bbefa61e66ca5705e386b17cd9be4aea30cc3d3"
-    assert hashlib.sha256(bundle.to_tar(found)).hexdigest() == "d527c203943da0fcf678bf3d22d7141b2fbd5d1a32996cbf696dd06f8b90a83a"
+    assert (
+        hashlib.sha256(bundle.to_tar(found)).hexdigest()
+        == "d527c203943da0fcf678bf3d22d7141b2fbd5d1a32996cbf696dd06f8b90a83a"
+    )
 
 
 def test_large_bundle_survives_the_archive(folder: Path) -> None:
