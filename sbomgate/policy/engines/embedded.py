@@ -102,9 +102,7 @@ class EmbeddedEngine:
         path_of(query)
         return canonical.dumps(self._ask({"op": "evaluate", "query": query}, bundle, policy_input, {}))
 
-    def check(
-        self, bundle: PolicyBundle, schemas: Mapping[str, bytes] | None = None, *, strict: bool = True
-    ) -> None:
+    def check(self, bundle: PolicyBundle, schemas: Mapping[str, bytes] | None = None, *, strict: bool = True) -> None:
         """Compile the bundle as `opa check --strict --capabilities -s` does, and evaluate nothing.
 
         Args:

@@ -89,7 +89,8 @@ def test_entrypoint_on_a_package_with_functions(engine: EmbeddedEngine) -> None:
     """`opa build` breaks on it; we never build, so it is as good as any."""
     bundle = PolicyBundle(
         files={
-            "decision.rego": b"# METADATA\n# entrypoint: true\npackage sbomgate.decision\n\nf(x) := x\n\nresult := f(1)\n"
+            "decision.rego": b"# METADATA\n# entrypoint: true\npackage sbomgate.decision\n\n"
+            b"f(x) := x\n\nresult := f(1)\n"
         },
         sha256="",
         rules=(),

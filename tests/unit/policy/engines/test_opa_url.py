@@ -47,9 +47,9 @@ def server(answer: Callable[[str, str, bytes], Answer]) -> Iterator[tuple[str, l
             except OSError:
                 self.close_connection = True
 
-        do_GET = do_POST = do_PUT = do_DELETE = respond  # noqa: N815
+        do_GET = do_POST = do_PUT = do_DELETE = respond
 
-        def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002
+        def log_message(self, format: str, *args: object) -> None: ...
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=http.serve_forever, args=(0.01,))
@@ -213,9 +213,10 @@ def test_certificates_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_a_token_does_not_follow_a_redirect() -> None:
     with server(lambda *_: (200, JSON, b"{}")) as (elsewhere, reached):
-        with server(lambda *_: (307, {"Location": elsewhere}, b"")) as (url, _):
-            with engine(url, "secret") as opened, pytest.raises(PolicyError, match="redirect") as e:
-                opened.evaluate(BUNDLE, b"{}", QUERY)
+        redirects = server(lambda *_: (307, {"Location": elsewhere}, b""))
+        refused = pytest.raises(PolicyError, match="redirect")
+        with redirects as (url, _), engine(url, "secret") as opened, refused as e:
+            opened.evaluate(BUNDLE, b"{}", QUERY)
         assert reached == []
     assert "secret" not in str(e.value)
 
