@@ -81,7 +81,11 @@ class OpaEngine:
         if bundle.sha256 != self._sha256 or self._client is None:
             self.close()
             self._start(bundle)
-        assert self._client is not None  # noqa: S101  set by _start
+        assert self._client is not None and self._server is not None  # noqa: S101, PT018  set by _start
+        if self._server.poll() is not None:
+            raise PolicyError(
+                f"ended by itself with code {self._server.returncode}", where=str(self._binary), hint="try again"
+            )
         return self._client.evaluate(policy_input, query)
 
     def close(self) -> None:
