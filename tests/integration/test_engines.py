@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from testkit.engines import REPOSITORY, engine_cache, find_opa, pinned_opa
 
 from sbomgate import canonical, resources
 from sbomgate.errors import PolicyError
@@ -24,7 +25,6 @@ from sbomgate.policy.bundle import to_tar
 from sbomgate.policy.engines.embedded import EmbeddedEngine
 from sbomgate.policy.engines.opa import OpaEngine
 from sbomgate.policy.engines.opa_url import OpaUrlEngine
-from testkit.engines import REPOSITORY, engine_cache, find_opa, pinned_opa
 
 CORPUS = Path(__file__).parent / "corpus"
 SNIPPETS = REPOSITORY.parent / "shared" / "data" / "rego-corpus" / "snippets.txt"

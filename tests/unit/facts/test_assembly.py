@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from testkit.graphs import graph, package
 
 from sbomgate import facts
 from sbomgate.facts.assembly import key_of, signature_of
@@ -32,7 +33,6 @@ from sbomgate.model import (
     SignatureState,
     TarballFacts,
 )
-from tests.unit.npm.graphs import graph, package
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SHA = "ab" * 64

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+from testkit import inputs as b
 
 from sbomgate import wire
 from sbomgate.errors import PolicyError
@@ -26,7 +27,6 @@ from sbomgate.model import (
 )
 from sbomgate.policy import input as policy_input
 from sbomgate.policy import lists
-from tests.unit.policy import builders as b
 
 FIRST_RUN = Bootstrap(reason="none was given")
 

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from testkit.engines import REPOSITORY, engine_cache, pinned_opa
 
 from sbomgate import resources
 from sbomgate.errors import PolicyError
 from sbomgate.model import PolicyBundle
 from sbomgate.policy.engines.embedded import EmbeddedEngine
-from testkit.engines import REPOSITORY, engine_cache, pinned_opa
 
 QUERY = "data.sbomgate.decision.result"
 
@@ -251,13 +251,17 @@ def test_read_only_home(tmp_path: Path, small: Callable[[Path, list[str]], bytes
 
 def test_two_first_starts_at_once(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; sys.path.insert(0, '.')\n"
-        "from tests.unit.policy.engines.test_embedded import Small, policy, QUERY\n"
-        "print(Small(Path(sys.argv[1]), lambda s: None).evaluate(policy('result := 7'), b'{}', QUERY).decode())"
+        "import importlib.util, sys; from pathlib import Path; sys.path.append('tests')\n"
+        "spec = importlib.util.spec_from_file_location('shared', sys.argv[2])\n"
+        "t = importlib.util.module_from_spec(spec); spec.loader.exec_module(t)\n"
+        "print(t.Small(Path(sys.argv[1]), lambda s: None).evaluate(t.policy('result := 7'), b'{}', t.QUERY).decode())"
     )
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", program, str(tmp_path / "cache")], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-P", "-c", program, str(tmp_path / "cache"), __file__],
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for _ in range(3)
     ]

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def engine_cache() -> Path:
