@@ -49,11 +49,11 @@ lint: dev
 	@$(BIN)/mypy
 
 bench: $(VENV)/.test $(VENV)/.installed
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python benchmarks/run.py
 
 # Generated means checked: `make generate` writes, the tests compare.
 generate: $(VENV)/.test
-	@$(BIN)/python -m tools.generate
+	@$(BIN)/python tools/generate.py
 
 lock: dev
 	@sh tools/lock.sh $(BIN)/uv

@@ -69,11 +69,11 @@ func TestCapabilitiesAreCurrent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := os.ReadFile("capabilities.json")
+	got, err := os.ReadFile("dist/capabilities.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if string(got) != string(want) {
-		t.Error("capabilities.json is not what go generate writes")
+		t.Error("dist/capabilities.json is not what go generate writes")
 	}
 }

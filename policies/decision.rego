@@ -48,15 +48,20 @@ default whole(_, _) := false
 
 whole(id, f) if {
 	f.rule == id
-	f.level in {"deny", "warn", "note"}
-	every field in ["code", "message", "fix"] {
-		is_string(f[field])
-	}
-	every field in ["unknown", "waivable"] {
-		is_boolean(f[field])
-	}
-	regex.match(`^[0-9a-f]{64}$`, f.fingerprint)
+	[f.level, f.unknown, f.waivable, f.waived] in shapes
+	is_string(f.code)
+	is_string(f.message)
+	is_string(f.fix)
+	is_string(f.fingerprint)
+	count(f.fingerprint) == 64
 	about_something(f.package)
+}
+
+# Only this package waives.
+shapes := {[level, unknown, waivable, false] |
+	some level in ["deny", "warn", "note"]
+	some unknown in [true, false]
+	some waivable in [true, false]
 }
 
 about_something(package_id) if package_id == null
@@ -90,11 +95,13 @@ project := input.project.repository.value if not is_null(input.project.repositor
 
 project := input.project.name if is_null(input.project.repository)
 
-# Of several waivers for one finding the one that lasts longest is used: the others are reported as unused.
-waiver_for(f) := id if {
+# What each live waiver is used for. Of several for one finding the one that lasts longest is used: the others are
+# reported as unused.
+waived[pair] := id if {
 	count(live) > 0
-	f.waivable == true
-	id := max([[time.parse_rfc3339_ns(w.until), w.id] | some w in live; covers(w, f)])[1]
+	some pair in said
+	pair[1].waivable == true
+	id := max([[time.parse_rfc3339_ns(w.until), w.id] | some w in live; covers(w, pair[1])])[1]
 }
 
 covers(w, f) if {
@@ -112,21 +119,16 @@ covers(w, f) if {
 	w.integrity == p.integrity
 }
 
-used := {id | some pair in said; id := waiver_for(pair[1])}
-
-unused_waivers := {w.id | some w in input.waivers} - used
-
-default waived(_) := false
-
-waived(f) if waiver_for(f)
+unused_waivers := {w.id | some w in input.waivers} - {id | some id in waived}
 
 # (5) Sorted by rule, package, code, fingerprint.
 findings := [entry[4] |
-	some entry in sort([[f.rule, sort_key(f.package), f.code, f.fingerprint, object.union(f, {"waived": waived(f)})] |
-		some pair in said
-		f := pair[1]
-	])
+	some entry in sort([[f.rule, sort_key(f.package), f.code, f.fingerprint, marked(id, f)] | some [id, f] in said])
 ]
+
+marked(id, f) := object.union(f, {"waived": true}) if waived[[id, f]]
+
+marked(id, f) := f if not waived[[id, f]]
 
 sort_key(id) := "" if id == null
 

@@ -66,7 +66,7 @@ test_findings_that_are_no_set_are_no_decision if {
 test_a_finding_that_lacks_a_field_is_no_decision if {
 	whole := {
 		"rule": "own", "code": "c", "level": "note", "package": null, "message": "m", "fix": "f", "unknown": false,
-		"waivable": true, "fingerprint": fx.hex,
+		"waivable": true, "waived": false, "fingerprint": fx.hex,
 	}
 	doc := fx.document("default", [quiet], {})
 	decision.result with input as doc with data.sbomgate.rules as {"own": {"findings": {whole}}}

@@ -1,12 +1,12 @@
 """The project's own `sbomgate.toml`: it lies in the tree under test, so it can only tighten (PROMISES P21).
 
-    profile = "strict"
+profile = "strict"
 
-    [rules.release_age]
-    minimum_age_hours = 168
+[rules.release_age]
+minimum_age_hours = 168
 
-    [malicious]
-    lists = ["security/malicious.csv"]
+[malicious]
+lists = ["security/malicious.csv"]
 """
 
 from __future__ import annotations

@@ -76,11 +76,11 @@ class DiskFiles:
             return None
         except (OSError, ValueError) as error:
             raise InputError(f"cannot be read: {_reason(error)}", where=path, hint="check its permissions") from error
+        # (3) the kind and the size of what was opened, not of what the name meant a moment ago
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise InputError("not a regular file", where=path, hint="a file is expected here")
         with os.fdopen(handle, "rb") as file:
-            # (3) the kind and the size of what was opened, not of what the name meant a moment ago
-            info = os.fstat(file.fileno())
-            if not stat.S_ISREG(info.st_mode):
-                raise InputError("not a regular file", where=path, hint="a file is expected here")
             try:
                 data = file.read(MAX_FILE_BYTES + 1)
             except OSError as error:

@@ -46,10 +46,9 @@ class Subject(Wire):
 
 
 class LockFinding(Wire):
-    """What the lockfile reader found wrong; `rule` judges it."""
+    """What the lockfile reader found wrong."""
 
     code: str
-    rule: str
     package: str | None
     place: str
     message: str
@@ -62,7 +61,7 @@ class Lockfile(Wire):
     kind: str
     version: str
     sha256: Sha256
-    findings: list[LockFinding]
+    findings: dict[str, list[LockFinding]] = Field(description="id of the rule that judges them → what was found")
 
 
 class Manager(Wire):

@@ -1,4 +1,4 @@
-"""Generate what is said elsewhere about the rules from the METADATA on them: the pages in docs/rules/ and the catalogue.
+"""Generate what is said elsewhere about the rules from the METADATA on them: docs/rules/ and the catalogue.
 
 The catalogue (policies/data/rules.json) holds title, why, fix and parameters of each rule, since Python cannot read
 Rego's annotations at run time: the defaults of parameters live in METADATA and nowhere else.
@@ -74,9 +74,7 @@ def catalogue(rules: dict[str, dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def page(
-    rule: str, found: dict[str, Any], codes: dict[str, dict[str, Any]], classes: dict[str, dict[str, str]]
-) -> str:
+def page(rule: str, found: dict[str, Any], codes: dict[str, dict[str, Any]], classes: dict[str, dict[str, str]]) -> str:
     """Return the page of one rule, in Markdown."""
     custom = found["custom"]
     lines = [
@@ -105,14 +103,14 @@ def page(
         "| code | default | strict | release | waivable |",
         "|---|---|---|---|---|",
     ]
-    rows: dict[str, tuple[str, str, str, str]] = {}
+    rows: dict[str, list[str]] = {}
     for code, entry in codes.items():
         levels = dict(classes[entry["class"]])
         if entry["class"] in ("changed", "settings"):
             levels["default"] = "deny where new or changed, else warn"
-        rows[code] = (*(levels[p] for p in PROFILES), "yes" if entry.get("waivable", True) else "never")  # type: ignore[assignment]
+        rows[code] = [*(levels[p] for p in PROFILES), "yes" if entry.get("waivable", True) else "never"]
     for code, levels in custom.get("severity", {}).items():
-        rows[code] = (*(levels[p] for p in PROFILES), "yes" if levels.get("waivable", True) else "never")  # type: ignore[assignment]
+        rows[code] = [*(levels[p] for p in PROFILES), "yes" if levels.get("waivable", True) else "never"]
     lines += [f"| `{code}` | {' | '.join(row)} |" for code, row in sorted(rows.items())]
     parameters = custom.get("parameters", {})
     if parameters:

@@ -10,7 +10,8 @@
 | schemas/rego/policy-input.json | the PolicyInput for `opa check --schema schemas/rego` |
 
 OPA's type checker gives up on `anyOf` with an object, so in its copy what may be null counts as present: a misspelt
-field is refused everywhere. `--check` writes nothing and fails on a difference.
+field is refused (but for what lies below a key that is data, as in `baseline.packages[name]`: there the tests must).
+`--check` writes nothing and fails on a difference.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 // Package capabilities says what a policy may call: everything that the linked OPA knows, minus what reads the world
-// or debugs. ../capabilities.json is the same list for `opa check`, written by `go generate` and compared by a test.
+// or debugs. ../dist/capabilities.json is the same list for `opa check`, written by `go generate` and compared by a test.
 package capabilities
 
 import (

@@ -62,6 +62,7 @@ of(rule, code, class, p, details) := {
 	"fix": d.fix,
 	"unknown": d.unknown,
 	"waivable": d.waivable,
+	"waived": false,
 	"fingerprint": crypto.sha256(json.marshal([rule, code, p.name, p.version, p.integrity, d.extra])),
 } if {
 	d := object.union(defaults, details)
@@ -72,7 +73,10 @@ reduced(rule, _, p, waivable) := "note" if excluded(rule, p, waivable)
 
 reduced(rule, class, p, waivable) := level(class, p) if not excluded(rule, p, waivable)
 
-excluded(rule, p, true) if [rule, p.name, p.version, p.integrity] in exclusions
+excluded(rule, p, true) if {
+	count(exclusions) > 0
+	[rule, p.name, p.version, p.integrity] in exclusions
+}
 
 exclusions := {[e.rule, e.name, e.version, e.integrity] |
 	some e in input.trust.exclusions

@@ -148,7 +148,7 @@ document(profile, packages, changes) := object.union(
 			"new_dependencies": {"first_release_days": 7},
 			"pinned": {"mode": "locked"},
 		},
-		"lockfile": {"path": "package-lock.json", "kind": "npm", "version": "3", "sha256": hex, "findings": []},
+		"lockfile": {"path": "package-lock.json", "kind": "npm", "version": "3", "sha256": hex, "findings": {}},
 		"manager": object.union(told, {"name": "npm", "files": {}}),
 		"malicious_lists": [],
 		"packages": packages,
@@ -165,9 +165,11 @@ lock_finding(rule, code, package_id) := {
 	"code": code, "rule": rule, "package": package_id, "place": "packages", "message": sprintf("%s was found", [code]),
 }
 
-with_findings(found) := {"lockfile": {
-	"path": "package-lock.json", "kind": "npm", "version": "3", "sha256": hex, "findings": found,
-}}
+with_findings(found) := {"lockfile": {"findings": {rule: of_rule |
+	some one in found
+	rule := one.rule
+	of_rule := [object.remove(f, ["rule"]) | some f in found; f.rule == rule]
+}}}
 
 trusting(changes) := {"trust": object.union(object.union(nobody, {"sha256": hex}), changes)}
 

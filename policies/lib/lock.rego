@@ -11,13 +11,12 @@ import data.sbomgate.lib.packages
 
 # What the reader says for `rule`, except the codes that the rule judges itself.
 judged(rule, codes, except) := {f |
-	some said in input.lockfile.findings
-	said.rule == rule
+	some said in input.lockfile.findings[rule]
 	not said.code in except
-	f := judge(said, object.get(codes, said.code, unknown_code))
+	f := judge(rule, said, object.get(codes, said.code, unknown_code))
 }
 
-judge(said, how) := finding.of(said.rule, said.code, how.class, packages.named(said.package), {
+judge(rule, said, how) := finding.of(rule, said.code, how.class, packages.named(said.package), {
 	"message": said.message,
 	"fix": object.get(how, "fix", ""),
 	"unknown": object.get(how, "unknown", false),

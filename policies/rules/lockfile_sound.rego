@@ -55,10 +55,9 @@ findings contains f if some f in lock.judged("lockfile_sound", codes, {"root-dif
 
 # The root block of a workspace lags behind whenever a sibling's version is raised; what it leads to is judged by itself.
 findings contains f if {
-	some said in input.lockfile.findings
-	said.rule == "lockfile_sound"
+	some said in input.lockfile.findings.lockfile_sound
 	said.code == "root-differs"
-	f := lock.judge(said, object.union(codes["root-differs"], {"class": root_class(said.package)}))
+	f := lock.judge("lockfile_sound", said, object.union(codes["root-differs"], {"class": root_class(said.package)}))
 }
 
 root_class(id) := "debt" if is_workspace(id)
@@ -81,11 +80,12 @@ findings contains f if {
 judges := {"lockfile_sound", "bound_bytes", "pinned", "registries", "exotic_sources", "manager_code"}
 
 findings contains f if {
-	some said in input.lockfile.findings
-	not said.rule in judges
+	some rule, found in input.lockfile.findings
+	not rule in judges
+	some said in found
 	f := finding.of("lockfile_sound", "unjudged", "always", packages.named(said.package), {
-		"message": sprintf("no rule judges %s (%s): %s", [said.code, said.rule, said.message]),
+		"message": sprintf("no rule judges %s (%s): %s", [said.code, rule, said.message]),
 		"fix": lock.unknown_code.fix,
-		"extra": concat("\n", [said.rule, said.code, said.place]),
+		"extra": concat("\n", [rule, said.code, said.place]),
 	})
 }

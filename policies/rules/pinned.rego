@@ -43,10 +43,9 @@ open_ranges := {"declared-range"}
 findings contains f if some f in lock.judged("pinned", codes, open_ranges | {"lock-drift"})
 
 findings contains f if {
-	some said in input.lockfile.findings
-	said.rule == "pinned"
+	some said in input.lockfile.findings.pinned
 	said.code == "lock-drift"
-	f := lock.judge(said, object.union(codes["lock-drift"], {"class": drift_class(said.package)}))
+	f := lock.judge("pinned", said, object.union(codes["lock-drift"], {"class": drift_class(said.package)}))
 }
 
 # Workspaces that drift apart from each other bring in nobody's code but the project's own.
@@ -62,9 +61,17 @@ among_workspaces(id) if {
 	}
 }
 
+# As npm sees it: a peer, or an optional dependency that is not there, breaks nothing.
 met(e) if {
 	e.target != null
 	e.satisfied != false
+}
+
+met(e) if e.kind in {"peer", "peerOptional"}
+
+met(e) if {
+	e.kind == "optional"
+	e.target == null
 }
 
 # Only the word `locked` leaves ranges open.
@@ -73,15 +80,14 @@ exact_mode if not locked_mode
 locked_mode if input.parameters.pinned.mode == "locked"
 
 open_said := [said |
-	some said in input.lockfile.findings
-	said.rule == "pinned"
+	some said in input.lockfile.findings.pinned
 	said.code in open_ranges
 ]
 
 findings contains f if {
 	exact_mode
 	some said in open_said
-	f := lock.judge(said, {"class": "always", "fix": "write the exact version in package.json (mode `exact`)"})
+	f := lock.judge("pinned", said, {"class": "always", "fix": "write the exact version in package.json (mode `exact`)"})
 }
 
 findings contains f if {

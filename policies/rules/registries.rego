@@ -12,6 +12,7 @@
 #   fix: Name the registry in the trust file, for its scope; or restore the address.
 #   unknown: An entry without an address is a note where the configured registry is an accepted one, else unknown.
 #   severity:
+#     resolved-omitted: {default: note, strict: note, release: note}
 #     first-party-elsewhere: {default: deny, strict: deny, release: deny}
 package sbomgate.rules.registries
 
@@ -39,18 +40,29 @@ findings contains f if {
 	some said in lock_said("resolved-foreign-host")
 	p := packages.named(said.package)
 	not accepted_address(p)
-	f := lock.judge(said, codes["resolved-foreign-host"])
+	f := lock.judge("registries", said, codes["resolved-foreign-host"])
+}
+
+# Where the configured registry is an accepted one, entries without an address are one note for all of them.
+unaddressed := [said |
+	some said in lock_said("resolved-missing")
+	p := packages.named(said.package)
+	not accepted_url(p, configured(p))
+]
+
+findings contains f if {
+	some said in unaddressed
+	f := lock.judge("registries", said, codes["resolved-missing"])
 }
 
 findings contains f if {
-	some said in lock_said("resolved-missing")
-	p := packages.named(said.package)
-	f := lock.judge(said, missing_class(p))
+	fine := count(lock_said("resolved-missing")) - count(unaddressed)
+	fine > 0
+	f := finding.of("registries", "resolved-omitted", "note", packages.whole, {
+		"message": sprintf("%d entries name no address; the registry that is configured for them is an accepted one", [fine]),
+		"fix": "nothing to do",
+	})
 }
-
-missing_class(p) := {"class": "note", "fix": "the registry that is configured for it is an accepted one"} if accepted_url(p, configured(p))
-
-missing_class(p) := codes["resolved-missing"] if not accepted_url(p, configured(p))
 
 # Configured registries: judged from what is configured, so that the reader's finding is only its place.
 findings contains f if {
@@ -72,8 +84,7 @@ spoken("") := "packages"
 spoken(scope) := sprintf("packages of %s", [scope]) if scope != ""
 
 lock_said(code) := [said |
-	some said in input.lockfile.findings
-	said.rule == "registries"
+	some said in input.lockfile.findings.registries
 	said.code == code
 ]
 
@@ -116,7 +127,9 @@ holding(scope) := own_registries(scope) if count(own_registries(scope)) > 0
 
 holding(scope) := {public} | {r.url | some r in input.trust.registries; r.scope == null} if count(own_registries(scope)) == 0
 
-own_registries(scope) := {r.url | some r in input.trust.registries; scope != null; r.scope == scope}
+own_registries(scope) := set() if scope == null
+
+own_registries(scope) := {r.url | some r in input.trust.registries; r.scope == scope} if scope != null
 
 # The registry that npm asks for this package.
 configured(p) := object.get(input.manager.scopes, packages.scope(p.name), input.manager.registry)

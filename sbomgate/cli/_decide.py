@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sbomgate.errors import FetchError, UsageError
+from sbomgate.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
         CollectedFacts,
         Context,
         DependencyGraph,
-        Engine,
         FactKey,
         PolicyBundle,
         Subject,
         Trust,
     )
+    from sbomgate.policy.engines import EngineSettings, OpenEngine
     from sbomgate.report import Report
 
 DEFAULT_STORE = "evidence"
@@ -140,8 +140,11 @@ def decide(
     def collect(graph: DependencyGraph) -> Mapping[FactKey, CollectedFacts]:
         return _collect(graph, args, env, opened, trust, recorded, signs=signs)
 
-    with engine(args, env) as chosen:
-        second = _embedded(env) if context.profile == "release" and not chosen.ours else None
+    with ExitStack() as stack:
+        chosen = stack.enter_context(engine(args, env))
+        second = None
+        if context.profile == "release" and not chosen.ours:
+            second = stack.enter_context(_embedded(args, env))
         answer = gate.decide(graph, question, collect=collect, engine=chosen, second=second)
     return Decided(project=opened, question=question, answer=answer)
 
@@ -193,36 +196,48 @@ def exit_code(decided: Decided) -> int:
     return EXIT_ALLOWED if decided.answer.evaluation.verdict is Verdict.ALLOWED else EXIT_DENIED
 
 
-@contextmanager
-def engine(args: argparse.Namespace, env: Environment) -> Iterator[Engine]:
-    """Start the engine that was asked for, and end it whatever happens."""
-    with ExitStack() as stack:
-        if args.opa_url is not None:
-            if args.engine != "embedded":
-                raise UsageError("--opa-url and --engine opa are two engines", hint="give one of them")
-            from sbomgate.policy.engines.server import ServerEngine
+def engine(args: argparse.Namespace, env: Environment) -> OpenEngine:
+    """Open the engine that was asked for; use it in a `with` statement.
 
-            yield stack.enter_context(ServerEngine(args.opa_url, token=env.variables.get("SBOMGATE_OPA_TOKEN")))
-        elif args.engine == "opa":
-            import shutil
+    Raises:
+        UsageError: two engines were asked for, or there is no `opa` on PATH.
+    """
+    from sbomgate.policy import engines
 
-            from sbomgate.policy.engines.opa_binary import OpaEngine
+    if args.opa_url is not None and args.engine != engines.DEFAULT:
+        raise UsageError("--opa-url and --engine are two engines", hint="give one of them")
+    name = args.engine if args.opa_url is None else "opa-url"
+    binary = None
+    if name == "opa":
+        import shutil
 
-            binary = shutil.which("opa", path=env.variables.get("PATH"))
-            if binary is None:
-                raise UsageError(
-                    "no `opa` on PATH", where="--engine opa", hint="install OPA, or leave the flag out: one is built in"
-                )
-            yield stack.enter_context(OpaEngine(Path(binary)))
-        else:
-            yield _embedded(env)
+        found = shutil.which("opa", path=env.variables.get("PATH"))
+        if found is None:
+            raise UsageError(
+                "no `opa` on PATH", where="--engine opa", hint="install OPA, or leave the flag out: one is built in"
+            )
+        binary = Path(found)
+    return engines.open_engine(name, _engine_settings(args, env, binary))
 
 
-def _embedded(env: Environment) -> Engine:
+def _engine_settings(args: argparse.Namespace, env: Environment, opa: Path | None) -> EngineSettings:
     from sbomgate.cli._environment import say
-    from sbomgate.policy.engines.embedded import EmbeddedEngine
+    from sbomgate.policy.engines import EngineSettings
 
-    return EmbeddedEngine(env.cache / "engine" if env.cache else None, say)
+    return EngineSettings(
+        cache_dir=env.cache / "engine",
+        notify=say,
+        opa=opa,
+        url=args.opa_url,
+        token=env.variables.get("SBOMGATE_OPA_TOKEN"),
+        ca_file=env.ca_file,
+    )
+
+
+def _embedded(args: argparse.Namespace, env: Environment) -> OpenEngine:
+    from sbomgate.policy import engines
+
+    return engines.open_engine(engines.DEFAULT, _engine_settings(args, env, None))
 
 
 def _accepted_policy(bundle: PolicyBundle, trust: Trust, shipped: PolicyBundle) -> None:
@@ -321,40 +336,34 @@ def _collect(
     signs: bool,
 ) -> Mapping[FactKey, CollectedFacts]:
     """Collect the facts: recorded, then on this machine, then from the network."""
-    from sbomgate.cli._environment import say
+    from urllib.parse import urlsplit
+
     from sbomgate.npm import auth
     from sbomgate.npm.cache import FactCache
     from sbomgate.npm.collect import Sources, collect
     from sbomgate.npm.wanted import wanted
 
-    user = env.home / ".npmrc" if env.home else None
-    project_text = opened.files.read(".npmrc") or b""
+    user = env.home / ".npmrc"
     credentials = auth.read(
-        project=project_text.decode("utf-8", "replace"),
-        user=user.read_text("utf-8", "replace") if user is not None and user.is_file() else "",
+        project=(opened.files.read(".npmrc") or b"").decode("utf-8", "replace"),
+        user=user.read_text("utf-8", "replace") if user.is_file() else "",
         environment=env.variables,
+        project_hosts={host for one in trust.registries if (host := urlsplit(one.url).netloc)},
     )
 
     def client() -> httpx.AsyncClient:
         from sbomgate.npm.registry import open_client
 
-        return open_client(ca_file=env.variables.get("SSL_CERT_FILE"), proxy=env.https_proxy)
+        return open_client(ca_file=None if env.ca_file is None else str(env.ca_file), proxy=env.https_proxy)
 
     with ExitStack() as stack:
-        cache = None
-        if env.cache is not None:
-            try:
-                cache = stack.enter_context(FactCache(env.cache / "facts"))
-            except FetchError as error:
-                if "cannot be made" not in str(error):
-                    raise
-                say(f"warning: no fact cache: {error}")
+        cache = stack.enter_context(FactCache(env.cache / "facts"))
         sources = Sources(
             now=env.now,
             offline=args.offline,
             recorded=recorded,
             cache=cache,
-            npm_cache=env.npm_cache / "_cacache" if env.npm_cache else None,
+            npm_cache=env.npm_cache,
             credentials=credentials,
             client=None if args.offline else client,
             word_age=timedelta(0) if signs else WORD_AGE,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,25 +38,28 @@ class Environment:
         )
 
     @property
-    def home(self) -> Path | None:
-        """The home folder, or None where there is none."""
+    def home(self) -> Path:
+        """The home folder; where there is none, a folder of this user's own among the temporary ones."""
         home = self.variables.get("HOME") or self.variables.get("USERPROFILE")
-        return Path(home) if home else None
+        return Path(home) if home else Path(tempfile.gettempdir()) / f"sbomgate-{getpass.getuser()}"
 
     @property
-    def cache(self) -> Path | None:
-        """Sbomgate's own cache folder (XDG Base Directory), or None without a home."""
-        if base := self.variables.get("XDG_CACHE_HOME"):
-            return Path(base) / "sbomgate"
-        return self.home / ".cache" / "sbomgate" if self.home else None
+    def cache(self) -> Path:
+        """sbomgate's own cache folder (XDG Base Directory)."""
+        base = self.variables.get("XDG_CACHE_HOME")
+        return (Path(base) if base else self.home / ".cache") / "sbomgate"
 
     @property
-    def npm_cache(self) -> Path | None:
-        """Npm's cache folder: `npm_config_cache`, else `~/.npm`."""
-        for name in ("npm_config_cache", "NPM_CONFIG_CACHE"):
-            if base := self.variables.get(name):
-                return Path(base)
-        return self.home / ".npm" if self.home else None
+    def npm_cache(self) -> Path:
+        """npm's cache folder: `npm_config_cache`, else `~/.npm`."""
+        base = self.variables.get("npm_config_cache") or self.variables.get("NPM_CONFIG_CACHE")
+        return Path(base) if base else self.home / ".npm"
+
+    @property
+    def ca_file(self) -> Path | None:
+        """Certificates to trust beside the system's: NODE_EXTRA_CA_CERTS, as npm's users set it; or None."""
+        path = self.variables.get("NODE_EXTRA_CA_CERTS")
+        return Path(path) if path else None
 
     @property
     def https_proxy(self) -> str | None:

@@ -251,7 +251,7 @@ def _scripts(
         return _unknown_scripts("the tarball facts are about other bytes than the lockfile's integrity")
     disagreements = [
         *_identity(package, tarball.name, tarball.version, "the tarball's package.json"),
-        *_against_lockfile(package, tarball.scripts, tarball.gyp),
+        *_against_lockfile(package, tarball.scripts),
         *_against_registry(facts.registry, tarball),
         *_unlisted(package, tarball.bundled, by_id),
     ]
@@ -274,7 +274,7 @@ def _bundled_scripts(
         if one.path == path:
             disagreements = [
                 *_identity(package, one.name, one.version, "the bundled package.json"),
-                *_against_lockfile(package, one.scripts, one.gyp),
+                *_against_lockfile(package, one.scripts),
             ]
             return _known_scripts(one.scripts, one.gyp, facts.tarball.origin, disagreements)
     return _unknown_scripts(f"the lockfile says that {holder.name} bundles it; its tarball does not hold {path}")
@@ -320,12 +320,15 @@ def _identity(package: Package, name: str, version: str, who: str) -> list[str]:
     return [f"{who} is of {name[:214]!a} {version[:64]!a}, the lockfile's entry of {package.name} {package.version}"]
 
 
-def _against_lockfile(package: Package, scripts: Mapping[str, str], gyp: bool) -> list[str]:
-    """CASES I02. A flag for binding.gyp alone is not compared: whether a registry sets it depends on who published."""
+def _against_lockfile(package: Package, scripts: Mapping[str, str]) -> list[str]:
+    """CASES I02: a script that the lockfile hides.
+
+    Only for scripts of package.json: whether there is a flag for binding.gyp alone depends on who published. A flag
+    without a script is no contradiction: npm sets it for a binding.gyp that was there when it published and is not in
+    the tarball (fsevents 2), and nothing runs.
+    """
     if package.has_install_script is False and scripts:
         return [f"the lockfile says that there is no install script, the tarball has {', '.join(sorted(scripts))}"]
-    if package.has_install_script is True and not scripts and not gyp:
-        return ["the lockfile says that there is an install script, the tarball has none"]
     return []
 
 
@@ -335,8 +338,10 @@ def _against_registry(word: RegistryWord | Missing, tarball: TarballFacts) -> li
         return []
     theirs = {name: word.scripts[name] for name in INSTALL_SCRIPTS if word.scripts.get(name)}
     ours = dict(tarball.scripts)
-    if "install" not in ours and theirs.get("install") == GYP_SCRIPT and tarball.gyp:
-        del theirs["install"]  # npm states the implied script when it publishes, other clients do not
+    if "install" not in ours and theirs.get("install") == GYP_SCRIPT:
+        # npm states the implied script when it publishes, even for a binding.gyp that it then does not pack; other
+        # clients do not. The tarball decides.
+        del theirs["install"]
     return [
         f"{name}: the registry's manifest says {_quote(theirs.get(name))}, the tarball says {_quote(ours.get(name))}"
         for name in INSTALL_SCRIPTS

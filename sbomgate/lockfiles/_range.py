@@ -107,12 +107,19 @@ def _parse_set(text: str) -> list[_Comparator] | None:
     if len(words) > 1:
         words = _GAP.sub(r"\1", text).split()
     comparators: list[_Comparator] = []
+    kept = False
     for word in words:
         match = _COMPARATOR.fullmatch(word)
         if match is None:
             return None
+        operator, major, minor, patch, _ = match.groups()
+        if operator not in ("^", "~", "~>") and (
+            (_any(major) and not _any(minor)) or (_any(minor) and not _any(patch))
+        ):
+            continue  # `x.1`, `1.x.2`: npm's loose way drops what is no comparator
+        kept = True
         comparators += _expand(*match.groups())
-    return comparators
+    return comparators if kept else [("<", (0, 0, 0, _LOWEST))]
 
 
 def _expand(

@@ -60,7 +60,7 @@ def read(
         project: text of the project's .npmrc, which wins. It lies in the tree under test, where whoever may commit
             could send the environment anywhere: its `${NAME}` are replaced only for the hosts in `project_hosts`.
         environment: name → value.
-        project_hosts: hosts (`registry.npmjs.org`, `host:8443`) that the project may send the environment's tokens to:
+        project_hosts: hosts (`npm.example`, `npm.example:8443`) that the project may send the environment's tokens to:
             those of the trust file and the user's own configuration, never those of the project.
 
     Returns:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from sbomgate.errors import InputError
-from sbomgate.facts.document import as_recorded, read_tarball, read_word, tarball_document
+from sbomgate.facts.document import as_recorded, read_tarball, read_word, tarball_document, word_document
 from sbomgate.model import (
     Absence,
     AttestationDocument,
@@ -203,11 +202,6 @@ def word_key(registry: str, key: FactKey) -> str:
     return "\n".join(("word", registry, key.name, key.version))
 
 
-def packument_key(registry: str, name: str) -> str:
-    """Return the cache key of a packument's ETag."""
-    return "\n".join(("packument", registry, name))
-
-
 def attestations_key(registry: str, key: FactKey) -> str:
     """Return the cache key of an attestation document."""
     return "\n".join(("attestations", registry, key.name, key.version, key.integrity))
@@ -224,7 +218,6 @@ def _from_cache(parts: Iterable[Part], sources: Sources, cache: FactCache) -> No
         one = part.wanted
         if part.word is None and one.registry is not None:
             uses.append((part, "word", word_key(one.registry, one.key)))
-            uses.append((part, "packument", packument_key(one.registry, one.key.name)))
         if part.attestations is None and one.registry is not None:
             uses.append((part, "attestations", attestations_key(one.registry, one.key)))
         if part.tarball is None and one.sha512 is not None and sources.trust_cache:
@@ -236,7 +229,7 @@ def _from_cache(parts: Iterable[Part], sources: Sources, cache: FactCache) -> No
             continue
         try:
             _use(part, what, value, sources)
-        except (InputError, orjson.JSONDecodeError, UnicodeDecodeError):
+        except (InputError, orjson.JSONDecodeError):
             continue  # not what we write: as if it were not there
 
 
@@ -247,17 +240,16 @@ def _use(part: Part, what: str, value: bytes, sources: Sources) -> None:
     elif what == "tarball":
         facts = read_tarball(orjson.loads(value), where="fact cache")
         part.take_tarball(replace(facts, origin=Origin.CACHE))
-    elif what == "packument":
-        part.etag = value.decode() or None
     else:
-        word = replace(read_word(orjson.loads(value), where="fact cache"), origin=Origin.CACHE)
+        word, etag = load_word(value)
+        word = replace(word, origin=Origin.CACHE)
         age = sources.now - word.asked_at
         if word.registry != part.wanted.registry or age < -MAX_CLOCK:
             return
         if age < sources.word_age or (sources.offline and sources.trust_cache):
             part.word = word
         else:
-            part.stale = word
+            part.stale, part.etag = word, etag
 
 
 def _from_npm_cache(parts: Iterable[Part], sources: Sources, npm_cache: Path) -> None:
@@ -275,6 +267,8 @@ def _from_npm_cache(parts: Iterable[Part], sources: Sources, npm_cache: Path) ->
             return None  # npm's cache is damaged: npm would fetch it again, and so do we
         return facts
 
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(WORKERS) as pool:
         found = dict(zip(digests, pool.map(read, digests), strict=True))
     for part in left:
@@ -287,6 +281,23 @@ def _from_npm_cache(parts: Iterable[Part], sources: Sources, npm_cache: Path) ->
                 if isinstance(facts, TarballFacts)
             }
         )
+
+
+def dump_word(word: RegistryWord, etag: str | None) -> bytes:
+    """Return what the cache keeps of a word: with the ETag of the very answer that it was read from."""
+    return orjson.dumps({"etag": etag, "word": word_document(word)}, option=orjson.OPT_SORT_KEYS)
+
+
+def load_word(value: bytes) -> tuple[RegistryWord, str | None]:
+    """Return what `dump_word` kept.
+
+    Raises:
+        InputError, orjson.JSONDecodeError: it is something else.
+    """
+    row = orjson.loads(value)
+    if not isinstance(row, dict) or not isinstance(row.get("etag"), str | None):
+        raise InputError("is not a word", where="fact cache")
+    return read_word(row.get("word"), where="fact cache"), row.get("etag")
 
 
 def dump_tarball(facts: TarballFacts) -> bytes:

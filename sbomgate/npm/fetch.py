@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from sbomgate.facts.document import word_document
 from sbomgate.times import format_time
 from sbomgate.model import AttestationDocument, Missing, Origin, RegistryWord, TarballFacts
 from sbomgate.npm import packument, tarball
@@ -22,8 +21,8 @@ from sbomgate.npm.collect import (
     Sources,
     attestations_key,
     dump_tarball,
+    dump_word,
     not_advertised,
-    packument_key,
     tarball_key,
     word_key,
 )
@@ -43,8 +42,18 @@ def fetch(
     client: Callable[[], httpx.AsyncClient],
     report: Callable[[int], None],
 ) -> None:
-    """Fetch what is unknown of `parts`, several packages at once; `report` is told how many parts are done."""
-    asyncio.run(_fetch(parts, sources, client, report))
+    """Fetch what is unknown of `parts`, several packages at once; `report` is told how many parts are done.
+
+    Raises:
+        FetchError: the fact cache cannot be written.
+    """
+    try:
+        asyncio.run(_fetch(parts, sources, client, report))
+    except BaseExceptionGroup as group:  # the task group's wrapping is of no use to anybody
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from group
 
 
 async def _fetch(
@@ -91,8 +100,9 @@ async def _words(
     name: str, parts: list[Part], registry: Registry, pool: Executor, sources: Sources, fresh: dict[str, bytes]
 ) -> None:
     home = parts[0].wanted.registry or ""
-    # An ETag is of use only where the cache still holds every version that is wanted.
-    etag = parts[0].etag if all(part.stale is not None for part in parts) else None
+    # An ETag is of use only where the cache holds every version that is wanted, all read from the answer that it names.
+    etags = {part.etag if part.stale is not None else None for part in parts}
+    etag = etags.pop() if len(etags) == 1 else None
     answer = await registry.packument(home, name, etag=etag)
     if isinstance(answer, Missing):
         for part in parts:
@@ -111,10 +121,11 @@ async def _words(
         )
         for part in parts:
             part.word = found[part.wanted.key.version]
-        fresh[packument_key(home, name)] = (answer.etag or "").encode()
+        etag = answer.etag
     for part in parts:
-        if isinstance(part.word, RegistryWord):
-            fresh[word_key(home, part.wanted.key)] = orjson.dumps(word_document(part.word), option=orjson.OPT_SORT_KEYS)
+        # What the registry has no more, the cache must not go on saying.
+        kept = dump_word(part.word, etag) if isinstance(part.word, RegistryWord) else b""
+        fresh[word_key(home, part.wanted.key)] = kept
 
 
 def _with_date(missing: Missing, stale: RegistryWord | None) -> Missing:
@@ -139,8 +150,17 @@ async def _attestations(part: Part, registry: Registry, fresh: dict[str, bytes])
         return
     digest = hashlib.sha256(body).hexdigest()
     part.attestations = AttestationDocument(body=body, sha256=digest, origin=Origin.NETWORK)
-    if body:
+    if _looks_whole(body):
         fresh[attestations_key(home, part.wanted.key)] = body
+
+
+def _looks_whole(body: bytes) -> bool:
+    """Whether a document is worth keeping: what a broken proxy answered would else be "invalid" for ever."""
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(parsed, dict) and bool(parsed.get("attestations"))
 
 
 async def _tarball(part: Part, registry: Registry, pool: Executor, fresh: dict[str, bytes]) -> None:
@@ -164,10 +184,15 @@ def _tarball_url(one: Wanted, word: RegistryWord | Missing | None) -> str:
     altogether; any other host is returned as it is, for the registry to refuse.
     """
     home = one.registry or ""
-    if one.resolved is not None and urlsplit(one.resolved).hostname != PUBLIC_HOST:
-        return one.resolved
-    if one.resolved is not None and same_origin(one.resolved, home):
+    if one.resolved is not None and (not _is_public(one.resolved) or same_origin(one.resolved, home)):
         return one.resolved
     if isinstance(word, RegistryWord) and word.tarball is not None and same_origin(word.tarball, home):
         return word.tarball
     return tarball_url(home, one.key.name, one.key.version)
+
+
+def _is_public(url: str) -> bool:
+    try:
+        return urlsplit(url).hostname == PUBLIC_HOST
+    except ValueError:
+        return False

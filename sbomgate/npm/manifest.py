@@ -14,7 +14,6 @@ from typing import Any, NoReturn
 
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024  # the largest package.json in the public registry is below 1 MiB
 INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")  # what npm runs for a dependency from a registry
-GYP_SCRIPT = "node-gyp rebuild"  # what npm runs where there is a binding.gyp (@npmcli/arborist, rebuild)
 
 
 class MalformedManifest(ValueError):
@@ -123,11 +122,12 @@ def _parse(data: bytes) -> dict[str, Any]:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise MalformedManifest(f"holds the key {key[:80]!r} twice in one object")
-            seen.add(key)
+        for key, value in pairs:
+            last = result[key]
+            if (
+                type(value) is not type(last) or value != last
+            ):  # twice the same still has one meaning, and real packages have it (bl 4.0.3)
+                raise MalformedManifest(f"holds the key {key[:80]!r} twice in one object, with different values")
     if "__proto__" in result:
         raise MalformedManifest("holds the key '__proto__', which some readers take as inherited fields")
     return result

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urljoin, urlsplit
 
+from sbomgate.errors import FetchError
 from sbomgate.model import Absence, Missing
 from sbomgate.npm.auth import Credentials, origin
 from sbomgate.npm.tarball import MAX_TARBALL_BYTES
@@ -38,6 +40,7 @@ TOTAL_SECONDS = 300.0  # one answer; a body that never ends stops here
 _RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _JSON = "application/json"
+_ETAG = re.compile(r"[\x21-\x7e]{1,512}")  # what may be sent back (RFC 9110, 8.8.3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,15 +56,24 @@ def open_client(*, ca_file: str | None = None, proxy: str | None = None) -> http
     """Return the HTTP client that a `Registry` uses. It reads no environment: certificates and proxy are arguments.
 
     Args:
-        ca_file: PEM file of the certificate authorities to trust instead of the built-in ones.
+        ca_file: PEM file of certificate authorities to trust beside the system's and certifi's.
         proxy: URL of an HTTP proxy.
     """
     import ssl
 
+    import certifi
     import httpx
 
+    # The system's store holds what a company added to it; certifi's helps where the system has none.
+    context = ssl.create_default_context()
+    context.load_verify_locations(cafile=certifi.where())
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except (OSError, ssl.SSLError) as e:
+            raise FetchError("no certificates can be read from it", where=ca_file, hint="correct NODE_EXTRA_CA_CERTS") from e
     return httpx.AsyncClient(
-        verify=ssl.create_default_context(cafile=ca_file) if ca_file else True,
+        verify=context,
         proxy=proxy,
         trust_env=False,
         follow_redirects=False,
@@ -232,7 +244,8 @@ async def _body(response: httpx.Response, url: str, limit: int) -> Answer | Miss
         if size > limit:
             return _malformed(url, f"is over the limit of {limit:,} bytes")
         pieces.append(piece)
-    return Answer(status=200, body=b"".join(pieces), etag=response.headers.get("etag"))
+    etag = response.headers.get("etag")
+    return Answer(status=200, body=b"".join(pieces), etag=etag if etag and _ETAG.fullmatch(etag) else None)
 
 
 def packument_url(registry: str, name: str) -> str:

@@ -447,7 +447,7 @@ def _records(body: bytes) -> dict[str, bytes]:
 
 
 def _join(path: str, file: str) -> str:
-    return f"{path}/{file}" if path else file
+    return ascii(f"{path}/{file}")[1:-1] if path else file
 
 
 def _show(name: bytes) -> str:

@@ -2,7 +2,8 @@
 
 A bundle holds `decision.rego`, one file for each rule in `rules/`, whatever else is Rego, and data. Data follows OPA's
 own rule for bundles, so that `opa eval -b` on the same files sees the same: only `data.json` is data, at the path of
-its folder (`known/data.json` is `data.known`). Left out are `*_test.rego`, names that begin with a dot, and whatever
+its folder (`known/data.json` is `data.known`), kept in canonical JSON so that its numbers have one spelling in every
+engine. Left out are `*_test.rego`, names that begin with a dot, and whatever
 else lies in the folder `data/`: texts and lists that sbomgate reads and Rego does not.
 """
 
@@ -88,16 +89,21 @@ def data_document(bundle: PolicyBundle) -> dict[str, Any]:
     for path, content in sorted(bundle.files.items()):
         if path.rpartition("/")[2] != "data.json":
             continue
-        try:
-            value = canonical.loads(content)
-        except ValueError as e:
-            raise PolicyError(f"is not JSON: {e}", where=path) from e
-        if not isinstance(value, dict):
-            raise PolicyError("holds no JSON object", where=path)
+        value = _object(path, content)
         for part in reversed(path.split("/")[:-1]):
             value = {part: value}
         _merge(document, value, path)
     return document
+
+
+def _object(path: str, content: bytes) -> dict[str, Any]:
+    try:
+        value = canonical.loads(content)
+    except ValueError as e:
+        raise PolicyError(f"is not JSON: {e}", where=path) from e
+    if not isinstance(value, dict):
+        raise PolicyError("holds no JSON object", where=path)
+    return value
 
 
 def _merge(into: dict[str, Any], value: Mapping[str, Any], path: str) -> None:
@@ -118,7 +124,10 @@ def _bundle(files: Mapping[str, bytes], where: str) -> PolicyBundle:
     rules = tuple(sorted(found[1] for path in files if (found := _RULE.fullmatch(path))))
     if not rules:
         raise PolicyError("rules/ holds no rule", where=where, hint=_HINT)
-    ordered = dict(sorted(files.items()))
+    ordered = {
+        path: content if path.endswith(".rego") else canonical.dumps(_object(path, content))
+        for path, content in sorted(files.items())
+    }
     bundle = PolicyBundle(files=ordered, sha256=hashlib.sha256(_tar(ordered)).hexdigest(), rules=rules)
     data_document(bundle)
     return bundle

@@ -167,7 +167,7 @@ def _package(
         "bundled_in": p.bundled_in,
         "resolved": _address(p.resolved),
         "integrity": p.integrity,
-        "registry": _address(facts.registry),
+        "registry": _registry(facts.registry),
         "registry_integrity": facts.registry_integrity,
         "publish": _publish(facts.publish),
         "scripts": _scripts(facts.scripts),
@@ -245,7 +245,20 @@ def _attestation(a: Attestation) -> dict[str, Any]:
 
 
 def _claims(c: Claims) -> dict[str, Any]:
-    return {name: getattr(c, name) for name in Claims.__slots__}
+    return {
+        "issuer": c.issuer,
+        "identity": c.identity,
+        "repository": c.repository,
+        "repository_id": c.repository_id,
+        "owner": c.owner,
+        "owner_id": c.owner_id,
+        "workflow": c.workflow,
+        "ref": c.ref,
+        "commit": c.commit,
+        "trigger": c.trigger,
+        "runner": c.runner,
+        "builder": c.builder,
+    }
 
 
 def _edges(graph: DependencyGraph) -> dict[str, list[dict[str, Any]]]:
@@ -298,15 +311,15 @@ def _paths(graph: DependencyGraph) -> dict[str, list[list[str]]]:
 
 def _lockfile(graph: DependencyGraph) -> dict[str, Any]:
     lock = graph.lockfile
+    found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for f in graph.findings:
+        found[f.rule].append({"code": f.code, "package": f.package, "place": f.place, "message": f.message})
     return {
         "path": lock.path,
         "kind": lock.kind,
         "version": lock.version,
         "sha256": lock.sha256,
-        "findings": [
-            {"code": f.code, "rule": f.rule, "package": f.package, "place": f.place, "message": f.message}
-            for f in graph.findings
-        ],
+        "findings": found,
     }
 
 
@@ -437,6 +450,7 @@ def _address(url: str | None) -> str | None:
 
 
 _SUSPECT = frozenset("?#\\")
+_registry = functools.lru_cache(maxsize=64)(_address)  # a handful, asked for every package
 
 
 def _time(moment: datetime) -> str:

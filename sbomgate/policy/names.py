@@ -8,16 +8,18 @@ from collections.abc import Iterable
 MIN_LENGTH = 5
 """Letters: shorter names are all close to each other, and saying so would be noise."""
 
-WELL_KNOWN = frozenset(
-    """angular async axios babel-core bluebird body-parser browserify chalk chokidar classnames cli-color colors
-    commander cookie-parser core-js cross-env cross-spawn crypto-js dayjs debug dotenv electron esbuild eslint events
-    execa express fastify fs-extra glob-parent graphql gulp handlebars helmet inquirer jquery js-yaml jsonwebtoken
-    lodash minimatch minimist mkdirp mocha moment mongodb mongoose mysql2 next-auth node-fetch node-gyp nodemailer
-    nodemon passport playwright postcss prettier prop-types puppeteer react react-dom react-native react-router redux
-    request requests rimraf rollup rxjs semver sequelize shelljs socket.io socket.io-client source-map string-width
-    strip-ansi styled-components supports-color svelte tailwindcss terser through2 tslib tslint typescript uglify-js
-    underscore undici validator vinyl webpack websocket winston xml2js yargs yargs-parser""".split()
-)
+_WELL_KNOWN = """
+angular async axios babel-core bluebird body-parser browserify chalk chokidar classnames cli-color colors
+commander cookie-parser core-js cross-env cross-spawn crypto-js dayjs debug dotenv electron esbuild eslint
+events execa express fastify fs-extra glob-parent graphql gulp handlebars helmet inquirer jquery js-yaml
+jsonwebtoken lodash minimatch minimist mkdirp mocha moment mongodb mongoose mysql2 next-auth node-fetch node-gyp
+nodemailer nodemon passport playwright postcss prettier prop-types puppeteer react react-dom react-native react-
+router redux request requests rimraf rollup rxjs semver sequelize shelljs socket.io socket.io-client source-map
+string-width strip-ansi styled-components supports-color svelte tailwindcss terser through2 tslib tslint
+typescript uglify-js underscore undici validator vinyl webpack websocket winston xml2js yargs yargs-parser
+"""
+
+WELL_KNOWN = frozenset(_WELL_KNOWN.split())
 """Names that are imitated again and again; a hint for a person, never a reason to allow anything."""
 
 

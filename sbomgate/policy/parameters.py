@@ -119,7 +119,10 @@ def _check(
         raise error(f"{value!r} is not of type {about['type']}", where=where, place=place)
     if "enum" in about and value not in about["enum"]:
         raise error(
-            f"{value!r} is none of {', '.join(map(str, about['enum']))}", where=where, place=place, hint="see docs/rules"
+            f"{value!r} is none of {', '.join(map(str, about['enum']))}",
+            where=where,
+            place=place,
+            hint="see docs/rules",
         )
     if isinstance(value, int | float) and "minimum" in about and value < about["minimum"]:
         raise error(f"{value!r} is less than {about['minimum']!r}", where=where, place=place)

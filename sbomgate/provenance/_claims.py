@@ -87,7 +87,8 @@ def _workflow(configuration: str | None, identity: str, repository: str | None) 
     """
     if repository is None:
         return None
-    location = (configuration or identity).rpartition("@")[0]
+    # `…/publish.yml@refs/tags/@scope/name@1.0.0`: a tag may hold an @ as well
+    location = (configuration or identity).partition("@refs/")[0]
     if location.startswith(f"{repository}/"):
         return location.removeprefix(f"{repository}/").lstrip("/") or None
     return location if configuration and location else None

@@ -43,6 +43,7 @@ Stage = Literal[
     "payload",  # bytes, the statement encoded
     "payload_type",  # str, of the envelope, signed with it
     "signed_payload",  # bytes, what the signature is really over
+    "key",  # EllipticCurvePrivateKey of the build
     "claims",  # dict of OID number → text, of the certificate
     "identity",  # GeneralName, the certificate's subject alternative name
     "validity",  # (datetime, datetime) of the certificate
@@ -386,7 +387,7 @@ class TestSigstore:
             21: f"{repository}/actions/runs/1/attempts/1",
             22: "public",
         }
-        key = self._key("build")
+        key = change("key", self._key("build"))
         certificate = self._certificate(key, uri, old if claims == "2023" else old | new, at, change)
         encoded = certificate.public_bytes(Encoding.DER)
         material = (

@@ -1,4 +1,4 @@
-// Command write prints the capabilities as JSON: `go generate` keeps capabilities.json by it.
+// Command write prints the capabilities as JSON: `go generate` keeps dist/capabilities.json by it.
 package main
 
 import (

@@ -34,7 +34,7 @@ TEXTS = st.dictionaries(TEXT, TEXT, max_size=3)
 WORD = st.builds(
     RegistryWord,
     registry=TEXT,
-    asked_at=st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    asked_at=st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),
     origin=st.sampled_from(Origin),
     published=MAYBE,
     first_published=MAYBE,

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sbomgate import facts
+from sbomgate.errors import FetchError
 from sbomgate.model import (
     Absence,
     AttestationDocument,
@@ -36,7 +37,7 @@ from tests.unit.npm.test_cacache import put
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 TGZ = tarballs.package("a", "1.0.0", scripts={"postinstall": "node x"})
-BUNDLE = b'{"attestations":[]}'
+BUNDLE = b'{"attestations":[{}]}'
 
 
 @pytest.fixture
@@ -123,6 +124,35 @@ def test_an_etag_is_not_sent_where_a_version_is_not_cached(server: Simulator, ca
     found = run(server, a(), package("a", "2.0.0", sha512=tarballs.sha512(other), id="node_modules/b"), cache=cache)
     assert all(isinstance(one.registry, RegistryWord) for one in found.values())
     assert ["if-none-match" in one.headers for one in server.asked("/a")] == [False]
+
+
+def test_an_etag_confirms_only_what_was_read_from_its_answer(server: Simulator, cache: FactCache) -> None:
+    """A later look at another version of the package must not make the older word look fresh."""
+    run(server, cache=cache)
+    other = tarballs.package("a", "2.0.0")
+    server.publish("a", "2.0.0", other)
+    server.packuments["a"]["versions"]["1.0.0"]["deprecated"] = "bad"
+    run(server, package("a", "2.0.0", sha512=tarballs.sha512(other)), cache=cache)
+    found = only(run(server, cache=cache))
+    assert isinstance(found.registry, RegistryWord)
+    assert found.registry.deprecated == "bad"
+
+
+def test_what_the_registry_has_no_more_is_not_in_the_cache_either(server: Simulator, cache: FactCache) -> None:
+    """CASES T11."""
+    run(server, cache=cache)
+    del server.packuments["a"]["versions"]["1.0.0"]
+    assert absence(only(run(server, cache=cache)).registry) is Absence.ABSENT
+    assert absence(only(run(server, cache=cache, offline=True, trust_cache=True)).registry) is Absence.NOT_ASKED
+
+
+def test_a_broken_proxys_answer_is_not_kept(server: Simulator, cache: FactCache) -> None:
+    server.fault("/-/npm/v1/attestations/a@1.0.0", Fault(body=b"<html>please log in</html>"))
+    first = only(run(server, cache=cache))
+    assert isinstance(first.attestations, AttestationDocument)  # verification will say what it is worth
+    again = only(run(server, cache=cache))
+    assert isinstance(again.attestations, AttestationDocument)
+    assert again.attestations.body == BUNDLE
 
 
 def test_the_registry_changed_its_mind(server: Simulator, cache: FactCache) -> None:
@@ -286,7 +316,16 @@ def test_an_unpublished_version(server: Simulator) -> None:
 
 
 @pytest.mark.parametrize(
-    "resolved", ["https://evil.example/a.tgz", "http://127.0.0.1:1/a.tgz", "file:///etc/passwd", "git+ssh://x/y"]
+    "resolved",
+    [
+        "https://evil.example/a.tgz",
+        "http://127.0.0.1:1/a.tgz",
+        "file:///etc/passwd",
+        "git+ssh://x/y",
+        "http://[::1",
+        "",
+        "https://x:99999999/",
+    ],
 )
 def test_an_address_elsewhere_is_not_fetched(server: Simulator, resolved: str) -> None:
     found = only(run(server, a(resolved=resolved)))
@@ -383,6 +422,14 @@ def test_the_token_reaches_its_registry_only(server: Simulator) -> None:
         assert other.requests
         assert all("authorization" not in one.headers for one in other.requests)
         assert all(token not in repr(one) for one in found.values())
+
+
+def test_a_full_disk_while_fetching_is_a_clear_error(server: Simulator, cache: FactCache) -> None:
+    """P1: one FetchError with a hint, not a group of them."""
+    cache._connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(FetchError, match="readonly") as error:
+        run(server, cache=cache)
+    assert error.value.hint
 
 
 def test_progress_ends_at_all(server: Simulator) -> None:

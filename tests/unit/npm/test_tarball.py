@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
+import subprocess
 import tarfile
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -118,45 +121,77 @@ def test_first_folder_is_stripped_whatever_its_name(folder: str) -> None:
 LONG = "x/" * 70 + "y" * 120
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        pytest.param(pack([("package/" + LONG, b"1"), ("package/package.json", JSON)]), id="pax long name"),
-        pytest.param(
-            pack([("package/" + LONG, b"1"), ("package/package.json", JSON)], format=tarfile.GNU_FORMAT),
-            id="GNU long name",
-        ),
-        pytest.param(
-            pack([("package/" + "x/" * 60 + "y", b"1"), ("package/package.json", JSON)], format=tarfile.USTAR_FORMAT),
-            id="ustar prefix",
-        ),
-        pytest.param(gzip(pax({"path": "package/package.json"}) + member(b"other", JSON) + END), id="pax path wins"),
-        pytest.param(
-            gzip(member(b"././@LongLink", b"package/package.json\0", kind=b"L") + member(b"other", JSON) + END),
-            id="GNU L",
-        ),
-        pytest.param(gzip(member(b"package.json", JSON, prefix=b"package") + END), id="prefix"),
-        pytest.param(gzip(member(b"package/package.json", JSON, kind=b"\0", magic=b"") + END), id="old file type"),
-        pytest.param(gzip(member(b"package/package.json", JSON, kind=b"7") + END), id="contiguous file"),
-        pytest.param(gzip(pax({"comment": "x"}, kind=b"g") + OK + END), id="git archive's global header"),
-        pytest.param(gzip(header(b"package/", 4096, kind=b"5") + OK + END), id="folder with a size"),
-        pytest.param(gzip(header(b"package/x/", 77, kind=b"0") + OK + END), id="folder by its slash"),
-        pytest.param(gzip(OK), id="no end blocks"),
-        pytest.param(gzip(OK + bytes(512)), id="one end block"),
-        pytest.param(gzip(OK + END + bytes(9216)), id="record padding"),
-        pytest.param(gzip(OK) + gzip(END), id="two gzip streams"),
-        pytest.param(gzip(OK + END) + bytes(512), id="zeros after the gzip stream"),
-        pytest.param(gzip(member(b"package//./package.json", JSON) + END), id="empty and dot parts"),
-        pytest.param(
-            gzip(member(b"package/package.json", JSON, size_field=b"\x80" + len(JSON).to_bytes(11, "big")) + END),
-            id="base 256",
-        ),
-        pytest.param(gzip(OK + member(b"package/big", bytes(9 * 1024 * 1024)) + END), id="member larger than a window"),
-        pytest.param(gzip(member(b"package/package.json", b"\xef\xbb\xbf" + JSON) + END), id="byte order mark"),
-    ],
-)
+READ_ALIKE = [
+    pytest.param(pack([("package/" + LONG, b"1"), ("package/package.json", JSON)]), id="pax long name"),
+    pytest.param(
+        pack([("package/" + LONG, b"1"), ("package/package.json", JSON)], format=tarfile.GNU_FORMAT),
+        id="GNU long name",
+    ),
+    pytest.param(
+        pack([("package/" + "x/" * 60 + "y", b"1"), ("package/package.json", JSON)], format=tarfile.USTAR_FORMAT),
+        id="ustar prefix",
+    ),
+    pytest.param(gzip(pax({"path": "package/package.json"}) + member(b"other", JSON) + END), id="pax path wins"),
+    pytest.param(
+        gzip(member(b"././@LongLink", b"package/package.json\0", kind=b"L") + member(b"other", JSON) + END),
+        id="GNU L",
+    ),
+    pytest.param(gzip(member(b"package.json", JSON, prefix=b"package") + END), id="prefix"),
+    pytest.param(gzip(member(b"package/package.json", JSON, kind=b"\0", magic=b"") + END), id="old file type"),
+    pytest.param(gzip(member(b"package/package.json", JSON, kind=b"7") + END), id="contiguous file"),
+    pytest.param(gzip(pax({"comment": "x"}, kind=b"g") + OK + END), id="git archive's global header"),
+    pytest.param(gzip(header(b"package/", 4096, kind=b"5") + OK + END), id="folder with a size"),
+    pytest.param(gzip(header(b"package/x/", 77, kind=b"0") + OK + END), id="folder by its slash"),
+    pytest.param(gzip(OK), id="no end blocks"),
+    pytest.param(gzip(OK + bytes(512)), id="one end block"),
+    pytest.param(gzip(OK + END + bytes(9216)), id="record padding"),
+    pytest.param(gzip(OK) + gzip(END), id="two gzip streams"),
+    pytest.param(gzip(OK + END) + bytes(512), id="zeros after the gzip stream"),
+    pytest.param(gzip(member(b"package//./package.json", JSON) + END), id="empty and dot parts"),
+    pytest.param(
+        gzip(member(b"package/package.json", JSON, size_field=b"\x80" + len(JSON).to_bytes(11, "big")) + END),
+        id="base 256",
+    ),
+    pytest.param(gzip(OK + member(b"package/big", bytes(range(256)) * 40_000) + END), id="member larger than a window"),
+    pytest.param(gzip(member(b"package/package.json", b"\xef\xbb\xbf" + JSON) + END), id="byte order mark"),
+]
+
+
+@pytest.mark.parametrize("data", READ_ALIKE)
 def test_read_alike(data: bytes) -> None:
     assert facts(data).name == "a"
+
+
+EXTRACT = """
+const tar = require(process.argv[1]), fs = require('fs'), path = require('path')
+for (const file of process.argv.slice(2)) {
+  const cwd = file + '.d'
+  fs.mkdirSync(cwd)
+  const filter = (_, entry) => /File$/.test(entry.type)
+  tar.x({ file, cwd, sync: true, strip: 1, filter })
+  console.log(JSON.parse(fs.readFileSync(path.join(cwd, 'package.json'), 'utf8').replace(/^\\uFEFF/, '')).name)
+}
+"""
+
+
+@pytest.mark.npm
+def test_npms_own_reader_reads_them_alike(tmp_path: Path) -> None:
+    """npm's node-tar, with the options that npm uses (pacote), is the reader that counts."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not installed")
+    tar = Path(npm).resolve().parent.parent / "node_modules" / "tar"
+    if not tar.is_dir():
+        pytest.skip("npm's own tar is not where npm keeps it")
+    files = []
+    for index, case in enumerate(READ_ALIKE):
+        files.append(tmp_path / f"{index}.tgz")
+        files[-1].write_bytes(case.values[0])  # type: ignore[arg-type]
+    done = subprocess.run(
+        ["node", "-e", EXTRACT, str(tar), *map(str, files)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["a"] * len(READ_ALIKE)
 
 
 @pytest.mark.parametrize(
@@ -310,6 +345,12 @@ def test_manifest_without_one_meaning(text: bytes, reason: str) -> None:
 )
 def test_licence(fields: dict[str, Any], licence: str | None) -> None:
     assert facts(package("a", "1.0.0", manifest=fields)).licence == licence
+
+
+def test_the_same_key_with_the_same_value_has_one_meaning() -> None:
+    """Real packages have it: bl 4.0.3 states its licence twice."""
+    text = b'{"name":"a","version":"1","license":"MIT","license":"MIT"}'
+    assert facts(gzip(member(b"package/package.json", text) + END)).licence == "MIT"
 
 
 def test_scripts_that_are_no_object_are_none() -> None:

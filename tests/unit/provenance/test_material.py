@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -9,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from sbomgate import resources
 from sbomgate.errors import ProvenanceError, SbomgateError
 from sbomgate.provenance import shipped
-from sbomgate.provenance.material import MAX_TRUST_BYTES, TrustMaterial, Window
+from sbomgate.provenance.material import MAX_TRUST_BYTES, TrustMaterial, Window, verifies
 from testkit.sigstore import TestSigstore
 
 from .test_steps import drop, put
@@ -62,6 +66,34 @@ def test_a_file_without_one_meaning_is_an_error(document: bytes, sigstore: TestS
 def test_unusable_registry_keys_are_an_error(keys: Any, sigstore: TestSigstore) -> None:
     with pytest.raises(ProvenanceError):
         TrustMaterial.parse(sigstore.trusted_root_json(), json.dumps(keys).encode())
+
+
+def test_signatures_of_each_kind_of_key() -> None:
+    p256, p384 = (ec.derive_private_key(7, curve) for curve in (ec.SECP256R1(), ec.SECP384R1()))
+    ed = ed25519.Ed25519PrivateKey.from_private_bytes(b"\7" * 32)
+    signatures = [
+        (p256.public_key(), p256.sign(b"x", ec.ECDSA(SHA256()))),
+        (p384.public_key(), p384.sign(b"x", ec.ECDSA(SHA384()))),
+        (ed.public_key(), ed.sign(b"x")),
+    ]
+    for key, signature in signatures:
+        assert verifies(key, signature, b"x")
+        assert not verifies(key, signature, b"y")
+        assert not verifies(key, b"", b"x")
+    with pytest.raises(ValueError, match="unsupported"):
+        verifies(ec.derive_private_key(7, ec.SECP521R1()).public_key(), b"", b"x")
+
+
+def test_a_private_sigstore_may_use_p384(sigstore: TestSigstore) -> None:
+    key = ec.derive_private_key(7, ec.SECP384R1()).public_key()
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    root = sigstore.trusted_root()
+    root["tlogs"][0]["publicKey"] |= {
+        "rawBytes": base64.b64encode(spki).decode(),
+        "keyDetails": "PKIX_ECDSA_P384_SHA_384",
+    }
+    material = TrustMaterial.parse(json.dumps(root).encode(), sigstore.registry_keys_json())
+    assert [k.der for k in material.logs.values()].count(spki) == 1
 
 
 def test_a_window_includes_its_ends() -> None:

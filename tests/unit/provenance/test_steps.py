@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from sbomgate.model import Attestation, AttestationState
@@ -95,6 +96,7 @@ class Case:
     keys: Edit = lambda keys: keys
 
 
+OLD_START = "2000-01-01T00:00:00Z"
 ENTRY = ("verificationMaterial", "tlogEntries")
 OLD = {"bundle": "v0.1", "proof": "SET", "entry": "intoto"}
 V2 = {"entry": "hashedrekord", "proof": "inclusion"}
@@ -111,6 +113,11 @@ CASES = {
         mutate={"bundle": put("mediaType", value="application/vnd.dev.sigstore.bundle.v0.9+json")},
     ),
     "1 media type missing": Case(step="1", mutate={"bundle": drop("mediaType")}),
+    "1 not an object": Case(step="1", mutate={"bundle": lambda _: ["x"]}),
+    "1 payload type that is no string": Case(step="1", mutate={"bundle": put("dsseEnvelope", "payloadType", value=7)}),
+    "1 keyid that is no string": Case(
+        step="1", mutate={"bundle": put("dsseEnvelope", "signatures", 0, "keyid", value=7)}
+    ),
     "1 no log entry": Case(step="1", mutate={"bundle": put(*ENTRY, value=[])}),
     "1 two log entries": Case(step="1", mutate={"bundle": twice(*ENTRY)}),
     "1 no signature": Case(step="1", mutate={"bundle": put("dsseEnvelope", "signatures", value=[])}),
@@ -126,6 +133,11 @@ CASES = {
         step="1", mutate={"bundle": put("dsseEnvelope", "signatures", 0, "sig", value="MEUCIQ")}
     ),
     "1 no signer": Case(step="1", mutate={"bundle": drop("verificationMaterial", "certificate")}),
+    "1 chain without a certificate": Case(
+        step="1",
+        mint=OLD,
+        mutate={"bundle": put("verificationMaterial", "x509CertificateChain", "certificates", value=[])},
+    ),
     "1 two signers": Case(
         step="1", mutate={"bundle": put("verificationMaterial", "publicKey", value={"hint": "SHA256:x"})}
     ),
@@ -140,6 +152,7 @@ CASES = {
     "1 time that is no integer": Case(step="1", mutate={"entry": put("integratedTime", value="1e9")}),
     "1 index with a leading zero": Case(step="1", mutate={"entry": put("logIndex", value="01")}),
     "1 endless proof": Case(step="1", mutate={"proof": put("hashes", value=["AA=="] * 65)}),
+    "1 endless checkpoint": Case(step="1", mutate={"checkpoint": lambda text: text + "x" * 20000}),
     "1 nine timestamps": Case(
         step="1",
         mint=V2,
@@ -154,12 +167,19 @@ CASES = {
     # (2) kind and version
     "2 kind unknown": Case(step="2", state=CANNOT, mutate={"entry": put("kindVersion", "kind", value="cose")}),
     "2 version unknown": Case(step="2", state=CANNOT, mutate={"entry": put("kindVersion", "version", value="0.0.9")}),
+    "2 body that is not JSON": Case(step="2", mutate={"entry": put("canonicalizedBody", value="e30K/w==")}),
+    "2 body that is no object": Case(step="2", mutate={"body": lambda _: []}),
     "2 body of another kind": Case(step="2", mutate={"body": put("kind", value="intoto")}),
     "2 body of another version": Case(step="2", mutate={"body": put("apiVersion", value="0.0.2")}),
     # (3) log
     "3 log unknown (V28)": Case(step="3", root=lambda root: {**root, "tlogs": root["tlogs"][1:]}),
     "3 registry's log unknown (V28)": Case(
         step="3", kind="publish", root=lambda root: {**root, "tlogs": root["tlogs"][1:]}
+    ),
+    "3 log unknown, certificate malformed": Case(
+        step="3",
+        mutate={"bundle": change("verificationMaterial", "certificate", "rawBytes", by=lambda t: t[:-8])},
+        root=lambda root: {**root, "tlogs": root["tlogs"][1:]},
     ),
     "3 log and authority unknown (V29)": Case(
         step="3", state=CANNOT, root=lambda _: TestSigstore(NOW, seed="another").trusted_root()
@@ -181,6 +201,12 @@ CASES = {
     ),
     "3a checkpoint with text after its signatures": Case(
         step="3a", mutate={"checkpoint": lambda text: text + "and more\n"}
+    ),
+    "3a checkpoint signature that is not base64": Case(
+        step="3a", mutate={"checkpoint": lambda text: text[:-4] + "=\n"}
+    ),
+    "3a checkpoint signed twice": Case(
+        step="3a", mutate={"checkpoint": lambda text: text + text[text.index("\u2014") :]}
     ),
     "3b sibling altered": Case(step="3b", mutate={"entry": change("inclusionProof", "hashes", 0, by=flip_text)}),
     "3b sibling missing": Case(step="3b", mutate={"entry": drop("inclusionProof", "hashes", 0)}),
@@ -220,6 +246,9 @@ CASES = {
         mint={"bundle": "v0.1"},
         mutate={"entry": lambda e: drop("inclusionPromise")(drop("inclusionProof")(e))},
     ),
+    "4c a timestamp and no proof of the log": Case(
+        step="4c", mint={**V2, "bundle": "v0.1"}, mutate={"entry": drop("inclusionProof")}
+    ),
     "4d log key retired": Case(
         step="4d", root=put("tlogs", 0, "publicKey", "validFor", "end", value="2026-11-20T11:59:59Z")
     ),
@@ -247,8 +276,16 @@ CASES = {
             "certificateAuthorities": TestSigstore(NOW, seed="another").trusted_root()["certificateAuthorities"],
         },
     ),
+    "5a authority's own certificate not yet valid": Case(
+        step="5a",
+        mint={"time": NOW - timedelta(days=6 * 365)},
+        root=lambda root: json.loads(
+            json.dumps(root).replace(root["tlogs"][0]["publicKey"]["validFor"]["start"], OLD_START)
+        ),
+    ),
     "5b no SCT": Case(step="5b", mutate={"sct": lambda _: None}),
     "5b SCT signature altered": Case(step="5b", mutate={"sct": flip}),
+    "5b SCT with another hash": Case(step="5b", mutate={"sct": lambda tls: tls[:47] + b"\x05" + tls[48:]}),
     "5b certificate log unknown": Case(
         step="5b",
         root=lambda root: {**root, "ctlogs": TestSigstore(NOW, seed="another").trusted_root()["ctlogs"]},
@@ -274,6 +311,27 @@ CASES = {
                 encipher_only=False,
                 decipher_only=False,
             )
+        },
+    ),
+    "5c certificate's key of another kind": Case(
+        step="5c", state=CANNOT, mutate={"key": lambda _: ec.derive_private_key(7, ec.SECP384R1())}
+    ),
+    "5d key of another kind": Case(
+        step="5d",
+        state=CANNOT,
+        kind="publish",
+        keys=lambda keys: {
+            "keys": [
+                {
+                    **k,
+                    "publicKey": {
+                        **k["publicKey"],
+                        "keyDetails": "PKIX_ED25519",
+                        "rawBytes": TestSigstore(NOW).trusted_root()["tlogs"][1]["publicKey"]["rawBytes"],
+                    },
+                }
+                for k in keys["keys"]
+            ]
         },
     ),
     "5d key unknown (V26)": Case(step="5d", kind="publish", keys=lambda keys: {"keys": keys["keys"][:2]}),
@@ -331,6 +389,15 @@ CASES = {
     "6b hashedrekord: another hash": Case(
         step="6b", mint=V2, mutate={"body": put("spec", "hashedRekordV002", "data", "algorithm", value="SHA2_512")}
     ),
+    "6b hashedrekord: another kind of key": Case(
+        step="6b",
+        mint=V2,
+        mutate={
+            "body": put(
+                "spec", "hashedRekordV002", "signature", "verifier", "keyDetails", value="PKIX_ECDSA_P384_SHA_384"
+            )
+        },
+    ),
     "6b hashedrekord: another signature": Case(step="6b", mint=V2, mutate={"logged_signature": flip}),
     "6b hashedrekord: another signer": Case(step="6b", mint=V2, mutate={"signer": flip}),
     # (5e) who signs what
@@ -349,6 +416,7 @@ CASES = {
     # (7) statement
     "7a payload of another type": Case(step="7a", mutate={"payload_type": lambda _: "application/json"}),
     "7a payload that is not JSON": Case(step="7a", mutate={"payload": lambda p: p + b"}"}),
+    "7a payload that is no object": Case(step="7a", mutate={"payload": lambda _: b"[]"}),
     "7a payload with a key twice": Case(
         step="7a", mutate={"payload": lambda p: p.replace(b'{"_type"', b'{"_type": "x", "_type"', 1)}
     ),
@@ -454,6 +522,11 @@ CASES = {
         mint={"slsa": "v0.2", "issuer": GITLAB, "repository": "https://gitlab.com/o/r", "workflow": ".gitlab-ci.yml"},
         mutate={"statement": put("predicate", "invocation", "parameters", "CI_COMMIT_BRANCH", value="other")},
     ),
+    "9b certificate without a repository": Case(
+        step="9b",
+        state=CANNOT,
+        mutate={"claims": lambda c: {n: t for n, t in c.items() if n not in (5, 12)}},
+    ),
     "9b source not named in a known way (V20)": Case(
         step="9b",
         state=CANNOT,
@@ -498,7 +571,7 @@ def test_a_step_refuses_what_only_it_can_see(case: Case, sigstore: TestSigstore)
 
 
 def test_every_step_has_a_case() -> None:
-    """A step that is raised in the code has a row above, and no row names a step that is gone."""
+    """A step that is raised in the code has a row above and in the docs, and no row names a step that is gone."""
     import re
     from pathlib import Path
 
@@ -510,4 +583,7 @@ def test_every_step_has_a_case() -> None:
         for path in folder.glob("*.py")
         for m in re.findall(r"(?:Invalid|CannotVerify)\(\s*\"(\w+)\"", path.read_text())
     }
+    page = (Path(__file__).resolve().parents[3] / "docs" / "provenance.md").read_text()
+    documented = set(re.findall(r"^\| (\d\w?) \|", page, re.MULTILINE))
     assert {c.step for c in CASES.values()} == raised
+    assert documented == raised | {"9c"}  # of several attestations: test_verifier

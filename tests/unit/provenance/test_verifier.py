@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -97,6 +99,17 @@ def test_claims_come_from_the_certificate(sigstore: TestSigstore, verifier: Veri
     )
 
 
+def test_a_tag_may_hold_an_at_sign(sigstore: TestSigstore, verifier: Verifier) -> None:
+    """Monorepos tag their packages `@scope/name@1.0.0`: the workflow's path must not change with the version."""
+    for slsa in ("v1", "v0.2"):
+        bundle = sigstore.provenance(
+            "@a/b", "1.0.0", SHA512, ref="refs/tags/@a/b@1.0.0", slsa="v1" if slsa == "v1" else "v0.2"
+        )
+        found = check(verifier, sigstore.attestations_document([bundle])).provenance
+        assert found.claims is not None, found.reason
+        assert (found.claims.workflow, found.claims.ref) == (".github/workflows/publish.yml", "refs/tags/@a/b@1.0.0")
+
+
 def test_a_certificate_of_2023_leaves_unknown_what_it_does_not_say(sigstore: TestSigstore, verifier: Verifier) -> None:
     bundle = sigstore.provenance("@a/b", "1.0.0", SHA512, slsa="v0.2", claims="2023")
     claims = check(verifier, sigstore.attestations_document([bundle])).provenance.claims
@@ -127,6 +140,31 @@ def test_a_reusable_workflow_of_others_is_the_signer_and_not_the_workflow(
     claims = check(verifier, sigstore.attestations_document([bundle])).provenance.claims
     assert claims is not None
     assert (claims.identity, claims.builder, claims.workflow) == (shared, shared, ".github/workflows/publish.yml")
+
+
+@pytest.mark.parametrize(
+    ("claims", "expected"),
+    [
+        # a workflow that the organisation demands lies in another repository: said in full
+        (
+            {18: "https://github.com/o/policy/.github/workflows/w.yml@refs/heads/main"},
+            "https://github.com/o/policy/.github/workflows/w.yml",
+        ),
+        (
+            {18: "https://github.com/example/project-evil/w.yml@refs/heads/main"},
+            "https://github.com/example/project-evil/w.yml",
+        ),
+        ({18: "https://github.com/example/project/w.yml@refs/tags/@a/b@1.0.0"}, "w.yml"),
+        ({18: "https://github.com/example/project/@refs/heads/main"}, None),
+    ],
+)
+def test_the_workflow_is_a_path_in_the_repository(
+    claims: dict[int, str], expected: str | None, sigstore: TestSigstore, verifier: Verifier
+) -> None:
+    bundle = sigstore.provenance("@a/b", "1.0.0", SHA512, mutate={"claims": lambda c: {**c, **claims}})
+    found = check(verifier, sigstore.attestations_document([bundle])).provenance.claims
+    assert found is not None
+    assert found.workflow == expected
 
 
 MALFORMED = {
@@ -440,3 +478,11 @@ def test_log_time_is_utc(sigstore: TestSigstore, verifier: Verifier) -> None:
     found = check(verifier, sigstore.attestations_document([sigstore.publish("@a/b", "1.0.0", SHA512)])).publish
     assert found.log_time == datetime(2026, 11, 20, 12, tzinfo=UTC)
     assert found.log_time.tzinfo is UTC
+
+
+def test_it_loads_nothing_heavy() -> None:
+    """The hot path needs `cryptography` alone (sigstore costs 300 ms to import), and nothing that reaches a network."""
+    heavy = "{'sigstore', 'pydantic', 'httpx', 'requests', 'rfc3161_client', 'tuf'}"
+    code = f"import sys, sbomgate.provenance; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-"""sbomgate.facts.times: RFC 3339, with a zone."""
+"""sbomgate.times: RFC 3339, with a zone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sbomgate.facts.times import format_time, parse_time
+from sbomgate.times import format_time, parse_time
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,44 @@
+package sbomgate.tests.bound_bytes
+
+import data.sbomgate.rules.bound_bytes as rule
+import data.sbomgate.tests.fixtures as fx
+
+said(profile, changes, found) := fx.codes(f) if {
+	f := rule.findings with input as fx.document(profile, [fx.pkg("good", "1.0.0", changes)], fx.with_findings(found))
+}
+
+# A06, A09, A10, A12
+test_an_address_of_something_else_is_denied_everywhere if {
+	every code in ["resolved-name-differs", "resolved-version-differs", "resolved-not-canonical", "alias-undeclared"] {
+		every profile in ["default", "strict", "release"] {
+			said(profile, {}, [fx.lock_finding("bound_bytes", code, "node_modules/good")]) == {sprintf("%s:deny", [code])}
+		}
+	}
+}
+
+# A11, T19
+test_other_bytes_than_the_registry_has if {
+	every profile in ["default", "strict", "release"] {
+		said(profile, {"integrity": "sha512-a", "registry_integrity": "sha512-b"}, []) == {"registry-integrity-differs:deny"}
+		said(profile, {"integrity": "sha1-a sha512-a", "registry_integrity": "sha512-b"}, []) == {"registry-integrity-differs:deny"}
+	}
+}
+
+test_the_same_bytes_in_other_words_pass if {
+	said("strict", {"integrity": "sha1-x sha512-a", "registry_integrity": "sha512-a"}, []) == set()
+	said("strict", {"integrity": "sha512-a?opt", "registry_integrity": "sha512-a"}, []) == set()
+	said("strict", {"integrity": "sha1-x", "registry_integrity": "sha512-a"}, []) == set()
+}
+
+test_an_identity_is_never_waived if {
+	found := rule.findings with input as fx.document("default", [fx.pkg("good", "1.0.0", {"registry_integrity": "sha512-b"})], {})
+	[f.waivable | some f in found] == [false]
+}
+
+# A07: a declared alias is no finding of the reader.
+test_what_is_as_it_says_passes if said("strict", {"alias": "other"}, []) == set()
+
+test_an_unknown_registry_integrity_is_not_compared if {
+	said("strict", {"registry_integrity": null}, []) == set()
+	said("strict", {"integrity": null}, []) == set()
+}

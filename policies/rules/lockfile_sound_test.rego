@@ -1,0 +1,88 @@
+package sbomgate.tests.lockfile_sound
+
+import data.sbomgate.rules.lockfile_sound as rule
+import data.sbomgate.tests.fixtures as fx
+
+p := fx.pkg("good", "1.0.0", {})
+
+id := "node_modules/good"
+
+said(profile, code, package_id) := fx.codes(f) if {
+	f := rule.findings with input as fx.document(profile, [p], fx.with_findings([fx.lock_finding("lockfile_sound", code, package_id)]))
+}
+
+with_baseline(code, held) := fx.codes(f) if {
+	f := rule.findings with input as fx.document("default", [p], object.union(
+		fx.with_findings([fx.lock_finding("lockfile_sound", code, id)]),
+		{"baseline": fx.accepted(held, {})},
+	))
+}
+
+# L01, L02, L13, L18, A25
+test_contradictions_are_denied if {
+	every code in ["shrinkwrap-shadow", "sections-disagree", "symlinked-lockfile", "root-differs", "several-hashes", "malformed-integrity"] {
+		every profile in ["default", "strict", "release"] {
+			said(profile, code, null) == {sprintf("%s:deny", [code])}
+		}
+	}
+}
+
+# A21, A23, A28, L15, L20: debts of the past warn, what is new or changed denies.
+test_debts_warn_until_they_change if {
+	every code in ["missing-integrity", "weak-integrity", "name-case", "unreachable-entry", "flag-mismatch"] {
+		said("default", code, id) == {sprintf("%s:warn", [code])}
+		said("strict", code, id) == {sprintf("%s:deny", [code])}
+		with_baseline(code, [p]) == {sprintf("%s:warn", [code])}
+		with_baseline(code, []) == {sprintf("%s:deny", [code])}
+		with_baseline(code, [fx.pkg("good", "0.9.0", {})]) == {sprintf("%s:deny", [code])}
+	}
+}
+
+test_a_workspace_that_lags_behind_is_a_debt if {
+	found := rule.findings with input as fx.document(
+		"default", [fx.pkg("own", "1.0.0", {"id": "packages/own", "kind": "workspace"})],
+		fx.with_findings([fx.lock_finding("lockfile_sound", "root-differs", "packages/own")]),
+	)
+	fx.codes(found) == {"root-differs:warn"}
+	said("default", "root-differs", "") == {"root-differs:deny"}
+}
+
+# L22
+test_version_1_is_a_note if said("strict", "lockfile-v1", null) == {"lockfile-v1:note"}
+
+test_an_unknown_code_denies if {
+	every profile in ["observe", "default", "strict", "release"] {
+		said(profile, "code-of-tomorrow", id) == {"code-of-tomorrow:deny"}
+	}
+}
+
+test_a_finding_that_no_rule_judges_denies if {
+	found := rule.findings with input as fx.document("default", [p], fx.with_findings([fx.lock_finding("registry", "resolved-http", id)]))
+	fx.codes(found) == {"unjudged:deny"}
+}
+
+test_an_entry_of_unknown_kind if {
+	odd := fx.pkg("odd", "1.0.0", {"kind": "unknown"})
+	fx.codes(rule.findings) == {"unknown-source:warn"} with input as fx.document("default", [odd], {})
+	fx.codes(rule.findings) == {"unknown-source:deny"} with input as fx.document("strict", [odd], {})
+	fx.codes(rule.findings) == {"unknown-source:deny"} with input as fx.document("default", [odd], {"baseline": fx.accepted([], {})})
+}
+
+# L04, L11: nothing was found, so nothing is said.
+test_nothing_found_passes if {
+	fx.codes(rule.findings) == set() with input as fx.document("strict", [fx.pkg("constructor", "1.0.0", {})], {})
+}
+
+test_findings_of_other_rules_are_theirs if {
+	found := rule.findings with input as fx.document("strict", [p], fx.with_findings([fx.lock_finding("pinned", "lock-drift", null)]))
+	found == set()
+}
+
+test_every_code_has_a_class_that_exists if {
+	every rule_id in ["lockfile_sound", "bound_bytes", "pinned", "registries", "exotic_sources", "manager_code"] {
+		every entry in data.sbomgate.rules[rule_id].codes {
+			data.sbomgate.lib.finding.classes[entry.class]
+			count(entry.fix) > 0
+		}
+	}
+}

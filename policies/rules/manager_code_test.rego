@@ -1,0 +1,33 @@
+package sbomgate.tests.manager_code
+
+import data.sbomgate.rules.manager_code as rule
+import data.sbomgate.tests.fixtures as fx
+
+said(profile, code, more) := fx.codes(f) if {
+	f := rule.findings with input as fx.document(profile, [fx.pkg("good", "1.0.0", {})], object.union(fx.with_findings([fx.lock_finding("manager_code", code, null)]), more))
+}
+
+shell := {"manager": {"settings": {"script-shell": "./evil.sh"}}}
+
+# C03
+test_settings_that_run_code if {
+	every code in ["npmrc-runs-code", "npmrc-variable-key"] {
+		said("default", code, shell) == {sprintf("%s:warn", [code])}
+		said("strict", code, shell) == {sprintf("%s:deny", [code])}
+		said("default", code, object.union(shell, {"baseline": fx.accepted([], {})})) == {sprintf("%s:deny", [code])}
+		held := object.union(fx.accepted([], {}), {"manager": {"settings": {"script-shell": "./evil.sh"}}})
+		said("default", code, object.union(shell, {"baseline": held})) == {sprintf("%s:warn", [code])}
+	}
+}
+
+# C04
+test_package_manager if {
+	said("strict", "package-manager-hashed", {}) == {"package-manager-hashed:note"}
+	said("strict", "package-manager", {}) == {"package-manager:warn"}
+}
+
+test_an_unknown_code_denies if said("default", "pnpmfile", {}) == {"pnpmfile:deny"}
+
+test_nothing_found_passes if {
+	fx.codes(rule.findings) == set() with input as fx.document("strict", [fx.pkg("good", "1.0.0", {})], {})
+}

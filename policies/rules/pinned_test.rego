@@ -1,0 +1,70 @@
+package sbomgate.tests.pinned
+
+import data.sbomgate.rules.pinned as rule
+import data.sbomgate.tests.fixtures as fx
+
+p := fx.pkg("good", "1.0.0", {})
+
+said(profile, code, changes) := fx.codes(f) if {
+	f := rule.findings with input as fx.document(profile, [p], object.union(fx.with_findings([fx.lock_finding("pinned", code, "")]), changes))
+}
+
+exact := {"parameters": {"pinned": {"mode": "exact"}}}
+
+# L17, S02
+test_drift_and_moving_commits_are_denied if {
+	every code in ["lock-drift", "git-not-commit"] {
+		every profile in ["default", "strict", "release"] {
+			said(profile, code, {}) == {sprintf("%s:deny", [code])}
+		}
+	}
+}
+
+# S08, S10
+test_floating_ranges_and_prereleases_are_debts if {
+	every code in ["declared-floating", "prerelease"] {
+		said("default", code, {}) == {sprintf("%s:warn", [code])}
+		said("strict", code, {}) == {sprintf("%s:deny", [code])}
+	}
+}
+
+# S09
+test_open_ranges_by_mode if {
+	every profile in ["default", "strict", "release"] {
+		said(profile, "declared-range", {}) == {"open-ranges:note"}
+		said(profile, "declared-range", exact) == {"declared-range:deny"}
+	}
+}
+
+test_no_mode_is_the_strict_one if {
+	doc := json.patch(
+		fx.document("default", [p], fx.with_findings([fx.lock_finding("pinned", "declared-range", "")])),
+		[{"op": "remove", "path": "/parameters/pinned"}],
+	)
+	fx.codes(rule.findings) == {"declared-range:deny"} with input as doc
+}
+
+# L26, L19
+test_nested_shrinkwrap_and_overrides if {
+	said("default", "nested-shrinkwrap", {}) == {"nested-shrinkwrap:warn"}
+	said("strict", "nested-shrinkwrap", {}) == {"nested-shrinkwrap:deny"}
+	said("strict", "override", {}) == {"override:note"}
+}
+
+own(name, changes) := fx.pkg(name, "1.0.0", object.union({"id": sprintf("packages/%s", [name]), "kind": "workspace"}, changes))
+
+drift(edges) := fx.codes(f) if {
+	f := rule.findings with input as fx.document("default", [own("a", {}), own("b", {}), p], object.union(fx.with_findings([fx.lock_finding("pinned", "lock-drift", "packages/a")]), {"edges": {"packages/a": edges}}))
+}
+
+test_drift_among_workspaces_is_a_debt if {
+	sibling := object.union(fx.edge("packages/b", "b", "^2.0.0"), {"satisfied": false})
+	drift([sibling]) == {"lock-drift:warn"}
+	drift([sibling, object.union(fx.edge("node_modules/good", "good", "^2.0.0"), {"satisfied": false})]) == {"lock-drift:deny"}
+	drift([sibling, object.union(fx.edge(null, "gone", "^2.0.0"), {"satisfied": null})]) == {"lock-drift:deny"}
+	drift([]) == {"lock-drift:deny"}
+}
+
+test_an_unknown_code_denies if said("default", "range-of-tomorrow", {}) == {"range-of-tomorrow:deny"}
+
+test_nothing_found_passes if fx.codes(rule.findings) == set() with input as fx.document("strict", [p], {})

@@ -1,0 +1,99 @@
+package sbomgate.tests.release_age
+
+import data.sbomgate.rules.release_age as rule
+import data.sbomgate.tests.fixtures as fx
+
+aged(publish) := fx.pkg("axios", "1.14.1", {"publish": publish})
+
+said(profile, publish, changes) := fx.codes(f) if f := rule.findings with input as fx.document(profile, [aged(publish)], changes)
+
+waits(hours) := {"parameters": {"release_age": {"minimum_age_hours": hours}}}
+
+# T01, V23
+test_young_is_denied_in_every_profile if {
+	every profile in ["observe", "default", "strict", "release"] {
+		said(profile, fx.published(fx.two_hours_ago), {}) == {"too-young:deny"}
+	}
+	said("default", fx.published(fx.two_hours_ago), {"baseline": fx.accepted([aged(fx.published(fx.two_hours_ago))], {})}) == {"too-young:deny"}
+}
+
+# P15
+test_provenance_does_not_make_it_older if {
+	found := rule.findings with input as fx.document(
+		"default", [fx.pkg("a", "1.0.0", {
+			"publish": object.union(fx.published(fx.two_hours_ago), {"source": "attestation"}),
+			"provenance": fx.built, "publish_attestation": object.union(fx.built, {"claims": null}),
+		})],
+		{},
+	)
+	fx.codes(found) == {"too-young:deny"}
+}
+
+test_the_limit_is_exact if {
+	said("default", fx.published("2026-11-17T12:00:00Z"), {}) == set()
+	said("default", fx.published("2026-11-17T12:00:00.5Z"), {}) == {"too-young:deny"}
+	said("default", fx.published("2026-11-17T12:00:01Z"), {}) == {"too-young:deny"}
+	said("default", fx.published("2026-11-20T12:00:00Z"), waits(0)) == set()
+	said("default", fx.published("2026-11-15T12:00:00Z"), waits(168)) == {"too-young:deny"}
+}
+
+# T02
+test_a_missing_time if {
+	said("default", fx.unknown_time, {}) == set()
+	said("default", fx.unknown_time, {"baseline": fx.accepted([aged(fx.unknown_time)], {})}) == set()
+	said("default", fx.unknown_time, {"baseline": fx.accepted([], {})}) == {"age-unknown:deny"}
+	said("strict", fx.unknown_time, {}) == {"age-unknown:deny"}
+	said("release", fx.unknown_time, {}) == {"age-unknown:deny"}
+}
+
+test_a_time_in_the_future_is_denied if {
+	every profile in ["default", "strict"] {
+		"time-in-future:deny" in said(profile, fx.published("2026-11-20T12:00:01Z"), {})
+	}
+}
+
+# T05: the later time was used, and it is old enough.
+test_contradictory_times if {
+	contradiction := object.union(fx.published(fx.old), {"reason": "the registry says 2024, the log 2025"})
+	said("default", contradiction, {}) == {"times-contradict:warn"}
+	said("default", contradiction, {"baseline": fx.accepted([], {})}) == {"times-contradict:deny"}
+	said("strict", contradiction, {}) == {"times-contradict:deny"}
+}
+
+# T08
+test_an_exclusion_binds_version_and_integrity if {
+	young := fx.published(fx.two_hours_ago)
+	exclusion := {
+		"rule": "release_age", "name": "axios", "version": "1.14.1", "integrity": fx.integrity("axios", "1.14.1"),
+		"reason": "GHSA-1", "until": "2026-12-01T00:00:00Z",
+	}
+	said("strict", young, fx.trusting({"exclusions": [exclusion]})) == {"too-young:note"}
+	every changes in [
+		{"version": "1.14.2"}, {"integrity": "sha512-x"}, {"name": "axio"}, {"rule": "provenance"},
+		{"until": fx.now}, {"until": "2026-01-01T00:00:00Z"},
+	] {
+		said("strict", young, fx.trusting({"exclusions": [object.union(exclusion, changes)]})) == {"too-young:deny"}
+	}
+}
+
+# C09
+test_first_party_has_no_public_times if {
+	own := fx.pkg("@acme/a", "1.0.0", {"publish": fx.unknown_time})
+	fx.codes(rule.findings) == set() with input as fx.document("strict", [own], fx.trusting({"first_party": ["@acme"]}))
+	fx.codes(rule.findings) == set() with input as fx.document("strict", [own], fx.trusting({"first_party": ["@acme/a"]}))
+	fx.codes(rule.findings) == {"age-unknown:deny"} with input as fx.document("strict", [own], fx.trusting({"first_party": ["@acm"]}))
+}
+
+test_what_no_registry_serves_has_no_age if {
+	every kind in ["git", "tarball", "file", "bundled", "workspace", "link"] {
+		fx.codes(rule.findings) == set() with input as fx.document("strict", [object.union(aged(fx.unknown_time), {"kind": kind})], {})
+	}
+	fx.codes(rule.findings) == {"age-unknown:deny"} with input as fx.document("strict", [object.union(aged(fx.unknown_time), {"kind": "unknown"})], {})
+}
+
+test_the_message if {
+	found := rule.findings with input as fx.document("default", [aged(fx.published(fx.two_hours_ago))], {})
+	[f.message | some f in found] == ["published 2 h ago by the registry's word; this project waits 3 days"]
+}
+
+test_old_passes if said("strict", fx.published(fx.old), {}) == set()

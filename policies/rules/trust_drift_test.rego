@@ -1,0 +1,129 @@
+package sbomgate.tests.trust_drift
+
+import data.sbomgate.rules.trust_drift as rule
+import data.sbomgate.tests.fixtures as fx
+
+# What is said of `now`, where the approved build held `held`.
+said(profile, now, held) := fx.codes(f) if {
+	f := rule.findings with input as fx.document(profile, [now], {"baseline": fx.accepted(held, {})})
+}
+
+axios(version, changes) := fx.pkg("axios", version, changes)
+
+attested(version) := axios(version, {"provenance": fx.built})
+
+gates := ["default", "strict", "release"]
+
+# A01, V01
+test_lost_provenance_is_denied if {
+	every profile in gates {
+		said(profile, axios("1.14.1", {}), [attested("1.14.0")]) == {"provenance-lost:deny"}
+		said(profile, axios("1.14.1", {"provenance": fx.attestation("not-applicable")}), [attested("1.14.0")]) == {"provenance-lost:deny"}
+		said(profile, axios("1.14.1", {"provenance": fx.attestation("advertised-missing")}), [attested("1.14.0")]) == {"provenance-lost:deny"}
+		said(profile, axios("1.14.1", {"provenance": fx.attestation("invalid")}), [attested("1.14.0")]) == {"provenance-lost:deny"}
+	}
+}
+
+test_the_message if {
+	found := rule.findings with input as fx.document("default", [axios("1.14.1", {})], {"baseline": fx.accepted([attested("1.14.0")], {})})
+	[f.message | some f in found] == ["1.14.0 was built by axios/axios publish.yml on GitHub; 1.14.1 carries no provenance"]
+}
+
+# A02: the 0.x line by itself
+test_each_line_is_measured_by_itself if {
+	both := [attested("1.14.0"), attested("0.30.3")]
+	said("default", axios("0.30.4", {}), both) == {"provenance-lost:deny"}
+	said("default", axios("0.30.4", {}), [attested("1.14.0"), axios("0.30.3", {})]) == set()
+}
+
+# V03: semver 6.3.1 beside an attested 7.x
+test_a_maintenance_line_that_never_was_attested_passes if {
+	said("strict", axios("0.30.4", {}), [attested("1.14.0")]) == set()
+	said("strict", fx.pkg("semver", "6.3.1", {}), [fx.pkg("semver", "7.6.0", {"provenance": fx.built})]) == set()
+	said("strict", fx.pkg("semver", "6.3.1", {}), [
+		fx.pkg("semver", "7.6.0", {"provenance": fx.built}), fx.pkg("semver", "6.3.0", {}),
+	]) == set()
+}
+
+test_a_new_major_that_loses_it_is_denied if {
+	said("default", axios("2.0.0", {}), [attested("1.14.0")]) == {"provenance-lost:deny"}
+}
+
+# V04, S10
+test_stable_is_compared_with_stable if {
+	said("strict", axios("2.0.0", {}), [attested("2.0.0-rc.1"), axios("1.14.0", {})]) == set()
+	said("strict", axios("2.0.0-rc.2", {}), [attested("2.0.0-rc.1")]) == {"provenance-lost:deny"}
+	said("strict", axios("1.15.0-rc.1", {}), [attested("1.14.0")]) == {"provenance-lost:deny"}
+}
+
+# V05: what was approved last counts, not all history.
+test_the_last_approved_version_counts if said("strict", axios("1.14.2", {}), [axios("1.14.1", {})]) == set()
+
+test_the_newest_older_one_counts if {
+	said("strict", axios("1.14.2", {}), [axios("1.13.0", {}), attested("1.14.0")]) == {"provenance-lost:deny"}
+	said("strict", axios("1.13.1", {}), [axios("1.13.0", {}), attested("1.14.0")]) == set()
+	said("strict", axios("1.12.0", {}), [attested("1.14.0")]) == {"provenance-lost:deny"}
+}
+
+test_versions_that_are_no_semver_are_compared_all_the_same if {
+	said("strict", axios("next", {}), [attested("1.14.0")]) == {"provenance-lost:deny"}
+	said("strict", axios("1.14.1", {}), [attested("odd")]) == {"provenance-lost:deny"}
+}
+
+test_unknown_where_it_was_known if {
+	every state in ["unreachable", "cannot-verify"] {
+		every profile in gates {
+			said(profile, axios("1.14.1", {"provenance": fx.attestation(state)}), [attested("1.14.0")]) == {"provenance-unknown:deny"}
+		}
+	}
+}
+
+test_unknown_before_is_no_promise if {
+	said("strict", axios("1.14.1", {}), [axios("1.14.0", {"provenance": fx.attestation("unreachable")})]) == set()
+}
+
+drifted(changes) := said("default", axios("1.14.1", {"provenance": fx.built_with(changes)}), [attested("1.14.0")])
+
+# V02, V14, V17, V18, T15
+test_another_builder if {
+	drifted({}) == set()
+	drifted({"ref": "refs/tags/v1.14.1"}) == set()
+	drifted({"repository": "https://github.com/evil/axios", "repository_id": "666"}) == {"repository-changed:deny"}
+	drifted({"workflow": ".github/workflows/bundle-size.yml"}) == {"workflow-changed:deny"}
+	drifted({"ref": "refs/heads/main"}) == {"ref-kind-changed:deny"}
+	drifted({"ref": null}) == {"ref-kind-changed:deny"}
+	drifted({"trigger": "workflow_dispatch"}) == {"trigger-changed:deny"}
+	drifted({"issuer": "https://gitlab.com"}) == {"issuer-changed:deny"}
+	drifted({"runner": "self-hosted"}) == {"runner-changed:deny"}
+	drifted({"repository_id": null, "repository": "https://github.com/evil/axios"}) == {"repository-changed:deny"}
+	drifted({"repository_id": null}) == set()
+	drifted({"repository_id": null, "owner_id": "666"}) == {"repository-changed:deny"}
+}
+
+# V21
+test_a_renamed_repository_is_a_note if {
+	drifted({"repository": "https://github.com/axios-http/axios", "owner": "https://github.com/axios-http", "owner_id": "9"}) == {"repository-renamed:note"}
+}
+
+# V25: what the predicate's version is, the verifier knows; the rule sees the same claims.
+test_publishers if {
+	trusted := axios("1.14.0", {"trusted_publisher": "github"})
+	said("default", axios("1.14.1", {}), [trusted]) == {"trusted-publisher-lost:deny"}
+	said("default", axios("1.14.1", {"trusted_publisher": "github"}), [trusted]) == set()
+	said("default", axios("1.14.1", {"publisher": "mallory"}), [axios("1.14.0", {})]) == {"publisher-changed:warn"}
+	said("strict", axios("1.14.1", {"publisher": "mallory"}), [axios("1.14.0", {})]) == {"publisher-changed:deny"}
+	said("default", axios("1.14.1", {"publisher": null}), [axios("1.14.0", {})]) == {"publisher-unknown:warn"}
+	said("strict", axios("1.14.1", {"publisher": null}), [axios("1.14.0", {})]) == {"publisher-unknown:deny"}
+	said("strict", axios("1.14.1", {"trusted_publisher": "github", "publisher": "bot"}), [axios("1.14.0", {})]) == set()
+}
+
+test_without_a_baseline_nothing_drifts if {
+	fx.codes(rule.findings) == set() with input as fx.document("strict", [axios("1.14.1", {})], {})
+}
+
+test_unchanged_does_not_drift if said("strict", attested("1.14.0"), [attested("1.14.0")]) == set()
+
+# The same version with other bytes is a change.
+test_other_bytes_of_the_same_version if {
+	said("default", axios("1.14.0", {"integrity": "sha512-other"}), [attested("1.14.0")]) == {"provenance-lost:deny"}
+}

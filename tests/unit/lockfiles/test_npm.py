@@ -1,0 +1,517 @@
+"""What the npm reader says of lockfiles that an attacker, or an accident, has touched (CASES 1 to 3)."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sbomgate.errors import InputError
+from sbomgate.model import Kind
+from tests.unit.lockfiles.projects import REGISTRY, Project, entry, integrity
+
+GOOD, EVIL = "node_modules/good", "node_modules/evil"
+
+
+def good() -> Project:
+    return Project(good="1.0.0")
+
+
+def resolved(url: str) -> Callable[[Project], None]:
+    return lambda p: p.packages[GOOD].update(resolved=url)
+
+
+def field(**values: Any) -> Callable[[Project], None]:
+    return lambda p: p.packages[GOOD].update(values)
+
+
+def drop(*keys: str) -> Callable[[Project], None]:
+    def spoil(p: Project) -> None:
+        for key in keys:
+            del p.packages[GOOD][key]
+
+    return spoil
+
+
+def file(name: str, text: str) -> Callable[[Project], None]:
+    return lambda p: p.files.update({name: text.encode()})
+
+
+def declare(spec: str, section: str = "dependencies") -> Callable[[Project], None]:
+    def spoil(p: Project) -> None:
+        p.manifest["dependencies"] = {}
+        p.packages[""].pop("dependencies", None)
+        p.manifest[section] = {"good": spec}
+        p.packages[""][section] = {"good": spec}
+
+    return spoil
+
+
+def both(*steps: Callable[[Project], None]) -> Callable[[Project], None]:
+    def spoil(p: Project) -> None:
+        for step in steps:
+            step(p)
+
+    return spoil
+
+
+def add_dependency(name: str) -> Callable[[Project], None]:
+    def spoil(p: Project) -> None:
+        p.manifest["dependencies"][name] = "1.0.0"
+        p.packages[""]["dependencies"][name] = "1.0.0"
+        p.packages[f"node_modules/{name}"] = entry(name)
+
+    return spoil
+
+
+def sections_disagree(p: Project) -> None:
+    p.lock["lockfileVersion"] = 2
+    p.lock["dependencies"] = {"good": {**entry("good"), "version": "1.0.1"}}
+
+
+def undeclared_alias(p: Project) -> None:
+    p.packages[GOOD]["name"] = "evil"
+    p.packages[GOOD]["resolved"] = f"{REGISTRY}evil/-/evil-1.0.0.tgz"
+
+
+def link(target: str) -> Callable[[Project], None]:
+    def spoil(p: Project) -> None:
+        declare(f"file:{target}")(p)
+        p.packages[GOOD] = {"resolved": target, "link": True}
+        p.packages[target] = {"version": "1.0.0"}
+        p.files[f"{target}/package.json"] = b'{"name": "good", "version": "1.0.0"}'
+
+    return spoil
+
+
+def bundled_in_nothing(p: Project) -> None:
+    p.packages[GOOD]["dependencies"] = {"evil": "1.0.0"}
+    p.packages[GOOD + "/" + EVIL] = {"version": "1.0.0", "inBundle": True}
+
+
+ATTACKS: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
+    "A06 alias without its name": (
+        both(declare("npm:evil@1.0.0"), resolved(f"{REGISTRY}evil/-/evil-1.0.0.tgz")),
+        {("bound_bytes", "resolved-name-differs"), ("pinned", "lock-drift")},
+    ),
+    "A06 name that nothing declares": (undeclared_alias, {("bound_bytes", "alias-undeclared")}),
+    "A09 another tarball": (
+        resolved(f"{REGISTRY}evil/-/evil-1.0.0.tgz"),
+        {("bound_bytes", "resolved-name-differs")},
+    ),
+    "A09 another scope": (
+        resolved(f"{REGISTRY}@evil/good/-/good-1.0.0.tgz"),
+        {("bound_bytes", "resolved-name-differs")},
+    ),
+    "A10 another version": (
+        resolved(f"{REGISTRY}good/-/good-1.0.1.tgz"),
+        {("bound_bytes", "resolved-version-differs")},
+    ),
+    "A12 dot segments": (
+        resolved(f"{REGISTRY}good/-/../../evil/-/evil-1.0.0.tgz"),
+        {("bound_bytes", "resolved-not-canonical"), ("bound_bytes", "resolved-name-differs")},
+    ),
+    "A12 encoded": (
+        resolved(f"{REGISTRY}good/-/%2e%2e/%2E%2E/evil/-/evil-1.0.0.tgz"),
+        {("bound_bytes", "resolved-not-canonical"), ("bound_bytes", "resolved-name-differs")},
+    ),
+    "A12 encoded twice": (
+        resolved(f"{REGISTRY}good/-/%252e%252e/%252e%252e/evil/-/evil-1.0.0.tgz"),
+        {("bound_bytes", "resolved-not-canonical"), ("bound_bytes", "resolved-name-differs")},
+    ),
+    "A12 backslashes": (
+        resolved(f"{REGISTRY}good\\-\\good-1.0.0.tgz"),
+        {
+            ("bound_bytes", "resolved-not-canonical"),
+            ("exotic_sources", "tarball-url"),
+            ("bound_bytes", "source-undeclared"),
+        },
+    ),
+    "A14 user information": (
+        resolved("https://registry.npmjs.org@evil.test/good/-/good-1.0.0.tgz"),
+        {("registries", "resolved-userinfo"), ("registries", "resolved-foreign-host")},
+    ),
+    "A16 trailing dot": (
+        resolved("https://registry.npmjs.org./good/-/good-1.0.0.tgz"),
+        {("registries", "resolved-trailing-dot")},
+    ),
+    "other port": (
+        resolved("https://registry.npmjs.org:8443/good/-/good-1.0.0.tgz"),
+        {("registries", "resolved-foreign-host")},
+    ),
+    "yarn's host": (
+        resolved("https://registry.yarnpkg.com/good/-/good-1.0.0.tgz"),
+        {("registries", "resolved-foreign-host")},
+    ),
+    "no TLS": (resolved("http://registry.npmjs.org/good/-/good-1.0.0.tgz"), {("registries", "resolved-http")}),
+    "no host": (resolved("https:///good/-/good-1.0.0.tgz"), {("bound_bytes", "resolved-malformed")}),
+    "other scheme": (resolved("ftp://x/good-1.0.0.tgz"), {("bound_bytes", "resolved-malformed")}),
+    "A19 no resolved": (drop("resolved"), {("registries", "resolved-missing")}),
+    "A20 registry": (file(".npmrc", "registry=https://evil.test/"), {("registries", "npmrc-registry")}),
+    "A20 scope": (file(".npmrc", "@acme:registry=https://evil.test/"), {("registries", "npmrc-registry")}),
+    "A21 no integrity": (drop("integrity"), {("lockfile_sound", "missing-integrity")}),
+    "A22 no integrity, other tarball": (
+        both(drop("integrity"), resolved(f"{REGISTRY}evil/-/evil-1.0.0.tgz")),
+        {("lockfile_sound", "missing-integrity"), ("bound_bytes", "resolved-name-differs")},
+    ),
+    "A23 sha1": (field(integrity=integrity("x", "sha1")), {("lockfile_sound", "weak-integrity")}),
+    "A23 sha256": (field(integrity=integrity("x", "sha256")), {("lockfile_sound", "weak-integrity")}),
+    "A25 several": (
+        field(integrity=f"{integrity('x')} {integrity('y')}"),
+        {("lockfile_sound", "several-hashes")},
+    ),
+    "integrity cut": (
+        field(integrity=integrity("x")[:60]),
+        {("lockfile_sound", "malformed-integrity"), ("lockfile_sound", "missing-integrity")},
+    ),
+    "integrity empty": (field(integrity=""), {("lockfile_sound", "missing-integrity")}),
+    "integrity md5": (
+        field(integrity="md5-1B2M2Y8AsgTpgAmY7PhCfg=="),
+        {("lockfile_sound", "malformed-integrity"), ("lockfile_sound", "missing-integrity")},
+    ),
+    "A28 upper case": (
+        add_dependency("Good"),
+        {("lockfile_sound", "name-case"), ("lockfile_sound", "name-case-collision")},
+    ),
+    "L01 shrinkwrap beside": (
+        lambda p: p.files.update({"npm-shrinkwrap.json": json.dumps({**p.lock, "packages": p.packages}).encode()}),
+        {("lockfile_sound", "shrinkwrap-shadow")},
+    ),
+    "L02 sections disagree": (sections_disagree, {("lockfile_sound", "sections-disagree")}),
+    "L13 symbolic link": (
+        lambda p: setattr(p, "links", frozenset({"package-lock.json"})),
+        {("lockfile_sound", "symlinked-lockfile")},
+    ),
+    "L15 nothing depends on it": (
+        lambda p: p.packages.update({EVIL: entry("evil")}),
+        {("lockfile_sound", "unreachable-entry")},
+    ),
+    "L17 drift": (
+        both(declare("^2.0.0")),
+        {("pinned", "lock-drift"), ("pinned", "declared-range")},
+    ),
+    "L17 not in the lockfile": (
+        lambda p: p.packages.pop(GOOD) and None,
+        {("pinned", "lock-drift")},
+    ),
+    "L18 root lies": (
+        lambda p: p.packages[""]["dependencies"].update(evil="1.0.0"),
+        {("lockfile_sound", "root-differs")},
+    ),
+    "L20 dev flag": (field(dev=True), {("lockfile_sound", "flag-mismatch")}),
+    "L20 optional flag": (field(optional=True), {("lockfile_sound", "flag-mismatch")}),
+    "L23 bundled in nothing": (
+        bundled_in_nothing,
+        {
+            ("lockfile_sound", "bundle-undeclared"),
+            ("lockfile_sound", "missing-integrity"),
+            ("registries", "resolved-missing"),
+        },
+    ),
+    "L23 another name than the bundled one": (
+        both(bundled_in_nothing, field(bundleDependencies=["other"])),
+        {
+            ("lockfile_sound", "bundle-undeclared"),
+            ("lockfile_sound", "missing-integrity"),
+            ("registries", "resolved-missing"),
+        },
+    ),
+    "flagged as bundled beside the root": (
+        both(field(inBundle=True, resolved=f"{REGISTRY}evil/-/evil-1.0.0.tgz"), drop("integrity")),
+        {("lockfile_sound", "missing-integrity"), ("bound_bytes", "resolved-name-differs")},
+    ),
+    "a tag as version": (
+        both(field(version="latest"), drop("resolved")),
+        {("bound_bytes", "version-invalid"), ("registries", "resolved-missing")},
+    ),
+    "no version": (drop("version"), {("bound_bytes", "version-invalid")}),
+    "neither version nor resolved": (
+        both(drop("version"), drop("resolved")),
+        {("bound_bytes", "source-missing")},
+    ),
+    "directory that no link leads to": (
+        lambda p: p.packages.update({"evil": {"version": "1.0.0"}}),
+        {("lockfile_sound", "unreachable-entry"), ("lockfile_sound", "manifest-missing")},
+    ),
+    "a workspace inside node_modules": (
+        both(
+            lambda p: p.manifest.update(workspaces=["node_modules/*", "**"]),
+            lambda p: p.packages.update({EVIL: entry("evil")}),
+            lambda p: p.packages.update({"node_modules/link": {"link": True, "resolved": EVIL}}),
+        ),
+        {("exotic_sources", "link"), ("lockfile_sound", "unreachable-entry")},
+    ),
+    "L26 shrinkwrap inside": (field(hasShrinkwrap=True), {("pinned", "nested-shrinkwrap")}),
+    "L31 link outside": (link("../../reg"), {("exotic_sources", "link-outside")}),
+    "link inside": (link("local/good"), {("exotic_sources", "link")}),
+    "S01 git nobody asked for": (
+        resolved("git+ssh://git@evil.test/x.git#" + "a" * 40),
+        {("exotic_sources", "git"), ("bound_bytes", "source-undeclared")},
+    ),
+    "S02 git branch": (
+        both(declare("github:x/good#main"), resolved("git+ssh://git@github.com/x/good.git#main"), drop("integrity")),
+        {("exotic_sources", "git"), ("pinned", "git-not-commit"), ("pinned", "declared-floating")},
+    ),
+    "git, another commit than declared": (
+        both(
+            declare("github:x/good#" + "b" * 40),
+            resolved("git+ssh://git@github.com/x/good.git#" + "a" * 40),
+            drop("integrity"),
+        ),
+        {("exotic_sources", "git"), ("pinned", "lock-drift")},
+    ),
+    "S05 tarball nobody asked for": (
+        resolved("https://evil.test/good.tgz"),
+        {("exotic_sources", "tarball-url"), ("bound_bytes", "source-undeclared")},
+    ),
+    "S07 file": (
+        both(declare("file:good.tgz"), resolved("file:good.tgz")),
+        {("exotic_sources", "file")},
+    ),
+    "S08 star": (declare("*"), {("pinned", "declared-floating")}),
+    "S08 empty": (declare(""), {("pinned", "declared-floating")}),
+    "S08 at least": (declare(">=1"), {("pinned", "declared-floating")}),
+    "S08 tag": (declare("latest"), {("pinned", "declared-floating")}),
+    "S08 or": (declare("1 || 2"), {("pinned", "declared-floating")}),
+    "S09 caret": (declare("^1.0.0"), {("pinned", "declared-range")}),
+    "S10 prerelease": (
+        both(declare("2.0.0-rc.1"), lambda p: p.packages.update({GOOD: entry("good", "2.0.0-rc.1")})),
+        {("pinned", "prerelease")},
+    ),
+    "C03 script-shell": (file(".npmrc", "script-shell=./evil.sh"), {("manager_code", "npmrc-runs-code")}),
+    "C04 packageManager": (
+        lambda p: p.manifest.update(packageManager="npm@11.0.0"),
+        {("manager_code", "package-manager")},
+    ),
+    "yarn.lock beside": (file("yarn.lock", "# yarn"), {("lockfile_sound", "other-lockfile")}),
+    "name with a blank": (
+        lambda p: p.packages.update(
+            {
+                GOOD: {**entry("good"), "dependencies": {"e vil": "1"}},
+                "node_modules/e vil": {**entry("good"), "version": "1.0.0"},
+            }
+        ),
+        {("lockfile_sound", "name-invalid"), ("bound_bytes", "resolved-name-differs")},
+    ),
+}
+
+
+def bundled(p: Project) -> None:
+    """A bundled dependency, its own dependency beside it, and one below it."""
+    p.packages[GOOD].update(dependencies={"inner": "1"}, bundleDependencies=["inner"])
+    p.packages[f"{GOOD}/node_modules/inner"] = {
+        "version": "1.0.0",
+        "inBundle": True,
+        "dependencies": {"beside": "1", "below": "1"},
+    }
+    p.packages[f"{GOOD}/node_modules/beside"] = {"version": "1.0.0", "inBundle": True}
+    p.packages[f"{GOOD}/node_modules/inner/node_modules/below"] = {"version": "1.0.0", "inBundle": True}
+
+
+LEGITIMATE: dict[str, Callable[[Project], None]] = {
+    "L23 bundled": bundled,
+    "nothing special": lambda p: None,
+    "A07 alias": both(
+        declare("npm:string-width@4.2.3"),
+        lambda p: p.packages.update({GOOD: entry("string-width", "4.2.3", name="string-width")}),
+    ),
+    "A16 case of the host": resolved("https://REGISTRY.npmjs.ORG/good/-/good-1.0.0.tgz"),
+    "A16 default port": resolved("https://registry.npmjs.org:443/good/-/good-1.0.0.tgz"),
+    "L11 constructor": both(
+        lambda p: p.packages[GOOD].update(dependencies={"constructor": "1.0.0"}),
+        lambda p: p.packages.update({"node_modules/constructor": entry("constructor")}),
+    ),
+    "dev flag on a dev dependency": both(declare("1.0.0", "devDependencies"), field(dev=True)),
+    "missing optional dependency": lambda p: p.packages[GOOD].update(optionalDependencies={"fsevents": "2"}),
+    "extra hash of a weaker algorithm": field(integrity=f"{integrity('x', 'sha1')} {integrity('x')}"),
+    "scoped": both(
+        lambda p: p.packages[GOOD].update(dependencies={"@scope/name": "1.0.0"}),
+        lambda p: p.packages.update({"node_modules/@scope/name": entry("@scope/name")}),
+    ),
+    "scope written with %2f": both(
+        lambda p: p.packages[GOOD].update(dependencies={"@scope/name": "1.0.0"}),
+        lambda p: p.packages.update(
+            {
+                "node_modules/@scope/name": {
+                    **entry("@scope/name"),
+                    "resolved": f"{REGISTRY}@scope%2fname/-/name-1.0.0.tgz",
+                }
+            }
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_findings(name: str) -> None:
+    """P5: what contradicts itself is an explicit finding, and nothing else is found."""
+    spoil, expected = ATTACKS[name]
+    project = good()
+    spoil(project)
+    assert project.codes() == expected
+
+
+@pytest.mark.parametrize("name", LEGITIMATE)
+def test_legitimate(name: str) -> None:
+    """Must allow: no finding at all."""
+    project = good()
+    LEGITIMATE[name](project)
+    assert project.read().findings == ()
+
+
+def test_findings_name_place_and_package() -> None:
+    project = good()
+    project.packages[GOOD]["integrity"] = integrity("x", "sha1")
+    (finding,) = project.read().findings
+    assert finding.place == 'packages["node_modules/good"].integrity'
+    assert finding.package == GOOD
+
+
+def test_tampered_registry_of_a_scope() -> None:
+    """A URL of the project's own registry is canonical, one of a third is not."""
+    project = good()
+    project.files[".npmrc"] = b"registry=https://npm.acme.test/repo/npm/\n"
+    project.packages[GOOD]["resolved"] = "https://npm.acme.test/repo/npm/good/-/good-1.0.0.tgz"
+    assert project.codes() == {("registries", "npmrc-registry")}
+    project.packages[GOOD]["resolved"] = f"{REGISTRY}good/-/good-1.0.0.tgz"  # npm replaces the host
+    assert project.codes() == {("registries", "npmrc-registry")}
+    project.packages[GOOD]["resolved"] = "https://npm.acme.test/other/good/-/good-1.0.0.tgz"
+    assert ("exotic_sources", "tarball-url") in project.codes()
+
+
+def test_override_is_honoured_and_noted() -> None:
+    """L19."""
+    project = good()
+    project.manifest["overrides"] = {"evil": "npm:good@1.0.1"}
+    project.packages[GOOD]["dependencies"] = {"evil": "^3.0.0"}
+    project.packages[EVIL] = entry("good", "1.0.1", name="good")
+    graph = project.read()
+    assert {f.code for f in graph.findings} == {"override"}
+    package = next(p for p in graph.packages if p.id == EVIL)
+    assert (package.name, package.alias, package.version) == ("good", "evil", "1.0.1")
+    assert all(edge.satisfied for edge in graph.edges)
+
+
+REFUSED: dict[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {
+    "L07 true": ("lockfileVersion", lambda lock: lock.update(lockfileVersion=True)),
+    "L07 string": ("lockfileVersion", lambda lock: lock.update(lockfileVersion="3")),
+    "L07 float": ("lockfileVersion", lambda lock: lock.update(lockfileVersion=3.0)),
+    "L07 99": ("lockfileVersion", lambda lock: lock.update(lockfileVersion=99)),
+    "L07 missing": ("lockfileVersion", lambda lock: lock.pop("lockfileVersion")),
+    "packages missing": ("packages", lambda lock: lock.pop("packages")),
+    "packages an array": ("packages", lambda lock: lock.update(packages=[])),
+    "no root": ("packages", lambda lock: lock["packages"].pop("")),
+    "entry null": ("packages", lambda lock: lock["packages"].update({GOOD: None})),
+    "version a number": ("version", lambda lock: lock["packages"][GOOD].update(version=1)),
+    "flag a string": ("dev", lambda lock: lock["packages"][GOOD].update(dev="false")),
+    "dependencies an array": ("dependencies", lambda lock: lock["packages"][GOOD].update(dependencies=["x"])),
+    "range null": ("dependencies.x", lambda lock: lock["packages"][GOOD].update(dependencies={"x": None})),
+    "dot segments": ("node_modules/../evil", lambda lock: lock["packages"].update({"node_modules/../evil": {}})),
+    "same place twice": ("node_modules//good", lambda lock: lock["packages"].update({"node_modules//good": {}})),
+    "absolute": ("/etc", lambda lock: lock["packages"].update({"/etc": {}})),
+    "backslash": ("node_modules", lambda lock: lock["packages"].update({"node_modules\\good": {}})),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name: str) -> None:
+    """P1: without one single meaning there is no graph."""
+    place, spoil = REFUSED[name]
+    project = good()
+    lock = copy.deepcopy({**project.lock, "packages": project.packages})
+    spoil(lock)
+    project.files["package-lock.json"] = json.dumps(lock).encode()
+    with pytest.raises(InputError) as caught:
+        project.read()
+    assert place.split(".")[0] in caught.value.place or caught.value.place.endswith(place)
+    assert caught.value.where == "package-lock.json"
+
+
+def test_link_without_resolved_is_refused() -> None:
+    project = good()
+    project.packages[GOOD] = {"link": True}
+    with pytest.raises(InputError, match="link without"):
+        project.read()
+
+
+def test_too_many_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """P9, L09."""
+    monkeypatch.setattr("sbomgate.lockfiles.npm.MAX_ENTRIES", 1)
+    with pytest.raises(InputError, match="at most 1 are read"):
+        good().read()
+
+
+def test_no_lockfile() -> None:
+    from sbomgate import lockfiles
+    from sbomgate.project import MemoryFiles
+
+    with pytest.raises(InputError, match="no lockfile here"):
+        lockfiles.read(MemoryFiles({"package.json": b"{}"}))
+
+
+@pytest.mark.parametrize("name", ["pnpm-lock.yaml", "yarn.lock", "bun.lock", "bun.lockb"])
+def test_not_supported_yet(name: str) -> None:
+    from sbomgate import lockfiles
+    from sbomgate.project import MemoryFiles
+
+    for path in (None, name):
+        with pytest.raises(InputError, match="not supported yet"):
+            lockfiles.read(MemoryFiles({name: b"x"}), path)
+
+
+def test_shrinkwrap_is_the_one_that_is_read() -> None:
+    """L01: npm uses the shrinkwrap."""
+    project = good()
+    evil = {**project.lock, "packages": {**project.packages, GOOD: entry("good", "1.0.1")}}
+    project.files["npm-shrinkwrap.json"] = json.dumps(evil).encode()
+    graph = project.read()
+    assert graph.lockfile.path == "npm-shrinkwrap.json"
+    assert {p.version for p in graph.packages if p.id == GOOD} == {"1.0.1"}
+
+
+def test_flags_are_recomputed() -> None:
+    """L20: never the lockfile's word."""
+    project = good()
+    project.packages[GOOD]["dev"] = True
+    package = next(p for p in project.read().packages if p.id == GOOD)
+    assert not package.dev
+    assert package.kind is Kind.REGISTRY
+
+
+def test_secrets_never_reach_the_settings() -> None:
+    """P40."""
+    project = good()
+    project.files[".npmrc"] = (
+        b"//registry.npmjs.org/:_authToken=npm_secret\n_auth=c2VjcmV0\n_password=secret\nusername=secret\n"
+        b"registry=https://user:secret@npm.acme.test/?token=secret\nproxy=http://u:secret@proxy.test:8080\n"
+        b"key=secret\ncert=secret\nMY_TOKEN=secret\nscript-shell=${SECRET_SHELL}\n"
+    )
+    graph = project.read()
+    assert "secret" not in repr(graph).lower().replace("${secret_shell}", "")
+    assert graph.manager.registry == "https://npm.acme.test/"
+    assert graph.manager.settings == {"proxy": "http://proxy.test:8080", "script-shell": "${SECRET_SHELL}"}
+
+
+def test_every_code_is_documented() -> None:
+    """The table in docs/lockfiles.md is complete."""
+    root = Path(__file__).resolve().parents[3]
+    source = "".join(path.read_text(encoding="utf-8") for path in (root / "sbomgate" / "lockfiles").glob("*.py"))
+    rules = "lockfile_sound|bound_bytes|registries|pinned|exotic_sources|manager_code"
+    codes = set(re.findall(rf'"([a-z0-9]+(?:-[a-z0-9]+)*)",\s*(?:rule=)?"(?:{rules})"', source))
+    codes |= {"root-differs", "workspace-differs", "package-manager", "package-manager-hashed", "npmrc-weakens"}
+    assert len(codes) > 40
+    documented = set(re.findall(r"`([a-z0-9-]+)`", (root / "docs" / "lockfiles.md").read_text(encoding="utf-8")))
+    assert codes <= documented, codes - documented
+
+
+def test_bundled_in() -> None:
+    """L23: what a tarball holds is listed as inside it, and nothing else is."""
+    project = good()
+    bundled(project)
+    found = {package.id: package.bundled_in for package in project.read().packages if package.bundled_in is not None}
+    assert found == {f"{GOOD}/node_modules/{name}": GOOD for name in ("inner", "beside", "inner/node_modules/below")}

@@ -1,0 +1,290 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
+from typing import Any
+
+import orjson
+import pytest
+
+from sbomgate import wire
+from sbomgate.errors import PolicyError
+from sbomgate.model import ApprovedScript as Approved
+from sbomgate.model import (
+    BaselineBuild,
+    Bootstrap,
+    Claimed,
+    Exclusion,
+    ExpectedProvenance,
+    Kind,
+    LockFinding,
+    Sbom,
+    Subject,
+    SubjectKind,
+    TrustedRegistry,
+)
+from sbomgate.policy import input as policy_input
+from sbomgate.policy import lists
+from tests.unit.policy import builders as b
+
+FIRST_RUN = Bootstrap(reason="none was given")
+
+
+def bytes_of(sbom: Sbom, **changes: Any) -> bytes:
+    arguments: dict[str, Any] = {
+        "context": b.CONTEXT,
+        "trust": b.TRUST,
+        "baseline": FIRST_RUN,
+        "parameters": b.PARAMETERS,
+        "lists": [],
+    }
+    return policy_input.build(sbom, **(arguments | changes))
+
+
+def built(sbom: Sbom, **changes: Any) -> dict[str, Any]:
+    data = bytes_of(sbom, **changes)
+    policy_input.validate(data)
+    wire.PolicyInput.model_validate_json(data)
+    document: dict[str, Any] = orjson.loads(data)
+    return document
+
+
+def test_every_package_but_the_root_once_and_sorted() -> None:
+    """P4"""
+    odd = [
+        b.package("b", kind=Kind.GIT, integrity=None, resolved="git+ssh://git@h/x.git#abc"),
+        b.package("a", kind=Kind.BUNDLED, integrity=None, resolved=None),
+        b.package("own", kind=Kind.WORKSPACE, id="packages/own", integrity=None, resolved=None),
+        b.package("c", None, kind=Kind.UNKNOWN, resolved=None, integrity=None),
+    ]
+    document = built(b.sbom(odd))
+    assert [p["id"] for p in document["packages"]] == sorted(p.id for p in odd)
+    assert document["project"]["name"] == "shop"
+
+
+def test_same_input_same_bytes_canonical() -> None:
+    """P38"""
+    sbom = b.sbom([b.package("a"), b.package("b")])
+    data = bytes_of(sbom)
+    assert data == bytes_of(sbom)
+    assert data == orjson.dumps(orjson.loads(data), option=orjson.OPT_SORT_KEYS)
+
+
+def test_a_package_without_facts_is_unknown_in_every_respect() -> None:
+    """P14: nothing passes by absence."""
+    document = built(b.sbom([b.package("a")], known={}))
+    (p,) = document["packages"]
+    assert p["publish"]["time"] is None
+    assert p["scripts"]["state"] == "unknown"
+    assert p["signature"]["state"] == "unknown"
+    assert p["provenance"]["state"] == p["publish_attestation"]["state"] == "unreachable"
+
+
+def test_the_projects_own_packages_need_no_facts() -> None:
+    own = b.package("own", kind=Kind.WORKSPACE, integrity=None, resolved=None)
+    (p,) = built(b.sbom([own]))["packages"]
+    assert p["provenance"]["state"] == p["signature"]["state"] == "not-applicable"
+
+
+def test_facts_and_claims_are_carried_over() -> None:
+    one = b.package("axios")
+    document = built(b.sbom([one], known={one.id: b.facts(one, provenance=b.BUILT)}))
+    (p,) = document["packages"]
+    assert p["provenance"]["claims"]["repository"] == "https://github.com/axios/axios"
+    assert p["provenance"]["claims"]["owner"] is None
+    assert p["publish"] == {
+        "time": "2025-06-01T00:00:00Z",
+        "source": "registry",
+        "reason": "",
+        "first": "2025-06-01T00:00:00Z",
+    }
+
+
+@pytest.mark.parametrize(
+    ("resolved", "expected"),
+    [
+        ("https://registry.npmjs.org/@a/b/-/b-1.0.0.tgz", "https://registry.npmjs.org/@a/b/-/b-1.0.0.tgz"),
+        ("https://user:secret@h.test/b/-/b-1.0.0.tgz", "https://h.test/b/-/b-1.0.0.tgz"),
+        (f"https://{'x' * 60}:secret@h.test/b-1.0.0.tgz", "https://h.test/b-1.0.0.tgz"),
+        ("https://h.test/b-1.0.0.tgz?token=secret", "https://h.test/b-1.0.0.tgz"),
+        ("https://h.test/b-1.0.0.tgz#secret", "https://h.test/b-1.0.0.tgz"),
+        ("https://secret@h.test", "https://h.test"),
+        ("git+ssh://git@h.test/a/b.git#0123abcd", "git+ssh://git@h.test/a/b.git#0123abcd"),
+        ("/home/secret/b.tgz", "file:b.tgz"),
+        (None, None),
+    ],
+)
+def test_addresses_carry_no_secret(resolved: str | None, expected: str | None) -> None:
+    """P40"""
+    one = b.package("b", resolved=resolved)
+    document = built(b.sbom([one], known={one.id: b.facts(one)}))
+    assert document["packages"][0]["resolved"] == expected
+    assert b"secret" not in orjson.dumps(document)
+
+
+def test_the_baselines_and_the_managers_addresses_carry_no_secret() -> None:
+    """P40"""
+    old = b.sbom([b.package("b", resolved="https://u:secret@h.test/b.tgz")], registry="https://u:secret@h.test/")
+    document = built(old, baseline=BaselineBuild(sbom=old, evidence="0" * 64, decided_at=b.NOW))
+    assert b"secret" not in orjson.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "2026-01-02T03:04:05Z"),
+        (datetime(2026, 1, 2, 3, 4, 5, 600000, tzinfo=UTC), "2026-01-02T03:04:05.600000Z"),
+        (datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=2))), "2026-01-02T01:04:05Z"),
+    ],
+)
+def test_times_are_utc(moment: datetime, text: str) -> None:
+    assert built(b.sbom([]), context=replace(b.CONTEXT, evaluated_at=moment))["evaluated_at"] == text
+
+
+def test_a_time_without_a_zone_is_no_time() -> None:
+    with pytest.raises(PolicyError, match="no zone"):
+        bytes_of(b.sbom([]), context=replace(b.CONTEXT, evaluated_at=datetime(2026, 1, 1)))
+
+
+def test_a_lone_surrogate_is_no_json() -> None:
+    with pytest.raises(PolicyError, match="cannot be written"):
+        bytes_of(b.sbom([b.package("a", licence="\ud800")], known={}))
+
+
+def test_edges_findings_context_and_trust() -> None:
+    a, c = b.package("a"), b.package("c", direct=False)
+    found = LockFinding(code="weak-integrity", rule="lockfile_sound", package=a.id, place="x", message="sha1 only")
+    trust = replace(
+        b.TRUST,
+        sha256="1" * 64,
+        registries=(TrustedRegistry(url="https://npm.acme.test/", scope="@acme", serves_evidence=False),),
+        first_party=("@acme",),
+        approved_scripts=(Approved(name="a", version="1.0.0", integrity="i", digest="2" * 64, reason="read"),),
+        exclusions=(
+            Exclusion(rule="release_age", name="a", version="1.0.0", integrity="i", reason="r", until=b.NOW),
+            Exclusion(rule="release_age", name="c", version="1.0.0", integrity="i", reason="r", until=None),
+        ),
+        expected_provenance=(
+            ExpectedProvenance(package="@a/*", repository="https://h/r", repository_id=None, workflow=None),
+        ),
+        issuers=("https://issuer.test",),
+    )
+    context = replace(
+        b.CONTEXT,
+        profile="release",
+        repository=Claimed(value="https://h/shop", source="ci"),
+        commit=Claimed(value="0" * 40, source="ci"),
+        environment=Claimed(value="production", source="flag"),
+        subject=Subject(kind=SubjectKind.OCI, name="h/shop", digest={"sha256": "3" * 64}),
+    )
+    document = built(
+        b.sbom([a, c], [b.edge("", a.id, "a"), b.edge(a.id, c.id, "c"), b.edge(a.id, None, "gone")], findings=(found,)),
+        trust=trust,
+        context=context,
+    )
+    assert [e["name"] for e in document["edges"][a.id]] == ["c", "gone"]
+    assert document["edges"][""][0]["target"] == a.id
+    assert document["lockfile"]["findings"]["lockfile_sound"][0]["code"] == "weak-integrity"
+    assert document["trust"]["exclusions"][0]["until"] == "2026-11-20T12:00:00Z"
+    assert document["subject"]["digest"] == {"sha256": "3" * 64}
+    assert document["profile"] == "release"
+
+
+def test_a_first_run_says_why() -> None:
+    baseline = built(b.sbom([]))["baseline"]
+    assert (baseline["state"], baseline["reason"]) == ("bootstrap", "none was given")
+    assert baseline["packages"] == baseline["edges"] == {}
+
+
+def test_the_baseline_holds_outside_packages_by_name_and_edges_by_real_names() -> None:
+    one = b.package("axios", "1.14.0")
+    copy = replace(one, id="node_modules/x/node_modules/axios", direct=False)
+    alias = b.package("string-width", "4.2.3", id="node_modules/sw", alias="sw", direct=False)
+    own = b.package("own", kind=Kind.WORKSPACE, id="packages/own", integrity=None, resolved=None)
+    old = b.sbom([one, copy, alias, own], [b.edge("", one.id, "axios"), b.edge(own.id, alias.id, "sw")])
+    document = built(b.sbom([]), baseline=BaselineBuild(sbom=old, evidence="4" * 64, decided_at=b.NOW))
+    held = document["baseline"]
+    assert set(held["packages"]) == {"axios", "string-width"}
+    assert len(held["packages"]["axios"]) == 1
+    assert held["edges"] == {"": ["axios"], "own": ["string-width"]}
+    assert held["evidence"] == "4" * 64
+
+
+def test_names_close_to_a_used_or_well_known_one() -> None:
+    """A30"""
+    old = b.sbom([b.package("ourname-lib")])
+    new = b.sbom([b.package(n) for n in ("expres", "ournaem-lib", "ourname-lib", "unrelated")])
+    baseline = BaselineBuild(sbom=old, evidence="0" * 64, decided_at=b.NOW)
+    similar = {p["name"]: p["similar"] for p in built(new, baseline=baseline)["packages"]}
+    assert similar == {"expres": ["express"], "ournaem-lib": ["ourname-lib"], "ourname-lib": [], "unrelated": []}
+    assert all(p["similar"] == [] for p in built(new)["packages"])
+
+
+def test_malicious_packages_are_joined_and_the_lists_named() -> None:
+    shipped = lists.load(b"name,versions,osv_id,wave,sources\naxios,1.14.1,MAL-1,,\n", name="shipped", where="x")
+    document = built(b.sbom([b.package("axios", "1.14.1"), b.package("good")]), lists=[shipped])
+    assert [p["malicious"] for p in document["packages"]] == [["MAL-1"], []]
+    assert document["malicious_lists"] == [{"name": "shipped", "sha256": shipped.sha256, "entries": 1}]
+
+
+class TestPaths:
+    def paths(self, sbom: Sbom) -> dict[str, list[list[str]]]:
+        return {p["name"]: p["paths"] for p in built(sbom)["packages"]}
+
+    def test_shortest_from_root_and_workspaces(self) -> None:
+        a, c, d = (b.package(n, direct=False) for n in "acd")
+        own = b.package("own", kind=Kind.WORKSPACE, id="packages/own", integrity=None, resolved=None)
+        edges = [b.edge("", a.id, "a"), b.edge(a.id, d.id, "d"), b.edge(own.id, c.id, "c"), b.edge(c.id, d.id, "d")]
+        found = self.paths(b.sbom([a, c, d, own], edges))
+        assert found["d"] == [["shop", "a", "d"], ["own", "c", "d"]]
+        assert found["own"] == [["own"]]
+
+    def test_at_most_three_no_cycles_none_for_the_unreachable(self) -> None:
+        many = [b.package(f"m{i}") for i in range(9)]
+        deep, alone = b.package("deep", direct=False), b.package("alone", direct=False)
+        edges = [b.edge("", m.id, m.name) for m in many]
+        edges += [b.edge(m.id, deep.id, "deep") for m in many] + [b.edge(deep.id, many[0].id, "m0")]
+        found = self.paths(b.sbom([*many, deep, alone], edges))
+        assert len(found["deep"]) == policy_input.MAX_PATHS
+        assert found["m0"] == [["shop", "m0"]]
+        assert found["alone"] == []
+
+    def test_a_chain_as_long_as_the_graph_stays_short(self) -> None:
+        chain = [b.package(f"p{i:04d}", direct=False) for i in range(2000)]
+        edges = [b.edge("", chain[0].id, "p0000")]
+        edges += [b.edge(x.id, y.id, y.name) for x, y in pairwise(chain)]
+        found = self.paths(b.sbom(chain, edges))
+        assert max(len(path) for paths in found.values() for path in paths) <= policy_input.MAX_CHAIN
+        assert found["p1999"][0][:4] == ["shop", "p0000", "p0001", "…"]
+        assert found["p1999"][0][-1] == "p1999"
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (lambda d: d.pop("packages"), ""),
+        (lambda d: d.update(profile="lenient"), "profile"),
+        (lambda d: d["packages"][0].update(provenence=1), "packages[0]"),
+        (lambda d: d["packages"][0]["scripts"].update(state="fine"), "packages[0].scripts.state"),
+        (lambda d: d["parameters"].pop("release_age"), "parameters"),
+        (
+            lambda d: d["parameters"]["release_age"].update(minimum_age_hours="72"),
+            "parameters.release_age.minimum_age_hours",
+        ),
+        (lambda d: d.update(evaluated_at="yesterday"), "evaluated_at"),
+    ],
+)
+def test_validate_refuses_what_the_schema_does_not_allow(change: Any, place: str) -> None:
+    """P3"""
+    document = orjson.loads(bytes_of(b.sbom([b.package("a")])))
+    change(document)
+    with pytest.raises(PolicyError) as caught:
+        policy_input.validate(orjson.dumps(document))
+    assert caught.value.place == place
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"null", b"[]"])
+def test_validate_refuses_what_is_no_document(data: bytes) -> None:
+    with pytest.raises(PolicyError):
+        policy_input.validate(data)

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from sbomgate import resources
+from sbomgate.errors import PolicyError, TrustError, UsageError
+from sbomgate.policy import parameters
+
+SHIPPED = parameters.declared(resources.path(*parameters.CATALOGUE).read_bytes())
+DECLARED: dict[str, dict[str, dict[str, Any]]] = {
+    "r": {
+        "hours": {"type": "number", "minimum": 0, "default": 72, "stricter": "larger"},
+        "count": {"type": "integer", "maximum": 9, "default": 3, "stricter": "smaller"},
+        "strictly": {"type": "boolean", "default": False, "stricter": True},
+        "leniently": {"type": "boolean", "default": True, "stricter": False},
+        "mode": {"type": "string", "enum": ["a", "b", "c"], "default": "b", "stricter": ["a", "b", "c"]},
+        "deny": {"type": "array", "default": ["x"], "stricter": "superset"},
+        "allow": {"type": "array", "default": ["x", "y"], "stricter": "subset"},
+    }
+}
+
+
+def effective(trust: dict[str, Any], project: dict[str, Any]) -> dict[str, Any]:
+    return parameters.effective(DECLARED, {"r": trust} if trust else {}, {"r": project} if project else {})["r"]
+
+
+def test_the_shipped_defaults() -> None:
+    assert parameters.effective(SHIPPED, {}, {}) == {
+        "release_age": {"minimum_age_hours": 72},
+        "new_dependencies": {"first_release_days": 7},
+        "pinned": {"mode": "locked"},
+    }
+
+
+def test_the_trust_file_sets_either_way() -> None:
+    assert effective({"hours": 1, "mode": "a"}, {})["hours"] == 1
+    assert effective({"hours": 1000}, {})["hours"] == 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("hours", 72), ("hours", 168), ("count", 3), ("count", 1), ("strictly", True), ("strictly", False),
+        ("leniently", False), ("leniently", True), ("mode", "c"), ("mode", "b"), ("deny", ["y", "x"]), ("allow", []),
+    ],
+)  # fmt: skip
+def test_a_project_may_tighten(name: str, value: object) -> None:
+    """P21"""
+    assert effective({}, {name: value})[name] == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("hours", 71.9), ("count", 4), ("mode", "a"), ("deny", []), ("allow", ["x", "z"])],
+)
+def test_a_project_may_not_loosen(name: str, value: object) -> None:
+    """P21"""
+    with pytest.raises(UsageError) as caught:
+        effective({}, {name: value})
+    assert caught.value.place == f"rules.r.{name}"
+    assert caught.value.where == "sbomgate.toml"
+    assert "looser" in str(caught.value)
+
+
+def test_loosening_is_measured_against_the_trust_file() -> None:
+    with pytest.raises(UsageError, match="100"):
+        effective({"hours": 100}, {"hours": 90})
+    assert effective({"hours": 10}, {"hours": 20})["hours"] == 20
+    with pytest.raises(UsageError):
+        effective({"strictly": True}, {"strictly": False})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("hours", "72"), ("hours", True), ("hours", float("nan")), ("hours", float("inf")), ("hours", -1),
+        ("count", 1.5), ("count", 10), ("strictly", 1), ("mode", "d"), ("mode", 1), ("deny", "x"), ("deny", [1]),
+        ("unknown", 1),
+    ],
+)  # fmt: skip
+def test_what_is_no_value(name: str, value: object) -> None:
+    with pytest.raises(UsageError):
+        effective({}, {name: value})
+    with pytest.raises(TrustError) as caught:
+        effective({name: value}, {})
+    assert caught.value.place == f"parameters.r.{name}"
+
+
+def test_an_unknown_rule() -> None:
+    with pytest.raises(UsageError, match="no rule with parameters"):
+        parameters.effective(DECLARED, {}, {"own": {"x": 1}})
+    assert parameters.effective(DECLARED, {"own": {"x": 1}}, {})["own"] == {"x": 1}
+
+
+def test_defaults_are_never_altered() -> None:
+    effective({"hours": 1}, {"mode": "c"})
+    assert DECLARED["r"]["hours"]["default"] == 72
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b'{"r": {}}', json.dumps({"r": 1}).encode()])
+def test_a_broken_catalogue(data: bytes) -> None:
+    with pytest.raises(PolicyError):
+        parameters.declared(data)
+
+
+@pytest.mark.parametrize(
+    ("trust", "project", "asked", "held"),
+    [
+        (None, None, None, "default"),
+        (None, None, "observe", "observe"),
+        (None, "strict", None, "strict"),
+        ("default", None, "release", "release"),
+        ("observe", None, None, "observe"),
+        ("observe", "default", "strict", "strict"),
+        ("strict", "strict", "strict", "strict"),
+    ],
+)
+def test_profiles_tighten(trust: str | None, project: str | None, asked: str | None, held: str) -> None:
+    assert parameters.profile(trust=trust, project=project, asked=asked) == held
+
+
+@pytest.mark.parametrize(
+    ("trust", "project", "asked"),
+    [
+        ("strict", None, "default"),
+        ("default", "observe", None),
+        (None, "observe", None),
+        (None, "strict", "default"),
+        ("strict", "release", "strict"),
+        (None, None, "lenient"),
+    ],
+)
+def test_profiles_never_loosen(trust: str | None, project: str | None, asked: str | None) -> None:
+    """P8, P21"""
+    with pytest.raises(UsageError):
+        parameters.profile(trust=trust, project=project, asked=asked)

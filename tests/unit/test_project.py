@@ -1,0 +1,108 @@
+"""Files of a project: read once, inside the repository, within limits."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from sbomgate import project
+from sbomgate.errors import InputError
+from sbomgate.project import DiskFiles, MemoryFiles, find_repository, path_in_repository
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    (tmp_path / "outside.json").write_bytes(b"{}")
+    root = tmp_path / "repo"
+    (root / ".git").mkdir(parents=True)
+    (root / "app").mkdir()
+    (root / "app" / "package.json").write_bytes(b"{}")
+    (root / "shared.json").write_bytes(b"[]")
+    return root
+
+
+def test_read_once(repository: Path) -> None:
+    """P10: digest and parse come from the same bytes, whatever happens to the file meanwhile."""
+    files = DiskFiles(repository / "app")
+    assert files.read("package.json") == b"{}"
+    (repository / "app" / "package.json").write_bytes(b"changed")
+    assert files.read("package.json") == b"{}"
+    assert files.digests() == {"package.json": hashlib.sha256(b"{}").hexdigest()}
+
+
+def test_absent_stays_absent(repository: Path) -> None:
+    files = DiskFiles(repository / "app")
+    assert files.read("x.json") is None
+    assert files.read("package.json/x.json") is None
+    (repository / "app" / "x.json").write_bytes(b"late")
+    assert files.read("x.json") is None
+    assert "x.json" not in files.digests()
+
+
+def test_link_inside_the_repository(repository: Path) -> None:
+    (repository / "app" / "package-lock.json").symlink_to("../shared.json")
+    files = DiskFiles(repository / "app")
+    assert files.read("package-lock.json") == b"[]"
+    assert files.is_link("package-lock.json")
+    assert not files.is_link("package.json")
+
+
+@pytest.mark.parametrize("target", ["../../outside.json", "/etc/hostname"])
+def test_link_that_leaves_the_repository(repository: Path, target: str) -> None:
+    """L13."""
+    (repository / "app" / "package-lock.json").symlink_to(target)
+    with pytest.raises(InputError, match="leaves the repository"):
+        DiskFiles(repository / "app").read("package-lock.json")
+
+
+def test_path_that_leaves_the_repository(repository: Path) -> None:
+    files = DiskFiles(repository / "app")
+    assert files.read("../shared.json") == b"[]"
+    assert files.is_inside("../shared.json")
+    assert not files.is_inside("../../outside.json")
+    with pytest.raises(InputError, match="leaves the repository"):
+        files.read("../../outside.json")
+
+
+def test_dangling_link(repository: Path) -> None:
+    (repository / "app" / "package-lock.json").symlink_to("nothing.json")
+    files = DiskFiles(repository / "app")
+    assert files.has("package-lock.json")
+    with pytest.raises(InputError, match="leads nowhere"):
+        files.read("package-lock.json")
+
+
+def test_directory_and_pipe(repository: Path) -> None:
+    os.mkfifo(repository / "app" / "pipe")
+    (repository / "app" / "folder").mkdir()
+    files = DiskFiles(repository / "app")
+    for name in ("pipe", "folder"):
+        with pytest.raises(InputError, match=r"not a regular file|cannot be read"):
+            files.read(name)
+
+
+def test_limit(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P9."""
+    monkeypatch.setattr(project, "MAX_FILE_BYTES", 1)
+    with pytest.raises(InputError, match="more than 1 bytes"):
+        DiskFiles(repository / "app").read("package.json")
+
+
+def test_repository(repository: Path) -> None:
+    assert find_repository(repository / "app") == repository.resolve()
+    assert path_in_repository(DiskFiles(repository / "app"), "package-lock.json") == "app/package-lock.json"
+    assert path_in_repository(DiskFiles(repository), "package-lock.json") == "package-lock.json"
+
+
+def test_memory() -> None:
+    files = MemoryFiles({"a": b"x"}, frozenset({"a"}))
+    assert (files.read("a"), files.read("b")) == (b"x", None)
+    assert files.has("a")
+    assert files.is_link("a")
+    assert files.is_inside("a/../b")
+    assert not files.is_inside("../a")
+    assert not files.is_inside("/a")
+    assert files.digests() == {"a": hashlib.sha256(b"x").hexdigest()}
