@@ -298,6 +298,12 @@ class PolicyInput(Wire):
     environment: Claimed | None
     project: Project
     subject: Subject | None
+    link: Literal["asserted"] | None = Field(
+        description="how the artefact is tied to the lockfile; null where there is no artefact"
+    )
+    time_source: Literal["self-declared"] | None = Field(
+        description="who vouches for the time; null where nothing is signed"
+    )
     parameters: dict[str, dict[str, Any]] = Field(description="rule id → its parameters, complete")
     lockfile: Lockfile
     manager: Manager
