@@ -1,0 +1,1 @@
+"""The policy: its input, its bundle, and the engines that evaluate it."""

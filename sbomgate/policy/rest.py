@@ -1,0 +1,162 @@
+"""A small client for OPA's REST API over httpx: what the engines `opa` and `opa-url` share.
+
+Whatever is not the answer that the API documents is a PolicyError: nothing passes because a server said nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from sbomgate import canonical
+from sbomgate.errors import PolicyError
+from sbomgate.policy.engines import path_of
+
+if TYPE_CHECKING:
+    import ssl
+
+CONNECT_SECONDS = 5.0
+CONNECT_RETRIES = 2  # of the connection alone: nothing was sent yet
+SECONDS = 60.0  # for one whole exchange, however slowly it drips
+ANSWER_BYTES = 64 << 20  # a finding for each of 20,000 packages is 10 MB; a list of policies holds their syntax trees
+_HINT_SERVER = "is this OPA's own address, and does it run?"
+
+
+class RestClient:
+    """One OPA server. Redirects are not followed, proxies and other settings of the environment are not looked at."""
+
+    def __init__(
+        self,
+        base: str,
+        *,
+        socket: Path | None = None,
+        token: str | None = None,
+        tls: ssl.SSLContext | bool = True,
+        seconds: float = SECONDS,
+    ) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            base: URL of the server without a trailing slash, as it may be shown (no user info, no query).
+            socket: unix socket to reach it through.
+            token: bearer token.
+            tls: how to verify the server.
+            seconds: limit of one exchange.
+        """
+        import httpx
+
+        uds = str(socket) if socket else None
+        self.where = f"unix://{socket}" if socket else base
+        self._base = base
+        self._seconds = seconds
+        self._client = httpx.Client(
+            transport=httpx.HTTPTransport(uds=uds, verify=tls, retries=CONNECT_RETRIES, trust_env=False),
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        content: bytes | None = None,
+        *,
+        content_type: str = "application/json",
+        if_absent: bool = False,
+        accept: tuple[int, ...] = (200,),
+    ) -> tuple[int, Any]:
+        """Send one request and return the status and the JSON that came back (None where nothing came).
+
+        Args:
+            method: of HTTP.
+            path: from the base, with a leading slash.
+            content: the body.
+            content_type: of the body.
+            if_absent: only where nothing is there (`If-None-Match: *`).
+            accept: statuses that are an answer.
+
+        Raises:
+            PolicyError: not reached, over a limit, another status, or no JSON.
+        """
+        import httpx
+
+        headers = {"Content-Type": content_type} if content is not None else {}
+        if if_absent:
+            headers["If-None-Match"] = "*"
+        deadline = time.monotonic() + self._seconds
+        body = bytearray()
+        try:
+            with self._client.stream(method, self._base + path, content=content, headers=headers) as response:
+                for chunk in response.iter_bytes():
+                    body += chunk
+                    if len(body) > ANSWER_BYTES:
+                        raise self._error(f"answers with more than {ANSWER_BYTES} bytes")
+                    if time.monotonic() > deadline:
+                        raise self._error(f"gave no whole answer within {self._seconds:g} s")
+        except httpx.TimeoutException as e:
+            raise self._error(f"gave no answer within {self._seconds:g} s") from e
+        except (httpx.HTTPError, httpx.InvalidURL) as e:
+            raise self._error(f"cannot be reached: {type(e).__name__}: {str(e)[:200]}") from e
+        status = response.status_code
+        if status not in accept:
+            raise self._refused(status, method, path, bytes(body))
+        if not body:
+            return status, None
+        try:
+            return status, canonical.loads(bytes(body))
+        except ValueError as e:
+            raise self._error(f"answers {method} {path} with what is no JSON: {e}", _HINT_SERVER) from e
+
+    def evaluate(self, policy_input: bytes, query: str) -> bytes:
+        """Evaluate `query` (`data.sbomgate.decision.result`) with strict built-in errors; return its canonical JSON.
+
+        Raises:
+            PolicyError: undefined, a failing built-in, or any failure of `send`.
+        """
+        names = path_of(query)
+        try:
+            orjson.loads(policy_input)  # (1) exactly one document: nothing in it can end the body's own object
+        except ValueError as e:
+            raise PolicyError(f"is not JSON: {e}", where="policy input") from e
+        path = "/v1/data/" + "/".join(names) + "?strict-builtin-errors=true"  # (2) P3
+        _, answer = self.send("POST", path, b'{"input":' + policy_input + b"}")
+        if not isinstance(answer, dict):
+            raise self._error("answers with what is no object", _HINT_SERVER)
+        # (3) P3: 200 without `result` is an undefined path
+        if "result" not in answer:
+            raise PolicyError(
+                f"{query} is undefined [undefined]",
+                where=self.where,
+                hint="the policy gives no value there: is the query right, and the input whole?",
+            )
+        return canonical.dumps(answer["result"])
+
+    def _refused(self, status: int, method: str, path: str, body: bytes) -> PolicyError:
+        """Return what OPA says of an error, where it is OPA that speaks."""
+        if 300 <= status < 400:
+            return self._error(f"redirects ({status}): a redirect is not followed", "give the address of OPA itself")
+        if status in (401, 403):
+            return self._error(f"refuses {method} {path} ({status})", "the token may not do this, or is missing")
+        try:
+            answer = canonical.loads(body)
+            errors = answer.get("errors") or [answer]
+            first = errors[0]
+            location = first.get("location") or {}
+            place = f" at {location['file']}, line {location['row']}" if location.get("file") else ""
+            return self._error(f"{str(first['message'])[:500]}{place} [{first.get('code', status)}]")
+        except (ValueError, AttributeError, KeyError, IndexError, TypeError):
+            return self._error(f"answers {method} {path} with status {status}", _HINT_SERVER)
+
+    def _error(
+        self, message: str, hint: str = "look at the server's log; the embedded engine needs no server"
+    ) -> PolicyError:
+        return PolicyError(message, where=self.where, hint=hint)
