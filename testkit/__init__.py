@@ -1,0 +1,1 @@
+"""What tests, demo and benchmarks share. Not part of the package."""
