@@ -60,11 +60,10 @@ STORE = ("--store", "evidence")
 
 def prepare() -> Path:
     """Make the keys, the trust file and the facts of the three stories."""
-    from testkit.sigstore import TestSigstore
-
     import stories
     from sbomgate import facts
     from sbomgate.signing import local_key
+    from testkit.sigstore import TestSigstore
 
     now = datetime.now(UTC).replace(microsecond=0)
     run("key", "new", "--out", "release.key", quiet=True)

@@ -8,10 +8,9 @@ from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from testkit.evidence import TARBALL, record
-
 from sbomgate.errors import EvidenceError
 from sbomgate.evidence import layout
+from testkit.evidence import TARBALL, record
 
 
 def many(store: Path, writer: int, count: int) -> None:

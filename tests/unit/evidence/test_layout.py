@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from testkit.evidence import BLOBS, COMMIT, OTHER_TARBALL, TARBALL, record
 
 from sbomgate.errors import EvidenceError
 from sbomgate.evidence import layout
 from sbomgate.evidence.record import index, manifests
 from sbomgate.model import Subject, Verdict
 from testkit import evidence_writers
+from testkit.evidence import BLOBS, COMMIT, OTHER_TARBALL, TARBALL, record
 
 HOUR = timedelta(hours=1)
 FIRST = record(age=2 * HOUR)

@@ -8,6 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
+from sbomgate import trust as trust_file
+from sbomgate.decision import DEFAULT_VERIFIER_ID
+from sbomgate.errors import EvidenceError, TrustError, UsageError
+from sbomgate.evidence.record import Record
+from sbomgate.evidence.verify import VerificationResult, verify_build
+from sbomgate.model import Subject, Trust, Verdict
 from testkit.evidence import (
     COMMIT,
     IMAGE,
@@ -21,13 +28,6 @@ from testkit.evidence import (
     signer,
     trusting,
 )
-
-from sbomgate import trust as trust_file
-from sbomgate.decision import DEFAULT_VERIFIER_ID
-from sbomgate.errors import EvidenceError, TrustError, UsageError
-from sbomgate.evidence.record import Record
-from sbomgate.evidence.verify import VerificationResult, verify_build
-from sbomgate.model import Subject, Trust, Verdict
 
 HOUR = timedelta(hours=1)
 DEMANDING = trusting(

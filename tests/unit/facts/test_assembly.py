@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from testkit.graphs import graph, package
 
 from sbomgate import facts
 from sbomgate.facts.assembly import key_of, signature_of
@@ -33,6 +32,7 @@ from sbomgate.model import (
     SignatureState,
     TarballFacts,
 )
+from testkit.graphs import graph, package
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SHA = "ab" * 64

@@ -10,10 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from testkit import tarballs
-from testkit.graphs import graph, package
-from testkit.npm_cache import put
-from testkit.registry import Fault, Simulator
 
 from sbomgate import facts
 from sbomgate.errors import FetchError
@@ -33,6 +29,10 @@ from sbomgate.npm.cache import FactCache
 from sbomgate.npm.collect import Sources, collect
 from sbomgate.npm.registry import open_client
 from sbomgate.npm.wanted import wanted
+from testkit import tarballs
+from testkit.graphs import graph, package
+from testkit.npm_cache import put
+from testkit.registry import Fault, Simulator
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

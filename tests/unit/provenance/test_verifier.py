@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from testkit.sigstore import GITHUB, GITLAB, PUBLISH, TestSigstore
 
 from sbomgate.errors import ProvenanceError
 from sbomgate.model import AttestationState, Claims
 from sbomgate.provenance import DEFAULT_ISSUERS, MAX_ATTESTATIONS, MAX_DOCUMENT_BYTES, Attestations, Verifier, purl
+from testkit.sigstore import GITHUB, GITLAB, PUBLISH, TestSigstore
 
 from .conftest import NOW, SHA512
 

@@ -1,1 +1,0 @@
-"""What tests, demo and benchmarks share. Not part of the package."""
