@@ -126,3 +126,8 @@ test_a_verified_provenance_without_a_builder_denies if {
 test_a_promise_alone_is_a_note if {
 	said("strict", {"provenance": object.union(fx.built, {"log_proof": "SET"})}, {}) == {"log-promise-only:note"}
 }
+
+test_an_expectation_without_an_id_goes_by_the_address if {
+	nameless := {"provenance": fx.built_with({"repository_id": null, "repository": "https://github.com/x/y"})}
+	said("default", nameless, expecting({"repository_id": null})) == {"expected-differs:deny"}
+}
