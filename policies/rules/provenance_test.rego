@@ -47,6 +47,9 @@ test_a_registry_that_serves_no_evidence_is_excused_by_name if {
 	said("strict", changes, fx.trusting({"registries": [excused]})) == set()
 	said("strict", changes, fx.trusting({"registries": [object.union(excused, {"serves_evidence": true})]})) == {"provenance-unknown:deny"}
 	said("strict", object.union(changes, {"registry": null}), fx.trusting({"registries": [excused]})) == {"provenance-unknown:deny"}
+	out_of_reach := {"provenance": fx.attestation("unreachable"), "publish_attestation": fx.attestation("unreachable")}
+	said("strict", out_of_reach, fx.trusting({"registries": [excused]})) == set()
+	said("strict", {"provenance": fx.attestation("cannot-verify")}, fx.trusting({"registries": [excused]})) == {"provenance-unknown:deny"}
 }
 
 # C09
