@@ -162,7 +162,7 @@ class Package(Wire):
     malicious: list[str] = Field(description="ids or sources of the lists that name this exact version")
     malicious_name: list[str] = Field(description="lists that name other versions of this package")
     similar: list[str] = Field(
-        description="for a name new against the baseline: well-known names, and names of the baseline, one edit away"
+        description="names one edit away, of the baseline or well known; only for a name new to the baseline"
     )
     paths: list[list[str]] = Field(description="shortest chains of names from a root, at most three")
 
