@@ -87,7 +87,7 @@ def embedded() -> EmbeddedEngine:
 def opa() -> Path:
     found = find_opa()
     if found is None:
-        pytest.skip(f"no opa {pinned_opa()} in .tools/bin or on PATH (tools/install_opa.sh)")
+        pytest.skip(f"no opa {pinned_opa()} in .tools/bin or on PATH (tools/install_parts.sh)")
     return found
 
 
