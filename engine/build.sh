@@ -7,6 +7,6 @@ out=${1:-dist}
 mkdir -p "$out"
 wasm=$(mktemp "${TMPDIR:-/tmp}/opa-eval.XXXXXX")
 trap 'rm -f "$wasm"' EXIT
-GOFLAGS=-mod=readonly CGO_ENABLED=0 GOOS=wasip1 GOARCH=wasm GOWASM= GOEXPERIMENT= \
+GOTOOLCHAIN=$(sed -n 's/^toolchain //p' go.mod) GOFLAGS=-mod=readonly CGO_ENABLED=0 GOOS=wasip1 GOARCH=wasm GOWASM= GOEXPERIMENT= \
     go build -trimpath -buildvcs=false -ldflags='-s -w -buildid=' -o "$wasm" .
 python3 pack.py "$wasm" "$out"

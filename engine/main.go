@@ -205,13 +205,14 @@ func schemaRef(name string) ast.Ref {
 	return ref
 }
 
-// compile also checks the types, the capabilities and, where schemas are given, every path into the input.
+// compile also checks the types, the capabilities, what METADATA says of schemas and, where those are given, every path
+// into the input.
 func compile(req *request, conflicts func([]string) (bool, error)) (*ast.Compiler, error) {
 	compiler := ast.NewCompiler().
 		WithCapabilities(req.caps).
 		WithStrict(req.Strict).
 		WithSchemas(req.schemas).
-		WithUseTypeCheckAnnotations(req.Op == "check")
+		WithUseTypeCheckAnnotations(true)
 	if conflicts != nil {
 		compiler = compiler.WithPathConflictsCheck(conflicts)
 	}

@@ -556,15 +556,23 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What the decision is about, beyond the SBOM."""
+    """What the decision is about, beyond the SBOM.
+
+    Attributes:
+        lockfile_path: relative to the repository's root, POSIX.
+        link: how the artefact is tied to the lockfile (P13), `asserted` for now; None without an artefact.
+        time_source: who vouches for the time (P17), `self-declared` for a key alone; None where nothing is signed.
+    """
 
     evaluated_at: datetime
     profile: str
-    lockfile_path: str  # relative to the repository's root, POSIX
+    lockfile_path: str
     repository: Claimed | None = None
     commit: Claimed | None = None
     environment: Claimed | None = None
     subject: Subject | None = None
+    link: str | None = None
+    time_source: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

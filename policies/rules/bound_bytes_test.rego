@@ -42,3 +42,11 @@ test_an_unknown_registry_integrity_is_not_compared if {
 	said("strict", {"registry_integrity": null}, []) == set()
 	said("strict", {"integrity": null}, []) == set()
 }
+
+test_every_code_of_the_table if {
+	every code in ["resolved-malformed", "source-undeclared"] {
+		said("default", {}, [fx.lock_finding("bound_bytes", code, "node_modules/good")]) == {sprintf("%s:deny", [code])}
+	}
+	said("default", {}, [fx.lock_finding("bound_bytes", "source-missing", "node_modules/good")]) == {"source-missing:warn"}
+	said("strict", {}, [fx.lock_finding("bound_bytes", "source-missing", "node_modules/good")]) == {"source-missing:deny"}
+}

@@ -75,7 +75,7 @@ def decide(
     profile: str | None = None,
     claims: Mapping[str, Claimed] | None = None,
     store: Path | None = None,
-    signs: bool,
+    time_source: str | None = None,
 ) -> Decided:
     """Read the project and decide.
 
@@ -86,7 +86,7 @@ def decide(
         profile: what the command line asks for.
         claims: repository, commit, environment.
         store: where evidence lies; the default baseline.
-        signs: whether the decision will be signed: then no cache is believed.
+        time_source: of the signer, or None where nothing is signed. What is signed believes no cache.
     """
     from sbomgate import config, gate, lockfiles, project
     from sbomgate import trust as trust_file
@@ -97,6 +97,7 @@ def decide(
     from sbomgate.provenance import shipped
     from sbomgate.resources import path as resource
 
+    signs = time_source is not None
     opened = open_project(args.path, env)
     trust = trust_file.NOBODY
     if args.trust is not None:
@@ -117,6 +118,8 @@ def decide(
         commit=claims.get("commit"),
         environment=claims.get("environment"),
         subject=subject,
+        link=None if subject is None else "asserted",
+        time_source=time_source,
     )
     material = shipped.load()
     question = gate.Question(

@@ -10,7 +10,6 @@ from typing import assert_never
 
 import orjson
 
-from sbomgate.times import format_time, parse_time
 from sbomgate.model import (
     Absence,
     Attestation,
@@ -31,6 +30,7 @@ from sbomgate.model import (
     SignatureState,
     TarballFacts,
 )
+from sbomgate.times import format_time, parse_time
 
 MAX_FUTURE = timedelta(minutes=5)  # clocks differ; more is a claim about the future
 MAX_CONTRADICTION = timedelta(hours=1)  # between the log's time and the registry's word (CASES T05)

@@ -113,7 +113,9 @@ def _parse_set(text: str) -> list[_Comparator] | None:
         if match is None:
             return None
         operator, major, minor, patch, _ = match.groups()
-        if operator not in ("^", "~", "~>") and ((_any(major) and not _any(minor)) or (_any(minor) and not _any(patch))):
+        if operator not in ("^", "~", "~>") and (
+            (_any(major) and not _any(minor)) or (_any(minor) and not _any(patch))
+        ):
             continue  # `x.1`, `1.x.2`: npm's loose way drops what is no comparator
         kept = True
         comparators += _expand(*match.groups())

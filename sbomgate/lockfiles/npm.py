@@ -19,7 +19,9 @@ from sbomgate.errors import InputError
 from sbomgate.lockfiles import _npm_edges as links
 from sbomgate.lockfiles import _npm_v1 as v1
 from sbomgate.lockfiles import _npmrc
+from sbomgate.lockfiles._npm_manifest import deprecation_of, engines_of, licence_of, matches, workspace_patterns
 from sbomgate.lockfiles._npm_source import Registries, is_git, judge
+from sbomgate.lockfiles._range import parse_version
 from sbomgate.model import (
     DependencyGraph,
     Edge,
@@ -83,6 +85,7 @@ class _Reader:
         self.workspaces: set[str] = set()
         self.overrides: dict[str, list[str]] = {}
         self.edges: list[Edge] = []
+        self.bundlers: dict[str, str] = {}  # entry → the package whose tarball holds it
         self.declarations: dict[str, list[Edge]] = {}  # entry of an exotic source → the edges that lead to it
 
     def graph(self) -> DependencyGraph:
@@ -98,6 +101,7 @@ class _Reader:
         self.findings += self.npmrc.findings
         self._load_overrides()
         self._load_edges()
+        self._load_bundles()
         bits = links.reach(sorted({"", *self.workspaces}), self.edges)
         for link, target in self.targets.items():
             bits[link] = bits.get(target, 0)
@@ -242,10 +246,10 @@ class _Reader:
                 self._find("manifest-missing", "lockfile_sound", location, name, "no such file beside the lockfile")
 
     def _load_links(self) -> None:
-        patterns = _workspace_patterns(self.manifests.get("", self.entries[""]))
+        patterns = workspace_patterns(self.manifests.get("", self.entries[""]))
         for location, entry in self.entries.items():
             if not entry.get("link"):
-                if "node_modules/" not in location and location and _matches(patterns, location):
+                if "node_modules/" not in location and location and matches(patterns, location):
                     self.workspaces.add(location)
                 continue
             resolved = entry.get("resolved")
@@ -254,7 +258,7 @@ class _Reader:
             target = normpath(resolved) if resolved else ""
             target = "" if target == "." else target
             self.targets[location] = target
-            if target and _matches(patterns, target):
+            if target and "node_modules" not in target.split("/") and matches(patterns, target):
                 self.workspaces.add(target)
         for location, target in self.targets.items():
             inside = not target.startswith("/") and self.files.is_inside(self.base + target)
@@ -436,14 +440,19 @@ class _Reader:
                 version = linked.get("version")
             elif key is None:
                 kind = Kind.ROOT if location == "" else Kind.WORKSPACE if location in own else Kind.LINK
+                if not mask:
+                    message = "no link leads to it: npm would remove it"
+                    self._find("unreachable-entry", "lockfile_sound", location, self._place(location), message)
                 manifest = self.manifests.get(location, {})
                 name = entry.get("name") or manifest.get("name")
                 if type(name) is not str:
                     name = location.rpartition("/")[2]
             else:
-                if entry.get("inBundle"):
-                    bundled_in = self._bundler(location)
-                if bundled_in:
+                bundled_in = self.bundlers.get(location)
+                if bundled_in is None and entry.get("inBundle") and self._holder(location) not in own:
+                    message = "said to be inside another package's tarball, but no package bundles it"
+                    self._find("bundle-undeclared", "lockfile_sound", location, self._place(location), message)
+                if bundled_in is not None:
                     kind = Kind.BUNDLED
                 elif resolved is not None:
                     kind, remarks = judge(str(name), version, resolved, registries)
@@ -488,28 +497,64 @@ class _Reader:
                     os=self._words(location, entry, "os") if "os" in entry else (),
                     cpu=self._words(location, entry, "cpu") if "cpu" in entry else (),
                     libc=self._words(location, entry, "libc") if "libc" in entry else (),
-                    engines=_engines(entry["engines"]) if "engines" in entry else {},
-                    licence=_licence(entry.get("license")),
-                    deprecated=_deprecated(entry.get("deprecated")),
+                    engines=engines_of(entry["engines"]) if "engines" in entry else {},
+                    licence=licence_of(entry.get("license")),
+                    deprecated=deprecation_of(entry.get("deprecated")),
                 )
             )
         return tuple(packages)
 
-    def _bundler(self, location: str) -> str | None:
-        """Return the id of the package whose tarball holds an entry; None where the project itself bundles it."""
-        inner = location
-        while "node_modules/" in inner:
-            outer = inner[: inner.rfind("node_modules/")].rstrip("/")
-            holder = self.entries.get(outer)
-            if holder is None or outer == "" or "node_modules/" not in outer:
-                return None
-            if not holder.get("inBundle"):
-                if self.version != 1 and not holder.get("bundleDependencies"):
-                    message = f"said to be inside {outer}, which bundles nothing"
-                    self._find("bundle-undeclared", "lockfile_sound", location, self._place(location), message)
-                return outer
-            inner = outer
-        return None
+    def _holder(self, location: str) -> str:
+        """Return the package next to whose dependencies an entry lies."""
+        return location[: location.rindex("node_modules/")].rstrip("/")
+
+    def _load_bundles(self) -> None:
+        """Find what lies inside the tarball of another package, by npm's rule (arborist, `Node.getBundler`).
+
+        The flag `inBundle` alone proves nothing: npm 7 and later fetches what is flagged and not bundled. What the
+        project itself or a workspace bundles is fetched as any other package.
+        """
+        if not any("inBundle" in entry or "bundleDependencies" in entry for entry in self.entries.values()):
+            return
+        children: dict[str, list[str]] = {}
+        for location in self.entries:
+            if "node_modules/" in location:
+                children.setdefault(location[: location.rindex("node_modules/")].rstrip("/"), []).append(location)
+        outgoing: dict[str, set[str]] = {}
+        declared: set[tuple[str, str]] = set()
+        for edge in self.edges:
+            declared.add((edge.source, edge.name))
+            if edge.target is not None:
+                outgoing.setdefault(edge.source, set()).add(edge.target)
+        # (1) what a package names in its bundleDependencies; version 1 keeps only the flag of each entry
+        todo: list[tuple[str, str]] = []
+        for parent, inner in children.items():
+            if "node_modules/" not in parent:
+                continue
+            holder = self.entries.get(parent, {})
+            names = holder.get("bundleDependencies")
+            for location in inner:
+                name = location.rpartition("node_modules/")[2]
+                if self.version == 1:
+                    flagged = self.entries[location].get("inBundle") and not holder.get("inBundle")
+                    explicit = bool(flagged) and (parent, name) in declared
+                else:
+                    explicit = name in names if type(names) is list else names is True and (parent, name) in declared
+                if explicit:
+                    todo.append((location, parent))
+        # (2) what lies below it, and (3) what it depends on at the level of its bundler
+        while todo:
+            location, bundler = todo.pop()
+            if location in self.bundlers:
+                continue
+            self.bundlers[location] = bundler
+            todo += ((below, bundler) for below in children.get(location, ()))
+            beside = f"{bundler}/node_modules/"
+            todo += (
+                (target, bundler)
+                for target in outgoing.get(location, ())
+                if target.startswith(beside) and "node_modules/" not in target[len(beside) :]
+            )
 
     def _hashes(self, location: str, integrity: str) -> tuple[Hash, ...]:
         if len(integrity) == 95 and integrity.startswith("sha512-"):
@@ -571,10 +616,13 @@ class _Reader:
         if name != key and not self._alias_declared(location, name, key):
             message = f"installed as {key}, but nothing declares that as an alias of {name}"
             self._find("alias-undeclared", "bound_bytes", location, self._place(location), message)
+        version = entry.get("version")
+        if kind in (Kind.REGISTRY, Kind.BUNDLED) and (version is None or parse_version(version) is None):
+            message = "no version" if version is None else f"{version[:60]!a} is no version"
+            self._find("version-invalid", "bound_bytes", location, self._place(location), message)
         if entry.get("hasShrinkwrap"):
             message = "its own shrinkwrap decides what it depends on"
             self._find("nested-shrinkwrap", "pinned", location, self._place(location), message)
-        version = entry.get("version")
         if version is not None and "-" in version.partition("+")[0] and kind is not Kind.LINK:
             self._find(
                 "prerelease", "pinned", location, self._place(location, "version"), f"{version[:60]} is a prerelease"
@@ -725,85 +773,3 @@ def _same_source(old: str, new: str) -> bool:
 
 def _declaration(declared: tuple[EdgeKind, str] | None) -> str:
     return f"{declared[0].value} {public_url(declared[1]) or '*'}" if declared else "nothing"
-
-
-def _workspace_patterns(manifest: dict[str, Any]) -> list[tuple[bool, re.Pattern[str]]]:
-    value = manifest.get("workspaces")
-    if type(value) is dict:
-        value = value.get("packages")
-    if type(value) is not list:
-        return []
-    patterns: list[tuple[bool, re.Pattern[str]]] = []
-    for text in value:
-        if type(text) is str:
-            negated = text.startswith("!")
-            pattern = text.lstrip("!").removeprefix("./").strip("/")
-            patterns.append((not negated, re.compile(_glob(pattern))))
-    return patterns
-
-
-def _matches(patterns: list[tuple[bool, re.Pattern[str]]], directory: str) -> bool:
-    matched = False
-    for positive, pattern in patterns:
-        if pattern.fullmatch(directory):
-            matched = positive
-    return matched
-
-
-def _glob(pattern: str) -> str:
-    """Return a workspace pattern (`packages/*`, `apps/**`, `{a,b}/c`) as a regular expression."""
-    out: list[str] = []
-    at, braces = 0, 0
-    while at < len(pattern):
-        char = pattern[at]
-        if pattern.startswith("**/", at):
-            out.append("(?:[^/]+/)*")
-            at += 3
-            continue
-        if pattern.startswith("**", at):
-            out.append(".*")
-            at += 2
-            continue
-        if char == "*":
-            out.append("[^/]*")
-        elif char == "?":
-            out.append("[^/]")
-        elif char == "{":
-            braces += 1
-            out.append("(?:")
-        elif char == "}" and braces:
-            braces -= 1
-            out.append(")")
-        elif char == "," and braces:
-            out.append("|")
-        else:
-            out.append(re.escape(char))
-        at += 1
-    return "".join(out) + ")" * braces
-
-
-def _engines(value: Any) -> dict[str, str]:
-    if type(value) is dict:
-        return {name: range_ for name, range_ in sorted(value.items()) if type(range_) is str}
-    if type(value) is list:  # a form of npm's first years: ["node >= 0.6"]
-        words = (text.strip().partition(" ") for text in value if type(text) is str)
-        return dict(sorted((name, range_.strip()) for name, _, range_ in words if name))
-    return {}
-
-
-def _licence(value: Any) -> str | None:
-    if type(value) is str:
-        return value
-    if type(value) is dict:
-        kind = value.get("type")
-        return kind if type(kind) is str else None
-    if type(value) is list:
-        names = [name for item in value if (name := _licence(item))]
-        return f"({' OR '.join(names)})" if len(names) > 1 else names[0] if names else None
-    return None
-
-
-def _deprecated(value: Any) -> str | None:
-    if type(value) is str:
-        return value or None
-    return "deprecated" if value is True else None

@@ -71,7 +71,7 @@ def open_client(*, ca_file: str | None = None, proxy: str | None = None) -> http
         try:
             context.load_verify_locations(cafile=ca_file)
         except (OSError, ssl.SSLError) as e:
-            raise FetchError("no certificates can be read from it", where=ca_file, hint="correct NODE_EXTRA_CA_CERTS") from e
+            raise FetchError("holds no certificates", where=ca_file, hint="correct NODE_EXTRA_CA_CERTS") from e
     try:
         by_proxy = None if proxy is None else httpx.Proxy(proxy)
     except (ValueError, httpx.InvalidURL) as e:

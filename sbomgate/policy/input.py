@@ -99,6 +99,8 @@ def build(
             "lockfile_path": context.lockfile_path,
         },
         "subject": _subject(context.subject),
+        "link": context.link,
+        "time_source": context.time_source,
         "parameters": parameters,
         "lockfile": _lockfile(graph),
         "manager": {**_told(graph.manager), "name": graph.manager.name, "files": dict(graph.manager.files)},
@@ -167,7 +169,7 @@ def _package(
         "bundled_in": p.bundled_in,
         "resolved": _address(p.resolved),
         "integrity": p.integrity,
-        "registry": _address(facts.registry),
+        "registry": _registry(facts.registry),
         "registry_integrity": facts.registry_integrity,
         "publish": _publish(facts.publish),
         "scripts": _scripts(facts.scripts),
@@ -245,7 +247,20 @@ def _attestation(a: Attestation) -> dict[str, Any]:
 
 
 def _claims(c: Claims) -> dict[str, Any]:
-    return {name: getattr(c, name) for name in Claims.__slots__}
+    return {
+        "issuer": c.issuer,
+        "identity": c.identity,
+        "repository": c.repository,
+        "repository_id": c.repository_id,
+        "owner": c.owner,
+        "owner_id": c.owner_id,
+        "workflow": c.workflow,
+        "ref": c.ref,
+        "commit": c.commit,
+        "trigger": c.trigger,
+        "runner": c.runner,
+        "builder": c.builder,
+    }
 
 
 def _edges(graph: DependencyGraph) -> dict[str, list[dict[str, Any]]]:
@@ -437,6 +452,7 @@ def _address(url: str | None) -> str | None:
 
 
 _SUSPECT = frozenset("?#\\")
+_registry = functools.lru_cache(maxsize=64)(_address)  # a handful, asked for every package
 
 
 def _time(moment: datetime) -> str:

@@ -26,19 +26,14 @@ HEADER = "name,versions,osv_id,wave,sources"
 MAX_LIST_BYTES = 256 * 1024 * 1024
 """Bytes of one list: OSV's whole npm export as such a CSV is about 20 MB."""
 
-_NAME = r'(?:@[^\s,/@"|]+/)?[^\s,/@"|]+'
-_VERSION = r'(?:[0-9]+\.[0-9]+\.[0-9]+(?:[-+][^\s,"|]+)?)'
-_FIELDS = (
-    re.compile(_NAME),
-    re.compile(rf"\*|{_VERSION}(?:\|{_VERSION})*"),
-    re.compile(r"[A-Za-z0-9:._-]*"),
-    re.compile(r"[^\n]*"),
-    re.compile(r"[^\n]*"),
-)
-# A line that is not what a plain line must be. Possessive, so that a hostile line costs what it is long.
-_BAD_LINE = re.compile(
-    rf"^(?!(?:{_NAME}),(?:\*|{_VERSION}(?:\|{_VERSION})*+),[A-Za-z0-9:._-]*+,[^,\"\n]*+,[^,\"\n]*+$)", re.MULTILINE
-)
+# Possessive throughout: a hostile line costs what it is long.
+_NAME = r'(?:@[^\s,/@"|]++/)?[^\s,/@"|]++'
+_VERSION = r'[0-9]++\.[0-9]++\.[0-9]++(?:[-+][^\s,"|]++)?'
+_VERSIONS = rf"(?:\*|{_VERSION}(?:\|{_VERSION})*+)"
+_ID = r"[A-Za-z0-9:._-]*+"
+_FIELDS = tuple(re.compile(pattern) for pattern in (_NAME, _VERSIONS, _ID, r"[^\n]*+", r"[^\n]*+"))
+# All lines at once; where it stops is the first line that is not five plain fields.
+_LINES = re.compile(rf'(?:{_NAME},{_VERSIONS},{_ID},[^,"\n]*+,[^,"\n]*+(?:\n|\Z))*+')
 # `https://registry/@scope/name/-/name-1.0.0.tgz`: what the address says it is, whatever the entry calls itself.
 _TARBALL = re.compile(r"/((?:@[^/]+/)?([^/@]+))/-/\2-([0-9][^/]*)\.tgz$")
 
@@ -91,10 +86,11 @@ def load(data: bytes, *, name: str, where: str) -> MaliciousList:
     if '"' in body:
         rows = _quoted(body, where)
     else:
-        if body and (bad := _BAD_LINE.search(body)):
-            number = body.count("\n", 0, bad.start())
-            line = body[bad.start() :].partition("\n")[0]
-            raise _line_error(line.split(","), number + 2, where)
+        matched = _LINES.match(body)
+        good = matched.end() if matched else 0
+        if good != len(body):
+            number = body.count("\n", 0, good)
+            raise _line_error(body[good:].partition("\n")[0].split(","), number + 2, where)
         lines = body.split("\n") if body else []
         rows = {line[: line.index(",")]: line for line in lines}
         if len(rows) != len(lines):

@@ -13,6 +13,7 @@ import orjson
 
 from sbomgate import canonical
 from sbomgate.errors import PolicyError
+from sbomgate.policy.engines import path_of
 
 if TYPE_CHECKING:
     import ssl
@@ -121,13 +122,12 @@ class RestClient:
         Raises:
             PolicyError: undefined, a failing built-in, or any failure of `send`.
         """
-        if not query.startswith("data.") or not all(part.isidentifier() for part in query.split(".")):
-            raise PolicyError(f"{query!r} is no path into the data", where=self.where)
+        names = path_of(query)
         try:
             orjson.loads(policy_input)  # (1) exactly one document: nothing in it can end the body's own object
         except ValueError as e:
             raise PolicyError(f"is not JSON: {e}", where="policy input") from e
-        path = "/v1/data/" + "/".join(query.split(".")[1:]) + "?strict-builtin-errors=true"  # (2) P3
+        path = "/v1/data/" + "/".join(names) + "?strict-builtin-errors=true"  # (2) P3
         _, answer = self.send("POST", path, b'{"input":' + policy_input + b"}")
         if not isinstance(answer, dict):
             raise self._error("answers with what is no object", _HINT_SERVER)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from sbomgate.errors import UsageError
+from sbomgate.errors import PolicyError, UsageError
 from sbomgate.model import Engine
 
 DEFAULT = "embedded"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,18 @@ class OpenEngine(Engine, Protocol):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Close it."""
         ...
+
+
+def path_of(query: str) -> tuple[str, ...]:
+    """Return the names in a query `data.a.b` after `data`.
+
+    Raises:
+        PolicyError: it is no such path: a query is never an expression.
+    """
+    root, *names = query.split(".")
+    if root != "data" or not names or not all(_NAME.fullmatch(name) for name in names):
+        raise PolicyError(f"{query[:200]!r} is no path into the data", hint="data.sbomgate.decision.result")
+    return tuple(names)
 
 
 def names() -> tuple[str, ...]:

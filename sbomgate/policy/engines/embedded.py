@@ -22,6 +22,7 @@ from sbomgate.errors import PolicyError
 from sbomgate.model import PolicyBundle
 from sbomgate.policy import private
 from sbomgate.policy.bundle import data_document
+from sbomgate.policy.engines import path_of
 
 if TYPE_CHECKING:
     import wasmtime
@@ -34,11 +35,12 @@ MEMORY_BYTES = 2 << 30  # linear memory: 20,000 packages take half a gigabyte
 ANSWER_BYTES = 64 << 20  # a finding for each of 20,000 packages is 10 MB
 MODULE_BYTES = 64 << 20  # of the uncompressed module: it is 32 MB
 
-_STACK_BYTES = 1 << 20  # for WebAssembly's own calls; deeper recursion ends in a trap
+_STACK_BYTES = 2 << 20  # the most that wasmtime takes for WebAssembly's own calls; deeper recursion ends in a trap
 _THREAD_STACK_BYTES = 16 << 20
+_MESSAGE = 500  # characters of an error that are shown
 _REFUSED = 10  # engine/main.go: the answer lists errors
 _INSTANT = (1_000_000_000).to_bytes(8, "little")  # what the clock always says: Go does not start at zero
-_SETTINGS = f"speed-epoch-stack{_STACK_BYTES}"
+_SETTINGS = f"none-epoch-stack{_STACK_BYTES}"
 _HINTS = {
     "forbidden": "a policy sees its input and its data, nothing else: take the call out",
     "undefined": "the policy gives no value there: is the query right, and the input whole?",
@@ -97,19 +99,22 @@ class EmbeddedEngine:
         Raises:
             PolicyError: compile error, forbidden built-in, undefined result, failing built-in, or over a limit.
         """
+        path_of(query)
         return canonical.dumps(self._ask({"op": "evaluate", "query": query}, bundle, policy_input, {}))
 
-    def check(self, bundle: PolicyBundle, schemas: Mapping[str, bytes] | None = None) -> None:
+    def check(self, bundle: PolicyBundle, schemas: Mapping[str, bytes] | None = None, *, strict: bool = True) -> None:
         """Compile the bundle as `opa check --strict --capabilities -s` does, and evaluate nothing.
 
         Args:
             bundle: what to check.
+            strict: also refuse what is legal and likely wrong (an unused variable, a shadowed import); without it and
+                without schemas a bundle passes exactly where `evaluate` would compile it.
             schemas: JSON Schemas by the name that METADATA gives them (`policy-input` is `schema["policy-input"]`).
 
         Raises:
             PolicyError: it does not compile, calls a forbidden built-in, or reads what the schema does not have.
         """
-        self._ask({"op": "check", "strict": True}, bundle, b"", schemas or {})
+        self._ask({"op": "check", "strict": strict}, bundle, b"", schemas or {})
 
     def close(self) -> None:
         """Forget the compiled module."""
@@ -202,7 +207,7 @@ class EmbeddedEngine:
             except wasmtime.ExitTrap as e:
                 code = e.code
             except wasmtime.Trap as e:
-                raise self._trapped(e) from e
+                raise (self._out_of_memory(complaint) or self._trapped(e)) from e
             except wasmtime.WasmtimeError as e:
                 raise PolicyError(f"the embedded engine does not start: {str(e)[:500]}", where="policy") from e
             finally:
@@ -210,15 +215,21 @@ class EmbeddedEngine:
         if answer.overflowed:
             raise PolicyError(f"the policy's answer is larger than {ANSWER_BYTES} bytes", where="policy")
         if code not in (0, _REFUSED):
-            said = bytes(complaint.data).decode("utf-8", "replace").strip().splitlines()
-            if any("out of memory" in line or "cannot allocate memory" in line for line in said):
-                raise PolicyError(
-                    f"the evaluation needs more than {self._memory_bytes >> 20} MiB of memory",
-                    where="policy",
-                    hint="look for a rule that builds something large",
-                )
-            raise PolicyError(f"the embedded engine ended with code {code}: {' '.join(said[:1])[:300]}", where="policy")
+            said = bytes(complaint.data).decode("utf-8", "replace").strip().partition("\n")[0][:_MESSAGE]
+            raise self._out_of_memory(complaint) or PolicyError(
+                f"the embedded engine ended with code {code}: {said}", where="policy"
+            )
         return code, bytes(answer.data)
+
+    def _out_of_memory(self, complaint: _Output) -> PolicyError | None:
+        """Return the error where Go said that it got no more memory: it then ends, or runs out of stack saying so."""
+        if b"out of memory" not in complaint.data and b"cannot allocate memory" not in complaint.data:
+            return None
+        return PolicyError(
+            f"the evaluation needs more than {self._memory_bytes >> 20} MiB of memory",
+            where="policy",
+            hint="look for a rule that builds something large",
+        )
 
     def _trapped(self, trap: wasmtime.Trap) -> PolicyError:
         import wasmtime
@@ -243,7 +254,7 @@ class EmbeddedEngine:
         config = wasmtime.Config()
         config.epoch_interruption = True
         config.max_wasm_stack = _STACK_BYTES
-        config.cranelift_opt_level = "speed"  # "none" compiles a fifth faster and evaluates at half the speed
+        config.cranelift_opt_level = "none"  # "speed" compiles a fifth slower and evaluates no faster: Go has optimised
         engine = wasmtime.Engine(config)
         name = f"opa-{self._sha256}-wasmtime-{version('wasmtime')}-{_SETTINGS}.cwasm"
 
@@ -333,9 +344,10 @@ def _error(errors: list[dict[str, Any]]) -> PolicyError:
     """Return the first of OPA's errors, and how many more there are."""
     first = errors[0]
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    place = f"line {first['row']}, column {first['col']}" if first.get("row") else ""
+    place = f"line {first['row']}, column {first.get('col', 0)}" if first.get("row") else ""
+    message = " ".join(str(first["message"]).split())[:_MESSAGE]
     return PolicyError(
-        f"{first['message']}{more} [{first['code']}]",
+        f"{message}{more} [{first['code']}]",
         where=first.get("file") or "policy",
         place=place,
         hint=_HINTS.get(first["code"], "the policy does not hold together: correct it, `opa check` shows the place"),

@@ -50,7 +50,11 @@ def open_engine(settings: EngineSettings) -> OpaUrlEngine:
         raise UsageError("the engine opa-url needs the server's URL", hint="--opa-url https://opa.example:8181")
     # The same OPA that is embedded checks the bundle before it is pushed: the server itself knows no capabilities.
     checker = EmbeddedEngine(settings.cache_dir, settings.notify)
-    return OpaUrlEngine(settings.url, token=settings.token, ca_file=settings.ca_file, check=checker.check)
+
+    def check(bundle: PolicyBundle) -> None:
+        checker.check(bundle, strict=False)
+
+    return OpaUrlEngine(settings.url, token=settings.token, ca_file=settings.ca_file, check=check)
 
 
 class OpaUrlEngine:
@@ -94,19 +98,7 @@ class OpaUrlEngine:
         self._check = check
         self._checked: set[str] = set()
         self._stale_seconds = stale_seconds
-        self._version: str | None = None
-
-    @property
-    def version(self) -> str:
-        """OPA's version by the server's own word, or `unknown` where it does not say."""
-        if self._version is None:
-            try:
-                _, answer = self._client.send("POST", "/v1/query", b'{"query":"v := opa.runtime().version"}')
-                said = answer["result"][0]["v"]
-            except (PolicyError, KeyError, IndexError, TypeError):
-                said = None
-            self._version = said if isinstance(said, str) and re.fullmatch(r"[\w.+-]{1,64}", said) else "unknown"
-        return self._version
+        self.version = "unknown"  # until the first evaluation: by the server's own word
 
     def evaluate(self, bundle: PolicyBundle, policy_input: bytes, query: str) -> bytes:
         """Evaluate `query` (`data.sbomgate.decision.result`) and return its canonical JSON.
@@ -134,6 +126,7 @@ class OpaUrlEngine:
                     self._client.send("PUT", f"/v1/data/{quote(name, safe='')}", value, accept=(204,))
                 self._push(modules)
                 result = self._client.evaluate(policy_input, query)
+                self.version = self._said_version()
                 # (3) what was evaluated is what we pushed: all of it, unaltered, alone, and still in our turn (P3)
                 if self._modules() != modules:
                     raise self._error("the policy on the server changed during the evaluation")
@@ -155,6 +148,15 @@ class OpaUrlEngine:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Close it."""
         self.close()
+
+    def _said_version(self) -> str:
+        """Return what the server says of its version; many do not let a client ask, so that is no error."""
+        try:
+            _, answer = self._client.send("POST", "/v1/query", b'{"query":"v := opa.runtime().version"}')
+            said = answer["result"][0]["v"]
+        except (PolicyError, KeyError, IndexError, TypeError):
+            return "unknown"
+        return said if isinstance(said, str) and re.fullmatch(r"[\w.+-]{1,64}", said) else "unknown"
 
     @contextmanager
     def _turn(self) -> Iterator[Callable[[], None]]:

@@ -32,7 +32,7 @@ from sbomgate.model import (
     SignatureState,
     TarballFacts,
 )
-from tests.unit.npm.graphs import graph, package
+from testkit.graphs import graph, package
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SHA = "ab" * 64

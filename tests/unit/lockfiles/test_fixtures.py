@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+
 import pytest
 
 from sbomgate import lockfiles, sbom
@@ -132,7 +133,9 @@ def test_real_lockfiles_equal_the_truth(name: str, tmp_path: Path) -> None:
     import tarfile
 
     with tarfile.open(archive) as tar:
-        members = [m for m in tar.getmembers() if f"lockfiles/{name}/" in m.name or m.name.endswith(f"truth/{name}.json")]
+        members = [
+            m for m in tar.getmembers() if f"lockfiles/{name}/" in m.name or m.name.endswith(f"truth/{name}.json")
+        ]
         tar.extractall(tmp_path, members=members, filter="data")
     project = next(tmp_path.rglob(f"lockfiles/{name}"))
     truth_file = next(tmp_path.rglob(f"{name}.json"))
@@ -149,7 +152,14 @@ def test_real_lockfiles_equal_the_truth(name: str, tmp_path: Path) -> None:
     }
     assert unmet == {tuple(edge) for edge in truth["unresolved"]}
     assert not [f for f in graph.findings if f.rule == "bound_bytes"]
-    noisy = {"flag-mismatch", "sections-disagree", "unreachable-entry", "root-differs", "malformed-integrity", "lock-drift"}
+    noisy = {
+        "flag-mismatch",
+        "sections-disagree",
+        "unreachable-entry",
+        "root-differs",
+        "malformed-integrity",
+        "lock-drift",
+    }
     assert not noisy & {f.code for f in graph.findings}
     written = tmp_path / "sbom.json"
     written.write_bytes(sbom.write(graph, {}, timestamp=None, tool_version="0"))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sbomgate.errors import InputError
 from sbomgate.model import Kind
-from tests.unit.lockfiles.projects import REGISTRY, Project, entry, integrity
+from testkit.projects import REGISTRY, Project, entry, integrity
 
 GOOD, EVIL = "node_modules/good", "node_modules/evil"
 
@@ -54,6 +56,15 @@ def both(*steps: Callable[[Project], None]) -> Callable[[Project], None]:
     def spoil(p: Project) -> None:
         for step in steps:
             step(p)
+
+    return spoil
+
+
+def add_dependency(name: str) -> Callable[[Project], None]:
+    def spoil(p: Project) -> None:
+        p.manifest["dependencies"][name] = "1.0.0"
+        p.packages[""]["dependencies"][name] = "1.0.0"
+        p.packages[f"node_modules/{name}"] = entry(name)
 
     return spoil
 
@@ -164,12 +175,7 @@ ATTACKS: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
         {("lockfile_sound", "malformed-integrity"), ("lockfile_sound", "missing-integrity")},
     ),
     "A28 upper case": (
-        lambda p: (
-            p.manifest["dependencies"].update(Good="1.0.0"),
-            p.packages[""]["dependencies"].update(Good="1.0.0"),
-            p.packages.update({"node_modules/Good": entry("Good")}),
-        )
-        and None,
+        add_dependency("Good"),
         {("lockfile_sound", "name-case"), ("lockfile_sound", "name-case-collision")},
     ),
     "L01 shrinkwrap beside": (
@@ -199,7 +205,47 @@ ATTACKS: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
     ),
     "L20 dev flag": (field(dev=True), {("lockfile_sound", "flag-mismatch")}),
     "L20 optional flag": (field(optional=True), {("lockfile_sound", "flag-mismatch")}),
-    "L23 bundled in nothing": (bundled_in_nothing, {("lockfile_sound", "bundle-undeclared")}),
+    "L23 bundled in nothing": (
+        bundled_in_nothing,
+        {
+            ("lockfile_sound", "bundle-undeclared"),
+            ("lockfile_sound", "missing-integrity"),
+            ("registries", "resolved-missing"),
+        },
+    ),
+    "L23 another name than the bundled one": (
+        both(bundled_in_nothing, field(bundleDependencies=["other"])),
+        {
+            ("lockfile_sound", "bundle-undeclared"),
+            ("lockfile_sound", "missing-integrity"),
+            ("registries", "resolved-missing"),
+        },
+    ),
+    "flagged as bundled beside the root": (
+        both(field(inBundle=True, resolved=f"{REGISTRY}evil/-/evil-1.0.0.tgz"), drop("integrity")),
+        {("lockfile_sound", "missing-integrity"), ("bound_bytes", "resolved-name-differs")},
+    ),
+    "a tag as version": (
+        both(field(version="latest"), drop("resolved")),
+        {("bound_bytes", "version-invalid"), ("registries", "resolved-missing")},
+    ),
+    "no version": (drop("version"), {("bound_bytes", "version-invalid")}),
+    "neither version nor resolved": (
+        both(drop("version"), drop("resolved")),
+        {("bound_bytes", "source-missing")},
+    ),
+    "directory that no link leads to": (
+        lambda p: p.packages.update({"evil": {"version": "1.0.0"}}),
+        {("lockfile_sound", "unreachable-entry"), ("lockfile_sound", "manifest-missing")},
+    ),
+    "a workspace inside node_modules": (
+        both(
+            lambda p: p.manifest.update(workspaces=["node_modules/*", "**"]),
+            lambda p: p.packages.update({EVIL: entry("evil")}),
+            lambda p: p.packages.update({"node_modules/link": {"link": True, "resolved": EVIL}}),
+        ),
+        {("exotic_sources", "link"), ("lockfile_sound", "unreachable-entry")},
+    ),
     "L26 shrinkwrap inside": (field(hasShrinkwrap=True), {("pinned", "nested-shrinkwrap")}),
     "L31 link outside": (link("../../reg"), {("exotic_sources", "link-outside")}),
     "link inside": (link("local/good"), {("exotic_sources", "link")}),
@@ -244,12 +290,31 @@ ATTACKS: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
     ),
     "yarn.lock beside": (file("yarn.lock", "# yarn"), {("lockfile_sound", "other-lockfile")}),
     "name with a blank": (
-        lambda p: p.packages.update({GOOD: {**entry("good"), "dependencies": {"e vil": "1"}}, "node_modules/e vil": {**entry("good"), "version": "1.0.0"}}),
+        lambda p: p.packages.update(
+            {
+                GOOD: {**entry("good"), "dependencies": {"e vil": "1"}},
+                "node_modules/e vil": {**entry("good"), "version": "1.0.0"},
+            }
+        ),
         {("lockfile_sound", "name-invalid"), ("bound_bytes", "resolved-name-differs")},
     ),
 }
 
+
+def bundled(p: Project) -> None:
+    """A bundled dependency, its own dependency beside it, and one below it."""
+    p.packages[GOOD].update(dependencies={"inner": "1"}, bundleDependencies=["inner"])
+    p.packages[f"{GOOD}/node_modules/inner"] = {
+        "version": "1.0.0",
+        "inBundle": True,
+        "dependencies": {"beside": "1", "below": "1"},
+    }
+    p.packages[f"{GOOD}/node_modules/beside"] = {"version": "1.0.0", "inBundle": True}
+    p.packages[f"{GOOD}/node_modules/inner/node_modules/below"] = {"version": "1.0.0", "inBundle": True}
+
+
 LEGITIMATE: dict[str, Callable[[Project], None]] = {
+    "L23 bundled": bundled,
     "nothing special": lambda p: None,
     "A07 alias": both(
         declare("npm:string-width@4.2.3"),
@@ -271,7 +336,12 @@ LEGITIMATE: dict[str, Callable[[Project], None]] = {
     "scope written with %2f": both(
         lambda p: p.packages[GOOD].update(dependencies={"@scope/name": "1.0.0"}),
         lambda p: p.packages.update(
-            {"node_modules/@scope/name": {**entry("@scope/name"), "resolved": f"{REGISTRY}@scope%2fname/-/name-1.0.0.tgz"}}
+            {
+                "node_modules/@scope/name": {
+                    **entry("@scope/name"),
+                    "resolved": f"{REGISTRY}@scope%2fname/-/name-1.0.0.tgz",
+                }
+            }
         ),
     ),
 }
@@ -425,3 +495,23 @@ def test_secrets_never_reach_the_settings() -> None:
     assert "secret" not in repr(graph).lower().replace("${secret_shell}", "")
     assert graph.manager.registry == "https://npm.acme.test/"
     assert graph.manager.settings == {"proxy": "http://proxy.test:8080", "script-shell": "${SECRET_SHELL}"}
+
+
+def test_every_code_is_documented() -> None:
+    """The table in docs/lockfiles.md is complete."""
+    root = Path(__file__).resolve().parents[3]
+    source = "".join(path.read_text(encoding="utf-8") for path in (root / "sbomgate" / "lockfiles").glob("*.py"))
+    rules = "lockfile_sound|bound_bytes|registries|pinned|exotic_sources|manager_code"
+    codes = set(re.findall(rf'"([a-z0-9]+(?:-[a-z0-9]+)*)",\s*(?:rule=)?"(?:{rules})"', source))
+    codes |= {"root-differs", "workspace-differs", "package-manager", "package-manager-hashed", "npmrc-weakens"}
+    assert len(codes) > 40
+    documented = set(re.findall(r"`([a-z0-9-]+)`", (root / "docs" / "lockfiles.md").read_text(encoding="utf-8")))
+    assert codes <= documented, codes - documented
+
+
+def test_bundled_in() -> None:
+    """L23: what a tarball holds is listed as inside it, and nothing else is."""
+    project = good()
+    bundled(project)
+    found = {package.id: package.bundled_in for package in project.read().packages if package.bundled_in is not None}
+    assert found == {f"{GOOD}/node_modules/{name}": GOOD for name in ("inner", "beside", "inner/node_modules/below")}

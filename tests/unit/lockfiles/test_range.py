@@ -24,7 +24,12 @@ PARTIAL = st.one_of(
     st.builds("{}.{}.{}".format, *[st.sampled_from(PARTS)] * 3),
     VERSION,
 )
-SIMPLE = st.builds("{}{}{}".format, st.sampled_from(["", "^", "~", ">=", "<=", "<", ">", "=", "~>"]), st.sampled_from(["", " "]), PARTIAL)
+SIMPLE = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["", "^", "~", ">=", "<=", "<", ">", "=", "~>"]),
+    st.sampled_from(["", " "]),
+    PARTIAL,
+)
 SET = st.one_of(SIMPLE, st.builds("{} {}".format, SIMPLE, SIMPLE), st.builds("{} - {}".format, PARTIAL, PARTIAL))
 RANGE = st.one_of(SET, st.builds("{} || {}".format, SET, SET), st.builds("{}||{}".format, SET, SET))
 
@@ -64,17 +69,59 @@ def npm_semver() -> str | None:
 @pytest.mark.skipif(npm_semver() is None, reason="npm is not installed")
 def test_same_as_npm() -> None:
     """Every operator with every shape against every version: npm's own answer."""
-    shapes = ["1", "1.2", "1.2.3", "1.2.x", "1.x", "*", "0", "0.1", "0.1.2", "0.0.1", "1.2.3-beta.2", "0.0.1-rc.1", "1.2.*", "x.1.2"]
+    shapes = [
+        "1",
+        "1.2",
+        "1.2.3",
+        "1.2.x",
+        "1.x",
+        "*",
+        "0",
+        "0.1",
+        "0.1.2",
+        "0.0.1",
+        "1.2.3-beta.2",
+        "0.0.1-rc.1",
+        "1.2.*",
+        "x.1.2",
+    ]
     ranges = [f"{op}{shape}" for op in ["", "^", "~", ">=", "<=", "<", ">", "=", "~>", "> "] for shape in shapes]
-    ranges += [f"{a} - {b}" for a in shapes for b in shapes] + [f">={a} <{b}" for a in shapes for b in shapes] + ["", "||", "1 || 2"]
-    versions = ["0.0.1", "0.0.2", "0.1.2", "0.1.3", "0.2.0", "1.0.0", "1.2.3", "1.2.4", "1.3.0", "2.0.0", "1.2.3-beta.2"]
-    versions += ["1.2.3-beta.10", "1.2.3-alpha", "2.0.0-0", "2.0.0-alpha", "0.0.1-rc.1", "0.0.1-rc.2", "1.3.0-0", "0.0.2-0"]
+    ranges += (
+        [f"{a} - {b}" for a in shapes for b in shapes]
+        + [f">={a} <{b}" for a in shapes for b in shapes]
+        + ["", "||", "1 || 2"]
+    )
+    versions = [
+        "0.0.1",
+        "0.0.2",
+        "0.1.2",
+        "0.1.3",
+        "0.2.0",
+        "1.0.0",
+        "1.2.3",
+        "1.2.4",
+        "1.3.0",
+        "2.0.0",
+        "1.2.3-beta.2",
+    ]
+    versions += [
+        "1.2.3-beta.10",
+        "1.2.3-alpha",
+        "2.0.0-0",
+        "2.0.0-alpha",
+        "0.0.1-rc.1",
+        "0.0.1-rc.2",
+        "1.3.0-0",
+        "0.0.2-0",
+    ]
     script = f"""
         const semver = require({json.dumps(npm_semver())});
         const [versions, ranges] = JSON.parse(require('fs').readFileSync(0));
         console.log(JSON.stringify(ranges.map(r => versions.map(v => semver.satisfies(v, r, true)))));
     """
-    done = subprocess.run(["node", "-e", script], input=json.dumps([versions, ranges]), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["node", "-e", script], input=json.dumps([versions, ranges]), capture_output=True, text=True, check=True
+    )
     answers = json.loads(done.stdout)
     wrong = [
         (version, range_, answers[i][j])

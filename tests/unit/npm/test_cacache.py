@@ -9,14 +9,7 @@ import pytest
 from sbomgate.errors import FetchError
 from sbomgate.npm import cacache
 from testkit import tarballs
-
-
-def put(cache: Path, data: bytes, sha512: str | None = None) -> Path:
-    digest = sha512 or tarballs.sha512(data)
-    path = cache / "_cacache" / "content-v2" / "sha512" / digest[:2] / digest[2:4] / digest[4:]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    return path
+from testkit.npm_cache import put
 
 
 def test_found_and_not_found(tmp_path: Path) -> None:

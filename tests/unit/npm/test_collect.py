@@ -30,9 +30,9 @@ from sbomgate.npm.collect import Sources, collect
 from sbomgate.npm.registry import open_client
 from sbomgate.npm.wanted import wanted
 from testkit import tarballs
+from testkit.graphs import graph, package
+from testkit.npm_cache import put
 from testkit.registry import Fault, Simulator
-from tests.unit.npm.graphs import graph, package
-from tests.unit.npm.test_cacache import put
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

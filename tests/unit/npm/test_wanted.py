@@ -6,7 +6,7 @@ import pytest
 
 from sbomgate.model import Absence, Kind
 from sbomgate.npm.wanted import Wanted, wanted
-from tests.unit.npm.graphs import graph, package
+from testkit.graphs import graph, package
 
 SHA = "ab" * 64
 

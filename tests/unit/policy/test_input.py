@@ -26,7 +26,7 @@ from sbomgate.model import (
 )
 from sbomgate.policy import input as policy_input
 from sbomgate.policy import lists
-from tests.unit.policy import builders as b
+from testkit import inputs as b
 
 FIRST_RUN = Bootstrap(reason="none was given")
 

@@ -9,7 +9,7 @@ from sbomgate import resources
 from sbomgate.errors import UsageError
 from sbomgate.model import Kind, Package
 from sbomgate.policy import lists
-from tests.unit.policy import builders as b
+from testkit import inputs as b
 
 HEAD = b"name,versions,osv_id,wave,sources\n"
 IOC = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "ioc" / "npm-malicious.csv"

@@ -10,7 +10,7 @@ from sbomgate.errors import PolicyError, TrustError, UsageError
 from sbomgate.policy import parameters
 
 SHIPPED = parameters.declared(resources.path(*parameters.CATALOGUE).read_bytes())
-DECLARED = {
+DECLARED: dict[str, dict[str, dict[str, Any]]] = {
     "r": {
         "hours": {"type": "number", "minimum": 0, "default": 72, "stricter": "larger"},
         "count": {"type": "integer", "maximum": 9, "default": 3, "stricter": "smaller"},

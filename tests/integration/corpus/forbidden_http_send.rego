@@ -1,0 +1,4 @@
+# expect: error forbidden
+package sbomgate.corpus
+
+a := http.send({"method": "get", "url": "http://localhost"})

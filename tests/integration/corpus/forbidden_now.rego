@@ -1,0 +1,4 @@
+# expect: error forbidden
+package sbomgate.corpus
+
+a := time.now_ns()

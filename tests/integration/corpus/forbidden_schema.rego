@@ -1,0 +1,4 @@
+# expect: error forbidden
+package sbomgate.corpus
+
+a := json.match_schema({}, {"$ref": "http://localhost/"})

@@ -1,0 +1,4 @@
+# expect: error rego_parse_error
+package sbomgate.corpus
+
+a = b { b := 1 }

@@ -1,0 +1,4 @@
+# expect: error undefined
+package elsewhere
+
+allow := true

@@ -1,0 +1,31 @@
+"""The SBOM loses nothing, whatever stands in the lockfile."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sbomgate import sbom
+from sbomgate.model import DependencyGraph, PackageFacts
+from testkit.schema import errors
+from testkit.strategies import FACTS, graphs
+
+QUIET = settings(
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None, max_examples=80
+)
+
+
+@QUIET
+@given(graphs(), st.lists(FACTS, max_size=3), st.booleans())
+def test_round_trip(graph: DependencyGraph, all_facts: list[PackageFacts], timed: bool) -> None:
+    """Law 1, P38: graph and facts come back as they were, the bytes are the same, and the official schema holds."""
+    facts = {package.id: fact for package, fact in zip(graph.packages, all_facts, strict=False)}
+    timestamp = datetime(2026, 11, 20, tzinfo=UTC) if timed else None
+    data = sbom.write(graph, facts, timestamp=timestamp, tool_version="0")
+    assert data == sbom.write(graph, facts, timestamp=timestamp, tool_version="0")
+    read = sbom.read(data)
+    assert read.graph == graph
+    assert read.facts == facts
+    assert errors(data) == []

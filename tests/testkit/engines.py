@@ -1,0 +1,32 @@
+"""Where tests, demo and benchmarks find the engines' real parts."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def engine_cache() -> Path:
+    """A private folder that outlives the run: compiling the embedded engine takes seconds."""
+    return Path(tempfile.gettempdir()) / f"sbomgate-test-engine-{Path.home().stat().st_uid}"
+
+
+def pinned_opa() -> str:
+    """The version of OPA that the embedded engine is built from."""
+    found = re.search(r"open-policy-agent/opa v(\S+)", (REPOSITORY / "engine" / "go.mod").read_text())
+    assert found
+    return found[1]
+
+
+def find_opa() -> Path | None:
+    """The real `opa` at the pinned version: in `.tools/bin` (tools/install_parts.sh), else on PATH."""
+    found = shutil.which("opa", path=str(REPOSITORY / ".tools" / "bin")) or shutil.which("opa")
+    if found is None:
+        return None
+    said = subprocess.run([found, "version"], capture_output=True, text=True, check=False).stdout
+    return Path(found) if f"Version: {pinned_opa()}\n" in said else None
