@@ -26,6 +26,7 @@ codes := {
 	"resolved-version-differs": {"class": "always", "fix": restore, "waivable": false},
 	"resolved-not-canonical": {"class": "always", "fix": restore},
 	"resolved-malformed": {"class": "always", "fix": restore},
+	"version-invalid": {"class": "always", "fix": restore},
 	"alias-undeclared": {"class": "always", "fix": restore},
 	"source-undeclared": {"class": "always", "fix": restore},
 	"source-missing": {"class": "changed", "fix": restore, "unknown": true},
