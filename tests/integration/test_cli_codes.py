@@ -16,9 +16,11 @@ def documented(page: str) -> dict[str, str]:
     rule = None
     for line in page.splitlines():
         if line.startswith("#"):
-            rule = next((name for name in JUDGES if name in line), rule)
+            rule = next((name for name in JUDGES if name in line), None)
         if rule and (row := re.match(r"\| (`[a-z0-9-]+`(?:, `[a-z0-9-]+`)*) \|", line)):
             found |= dict.fromkeys(re.findall(r"`([^`]+)`", row[1]), rule)
+        elif rule and line.startswith("`"):  # a sentence of codes, up to its semicolon
+            found |= dict.fromkeys(re.findall(r"`([a-z-]+)`", line.partition(";")[0]), rule)
     return found
 
 
