@@ -193,7 +193,7 @@ def new(public_key: str, *, name: str = "release key", repository: str | None = 
     """
     for what, value in (("name", name), ("repository", repository)):
         if value is not None and (not value.isprintable() or '"' in value or "\\" in value):
-            raise TrustError(f"{ascii(value)} holds a character that has no place in it", where=what)
+            raise TrustError(f"{value!a} holds a character that has no place in it", where=what)
     if not public_key.isascii() or public_key.count("-----BEGIN PUBLIC KEY-----") != 1:
         raise TrustError("not a public key in PEM", where="the key", hint="`sbomgate key new` wrote FILE.pub")
     demand = f'repository = "{repository}"' if repository else '# repository = "https://github.com/acme/shop"'
@@ -221,7 +221,7 @@ public_key = """
 {public_key.strip()}
 """
 
-# An install script that somebody has read (`sbomgate check` prints the values):
+# An install script that somebody has read (`sbomgate check --verbose` prints all of it):
 # [[approved_scripts]]
 # name = "esbuild"
 # version = "0.25.0"

@@ -58,7 +58,7 @@ def _own_process() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)
     if sys.stderr is None:
-        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115 - a descriptor
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - a descriptor
     if sys.stdout is None:
         raise UsageError("stdout is closed, and the result goes there", hint="run it without `>&-`")
     # Servers are ended and temporary files removed on the way out.
@@ -94,6 +94,7 @@ def _run(arguments: list[str]) -> int:
 def parser() -> argparse.ArgumentParser:
     """Return the parser with every verb of this folder, in alphabetical order."""
     import argparse
+    import functools
     import importlib
     import pkgutil
 
@@ -106,6 +107,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"sbomgate {__version__}")
+    layout = functools.partial(argparse.RawDescriptionHelpFormatter, max_help_position=32, width=110)
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
         if name.startswith("_"):
@@ -115,7 +117,7 @@ def parser() -> argparse.ArgumentParser:
             name,
             help=module.HELP,
             description=module.__doc__,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=layout,
             allow_abbrev=False,
         )
         verb.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)

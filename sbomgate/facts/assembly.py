@@ -203,7 +203,8 @@ def _publish(facts: CollectedFacts, attestation: Attestation, now: datetime) -> 
             return Publish(time=None, source="unknown", reason=problem, first=first)
         return Publish(time=stated, source=source, reason="", first=first)
     if stated is not None and stated - now > MAX_FUTURE:
-        stated, problem = None, f"the registry's publish time {format_time(stated)} is in the future"
+        problem = f"the registry's publish time {format_time(stated)} is in the future"
+        stated = None
     if stated is None:
         # The proof stands alone; only a word that is there and wrong is worth a reason.
         wrong = "" if isinstance(word, Missing) or word.published is None else problem

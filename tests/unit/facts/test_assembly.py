@@ -134,7 +134,12 @@ LOG = datetime(2026, 2, 1, tzinfo=UTC)
             id="clocks differ",
         ),
         pytest.param(
-            "2026-03-01T12:05:01Z", None, datetime(2026, 3, 1, 12, 5, 1, tzinfo=UTC), "registry", "", id="future: denied"
+            "2026-03-01T12:05:01Z",
+            None,
+            datetime(2026, 3, 1, 12, 5, 1, tzinfo=UTC),
+            "registry",
+            "",
+            id="future: denied",
         ),
         pytest.param("1970-01-01T00:00:00Z", None, None, "unknown", "before npm existed", id="before npm"),
         pytest.param("1985-10-26T08:15:00Z", None, None, "unknown", "before npm existed", id="npm's own mtime"),
