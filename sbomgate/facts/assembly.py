@@ -190,15 +190,20 @@ def _publish(facts: CollectedFacts, attestation: Attestation, now: datetime) -> 
         source, problem = "unknown", f"publish time not known: {word.reason}"
     else:
         source = "recorded" if word.origin is Origin.RECORDED else "registry"
-        stated, problem = _stated(word.published, now)
-        first, _ = _stated(word.first_published, now)
+        stated, problem = _stated(word.published)
+        first, _ = _stated(word.first_published)
+        if first is not None and first - now > MAX_FUTURE:
+            first = None
     log_time = attestation.log_time if attestation.state is AttestationState.VERIFIED else None
+    # A time in the future is not unknown: it is passed on, and release_age denies it under every profile.
     if log_time is not None and log_time - now > MAX_FUTURE:
-        return Publish(time=None, source="unknown", reason=_future("the log's time", log_time), first=first)
+        return Publish(time=log_time, source="attestation", reason="", first=first)
     if log_time is None:
         if stated is None:
             return Publish(time=None, source="unknown", reason=problem, first=first)
         return Publish(time=stated, source=source, reason="", first=first)
+    if stated is not None and stated - now > MAX_FUTURE:
+        stated, problem = None, f"the registry's publish time {format_time(stated)} is in the future"
     if stated is None:
         # The proof stands alone; only a word that is there and wrong is worth a reason.
         wrong = "" if isinstance(word, Missing) or word.published is None else problem
@@ -213,22 +218,16 @@ def _publish(facts: CollectedFacts, attestation: Attestation, now: datetime) -> 
     return Publish(time=log_time, source="attestation", reason=reason, first=first)
 
 
-def _stated(text: str | None, now: datetime) -> tuple[datetime | None, str]:
+def _stated(text: str | None) -> tuple[datetime | None, str]:
     if text is None:
         return None, "the registry states no publish time"
     try:
         time = parse_time(text)
     except ValueError as e:
         return None, f"the registry's publish time {text[:40]!a} {e}"
-    if time - now > MAX_FUTURE:
-        return None, _future("the registry's publish time", time)
     if time < EARLIEST:
         return None, f"the registry's publish time {format_time(time)} is before npm existed"
     return time, ""
-
-
-def _future(what: str, time: datetime) -> str:
-    return f"{what} {format_time(time)} is in the future"
 
 
 # --------------------------------------------------------------------------------------------------------------------

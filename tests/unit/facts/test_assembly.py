@@ -133,7 +133,9 @@ LOG = datetime(2026, 2, 1, tzinfo=UTC)
             "",
             id="clocks differ",
         ),
-        pytest.param("2026-03-01T12:05:01Z", None, None, "unknown", "in the future", id="future"),
+        pytest.param(
+            "2026-03-01T12:05:01Z", None, datetime(2026, 3, 1, 12, 5, 1, tzinfo=UTC), "registry", "", id="future: denied"
+        ),
         pytest.param("1970-01-01T00:00:00Z", None, None, "unknown", "before npm existed", id="before npm"),
         pytest.param("1985-10-26T08:15:00Z", None, None, "unknown", "before npm existed", id="npm's own mtime"),
         pytest.param("2026-02-01T00:00:05Z", LOG, LOG, "attestation", "", id="verified log time"),
@@ -152,7 +154,7 @@ LOG = datetime(2026, 2, 1, tzinfo=UTC)
         pytest.param(None, LOG, LOG, "attestation", "", id="log time alone"),
         pytest.param("nonsense", LOG, LOG, "attestation", "not a time", id="log time, nonsense beside it"),
         pytest.param("2027-01-01T00:00:00Z", LOG, LOG, "attestation", "in the future", id="log time, future beside it"),
-        pytest.param("2026-01-01T00:00:00Z", NOW + HOUR, None, "unknown", "in the future", id="log time in the future"),
+        pytest.param("2026-01-01T00:00:00Z", NOW + HOUR, NOW + HOUR, "attestation", "", id="log time in the future"),
     ],
 )
 def test_publish_time(
