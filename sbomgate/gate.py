@@ -127,9 +127,9 @@ def decide(
         lists=_lists(question.lists),
     )
     policy_input.validate(asked)
-    evaluation = _evaluate(asked, question.bundle, len(graph.packages) - 1, engine)
+    evaluation = _evaluate(asked, question, len(graph.packages) - 1, engine)
     if second is not None:
-        again = _evaluate(asked, question.bundle, len(graph.packages) - 1, second)
+        again = _evaluate(asked, question, len(graph.packages) - 1, second)
         if again.data != evaluation.data:
             raise PolicyError(
                 f"the OPA at {engine.name} and the embedded engine disagree",
@@ -226,8 +226,9 @@ def _baseline_record(baseline: BaselineBuild | Bootstrap) -> decision.BaselineRe
     return decision.BaselineRecord(state="accepted", reason="", evidence=baseline.evidence)
 
 
-def _evaluate(asked: bytes, bundle: PolicyBundle, packages: int, engine: Engine) -> Evaluation:
-    return evaluations.read(engine.evaluate(bundle, asked, evaluations.QUERY), bundle, packages=packages)
+def _evaluate(asked: bytes, question: Question, packages: int, engine: Engine) -> Evaluation:
+    said = engine.evaluate(question.bundle, asked, evaluations.QUERY)
+    return evaluations.read(said, question.bundle, packages=packages, profile=question.context.profile)
 
 
 def _sbom(graph: DependencyGraph, collected: bytes, question: Question) -> Sbom:
@@ -337,7 +338,7 @@ def replay(record: Record, *, engine: Engine) -> Replay:
         parameters=question.parameters,
         lists=_lists(question.lists),
     )
-    again = _evaluate(stored(decision.POLICY_INPUT), bundle, len(bom.graph.packages) - 1, engine)
+    again = _evaluate(stored(decision.POLICY_INPUT), question, len(bom.graph.packages) - 1, engine)
     # (3) compare
     compared = (
         ("policy bundle", claimed.policy, bundle.sha256),

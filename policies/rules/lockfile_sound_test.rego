@@ -102,3 +102,8 @@ test_every_code_of_the_table if {
 		with_baseline(code, []) == {sprintf("%s:deny", [code])}
 	}
 }
+
+test_a_workspace_whose_block_lags_behind_is_a_debt if {
+	said("default", "workspace-differs", "packages/own") == {"workspace-differs:warn"}
+	said("strict", "workspace-differs", "packages/own") == {"workspace-differs:deny"}
+}
