@@ -60,8 +60,6 @@ def parse(data: bytes, *, schema: bytes, where: str = "sbomgate.toml") -> Config
         raise UsageError(f"not TOML: {e}", where=where, hint="https://toml.io shows the syntax") from e
     except RecursionError as e:
         raise UsageError("not TOML: nested too deeply", where=where, hint="write it flat") from e
-    except RecursionError as e:
-        raise UsageError("nested too deeply", where=where) from e
     _validate(document, schema, where)
     return Config(
         profile=document.get("profile"),

@@ -210,8 +210,6 @@ def _publish(facts: CollectedFacts, attestation: Attestation, now: datetime, *, 
         if stated is None:
             return Publish(time=None, source="unknown", reason=problem, first=first)
         return Publish(time=stated, source=source, reason="", first=first)
-    if stated is not None and stated - now > MAX_FUTURE:
-        stated, problem = None, f"the registry's publish time {format_time(stated)} is in the future"
     if stated is None:
         # The proof stands alone; only a word that is there and wrong is worth a reason.
         wrong = "" if isinstance(word, Missing) or word.published is None else problem
@@ -224,6 +222,10 @@ def _publish(facts: CollectedFacts, attestation: Attestation, now: datetime, *, 
     if log_time - stated > MAX_CONTRADICTION:  # CASES T05
         reason = f"the registry says {format_time(stated)}, older than the verified log time {format_time(log_time)}"
     return Publish(time=log_time, source="attestation", reason=reason, first=first)
+
+
+def _future(what: str, time: datetime) -> str:
+    return f"{what} {format_time(time)} is in the future"
 
 
 def _withdrawn(package: Package, word: RegistryWord | Missing, manager: ManagerSettings) -> bool:
