@@ -39,11 +39,16 @@ demo: $(VENV)/.installed
 test: $(VENV)/.test $(VENV)/.installed
 	@sh tools/run_tests.sh $(BIN)/python
 
-dev: $(VENV)/.test
-	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable . 
+$(VENV)/.dev: $(VENV)/.test requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt -r requirements/build.txt
+	@touch $@
 
-lint: dev
+# For working on sbomgate: what is edited is what runs. `make demo` and `make test` put the wheel back.
+dev: $(VENV)/.dev
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@rm -f $(VENV)/.installed
+
+lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -55,7 +60,7 @@ bench: $(VENV)/.test $(VENV)/.installed
 generate: $(VENV)/.test
 	@$(BIN)/python tools/generate.py
 
-lock: dev
+lock: $(VENV)/.dev
 	@sh tools/lock.sh $(BIN)/uv
 
 engine:

@@ -22,6 +22,7 @@ BAR = 0.15
 INSTALL = ["npm", "install", "--package-lock-only", "--ignore-scripts", "--legacy-peer-deps"]
 # An installed package has its bytecode; a checkout must be allowed to keep it for the comparison to be the same.
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+ENVIRONMENT["PYTHONPATH"] = str(ROOT)  # the commands run in the project's directory
 DEPENDENCIES = {
     "react-scripts": "5.0.1",
     "gulp": "4.0.2",

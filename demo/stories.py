@@ -125,7 +125,7 @@ def axios_day_zero(now: datetime, sigstore: TestSigstore) -> Story:
 
 
 def attested_and_young(now: datetime, sigstore: TestSigstore) -> Story:
-    """Story 3: May 2026. The project's own workflow was hijacked: the provenance is valid, and the release is hours old."""
+    """Story 3: May 2026. A hijacked workflow of the project itself: the provenance is valid, the release hours old."""
     lock = json.loads((SHOP / "package-lock.json").read_bytes())
     entry = lock["packages"]["node_modules/@tanstack/react-query"]
     major, minor, patch = entry["version"].split(".")

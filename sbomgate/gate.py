@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sbomgate import __version__, decision, facts, sbom, trust
@@ -127,9 +127,9 @@ def decide(
         lists=_lists(question.lists),
     )
     policy_input.validate(asked)
-    evaluation = _evaluate(asked, question.bundle, len(graph.packages) - 1, engine)
+    evaluation = _evaluate(asked, question, len(graph.packages) - 1, engine)
     if second is not None:
-        again = _evaluate(asked, question.bundle, len(graph.packages) - 1, second)
+        again = _evaluate(asked, question, len(graph.packages) - 1, second)
         if again.data != evaluation.data:
             raise PolicyError(
                 f"the OPA at {engine.name} and the embedded engine disagree",
@@ -164,7 +164,7 @@ def sign(answer: Answer, question: Question, *, signer: Signer) -> Record:
         verdict=answer.evaluation.verdict,
         context=question.context,
         time_source=signer.time_source,
-        link="asserted",
+        link=question.context.link or "",
         project=answer.graph.packages[0].name or "(unnamed project)",
         project_version=answer.graph.packages[0].version,
         verifier_id=accepted[0].verifier_id or decision.DEFAULT_VERIFIER_ID,
@@ -198,6 +198,10 @@ def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tu
     stored |= {LISTS + name: (data, "text/csv") for name, data in question.lists.items()}
     if isinstance(question.baseline, BaselineBuild):
         stored[BASELINE_SBOM] = (question.baseline.sbom.data, "application/vnd.cyclonedx+json")
+    held = {hashlib.sha256(data).hexdigest() for data, _ in stored.values()}
+    for sha256, data in question.trust.pinned.items():  # every other file that the trust file names
+        if sha256 not in held:
+            stored[f"trust/{sha256}"] = (data, "application/octet-stream")
     named = [material(name, data, media_type) for name, (data, media_type) in stored.items()]
     lock = answer.graph.lockfile
     # Only the digests of the project's own files: .npmrc and a `resolved` may hold secrets (P40).
@@ -222,8 +226,9 @@ def _baseline_record(baseline: BaselineBuild | Bootstrap) -> decision.BaselineRe
     return decision.BaselineRecord(state="accepted", reason="", evidence=baseline.evidence)
 
 
-def _evaluate(asked: bytes, bundle: PolicyBundle, packages: int, engine: Engine) -> Evaluation:
-    return evaluations.read(engine.evaluate(bundle, asked, evaluations.QUERY), bundle, packages=packages)
+def _evaluate(asked: bytes, question: Question, packages: int, engine: Engine) -> Evaluation:
+    said = engine.evaluate(question.bundle, asked, evaluations.QUERY)
+    return evaluations.read(said, question.bundle, packages=packages, profile=question.context.profile)
 
 
 def _sbom(graph: DependencyGraph, collected: bytes, question: Question) -> Sbom:
@@ -312,7 +317,7 @@ def replay(record: Record, *, engine: Engine) -> Replay:
             decided_at=parse_time(asked["baseline"]["decided_at"]),
         )
     question = Question(
-        context=claimed.context,
+        context=replace(claimed.context, link=claimed.link, time_source=claimed.time_source),
         trust=accepted,
         material=material_of(accepted, stored(TRUSTED_ROOT), stored(REGISTRY_KEYS)),
         parameters=asked["parameters"],
@@ -333,7 +338,7 @@ def replay(record: Record, *, engine: Engine) -> Replay:
         parameters=question.parameters,
         lists=_lists(question.lists),
     )
-    again = _evaluate(stored(decision.POLICY_INPUT), bundle, len(bom.graph.packages) - 1, engine)
+    again = _evaluate(stored(decision.POLICY_INPUT), question, len(bom.graph.packages) - 1, engine)
     # (3) compare
     compared = (
         ("policy bundle", claimed.policy, bundle.sha256),

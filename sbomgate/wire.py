@@ -78,7 +78,7 @@ class Publish(Wire):
     """When this version was published; `first` is the package's first release of all."""
 
     time: Time | None
-    source: Literal["attestation", "registry", "recorded", "unknown"]
+    source: Literal["attestation", "registry", "recorded", "withdrawn", "unknown"]
     reason: str
     first: Time | None
 
@@ -87,7 +87,7 @@ class Scripts(Wire):
     """What would run at install time."""
 
     state: Literal["none", "present", "unknown"]
-    source: Literal["tarball", "recorded", "unknown"]
+    source: Literal["tarball", "recorded", "other-bytes", "unknown"]
     reason: str
     scripts: dict[str, str]
     gyp: bool
@@ -162,7 +162,7 @@ class Package(Wire):
     malicious: list[str] = Field(description="ids or sources of the lists that name this exact version")
     malicious_name: list[str] = Field(description="lists that name other versions of this package")
     similar: list[str] = Field(
-        description="for a name that the baseline does not hold: well-known names, and names of the baseline, one edit away"
+        description="names one edit away, of the baseline or well known; only for a name new to the baseline"
     )
     paths: list[list[str]] = Field(description="shortest chains of names from a root, at most three")
 
@@ -298,6 +298,12 @@ class PolicyInput(Wire):
     environment: Claimed | None
     project: Project
     subject: Subject | None
+    link: Literal["asserted"] | None = Field(
+        description="how the artefact is tied to the lockfile; null where there is no artefact"
+    )
+    time_source: Literal["self-declared"] | None = Field(
+        description="who vouches for the time; null where nothing is signed"
+    )
     parameters: dict[str, dict[str, Any]] = Field(description="rule id → its parameters, complete")
     lockfile: Lockfile
     manager: Manager

@@ -165,7 +165,7 @@ class TrustFile(Part):
     )
     malicious_lists: list[PinnedFile] | None = Field(
         default=None,
-        description="lists of malicious packages (CSV) instead of the one shipped with sbomgate; a project can add to them",
+        description="lists of malicious packages (CSV) instead of the shipped one; a project can add to them",
     )
     registries: list[Registry] = []
     first_party: list[ScopeOrName] = []

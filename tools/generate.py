@@ -1,6 +1,6 @@
 """Write everything that is generated and checked in: schemas, the rules' catalogue and pages. `--check` only compares.
 
-    python tools/generate.py [--check]
+python tools/generate.py [--check]
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ GENERATORS = ("generate_rule_docs.py", "generate_schemas.py", "generate_trust_sc
 
 def main() -> int:
     """Run each generator; 1 when one of them found a difference."""
-    codes = [subprocess.run([sys.executable, TOOLS / name, *sys.argv[1:]], check=False).returncode for name in GENERATORS]
-    return max(codes)
+    return max(
+        subprocess.run([sys.executable, TOOLS / name, *sys.argv[1:]], check=False).returncode for name in GENERATORS
+    )
 
 
 if __name__ == "__main__":

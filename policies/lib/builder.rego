@@ -21,15 +21,21 @@ unknown := [p |
 	is_unknown(p)
 ]
 
-is_unknown(p) if p.provenance.state in unknown_states
+is_unknown(p) if "cannot-verify" in {p.provenance.state, p.publish_attestation.state}
 
-is_unknown(p) if p.publish_attestation.state in unknown_states
-
-# "Does not apply" is an answer only where the trust file says that the registry serves no evidence.
+# "Out of reach" and "does not apply" are answers only where the trust file says that the registry, which was asked, serves
+# no evidence.
 is_unknown(p) if {
-	p.provenance.state == "not-applicable"
-	not p.registry in excused
+	p.provenance.state in {"unreachable", "not-applicable"}
+	not is_excused(p)
 }
+
+is_unknown(p) if {
+	p.publish_attestation.state == "unreachable"
+	not is_excused(p)
+}
+
+is_excused(p) if p.registry in excused
 
 excused := {r.url | some r in input.trust.registries; r.serves_evidence == false}
 

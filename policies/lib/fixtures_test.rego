@@ -143,6 +143,8 @@ document(profile, packages, changes) := object.union(
 			"commit": null, "lockfile_path": "package-lock.json",
 		},
 		"subject": null,
+		"link": null,
+		"time_source": null,
 		"parameters": {
 			"release_age": {"minimum_age_hours": 72},
 			"new_dependencies": {"first_release_days": 7},

@@ -2,7 +2,8 @@
 # title: Complete evidence
 # description: |
 #   Says what is not known, one finding per kind of evidence, with the number of packages: a decision on partial
-#   evidence must say that it is one. Warns under `default`, denies in `strict` and `release`.
+#   evidence must say that it is one. Warns under `default`, denies in `strict` and `release`. Of a release it also says
+#   how the artefact is tied to the lockfile and who vouches for the time, which `release` wants to be more than a word.
 # schemas:
 #   - input: schema["policy-input"]
 # custom:
@@ -16,6 +17,8 @@
 #     scripts: {default: warn, strict: deny, release: deny}
 #     provenance: {default: warn, strict: deny, release: deny}
 #     signature: {default: warn, strict: deny, release: deny}
+#     link-asserted: {default: note, strict: warn, release: deny}
+#     time-self-declared: {default: note, strict: warn, release: deny}
 package sbomgate.rules.complete_evidence
 
 import data.sbomgate.lib.builder
@@ -47,5 +50,25 @@ findings contains f if {
 		"fix": "run with the registry in reach, or fill npm's cache (`npm ci --ignore-scripts`)",
 		"unknown": true,
 		"extra": packages.identity(ids),
+	})
+}
+
+# (P13) that this artefact was built from this lockfile is only said, by whoever runs the gate
+findings contains f if {
+	input.subject != null
+	input.link == "asserted"
+	f := finding.of("complete_evidence", "link-asserted", "release", packages.whole, {
+		"message": "nothing but the release job's word ties the artefact to this lockfile",
+		"fix": "use a profile below release until the artefact's own provenance can be verified",
+	})
+}
+
+# (P17) a key alone vouches for no time
+findings contains f if {
+	input.subject != null
+	input.time_source == "self-declared"
+	f := finding.of("complete_evidence", "time-self-declared", "release", packages.whole, {
+		"message": "nobody but the signer vouches for the time of this decision",
+		"fix": "use a profile below release until decisions are timestamped",
 	})
 }

@@ -41,3 +41,14 @@ test_other_packages_are_another_finding if {
 }
 
 test_all_known_passes if said("strict", [fx.pkg("x", "1.0.0", {})], {}) == set()
+
+# P13, P17
+signed := {"subject": {"kind": "file", "name": "app.tgz", "digest": {"sha256": "aa"}}, "link": "asserted", "time_source": "self-declared"}
+
+test_release_wants_more_than_a_word if {
+	said("release", [fx.pkg("x", "1.0.0", {})], signed) == {"link-asserted:deny", "time-self-declared:deny"}
+	said("strict", [fx.pkg("x", "1.0.0", {})], signed) == {"link-asserted:warn", "time-self-declared:warn"}
+	said("default", [fx.pkg("x", "1.0.0", {})], signed) == {"link-asserted:note", "time-self-declared:note"}
+}
+
+test_a_check_has_no_artefact_to_tie if said("release", [fx.pkg("x", "1.0.0", {})], {}) == set()

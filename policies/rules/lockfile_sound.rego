@@ -44,6 +44,7 @@ codes := {
 	"manifest-missing": {"class": "debt", "fix": "gate the lockfile together with its package.json"},
 	"link-target-missing": {"class": "debt", "fix": rewrite},
 	"root-renamed": {"class": "debt", "fix": rewrite},
+	"workspace-differs": {"class": "debt", "fix": rewrite},
 	"other-lockfile": {"class": "debt", "fix": "keep one lockfile: the other tool installs something else"},
 	"nested-lockfile": {"class": "debt", "fix": "remove the workspace's own lockfile, or gate it as well"},
 	"peer-unmet": {"class": "note", "fix": "nothing to do for the gate: the peer is not installed"},

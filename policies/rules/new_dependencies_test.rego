@@ -140,3 +140,17 @@ test_unchanged_passes if {
 	found := rule.findings with input as fx.document("release", [axios("1.14.0")], {"baseline": held})
 	found == set()
 }
+
+test_a_new_name_counts_although_its_version_is_old if {
+	odd := dropper({"publish": {"time": fx.old, "source": "registry", "reason": "", "first": fx.yesterday}})
+	fx.about(update("default", "1.15.0", odd), "node_modules/axios") == {"update-brings-new:deny"}
+}
+
+test_edges_of_new_packages_are_not_said_twice if {
+	fresh_parent := fx.pkg("newcomer", "1.0.0", {})
+	found := rule.findings with input as fx.document("default", [axios("1.14.0"), fresh_parent], {
+		"baseline": held,
+		"edges": {"": [], "node_modules/newcomer": [fx.edge("node_modules/axios", "axios", "^1")]},
+	})
+	fx.codes(found) == {"new-package:warn"}
+}

@@ -68,3 +68,11 @@ test_drift_among_workspaces_is_a_debt if {
 test_an_unknown_code_denies if said("default", "range-of-tomorrow", {}) == {"range-of-tomorrow:deny"}
 
 test_nothing_found_passes if fx.codes(rule.findings) == set() with input as fx.document("strict", [p], {})
+
+test_a_missing_optional_dependency_is_no_drift_and_an_unmet_one_is if {
+	sibling := object.union(fx.edge("packages/b", "b", "^2.0.0"), {"satisfied": false})
+	missing := object.union(fx.edge(null, "fsevents", "^2.0.0"), {"kind": "optional", "satisfied": null})
+	unmet := object.union(fx.edge("node_modules/good", "good", "^2.0.0"), {"kind": "optional", "satisfied": false})
+	drift([sibling, missing]) == {"lock-drift:warn"}
+	drift([sibling, unmet]) == {"lock-drift:deny"}
+}

@@ -47,6 +47,9 @@ test_a_registry_that_serves_no_evidence_is_excused_by_name if {
 	said("strict", changes, fx.trusting({"registries": [excused]})) == set()
 	said("strict", changes, fx.trusting({"registries": [object.union(excused, {"serves_evidence": true})]})) == {"provenance-unknown:deny"}
 	said("strict", object.union(changes, {"registry": null}), fx.trusting({"registries": [excused]})) == {"provenance-unknown:deny"}
+	out_of_reach := {"provenance": fx.attestation("unreachable"), "publish_attestation": fx.attestation("unreachable")}
+	said("strict", out_of_reach, fx.trusting({"registries": [excused]})) == set()
+	said("strict", {"provenance": fx.attestation("cannot-verify")}, fx.trusting({"registries": [excused]})) == {"provenance-unknown:deny"}
 }
 
 # C09
@@ -125,4 +128,9 @@ test_a_verified_provenance_without_a_builder_denies if {
 # V28
 test_a_promise_alone_is_a_note if {
 	said("strict", {"provenance": object.union(fx.built, {"log_proof": "SET"})}, {}) == {"log-promise-only:note"}
+}
+
+test_an_expectation_without_an_id_goes_by_the_address if {
+	nameless := {"provenance": fx.built_with({"repository_id": null, "repository": "https://github.com/x/y"})}
+	said("default", nameless, expecting({"repository_id": null})) == {"expected-differs:deny"}
 }

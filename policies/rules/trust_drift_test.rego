@@ -127,3 +127,22 @@ test_unchanged_does_not_drift if said("strict", attested("1.14.0"), [attested("1
 test_other_bytes_of_the_same_version if {
 	said("default", axios("1.14.0", {"integrity": "sha512-other"}), [attested("1.14.0")]) == {"provenance-lost:deny"}
 }
+
+test_what_was_not_attested_promises_nothing if {
+	said("strict", axios("1.14.1", {"provenance": fx.attestation("unreachable")}), [axios("1.14.0", {})]) == set()
+	said("strict", attested("1.14.1"), [axios("1.14.0", {})]) == set()
+}
+
+test_two_builds_without_ids_are_compared_by_address if {
+	before := axios("1.14.0", {"provenance": fx.built_with({"repository_id": null})})
+	other := axios("1.14.1", {"provenance": fx.built_with({"repository_id": null, "repository": "https://github.com/x/y"})})
+	said("default", other, [before]) == {"repository-changed:deny"}
+}
+
+test_publishers_that_are_not_known if {
+	trusted := axios("1.14.0", {"trusted_publisher": "github"})
+	said("default", axios("1.14.1", {"publisher": null}), [trusted]) == {"publisher-unknown:warn"}
+	said("default", axios("1.14.1", {"publisher": "mallory"}), [trusted]) == {"trusted-publisher-lost:deny"}
+	said("default", axios("1.14.1", {}), [axios("1.14.0", {"publisher": null})]) == set()
+	said("default", axios("1.14.1", {"publisher": null}), [axios("1.14.0", {"publisher": null})]) == set()
+}

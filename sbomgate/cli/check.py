@@ -31,6 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Print the decision."""
     store = env.working_directory / args.path / _decide.DEFAULT_STORE
-    decided = _decide.decide(args, env, profile=args.profile, store=store, signs=False)
+    decided = _decide.decide(args, env, profile=args.profile, store=store)
     _decide.show(_decide.report(decided), args)
     return _decide.exit_code(decided)

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         if (value := getattr(args, name)) is not None
     }
     store = env.working_directory / (args.store or _decide.DEFAULT_STORE)
-    decided = _decide.decide(args, env, subject=about, claims=claims, store=store, signs=True)
+    decided = _decide.decide(args, env, subject=about, claims=claims, store=store, time_source=signer.time_source)
     record = gate.sign(decided.answer, decided.question, signer=signer)
     written = layout.write(store, record)
     shown = layout.folder(store, written.build)

@@ -18,7 +18,6 @@ from typing import Any
 import orjson
 
 from sbomgate.errors import InputError
-from sbomgate.times import format_time, parse_time
 from sbomgate.model import (
     Absence,
     AttestationDocument,
@@ -31,6 +30,7 @@ from sbomgate.model import (
     RegistryWord,
     TarballFacts,
 )
+from sbomgate.times import format_time, parse_time
 
 SCHEMA = "sbomgate/facts/v1"
 MAX_DOCUMENT_BYTES = 512 * 1024 * 1024  # 20,000 packages, each with attestations of 25 kB in base64

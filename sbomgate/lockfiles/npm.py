@@ -19,6 +19,7 @@ from sbomgate.errors import InputError
 from sbomgate.lockfiles import _npm_edges as links
 from sbomgate.lockfiles import _npm_v1 as v1
 from sbomgate.lockfiles import _npmrc
+from sbomgate.lockfiles._npm_manifest import deprecation_of, engines_of, licence_of, matches, workspace_patterns
 from sbomgate.lockfiles._npm_source import Registries, is_git, judge
 from sbomgate.lockfiles._range import parse_version
 from sbomgate.model import (
@@ -245,10 +246,10 @@ class _Reader:
                 self._find("manifest-missing", "lockfile_sound", location, name, "no such file beside the lockfile")
 
     def _load_links(self) -> None:
-        patterns = _workspace_patterns(self.manifests.get("", self.entries[""]))
+        patterns = workspace_patterns(self.manifests.get("", self.entries[""]))
         for location, entry in self.entries.items():
             if not entry.get("link"):
-                if "node_modules/" not in location and location and _matches(patterns, location):
+                if "node_modules/" not in location and location and matches(patterns, location):
                     self.workspaces.add(location)
                 continue
             resolved = entry.get("resolved")
@@ -257,7 +258,7 @@ class _Reader:
             target = normpath(resolved) if resolved else ""
             target = "" if target == "." else target
             self.targets[location] = target
-            if target and "node_modules" not in target.split("/") and _matches(patterns, target):
+            if target and "node_modules" not in target.split("/") and matches(patterns, target):
                 self.workspaces.add(target)
         for location, target in self.targets.items():
             inside = not target.startswith("/") and self.files.is_inside(self.base + target)
@@ -496,9 +497,9 @@ class _Reader:
                     os=self._words(location, entry, "os") if "os" in entry else (),
                     cpu=self._words(location, entry, "cpu") if "cpu" in entry else (),
                     libc=self._words(location, entry, "libc") if "libc" in entry else (),
-                    engines=_engines(entry["engines"]) if "engines" in entry else {},
-                    licence=_licence(entry.get("license")),
-                    deprecated=_deprecated(entry.get("deprecated")),
+                    engines=engines_of(entry["engines"]) if "engines" in entry else {},
+                    licence=licence_of(entry.get("license")),
+                    deprecated=deprecation_of(entry.get("deprecated")),
                 )
             )
         return tuple(packages)
@@ -772,85 +773,3 @@ def _same_source(old: str, new: str) -> bool:
 
 def _declaration(declared: tuple[EdgeKind, str] | None) -> str:
     return f"{declared[0].value} {public_url(declared[1]) or '*'}" if declared else "nothing"
-
-
-def _workspace_patterns(manifest: dict[str, Any]) -> list[tuple[bool, re.Pattern[str]]]:
-    value = manifest.get("workspaces")
-    if type(value) is dict:
-        value = value.get("packages")
-    if type(value) is not list:
-        return []
-    patterns: list[tuple[bool, re.Pattern[str]]] = []
-    for text in value:
-        if type(text) is str:
-            negated = text.startswith("!")
-            pattern = text.lstrip("!").removeprefix("./").strip("/")
-            patterns.append((not negated, re.compile(_glob(pattern))))
-    return patterns
-
-
-def _matches(patterns: list[tuple[bool, re.Pattern[str]]], directory: str) -> bool:
-    matched = False
-    for positive, pattern in patterns:
-        if pattern.fullmatch(directory):
-            matched = positive
-    return matched
-
-
-def _glob(pattern: str) -> str:
-    """Return a workspace pattern (`packages/*`, `apps/**`, `{a,b}/c`) as a regular expression."""
-    out: list[str] = []
-    at, braces = 0, 0
-    while at < len(pattern):
-        char = pattern[at]
-        if pattern.startswith("**/", at):
-            out.append("(?:[^/]+/)*")
-            at += 3
-            continue
-        if pattern.startswith("**", at):
-            out.append(".*")
-            at += 2
-            continue
-        if char == "*":
-            out.append("[^/]*")
-        elif char == "?":
-            out.append("[^/]")
-        elif char == "{":
-            braces += 1
-            out.append("(?:")
-        elif char == "}" and braces:
-            braces -= 1
-            out.append(")")
-        elif char == "," and braces:
-            out.append("|")
-        else:
-            out.append(re.escape(char))
-        at += 1
-    return "".join(out) + ")" * braces
-
-
-def _engines(value: Any) -> dict[str, str]:
-    if type(value) is dict:
-        return {name: range_ for name, range_ in sorted(value.items()) if type(range_) is str}
-    if type(value) is list:  # a form of npm's first years: ["node >= 0.6"]
-        words = (text.strip().partition(" ") for text in value if type(text) is str)
-        return dict(sorted((name, range_.strip()) for name, _, range_ in words if name))
-    return {}
-
-
-def _licence(value: Any) -> str | None:
-    if type(value) is str:
-        return value
-    if type(value) is dict:
-        kind = value.get("type")
-        return kind if type(kind) is str else None
-    if type(value) is list:
-        names = [name for item in value if (name := _licence(item))]
-        return f"({' OR '.join(names)})" if len(names) > 1 else names[0] if names else None
-    return None
-
-
-def _deprecated(value: Any) -> str | None:
-    if type(value) is str:
-        return value or None
-    return "deprecated" if value is True else None

@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from sbomgate.times import format_time
 from sbomgate.model import AttestationDocument, Missing, Origin, RegistryWord, TarballFacts
 from sbomgate.npm import packument, tarball
 from sbomgate.npm.collect import (
@@ -28,6 +27,7 @@ from sbomgate.npm.collect import (
 )
 from sbomgate.npm.registry import Registry, same_origin, tarball_url
 from sbomgate.npm.wanted import Wanted
+from sbomgate.times import format_time
 
 if TYPE_CHECKING:
     import httpx

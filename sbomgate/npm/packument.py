@@ -12,9 +12,9 @@ from typing import Any, NoReturn
 
 import orjson
 
-from sbomgate.times import parse_time
 from sbomgate.model import Absence, Missing, Origin, RegistrySignature, RegistryWord
 from sbomgate.npm import manifest
+from sbomgate.times import parse_time
 
 MAX_TEXT = 64 * 1024  # characters of one field that is kept: scripts and deprecation texts are far shorter
 MAX_SIGNATURES = 16  # of one version; npm has one or two

@@ -99,6 +99,8 @@ def build(
             "lockfile_path": context.lockfile_path,
         },
         "subject": _subject(context.subject),
+        "link": context.link,
+        "time_source": context.time_source,
         "parameters": parameters,
         "lockfile": _lockfile(graph),
         "manager": {**_told(graph.manager), "name": graph.manager.name, "files": dict(graph.manager.files)},

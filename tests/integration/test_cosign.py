@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from testkit.evidence import COMMIT, record, signer
 
 from sbomgate.decision import DETAIL_TYPE, SUMMARY_TYPE
 from sbomgate.evidence import layout
 from sbomgate.evidence.record import DETAIL_BUNDLE, SUMMARY_BUNDLE
 from sbomgate.model import Subject, SubjectKind
 from sbomgate.signing import local_key, verify
+from testkit.evidence import COMMIT, record, signer
 
 pytestmark = pytest.mark.cosign
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from testkit.projects import entry, integrity
 
 from sbomgate import lockfiles, sbom
 from sbomgate.model import Kind
 from sbomgate.project import MemoryFiles
+from testkit.projects import entry, integrity
 
 NAMES = ["a", "b", "@s/c", "constructor", "JSONStream"]
 SPEC = st.sampled_from(

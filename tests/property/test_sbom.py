@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from testkit.schema import errors
-from testkit.strategies import FACTS, graphs
 
 from sbomgate import sbom
 from sbomgate.model import DependencyGraph, PackageFacts
+from testkit.schema import errors
+from testkit.strategies import FACTS, graphs
 
 QUIET = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None, max_examples=80

@@ -24,7 +24,7 @@ def pinned_opa() -> str:
 
 
 def find_opa() -> Path | None:
-    """The real `opa` at the pinned version: in `.tools/bin` (tools/install_opa.sh), else on PATH."""
+    """The real `opa` at the pinned version: in `.tools/bin` (tools/install_parts.sh), else on PATH."""
     found = shutil.which("opa", path=str(REPOSITORY / ".tools" / "bin")) or shutil.which("opa")
     if found is None:
         return None

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from testkit.evidence import COMMIT, IMAGE, NOW, POLICY, REPOSITORY, TARBALL, decision, key
 
 from sbomgate import dsse
 from sbomgate.decision import (
@@ -28,6 +27,7 @@ from sbomgate.decision import (
 from sbomgate.errors import EvidenceError
 from sbomgate.model import Claimed, Evaluation, Level, PolicyFinding, Subject, SubjectKind, Verdict
 from sbomgate.subject import build_manifest
+from testkit.evidence import COMMIT, IMAGE, NOW, POLICY, REPOSITORY, TARBALL, decision, key
 
 
 def statement(data: bytes | None) -> dict[str, Any]:

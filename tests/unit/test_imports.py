@@ -117,10 +117,14 @@ def test_what_a_run_does_not_need_is_not_imported(module: str) -> None:
             assert top != "pydantic" or module in ("wire", "wire_trust"), f"{module} imports {name}"
 
 
+# The guard itself, and the engine's own thread, which hands whatever it caught to the thread that waits for it.
+GUARDS = {"cli/__init__", "policy/engines/embedded"}
+
+
 @pytest.mark.parametrize("module", [m for m in ALL if not m.startswith("wire")], ids=str)
 def test_only_the_guard_catches_everything(module: str) -> None:
     for node in ast.walk(ast.parse(ALL[module].read_text(encoding="utf-8"))):
         if isinstance(node, ast.ExceptHandler) and isinstance(node.type, ast.Name):
             wide = node.type.id in ("Exception", "BaseException")
             reraises = any(isinstance(inner, ast.Raise) and inner.exc is None for inner in ast.walk(node))
-            assert not wide or reraises or module == "cli/__init__", f"{module}:{node.lineno} catches {node.type.id}"
+            assert not wide or reraises or module in GUARDS, f"{module}:{node.lineno} catches {node.type.id}"

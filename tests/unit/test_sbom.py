@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from testkit.projects import Project, entry
-from testkit.schema import errors
 
 from sbomgate import lockfiles, sbom
 from sbomgate.errors import InputError
 from sbomgate.model import DependencyGraph, Kind
 from sbomgate.project import DiskFiles
+from testkit.projects import Project, entry
+from testkit.schema import errors
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "npm"
 NAMES = sorted(path.name for path in FIXTURES.iterdir())

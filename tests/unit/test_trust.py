@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from testkit.evidence import key
 
 from sbomgate import trust
 from sbomgate.errors import TrustError
 from sbomgate.model import Trust
+from testkit.evidence import key
 
 PEM = key().public_key.strip()
 INTEGRITY = f"sha512-{'A' * 86}=="

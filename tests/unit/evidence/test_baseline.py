@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from testkit.evidence import NOW, REPOSITORY, decision, key, record, signer
 
 from sbomgate.errors import EvidenceError, TrustError
 from sbomgate.evidence import layout
 from sbomgate.evidence.baseline import Baseline, baseline
 from sbomgate.evidence.record import Record
 from sbomgate.model import Subject, SubjectKind, Verdict
+from testkit.evidence import NOW, REPOSITORY, decision, key, record, signer
 
 HOUR = timedelta(hours=1)
 SIGNERS = (signer(key()),)

@@ -6,12 +6,12 @@ import json
 from dataclasses import replace
 
 import pytest
-from testkit.evidence import BLOBS, OTHER_TARBALL, TARBALL, decision, key, record
 
 from sbomgate.decision import material, write_detail, write_summary
 from sbomgate.errors import EvidenceError
 from sbomgate.evidence.record import Record, check_names, index, manifests
 from sbomgate.model import Verdict
+from testkit.evidence import BLOBS, OTHER_TARBALL, TARBALL, decision, key, record
 
 GOOD = record()
 

@@ -8,6 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
+from sbomgate import trust as trust_file
+from sbomgate.decision import DEFAULT_VERIFIER_ID
+from sbomgate.errors import EvidenceError, TrustError, UsageError
+from sbomgate.evidence.record import Record
+from sbomgate.evidence.verify import VerificationResult, verify_build
+from sbomgate.model import Subject, Trust, Verdict
 from testkit.evidence import (
     COMMIT,
     IMAGE,
@@ -21,13 +28,6 @@ from testkit.evidence import (
     signer,
     trusting,
 )
-
-from sbomgate import trust as trust_file
-from sbomgate.decision import DEFAULT_VERIFIER_ID
-from sbomgate.errors import EvidenceError, TrustError, UsageError
-from sbomgate.evidence.record import Record
-from sbomgate.evidence.verify import VerificationResult, verify_build
-from sbomgate.model import Subject, Trust, Verdict
 
 HOUR = timedelta(hours=1)
 DEMANDING = trusting(
@@ -75,6 +75,9 @@ def test_the_name_of_the_artefact_is_only_for_people() -> None:
     [
         pytest.param({"subject": OTHER_TARBALL}, {}, ["no-decision"], id="P12 another artefact"),
         pytest.param({"subject": replace(COMMIT)}, {}, ["no-decision"], id="P12 another kind"),
+        pytest.param(
+            {"subject": replace(IMAGE, digest=TARBALL.digest)}, {}, ["no-decision"], id="P12 another kind, same digest"
+        ),
         pytest.param({"local": key(2)}, {}, ["no-decision"], id="P21 another signer"),
         pytest.param({"summary_key": key(2)}, {}, ["no-decision"], id="P21 summary by another signer"),
         pytest.param({"profile": "observe"}, {}, ["no-decision"], id="P8 observe"),
@@ -85,6 +88,7 @@ def test_the_name_of_the_artefact_is_only_for_people() -> None:
         pytest.param({"environment": None}, {}, ["environment"], id="P20 no environment"),
         pytest.param({"policy": "ee" * 32}, {}, ["policy"], id="P20 another policy"),
         pytest.param({"policy": "ee" * 32}, {"policy_digests": ()}, ["policy"], id="P20 not the shipped policy"),
+        pytest.param({}, {"policy_digests": ("ee" * 32,)}, ["policy"], id="P20 the shipped policy beside another"),
         pytest.param({"repository": f"{REPOSITORY}2"}, {}, ["repository"], id="P12 another repository"),
         pytest.param({"repository": None}, {}, ["repository"], id="P12 no repository"),
         pytest.param({"lockfile_path": "a/package-lock.json"}, {}, ["lockfile-path"], id="P12 another lockfile"),
@@ -183,6 +187,16 @@ AGAIN = record(age=HOUR)
             id="failed for another environment",
         ),
         pytest.param(
+            [PASSED, record(age=5 * HOUR, verdict=Verdict.DENIED, environment="staging")],
+            ["superseded"],
+            id="failed for another environment at the same moment",
+        ),
+        pytest.param(
+            [PASSED, record(age=6 * HOUR, verdict=Verdict.DENIED, environment="staging")],
+            [],
+            id="failed for another environment, older",
+        ),
+        pytest.param(
             [PASSED, record(age=HOUR, verdict=Verdict.DENIED, policy="ee" * 32)],
             ["superseded"],
             id="failed by another policy",
@@ -203,6 +217,21 @@ AGAIN = record(age=HOUR)
 def test_P19_the_newest_wins_and_failed_beats_older(records: list[Record], expected: list[str]) -> None:
     assert codes(judge(*records)) == expected
     assert codes(judge(*reversed(records))) == expected
+
+
+def test_P20_a_failed_by_a_signer_outside_his_environments_does_not_count() -> None:
+    trust = trusting(signer(key()), signer(key(2), name="staging", environments=("staging",)))
+    late: dict[str, Any] = {"age": HOUR, "verdict": Verdict.DENIED}
+    assert codes(
+        judge(PASSED, record(key(2), environment="staging", **late), trust=trust, environment="production")
+    ) == ["superseded"]
+    # Whoever may only decide for staging cannot stop production by naming it.
+    assert codes(judge(PASSED, record(key(2), environment=None, **late), trust=trust, environment="production")) == []
+
+
+def test_detail_and_summary_are_signed_by_one() -> None:
+    both = trusting(signer(key()), signer(key(2), name="other"))
+    assert codes(judge(record(summary_key=key(2)), trust=both)) == ["no-decision"]
 
 
 def test_what_did_not_count_is_said() -> None:

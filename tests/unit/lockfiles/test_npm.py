@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from testkit.projects import REGISTRY, Project, entry, integrity
 
 from sbomgate.errors import InputError
 from sbomgate.model import Kind
+from testkit.projects import REGISTRY, Project, entry, integrity
 
 GOOD, EVIL = "node_modules/good", "node_modules/evil"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from testkit import tarballs
-from testkit.npm_cache import put
 
 from sbomgate.errors import FetchError
 from sbomgate.npm import cacache
+from testkit import tarballs
+from testkit.npm_cache import put
 
 
 def test_found_and_not_found(tmp_path: Path) -> None:

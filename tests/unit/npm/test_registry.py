@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 import pytest
-from testkit.registry import Fault, Simulator
 
 from sbomgate.model import Absence, Missing
 from sbomgate.npm import auth, registry
 from sbomgate.npm.registry import Answer, Registry
+from testkit.registry import Fault, Simulator
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 T = TypeVar("T")

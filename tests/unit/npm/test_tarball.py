@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from testkit import tarballs
-from testkit.tarballs import END, gzip, header, member, pack, package, pax
 
 from sbomgate.model import Absence, Missing, Origin, TarballFacts
 from sbomgate.npm import manifest, tarball
+from testkit import tarballs
+from testkit.tarballs import END, gzip, header, member, pack, package, pax
 
 JSON = b'{"name":"a","version":"1.0.0"}'
 OK = member(b"package/package.json", JSON)

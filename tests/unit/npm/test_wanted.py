@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from testkit.graphs import graph, package
 
 from sbomgate.model import Absence, Kind
 from sbomgate.npm.wanted import Wanted, wanted
+from testkit.graphs import graph, package
 
 SHA = "ab" * 64
 

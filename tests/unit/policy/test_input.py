@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 import pytest
-from testkit import inputs as b
 
 from sbomgate import wire
 from sbomgate.errors import PolicyError
@@ -27,6 +26,7 @@ from sbomgate.model import (
 )
 from sbomgate.policy import input as policy_input
 from sbomgate.policy import lists
+from testkit import inputs as b
 
 FIRST_RUN = Bootstrap(reason="none was given")
 

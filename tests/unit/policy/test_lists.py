@@ -4,12 +4,12 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from testkit import inputs as b
 
 from sbomgate import resources
 from sbomgate.errors import UsageError
 from sbomgate.model import Kind, Package
 from sbomgate.policy import lists
+from testkit import inputs as b
 
 HEAD = b"name,versions,osv_id,wave,sources\n"
 IOC = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "ioc" / "npm-malicious.csv"

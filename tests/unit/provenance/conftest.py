@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from testkit.sigstore import TestSigstore
 
 from sbomgate.provenance import DEFAULT_ISSUERS, Verifier, shipped
+from testkit.sigstore import TestSigstore
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 SHA512 = "c0" * 64

@@ -13,12 +13,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from testkit.sigstore import TestSigstore
 
 from sbomgate import resources
 from sbomgate.errors import ProvenanceError, SbomgateError
 from sbomgate.provenance import shipped
 from sbomgate.provenance.material import MAX_TRUST_BYTES, TrustMaterial, Window, verifies
+from testkit.sigstore import TestSigstore
 
 from .test_steps import drop, put
 

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from testkit.sigstore import TestSigstore
 
 from sbomgate.model import RegistrySignature, SignatureState
 from sbomgate.provenance import Verifier
+from testkit.sigstore import TestSigstore
 
 from .conftest import NOW
 

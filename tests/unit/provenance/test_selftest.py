@@ -7,12 +7,12 @@ import json
 from typing import Any
 
 import pytest
-from testkit.sigstore import TestSigstore
 
 from sbomgate import resources
 from sbomgate.errors import ProvenanceError
 from sbomgate.provenance import Verifier, _bundle, selftest, shipped
 from sbomgate.provenance.material import TrustMaterial
+from testkit.sigstore import TestSigstore
 
 from .conftest import NOW
 

@@ -16,10 +16,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from testkit.sigstore import GITLAB, PUBLISH, Mutations, TestSigstore
 
 from sbomgate.model import Attestation, AttestationState
 from sbomgate.provenance import DEFAULT_ISSUERS, Verifier
+from testkit.sigstore import GITLAB, PUBLISH, Mutations, TestSigstore
 
 from .conftest import NOW, SHA512
 

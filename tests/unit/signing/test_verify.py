@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from testkit.evidence import key, signer
 
 from sbomgate import dsse
 from sbomgate.errors import EvidenceError, TrustError
 from sbomgate.model import Signer
 from sbomgate.signing.verify import NotAccepted, VerifiedStatement, verify
+from testkit.evidence import key, signer
 
 STATEMENT = dsse.statement([("a", {"sha256": "1f" * 32})], "https://example.test/v1", {"answer": 42})
 BUNDLE = key().sign(STATEMENT)

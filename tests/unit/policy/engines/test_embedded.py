@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from testkit.engines import REPOSITORY, engine_cache, pinned_opa
 
 from sbomgate import resources
 from sbomgate.errors import PolicyError
 from sbomgate.model import PolicyBundle
 from sbomgate.policy.engines.embedded import EmbeddedEngine
+from testkit.engines import REPOSITORY, engine_cache, pinned_opa
 
 QUERY = "data.sbomgate.decision.result"
 
