@@ -22,6 +22,7 @@ from sbomgate.model import (
     CollectedFacts,
     Context,
     DependencyGraph,
+    EdgeKind,
     Engine,
     Evaluation,
     FactKey,
@@ -113,7 +114,7 @@ def decide(
     Raises:
         SbomgateError: no decision could be made.
     """
-    if len(graph.packages) < 2 and graph.edges:
+    if len(graph.packages) < 2 and any(edge.kind is not EdgeKind.PEER_OPTIONAL for edge in graph.edges):
         raise InputError(
             "package.json declares dependencies, and the lockfile holds no package",
             where=graph.lockfile.path,

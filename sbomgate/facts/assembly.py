@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 from urllib.parse import urlsplit
@@ -301,7 +302,9 @@ def _bundled_scripts(
                 *_against_lockfile(package, one.scripts),
             ]
             return _known_scripts(one.scripts, one.gyp, facts.tarball.origin, disagreements)
-    return _unknown_scripts(f"the lockfile says that {holder.name} bundles it; its tarball does not hold {path}")
+    # An entry called bundled is judged by neither age nor provenance: what calls it so must be the tarball.
+    lie = f"the lockfile says that {holder.name} bundles it; its tarball does not hold {path}"
+    return replace(_unknown_scripts(lie), disagreements=(lie,))
 
 
 def _known_scripts(scripts: Mapping[str, str], gyp: bool, origin: Origin, disagreements: Sequence[str]) -> Scripts:
