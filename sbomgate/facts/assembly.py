@@ -62,8 +62,8 @@ def assemble(
             that nobody verified is `cannot-verify`; what is missing follows from why (`attestation_of_missing`).
         signatures: the verified states of each key with registry signatures; without one it follows from the registry's
             word (`signature_of`).
-        now: the time of evaluation. A time more than five minutes after it is kept, with the reason: "nobody knows" would
-            be the gentler word for a registry that says something impossible.
+        now: the time of evaluation. A time more than five minutes after it is kept, with the reason: "nobody knows"
+            would be the gentler word for a registry that says something impossible.
     """
     by_id = {package.id: package for package in graph.packages}
     result: dict[str, PackageFacts] = {}
@@ -201,6 +201,7 @@ def _publish(facts: CollectedFacts, attestation: Attestation, now: datetime, *, 
         if first is not None and first - now > MAX_FUTURE:
             first = None
     log_time = attestation.log_time if attestation.state is AttestationState.VERIFIED else None
+    # A time in the future is not unknown: it is passed on, and release_age denies it under every profile.
     if log_time is not None and log_time - now > MAX_FUTURE:
         return Publish(time=log_time, source="attestation", reason=_future("the log's time", log_time), first=first)
     if stated is not None and stated - now > MAX_FUTURE:
@@ -222,6 +223,10 @@ def _publish(facts: CollectedFacts, attestation: Attestation, now: datetime, *, 
     if log_time - stated > MAX_CONTRADICTION:  # CASES T05
         reason = f"the registry says {format_time(stated)}, older than the verified log time {format_time(log_time)}"
     return Publish(time=log_time, source="attestation", reason=reason, first=first)
+
+
+def _future(what: str, time: datetime) -> str:
+    return f"{what} {format_time(time)} is in the future"
 
 
 def _withdrawn(package: Package, word: RegistryWord | Missing, manager: ManagerSettings) -> bool:
@@ -249,10 +254,6 @@ def _stated(text: str | None) -> tuple[datetime | None, str]:
     if time < EARLIEST:
         return None, f"the registry's publish time {format_time(time)} is before npm existed"
     return time, ""
-
-
-def _future(what: str, time: datetime) -> str:
-    return f"{what} {format_time(time)} is in the future"
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -302,9 +303,9 @@ def _bundled_scripts(
                 *_against_lockfile(package, one.scripts),
             ]
             return _known_scripts(one.scripts, one.gyp, facts.tarball.origin, disagreements)
-    # An entry called bundled is judged by neither age nor provenance: what calls it so must be the tarball.
-    lie = f"the lockfile says that {holder.name} bundles it; its tarball does not hold {path}"
-    return replace(_unknown_scripts(lie), disagreements=(lie,))
+    # npm fetches what a tarball turns out not to hold: an entry flagged `inBundle` would hide from every other fact.
+    reason = f"the lockfile says that {holder.name} bundles it; its tarball does not hold {path}"
+    return replace(_unknown_scripts(reason), disagreements=(reason,))
 
 
 def _known_scripts(scripts: Mapping[str, str], gyp: bool, origin: Origin, disagreements: Sequence[str]) -> Scripts:

@@ -54,8 +54,8 @@ class Sources:
         client: makes the HTTP client (`registry.open_client`); called only when something is to be fetched.
         word_age: cached words of the registry that are younger are used without asking; zero always asks, by ETag where
             the cache counts.
-        trust_cache: whether the fact cache counts, offline also for words of any age. `check` may; `gate` reads the bytes
-            and asks the registry again, without an ETag: who forged a cached word chose its ETag too (P26). Of the
+        trust_cache: whether the fact cache counts, offline also for words of any age. `check` may; `gate` reads the
+            bytes and asks the registry again, without an ETag: who forged a cached word chose its ETag too (P26). Of the
             cache `gate` uses only, offline, attestations: they are verified from their bytes.
         sleep: waits between attempts; None is asyncio's.
     """
@@ -198,7 +198,7 @@ def not_advertised(word: RegistryWord | Missing) -> Missing | None:
 
 
 def _lacked(recorded: object, reason: str) -> Missing:
-    """Return why a fact stays unknown offline: what a signed document says of it (withdrawn, other bytes), else that."""
+    """Return why a fact stays unknown offline: what a signed document says of it (withdrawn, other bytes), else so."""
     if isinstance(recorded, Missing):
         return recorded
     return Missing(absence=Absence.NOT_ASKED, reason=f"offline, and {reason}")

@@ -1,4 +1,4 @@
-"""A workbench for attacks: a small project, keys, a trust file and recorded facts, and the real command line in process.
+"""A workbench for attacks: a small project, keys, trust file and recorded facts, and the real command line in process.
 
 Each attack changes one thing and runs `check`, `gate`, `verify` or `replay` as a pipeline would.
 """

@@ -350,6 +350,11 @@ def test_bundled_scripts_that_are_unknown(holder: TarballFacts | Missing, says: 
     assert says in found.reason
 
 
+def test_L23_a_tarball_that_does_not_hold_what_the_lockfile_calls_bundled_disagrees() -> None:
+    (said,) = bundled(tarball=tarball()).scripts.disagreements
+    assert "does not hold node_modules/b" in said
+
+
 def test_a_bundled_package_of_another_version_disagrees() -> None:
     found = bundled(tarball=tarball(bundled=(replace(HELD, version="6.6.6"),)))
     assert any("6.6.6" in sentence for sentence in found.scripts.disagreements)
