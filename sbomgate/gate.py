@@ -394,9 +394,7 @@ def _project_files(claimed: Decision, graph: DependencyGraph) -> tuple[str, str]
     )
 
 
-def _roots(
-    claimed: Decision, used: TrustMaterial, accepted: Trust, shipped: TrustMaterial | None
-) -> tuple[str, str]:
+def _roots(claimed: Decision, used: TrustMaterial, accepted: Trust, shipped: TrustMaterial | None) -> tuple[str, str]:
     """Return what package provenance was verified against, and what it should have been (P25).
 
     What the trust file names was read by its digest. Another version of sbomgate may have shipped another root.
