@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "tests")]  # testkit: the small test sigstore
+sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]  # tests/testkit: the small test sigstore
 OUT = HERE / "out"
 SBOMGATE = Path(sysconfig.get_path("scripts")) / ("sbomgate.exe" if os.name == "nt" else "sbomgate")
 REPOSITORY = "https://github.com/example/shop"

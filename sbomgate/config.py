@@ -55,11 +55,11 @@ def parse(data: bytes, *, schema: bytes, where: str = "sbomgate.toml") -> Config
     try:
         document = tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError as e:
-        raise UsageError(f"not UTF-8 at byte {e.start}", where=where) from e
+        raise UsageError(f"not UTF-8 at byte {e.start}", where=where, hint="save it as UTF-8") from e
     except tomllib.TOMLDecodeError as e:
         raise UsageError(f"not TOML: {e}", where=where, hint="https://toml.io shows the syntax") from e
     except RecursionError as e:
-        raise UsageError("nested too deeply", where=where) from e
+        raise UsageError("not TOML: nested too deeply", where=where, hint="write it flat") from e
     _validate(document, schema, where)
     return Config(
         profile=document.get("profile"),

@@ -75,7 +75,9 @@ def load(spec: str, *, project_root: Path | None) -> Trust:
     if match := _SPEC.fullmatch(spec):
         path, digest = Path(match["path"]), match["digest"]
     elif "@sha256:" in spec:
-        raise TrustError("the digest after @sha256: is not 64 lowercase hex digits", where=spec)
+        raise TrustError(
+            "the digest after @sha256: is not 64 lowercase hex digits", where=spec, hint="`sha256sum` prints it"
+        )
     pin = f"give it with the digest of the version that was reviewed: --trust {path}@sha256:DIGEST"
     if digest is None and project_root is not None and _passes_through(path, project_root):
         raise TrustError(
@@ -189,6 +191,11 @@ def new(public_key: str, *, name: str = "release key", repository: str | None = 
     Raises:
         TrustError: the key cannot be used, or the name or the repository is not one exact value.
     """
+    for what, value in (("name", name), ("repository", repository)):
+        if value is not None and (not value.isprintable() or '"' in value or "\\" in value):
+            raise TrustError(f"{ascii(value)} holds a character that has no place in it", where=what)
+    if not public_key.isascii() or public_key.count("-----BEGIN PUBLIC KEY-----") != 1:
+        raise TrustError("not a public key in PEM", where="the key", hint="`sbomgate key new` wrote FILE.pub")
     demand = f'repository = "{repository}"' if repository else '# repository = "https://github.com/acme/shop"'
     text = f'''\
 # Who and what sbomgate accepts. Keep this file outside the repository under test, or give it with its digest

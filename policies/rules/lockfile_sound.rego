@@ -13,6 +13,7 @@
 #   unknown: An entry whose source the lockfile does not say is itself a finding.
 #   severity:
 #     unknown-source: {default: deny where new or changed; else warn, strict: deny, release: deny}
+#     name-case: {default: note where the registry has it; else deny where new or changed, strict: note where the registry has it; else deny, release: note where the registry has it; else deny}
 #     unjudged: {default: deny, strict: deny, release: deny}
 package sbomgate.rules.lockfile_sound
 
@@ -22,6 +23,9 @@ import data.sbomgate.lib.packages
 
 rewrite := "let npm write the lockfile anew (`npm install --package-lock-only`) and review the difference"
 
+# npm keeps an entry as it is: without a hash, or with a weak one, until it resolves it anew.
+rehash := "remove the entry from the lockfile, run `npm install --package-lock-only`, which asks for it anew, and review the difference"
+
 codes := {
 	"shrinkwrap-shadow": {"class": "always", "fix": "keep one of the two lockfiles: npm reads npm-shrinkwrap.json and ignores the other"},
 	"sections-disagree": {"class": "always", "fix": rewrite},
@@ -29,14 +33,14 @@ codes := {
 	"root-differs": {"class": "always", "fix": rewrite},
 	"several-hashes": {"class": "always", "fix": rewrite},
 	"malformed-integrity": {"class": "always", "fix": rewrite},
-	"missing-integrity": {"class": "changed", "fix": rewrite},
-	"weak-integrity": {"class": "changed", "fix": rewrite},
+	"missing-integrity": {"class": "changed", "fix": rehash},
+	"weak-integrity": {"class": "changed", "fix": rehash},
 	"flag-mismatch": {"class": "changed", "fix": rewrite},
 	"unreachable-entry": {"class": "changed", "fix": "`npm prune --package-lock-only` drops what nothing depends on"},
 	"bundle-undeclared": {"class": "changed", "fix": rewrite},
 	"dependency-missing": {"class": "changed", "fix": rewrite},
 	"range-unsatisfied": {"class": "changed", "fix": rewrite},
-	"name-case": {"class": "changed", "fix": "write the name as the registry has it"},
+	"name-case": {"class": "changed", "fix": "make sure that the old package with this very spelling is meant"},
 	"name-case-collision": {"class": "changed", "fix": "write the name as the registry has it"},
 	"name-invalid": {"class": "changed", "fix": "find out where this entry comes from: npm allows no such name"},
 	"npmrc-weakens": {"class": "settings", "fix": "remove the setting from .npmrc"},
@@ -44,6 +48,7 @@ codes := {
 	"manifest-missing": {"class": "debt", "fix": "gate the lockfile together with its package.json"},
 	"link-target-missing": {"class": "debt", "fix": rewrite},
 	"root-renamed": {"class": "debt", "fix": rewrite},
+	"workspace-differs": {"class": "debt", "fix": rewrite},
 	"other-lockfile": {"class": "debt", "fix": "keep one lockfile: the other tool installs something else"},
 	"nested-lockfile": {"class": "debt", "fix": "remove the workspace's own lockfile, or gate it as well"},
 	"peer-unmet": {"class": "note", "fix": "nothing to do for the gate: the peer is not installed"},
@@ -51,7 +56,23 @@ codes := {
 	"lockfile-v1": {"class": "note", "fix": "npm 7 or later writes a newer lockfile, which says more"},
 }
 
-findings contains f if some f in lock.judged("lockfile_sound", codes, {"root-differs"})
+findings contains f if some f in lock.judged("lockfile_sound", codes, {"root-differs", "name-case"})
+
+# A name in capitals is fine where the registry has these very bytes under it: only old packages do, as JSONStream.
+findings contains f if {
+	some said in input.lockfile.findings.lockfile_sound
+	said.code == "name-case"
+	f := lock.judge("lockfile_sound", said, object.union(codes["name-case"], {"class": case_class(said.package)}))
+}
+
+case_class(id) := "note" if registry_has(id)
+
+case_class(id) := codes["name-case"].class if not registry_has(id)
+
+registry_has(id) if {
+	packages.by_id[id].integrity != null
+	packages.by_id[id].integrity == packages.by_id[id].registry_integrity
+}
 
 # The root block of a workspace lags behind whenever a sibling's version is raised; what it leads to is judged by itself.
 findings contains f if {

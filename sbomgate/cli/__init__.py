@@ -18,7 +18,7 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING
 
-from sbomgate.errors import EXIT_NO_DECISION, SbomgateError
+from sbomgate.errors import EXIT_NO_DECISION, SbomgateError, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -28,22 +28,57 @@ ISSUES_HINT = "this is a defect of sbomgate: please report it, with the tracebac
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; never raises, but for `SystemExit(0)` of `--help` and `--version`."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    debug = "--debug" in arguments
+    """Run one command and return its exit code; never raises."""
+    debug = "--debug" in (sys.argv if argv is None else argv)
     try:
-        code = _run(arguments)
+        if argv is None:
+            _own_process()
+        arguments = list(sys.argv[1:] if argv is None else argv)
+        try:
+            code = _run(arguments)
+        except SystemExit as stop:  # argparse: 0 after --help and --version, 2 after a usage error
+            code = stop.code if isinstance(stop.code, int) else EXIT_NO_DECISION
         # A full disk behind stdout shows only when the buffer is written: before the exit code, not after it.
         sys.stdout.flush()
-    except SystemExit as stop:  # argparse: 0 after --help, 2 after a usage error
-        try:
-            sys.stdout.flush()
-        except OSError:
-            return EXIT_NO_DECISION
-        return stop.code if isinstance(stop.code, int) else EXIT_NO_DECISION
     except BaseException as error:  # noqa: BLE001 - the one guard: whatever happens is "no decision", never 0
-        return _fail(error, debug=debug)
+        code = _fail(error, debug=debug)
+    _settle()
     return code
+
+
+def _own_process() -> None:
+    """Set up a process that is ours: streams that are open, and signals that end it as Ctrl-C does."""
+    import os
+    import signal
+
+    # A stream that was closed for us (`>&-`) would be the next file that is opened, and be written to as a stream.
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115 - a descriptor
+    if sys.stdout is None:
+        raise UsageError("stdout is closed, and the result goes there", hint="run it without `>&-`")
+    # Servers are ended and temporary files removed on the way out.
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
+            signal.signal(getattr(signal, name), signal.default_int_handler)
+
+
+def _settle() -> None:
+    """Leave nothing that Python's own flush at exit would fail on: its exit code would replace ours."""
+    import os
+
+    for stream in (sys.stdout, sys.stderr):
+        if stream is None:
+            continue
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _run(arguments: list[str]) -> int:
@@ -91,30 +126,34 @@ def parser() -> argparse.ArgumentParser:
 
 def _fail(error: BaseException, *, debug: bool) -> int:
     """Say what went wrong on stderr, in one message without a traceback, and return the exit code."""
-    import os
-
-    if debug and not isinstance(error, BrokenPipeError):
-        import traceback
-
-        traceback.print_exception(error)
-    if isinstance(error, BrokenPipeError):
-        # The reader of our stdout went away. Point stdout elsewhere so that Python's own flush at exit stays quiet.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):  # the reader of our stdout went away: nobody is left to be told
         return EXIT_NO_DECISION
-    from sbomgate.report.escape import plain
+    with contextlib.suppress(OSError, ValueError):  # nobody may be there to read it; the exit code says it
+        if debug:
+            import traceback
 
-    if isinstance(error, SbomgateError):
-        lines = [f"error: {plain(str(error))}"]
-        if error.hint:
-            lines.append(f"  hint: {plain(error.hint)}")
-    elif isinstance(error, KeyboardInterrupt):
-        lines = ["error: interrupted, no decision was made"]
-    elif isinstance(error, MemoryError):
-        lines = ["error: out of memory, no decision was made"]
-    elif isinstance(error, OSError):
-        lines = [f"error: {plain(str(error.filename or 'input or output'))}: {plain(error.strerror or str(error))}"]
-    else:
-        lines = [f"error: {type(error).__name__}: {plain(str(error))}", f"  hint: {ISSUES_HINT}"]
-    with contextlib.suppress(OSError):  # nobody may be there to read it; the exit code says it
+            traceback.print_exception(error)
+        try:
+            lines = _message(error)
+        except BaseException:  # noqa: BLE001 - what words it is broken as well
+            lines = [f"error: {type(error).__name__}"]
         print("\n".join(lines), file=sys.stderr, flush=True)
     return error.exit_code if isinstance(error, SbomgateError) else EXIT_NO_DECISION
+
+
+def _message(error: BaseException) -> list[str]:
+    from sbomgate.cli._environment import discreet
+
+    if isinstance(error, SbomgateError):
+        lines = [f"error: {discreet(str(error))}"]
+        if error.hint:
+            lines.append(f"  hint: {discreet(error.hint)}")
+        return lines
+    if isinstance(error, KeyboardInterrupt):
+        return ["error: interrupted, no decision was made"]
+    if isinstance(error, MemoryError):
+        return ["error: out of memory, no decision was made"]
+    if isinstance(error, OSError):
+        where = error.filename if isinstance(error.filename, str) else "input or output"
+        return [f"error: {discreet(where)}: {discreet((error.strerror or str(error)).lower())}"]
+    return [f"error: {type(error).__name__}: {discreet(str(error))}", f"  hint: {ISSUES_HINT}"]

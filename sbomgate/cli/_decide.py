@@ -212,15 +212,32 @@ def engine(args: argparse.Namespace, env: Environment) -> OpenEngine:
     name = args.engine if args.opa_url is None else "opa-url"
     binary = None
     if name == "opa":
-        import shutil
-
-        found = shutil.which("opa", path=env.variables.get("PATH"))
-        if found is None:
-            raise UsageError(
-                "no `opa` on PATH", where="--engine opa", hint="install OPA, or leave the flag out: one is built in"
-            )
-        binary = Path(found)
+        binary = _opa_on_path(env, env.working_directory / getattr(args, "path", "."))
     return engines.open_engine(name, _engine_settings(args, env, binary))
+
+
+def _opa_on_path(env: Environment, project: Path) -> Path:
+    """Return the `opa` on PATH. What the tree under test brings is no engine: `npm run` puts its folder first (P26).
+
+    Raises:
+        UsageError: there is none, or the first one lies in the tree under test.
+    """
+    import os
+    import shutil
+
+    from sbomgate.project import find_repository
+
+    # A part that is empty or relative means the working directory, whatever that is.
+    parts = [part for part in env.variables.get("PATH", "").split(os.pathsep) if Path(part).is_absolute()]
+    found = shutil.which("opa", path=os.pathsep.join(parts)) if parts else None
+    hint = "install OPA, or leave the flag out: one is built in"
+    if found is None:
+        raise UsageError("no `opa` on PATH", where="--engine opa", hint=hint)
+    binary = Path(found).resolve()
+    tree = (find_repository(project) or project).resolve()
+    if tree in binary.parents or "node_modules" in (*binary.parts, *Path(found).parts):
+        raise UsageError("the `opa` on PATH lies in the tree under test", where=found, hint=hint)
+    return Path(found)
 
 
 def _engine_settings(args: argparse.Namespace, env: Environment, opa: Path | None) -> EngineSettings:
@@ -324,7 +341,8 @@ def _recorded(args: argparse.Namespace, env: Environment, trust: Trust) -> Mappi
         from sbomgate import dsse
 
         payload = dsse.read_bundle(data, args.facts).payload
-        return facts.unsigned(facts.read_statement(payload, where=args.facts))
+        stated = facts.unsigned(facts.read_statement(payload, where=args.facts))
+        return stated if args.offline else {}  # it may leave out what the registry would show
     return facts.recorded(facts.read_statement(found.payload, where=args.facts))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import sys
@@ -86,17 +87,47 @@ class Environment:
             ) from error
 
 
-def say(message: str) -> None:
-    """Write one line to stderr: what happens, never the result."""
+def discreet(text: str) -> str:
+    """Return a message as it may be shown: inert (P39), and without the path of the home folder (P40)."""
     from sbomgate.report.escape import plain
 
-    print(plain(message), file=sys.stderr, flush=True)
+    home = (os.environ.get("HOME") or os.environ.get("USERPROFILE") or "").rstrip("/\\")
+    return plain(text.replace(home + os.sep, "~" + os.sep) if home else text)
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a result file whole or not at all: temporary file beside it, fsync, rename."""
-    import tempfile
+def say(message: str) -> None:
+    """Write one line to stderr: what happens, never the result. That nobody reads it changes nothing."""
+    with contextlib.suppress(OSError):
+        print(discreet(message), file=sys.stderr, flush=True)
 
+
+def emit(data: bytes, output: str | None, env: Environment) -> None:
+    """Write a result to `output`, or to stdout where it is None or `-`. A file is written whole or not at all.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    if output in (None, "-"):
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    # The file that a link leads to is replaced, not the link; what is no file (/dev/null, a pipe) is written into.
+    path = env.working_directory / output
+    try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_bytes(data)
+        else:
+            _write_atomically(Path(os.path.realpath(path)), data)
+    except OSError as error:
+        raise UsageError(
+            f"cannot be written: {(error.strerror or str(error)).lower()}",
+            where=output,
+            hint="give a file in a folder that exists and that this user can write to, with room on its disk",
+        ) from error
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
+    """Write a temporary file beside the target, fsync, rename."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -110,12 +141,3 @@ def write_atomically(path: Path, data: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-
-def emit(data: bytes, output: str | None) -> None:
-    """Write a result to `output`, or to stdout where it is None or `-`."""
-    if output in (None, "-"):
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    else:
-        write_atomically(Path(output), data)

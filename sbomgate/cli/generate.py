@@ -33,5 +33,5 @@ def run(args: argparse.Namespace, env: Environment) -> int:
 
     project = open_project(args.path, env)
     graph = lockfiles.read(project.files, project.lockfile)
-    emit(sbom.write(graph, {}, timestamp=env.source_date, tool_version=__version__), args.output)
+    emit(sbom.write(graph, {}, timestamp=env.source_date, tool_version=__version__), args.output, env)
     return EXIT_ALLOWED

@@ -41,5 +41,5 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     text = trust.new(data.decode("utf-8", "replace"), name=args.name, repository=args.repository)
     if args.out is not None and (env.working_directory / args.out).exists():
         raise UsageError("exists already", where=args.out, hint="a trust file is never overwritten: remove it first")
-    emit(text.encode(), args.out and str(env.working_directory / args.out))
+    emit(text.encode(), args.out, env)
     return EXIT_ALLOWED

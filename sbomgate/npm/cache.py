@@ -120,7 +120,7 @@ class FactCache:
         except (sqlite3.Error, OSError) as e:
             raise FetchError(
                 f"the fact cache cannot be used: {e.strerror if isinstance(e, OSError) else e}",
-                where=_FILE,
+                where=str(self._directory / _FILE),
                 hint="make room on the disk and check the permissions of the cache directory, or delete it",
             ) from e
 
@@ -134,14 +134,14 @@ def _private(directory: Path) -> Path:
     except OSError as e:
         raise FetchError(
             f"the cache directory cannot be used: {e.strerror}",
-            where=directory.name,
+            where=str(directory),
             hint="name a directory that this user can write to",
         ) from e
     if hasattr(os, "getuid"):
         hint = "use a directory of your own with mode 0700; what another user can write, sbomgate does not read"
         if status.st_uid != os.getuid():
-            raise FetchError("the cache directory belongs to another user", where=directory.name, hint=hint)
+            raise FetchError("the cache directory belongs to another user", where=str(directory), hint=hint)
         if stat.S_IMODE(status.st_mode) & 0o022:
             mode = f"{stat.S_IMODE(status.st_mode):04o}"
-            raise FetchError(f"others may write to the cache directory (mode {mode})", where=directory.name, hint=hint)
+            raise FetchError(f"others may write to the cache directory (mode {mode})", where=str(directory), hint=hint)
     return real

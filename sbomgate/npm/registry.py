@@ -72,9 +72,13 @@ def open_client(*, ca_file: str | None = None, proxy: str | None = None) -> http
             context.load_verify_locations(cafile=ca_file)
         except (OSError, ssl.SSLError) as e:
             raise FetchError("holds no certificates", where=ca_file, hint="correct NODE_EXTRA_CA_CERTS") from e
+    try:
+        by_proxy = None if proxy is None else httpx.Proxy(proxy)
+    except (ValueError, httpx.InvalidURL) as e:
+        raise FetchError("not the URL of an HTTP proxy", where="HTTPS_PROXY", hint="http://host:port") from e
     return httpx.AsyncClient(
         verify=context,
-        proxy=proxy,
+        proxy=by_proxy,
         trust_env=False,
         follow_redirects=False,
         timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, pool=None),

@@ -55,6 +55,9 @@ class MaliciousList:
     rows: Mapping[str, str]
 
 
+_FORM = "a list is CSV: one package a line, its malicious versions joined by |"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hits:
     """What the lists say of one package: ids that name this exact version, and ids that name other versions only."""
@@ -78,7 +81,7 @@ def load(data: bytes, *, name: str, where: str) -> MaliciousList:
     text = text.replace("\r\n", "\n")
     header, _, body = text.partition("\n")
     if header != HEADER:
-        raise UsageError(f"the header is {header[:80]!r}, expected {HEADER!r}", where=where, place="line 1")
+        raise UsageError(f"the header is {header[:80]!r}, expected {HEADER!r}", where=where, place="line 1", hint=_FORM)
     body = body.removesuffix("\n")
     if '"' in body:
         rows = _quoted(body, where)

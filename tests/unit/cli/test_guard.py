@@ -40,7 +40,7 @@ ERRORS: dict[str, tuple[BaseException, str]] = {
     "recursion": (RecursionError("deep"), "RecursionError"),
     "memory": (MemoryError(), "out of memory"),
     "interrupt": (KeyboardInterrupt(), "interrupted"),
-    "disk": (OSError(28, "No space left on device", "evidence"), "evidence: No space left on device"),
+    "disk": (OSError(28, "No space left on device", "evidence"), "evidence: no space left on device"),
     "assertion": (AssertionError("bad"), "AssertionError"),
     "import": (ImportError("no module named wasmtime"), "wasmtime"),
 }
