@@ -462,7 +462,8 @@ class Publish:
     Attributes:
         time: None where it is not known.
         source: `attestation` (verified log time of the publish attestation), `registry` (its unsigned word),
-            `recorded` (the registry's word from a signed facts file), or `unknown`.
+            `recorded` (the registry's word from a signed facts file), `withdrawn` (the registry that the entry comes
+            from says that there is no such version), or `unknown`.
         reason: why it is unknown, or contradictory; "" where all is well.
         first: when the package (any version) was first published, by the registry's word; None where not known.
     """
@@ -479,8 +480,9 @@ class Scripts:
 
     Attributes:
         state: `none`, `present` or `unknown`.
-        source: `tarball`, `recorded` (tarball facts from a signed facts file) or `unknown`. The registry's manifest
-            and the lockfile's flag are only compared with the tarball, never believed instead of it.
+        source: `tarball`, `recorded` (tarball facts from a signed facts file), `other-bytes` (a tarball was served
+            whose sha512 is not the lockfile's: it was not read) or `unknown`. The registry's manifest and the lockfile's
+            flag are only compared with the tarball, never believed instead of it.
         reason: why it is unknown; "" otherwise.
         scripts: name → text; an implicit `node-gyp rebuild` is listed under `install` with `gyp` true.
         gyp: npm would run node-gyp because of binding.gyp.

@@ -78,7 +78,7 @@ class Publish(Wire):
     """When this version was published; `first` is the package's first release of all."""
 
     time: Time | None
-    source: Literal["attestation", "registry", "recorded", "unknown"]
+    source: Literal["attestation", "registry", "recorded", "withdrawn", "unknown"]
     reason: str
     first: Time | None
 
@@ -87,7 +87,7 @@ class Scripts(Wire):
     """What would run at install time."""
 
     state: Literal["none", "present", "unknown"]
-    source: Literal["tarball", "recorded", "unknown"]
+    source: Literal["tarball", "recorded", "other-bytes", "unknown"]
     reason: str
     scripts: dict[str, str]
     gyp: bool

@@ -2,7 +2,8 @@
 # title: The bytes are the package's own
 # description: |
 #   Denies an entry whose address or hash belongs to another package or version than the one it is listed as, and one
-#   whose integrity is not what the registry has for that version.
+#   whose integrity is not what the registry has for that version, whose tarball is served with other bytes, or whose
+#   version the registry has no more.
 # schemas:
 #   - input: schema["policy-input"]
 # custom:
@@ -13,6 +14,8 @@
 #   unknown: Where the registry's own integrity is not known nothing is compared; complete_evidence counts the signature that is missing.
 #   severity:
 #     registry-integrity-differs: {default: deny, strict: deny, release: deny, waivable: false}
+#     served-bytes-differ: {default: deny, strict: deny, release: deny, waivable: false}
+#     version-withdrawn: {default: deny, strict: deny, release: deny}
 package sbomgate.rules.bound_bytes
 
 import data.sbomgate.lib.finding
@@ -29,7 +32,7 @@ codes := {
 	"version-invalid": {"class": "always", "fix": restore},
 	"alias-undeclared": {"class": "always", "fix": restore},
 	"source-undeclared": {"class": "always", "fix": restore},
-	"source-missing": {"class": "changed", "fix": restore, "unknown": true},
+	"source-missing": {"class": "always", "fix": restore, "unknown": true},
 }
 
 findings contains f if some f in lock.judged("bound_bytes", codes, set())
@@ -45,6 +48,27 @@ findings contains f if {
 		"fix": "do not install it: the lockfile was edited, or the registry serves other bytes than it did; compare both tarballs",
 		"waivable": false,
 		"extra": p.registry_integrity,
+	})
+}
+
+# The tarball itself: what was served under this address is not what the lockfile pins.
+findings contains f if {
+	some p in packages.noticeable
+	p.scripts.source == "other-bytes"
+	f := finding.of("bound_bytes", "served-bytes-differ", "always", p, {
+		"message": sprintf("the tarball that is served for %s is not the one of the lockfile (%s)", [packages.label(p), p.scripts.reason]),
+		"fix": "do not install it: the lockfile was edited, or the registry serves other bytes than it did; compare both tarballs",
+		"waivable": false,
+	})
+}
+
+# Versions are withdrawn for a reason, which most often is malware.
+findings contains f if {
+	some p in packages.noticeable
+	p.publish.source == "withdrawn"
+	f := finding.of("bound_bytes", "version-withdrawn", "always", p, {
+		"message": sprintf("the registry that %s came from has it no more (%s)", [packages.label(p), p.publish.reason]),
+		"fix": "find out why it was withdrawn; pin a version that is there",
 	})
 }
 

@@ -47,6 +47,34 @@ test_every_code_of_the_table if {
 	every code in ["resolved-malformed", "source-undeclared"] {
 		said("default", {}, [fx.lock_finding("bound_bytes", code, "node_modules/good")]) == {sprintf("%s:deny", [code])}
 	}
-	said("default", {}, [fx.lock_finding("bound_bytes", "source-missing", "node_modules/good")]) == {"source-missing:warn"}
+	said("default", {}, [fx.lock_finding("bound_bytes", "source-missing", "node_modules/good")]) == {"source-missing:deny"}
 	said("strict", {}, [fx.lock_finding("bound_bytes", "source-missing", "node_modules/good")]) == {"source-missing:deny"}
+}
+
+# A tarball with other bytes than the lockfile pins: never waived, also where nothing changed since the approved build.
+test_a_tarball_of_other_bytes_is_denied_everywhere if {
+	served := {"scripts": object.union(fx.unknown_scripts, {"source": "other-bytes"})}
+	every profile in ["default", "strict", "release"] {
+		said(profile, served, []) == {"served-bytes-differ:deny"}
+	}
+	p := fx.pkg("good", "1.0.0", served)
+	found := rule.findings with input as fx.document("default", [p], {"baseline": fx.accepted([p], {})})
+	[[f.level, f.waivable] | some f in found] == [["deny", false]]
+	said("strict", {"scripts": fx.unknown_scripts}, []) == set()
+}
+
+# T11
+test_a_version_that_the_registry_has_no_more if {
+	every profile in ["default", "strict", "release"] {
+		said(profile, {"publish": object.union(fx.unknown_time, {"source": "withdrawn"})}, []) == {"version-withdrawn:deny"}
+	}
+	said("strict", {"publish": fx.unknown_time}, []) == set()
+}
+
+test_an_invalid_version_is_known_to_this_policy if {
+	found := rule.findings with input as fx.document(
+		"default", [fx.pkg("good", "1.0.0", {})],
+		fx.with_findings([fx.lock_finding("bound_bytes", "version-invalid", "node_modules/good")]),
+	)
+	[[f.level, contains(f.fix, "policy")] | some f in found] == [["deny", false]]
 }

@@ -13,6 +13,7 @@
 #   unknown: An entry whose source the lockfile does not say is itself a finding.
 #   severity:
 #     unknown-source: {default: deny where new or changed; else warn, strict: deny, release: deny}
+#     name-case: {default: note where the registry has it; else deny where new or changed, strict: note where the registry has it; else deny, release: note where the registry has it; else deny}
 #     unjudged: {default: deny, strict: deny, release: deny}
 package sbomgate.rules.lockfile_sound
 
@@ -55,7 +56,23 @@ codes := {
 	"lockfile-v1": {"class": "note", "fix": "npm 7 or later writes a newer lockfile, which says more"},
 }
 
-findings contains f if some f in lock.judged("lockfile_sound", codes, {"root-differs"})
+findings contains f if some f in lock.judged("lockfile_sound", codes, {"root-differs", "name-case"})
+
+# A name in capitals is fine where the registry has these very bytes under it: only old packages do, as JSONStream.
+findings contains f if {
+	some said in input.lockfile.findings.lockfile_sound
+	said.code == "name-case"
+	f := lock.judge("lockfile_sound", said, object.union(codes["name-case"], {"class": case_class(said.package)}))
+}
+
+case_class(id) := "note" if registry_has(id)
+
+case_class(id) := codes["name-case"].class if not registry_has(id)
+
+registry_has(id) if {
+	packages.by_id[id].integrity != null
+	packages.by_id[id].integrity == packages.by_id[id].registry_integrity
+}
 
 # The root block of a workspace lags behind whenever a sibling's version is raised; what it leads to is judged by itself.
 findings contains f if {

@@ -29,7 +29,7 @@ test_contradictions_are_denied if {
 
 # A21, A23, A28, L15, L20: debts of the past warn, what is new or changed denies.
 test_debts_warn_until_they_change if {
-	every code in ["missing-integrity", "weak-integrity", "name-case", "unreachable-entry", "flag-mismatch"] {
+	every code in ["missing-integrity", "weak-integrity", "unreachable-entry", "flag-mismatch"] {
 		said("default", code, id) == {sprintf("%s:warn", [code])}
 		said("strict", code, id) == {sprintf("%s:deny", [code])}
 		with_baseline(code, [p]) == {sprintf("%s:warn", [code])}
@@ -45,6 +45,17 @@ test_a_workspace_that_lags_behind_is_a_debt if {
 	)
 	fx.codes(found) == {"root-differs:warn"}
 	said("default", "root-differs", "") == {"root-differs:deny"}
+}
+
+# A28
+test_a_name_in_capitals_that_the_registry_has_is_a_note if {
+	every expected in [["JSONStream:note", {}], ["JSONStream:deny", {"registry_integrity": null}], ["JSONStream:deny", {"integrity": null, "registry_integrity": null}]] {
+		found := rule.findings with input as fx.document(
+			"strict", [fx.pkg("JSONStream", "1.3.5", expected[1])],
+			fx.with_findings([fx.lock_finding("lockfile_sound", "name-case", "node_modules/JSONStream")]),
+		)
+		fx.codes(found) == {replace(expected[0], "JSONStream", "name-case")}
+	}
 }
 
 # L22
@@ -101,6 +112,11 @@ test_every_code_of_the_table if {
 	every code in ["bundle-undeclared", "dependency-missing", "range-unsatisfied", "name-case-collision", "name-invalid"] {
 		with_baseline(code, []) == {sprintf("%s:deny", [code])}
 	}
+}
+
+test_a_workspace_whose_block_lags_behind_is_a_debt if {
+	said("default", "workspace-differs", "packages/own") == {"workspace-differs:warn"}
+	said("strict", "workspace-differs", "packages/own") == {"workspace-differs:deny"}
 }
 
 # What is about no package says where: the reader's place comes first.

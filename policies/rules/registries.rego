@@ -88,33 +88,42 @@ lock_said(code) := [said |
 	said.code == code
 ]
 
-# Dependency confusion: a first-party name whose scope has a registry of its own comes from there only.
+# Dependency confusion: nobody asks for the age or the provenance of a first-party package, so it comes from a registry
+# that the trust file names, for its scope or else for all. That the public one is accepted by itself does not count.
 findings contains f if {
 	some id in packages.first_party
 	p := packages.by_id[id]
 	p.kind in {"registry", "unknown"}
-	count(own_registries(packages.scope(p.name))) > 0
-	not accepted_address(p)
-	not accepted_missing(p)
+	not from_named_registry(p)
 	f := finding.of("registries", "first-party-elsewhere", "always", p, {
-		"message": sprintf("%s is first-party and does not come from the registry of its scope (%v)", [packages.label(p), p.resolved]),
-		"fix": "somebody may have taken your package's name on a public registry: restore the address, and set the scope's registry in .npmrc",
+		"message": sprintf("%s is first-party and does not come from a registry that the trust file names for it (%v)", [
+			packages.label(p),
+			p.resolved,
+		]),
+		"fix": "somebody may have taken your package's name on a public registry: restore the address, or name its registry in the trust file",
 	})
 }
 
-accepted_missing(p) if {
-	p.resolved == null
-	accepted_url(p, configured(p))
-}
+from_named_registry(p) if within(address(p), named(packages.scope(p.name)))
+
+address(p) := p.resolved if p.resolved != null
+
+address(p) := configured(p) if p.resolved == null
+
+named(scope) := own_registries(scope) if count(own_registries(scope)) > 0
+
+named(scope) := {r.url | some r in input.trust.registries; r.scope == null} if count(own_registries(scope)) == 0
 
 accepted_address(p) if accepted_url(p, p.resolved)
 
 accepted_url(p, url) if accepted_for(packages.scope(p.name), url)
 
 # The registries that hold for a scope: its own where the trust file names any, else those for every scope.
-accepted_for(scope, url) if {
+accepted_for(scope, url) if within(url, holding(scope))
+
+within(url, registries) if {
 	is_string(url)
-	some accepted in holding(scope)
+	some accepted in registries
 	startswith(url, accepted)
 	not contains(url, "/../")
 	not contains(lower(url), "%2e")

@@ -83,6 +83,25 @@ test_dependency_confusion if {
 	first_party(null) == set()
 }
 
+# A first-party name without a registry that is named for it: the public one is where a stranger would publish it.
+confused(name, url, registries) := fx.codes(f) if {
+	f := rule.findings with input as fx.document("default", [fx.pkg(name, "1.0.0", {"resolved": url})], object.union(
+		fx.trusting({"first_party": ["@acme", "acme-lib"], "registries": [object.union({"scope": null, "serves_evidence": true}, r) | some r in registries]}),
+		{"baseline": fx.accepted([fx.pkg(name, "1.0.0", {"resolved": url})], {})},
+	))
+}
+
+test_dependency_confusion_without_a_registry_of_its_own if {
+	url := "https://registry.npmjs.org/@acme/a/-/a-1.0.0.tgz"
+	confused("@acme/a", url, []) == {"first-party-elsewhere:deny"}
+	confused("@acme/a", null, []) == {"first-party-elsewhere:deny"}
+	confused("acme-lib", "https://registry.npmjs.org/acme-lib/-/acme-lib-1.0.0.tgz", []) == {"first-party-elsewhere:deny"}
+	confused("@acme/a", url, [{"url": "https://registry.npmjs.org/", "scope": "@acme"}]) == set()
+	confused("acme-lib", "https://npm.acme.test/acme-lib/-/acme-lib-1.0.0.tgz", [{"url": "https://npm.acme.test/"}]) == set()
+	confused("@acme/a", url, [{"url": "https://npm.acme.test/"}]) == {"first-party-elsewhere:deny"}
+	confused("@other/a", url, []) == set()
+}
+
 test_an_unknown_code_denies if said("default", "code-of-tomorrow", {}, {}) == {"code-of-tomorrow:deny"}
 
 test_the_public_registry_passes if {

@@ -58,6 +58,7 @@ findings contains f if {
 	some p in packages.noticeable_vouched
 	p.publish.time != null
 	p.publish.reason != ""
+	not from_the_future(p)
 	f := finding.of("release_age", "times-contradict", "changed", p, {
 		"message": p.publish.reason,
 		"fix": "the later time was used; ask the registry why it states another",
@@ -67,6 +68,7 @@ findings contains f if {
 findings contains f if {
 	some p in packages.noticeable_vouched
 	p.publish.time == null
+	p.publish.source != "withdrawn" # bound_bytes says that
 	finding.unknown_denies(p)
 	f := finding.of("release_age", "age-unknown", "changed", p, {
 		"message": sprintf("nobody knows when %s was published (%s)", [packages.label(p), p.publish.reason]),
@@ -74,3 +76,5 @@ findings contains f if {
 		"unknown": true,
 	})
 }
+
+from_the_future(p) if times.age[p.id] < 0

@@ -97,3 +97,12 @@ test_the_message if {
 }
 
 test_old_passes if said("strict", fx.published(fx.old), {}) == set()
+
+# What the facts keep of a time in the future: the time, and the reason.
+test_a_time_in_the_future_is_one_finding_whatever_the_baseline_held if {
+	future := object.union(fx.published("2027-01-01T00:00:00Z"), {"reason": "it is in the future"})
+	every profile in ["observe", "default", "strict", "release"] {
+		said(profile, future, {}) == {"time-in-future:deny"}
+	}
+	said("default", future, {"baseline": fx.accepted([aged(future)], {})}) == {"time-in-future:deny"}
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -158,6 +158,7 @@ def report(decided: Decided, *, evidence: str | None = None, decision: str | Non
     """Return what a person is told."""
     from sbomgate import report as reports
     from sbomgate.model import BaselineBuild
+    from sbomgate.policy import bundle as bundles
 
     baseline, versions = decided.question.baseline, {}
     if isinstance(baseline, BaselineBuild):
@@ -170,11 +171,14 @@ def report(decided: Decided, *, evidence: str | None = None, decision: str | Non
     else:
         said = f"nothing, as in a first run: {baseline.reason}"
     engine = decided.answer.engine
+    judged = f"OPA {engine.version} {engine.name}"
+    if decided.question.bundle.sha256 != bundles.load(None).sha256:
+        judged += f" · not the shipped policy: sha256:{decided.question.bundle.sha256}"
     return reports.build(
         decided.answer.evaluation,
         decided.answer.sbom,
         profile=decided.question.context.profile,
-        engine=f"OPA {engine.version} {engine.name}",
+        engine=judged,
         baseline=said,
         baseline_versions=versions,
         signers=len(decided.question.trust.signers),
@@ -303,7 +307,7 @@ def _baseline(
     """Find the last approved build: where the command line says, else in the store."""
     from sbomgate import decision, sbom
     from sbomgate.evidence import baseline as baselines
-    from sbomgate.model import BaselineBuild, Bootstrap
+    from sbomgate.model import BaselineBuild, Bootstrap, Claimed
 
     path = store if args.baseline is None else env.working_directory / args.baseline
     if path is None or (args.baseline is None and not path.exists()):
@@ -318,6 +322,9 @@ def _baseline(
                 hint="add --trust FILE",
             )
         return Bootstrap(reason="without a trust file no signer is accepted")
+    if context.repository is None and trust.repository is not None:
+        # `check` is told no repository; the trust file says which one decisions are about.
+        context = replace(context, repository=Claimed(value=trust.repository, source="flag"))
     found = baselines.baseline(path, context, graph.packages[0].name, signers=trust.signers, now=env.now)
     if found.evidence is None:
         return Bootstrap(reason=found.reason)
@@ -343,7 +350,8 @@ def _recorded(args: argparse.Namespace, env: Environment, trust: Trust) -> Mappi
         from sbomgate import dsse
 
         payload = dsse.read_bundle(data, args.facts).payload
-        return facts.unsigned(facts.read_statement(payload, where=args.facts))
+        stated = facts.unsigned(facts.read_statement(payload, where=args.facts))
+        return stated if args.offline else {}  # it may leave out what the registry would show
     return facts.recorded(facts.read_statement(found.payload, where=args.facts))
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -19,6 +21,7 @@ from sbomgate.model import (
     DependencyGraph,
     FactKey,
     Kind,
+    ManagerSettings,
     Missing,
     Origin,
     Package,
@@ -59,7 +62,8 @@ def assemble(
             that nobody verified is `cannot-verify`; what is missing follows from why (`attestation_of_missing`).
         signatures: the verified states of each key with registry signatures; without one it follows from the registry's
             word (`signature_of`).
-        now: the time of evaluation; what claims to be more than five minutes after it is unknown.
+        now: the time of evaluation. A time more than five minutes after it is kept, with the reason: "nobody knows"
+            would be the gentler word for a registry that says something impossible.
     """
     by_id = {package.id: package for package in graph.packages}
     result: dict[str, PackageFacts] = {}
@@ -71,7 +75,7 @@ def assemble(
             publish, provenance = _unverified(facts.attestations)
         word = None if isinstance(facts.registry, Missing) else facts.registry
         result[package.id] = PackageFacts(
-            publish=_publish(facts, publish, now),
+            publish=_publish(facts, publish, now, withdrawn=_withdrawn(package, facts.registry, graph.manager)),
             scripts=_scripts(package, facts, collected, by_id),
             signature=_signature(facts, signatures.get(key)),
             publish_attestation=publish,
@@ -182,12 +186,14 @@ def _licence(package: Package, facts: CollectedFacts) -> str | None:
 # Publish time
 
 
-def _publish(facts: CollectedFacts, attestation: Attestation, now: datetime) -> Publish:
+def _publish(facts: CollectedFacts, attestation: Attestation, now: datetime, *, withdrawn: bool) -> Publish:
     word = facts.registry
     first: datetime | None = None
     stated: datetime | None = None
     if isinstance(word, Missing):
-        source, problem = "unknown", f"publish time not known: {word.reason}"
+        source, problem = "withdrawn" if withdrawn else "unknown", f"publish time not known: {word.reason}"
+        if withdrawn:  # whatever the log saw: there is no such version now (CASES T11)
+            return Publish(time=None, source=source, reason=problem, first=first)
     else:
         source = "recorded" if word.origin is Origin.RECORDED else "registry"
         stated, problem = _stated(word.published)
@@ -197,14 +203,14 @@ def _publish(facts: CollectedFacts, attestation: Attestation, now: datetime) -> 
     log_time = attestation.log_time if attestation.state is AttestationState.VERIFIED else None
     # A time in the future is not unknown: it is passed on, and release_age denies it under every profile.
     if log_time is not None and log_time - now > MAX_FUTURE:
-        return Publish(time=log_time, source="attestation", reason="", first=first)
+        return Publish(time=log_time, source="attestation", reason=_future("the log's time", log_time), first=first)
+    if stated is not None and stated - now > MAX_FUTURE:
+        problem = _future("the registry's publish time", stated)
+        return Publish(time=stated, source=source, reason=problem, first=first)
     if log_time is None:
         if stated is None:
             return Publish(time=None, source="unknown", reason=problem, first=first)
         return Publish(time=stated, source=source, reason="", first=first)
-    if stated is not None and stated - now > MAX_FUTURE:
-        problem = f"the registry's publish time {format_time(stated)} is in the future"
-        stated = None
     if stated is None:
         # The proof stands alone; only a word that is there and wrong is worth a reason.
         wrong = "" if isinstance(word, Missing) or word.published is None else problem
@@ -217,6 +223,25 @@ def _publish(facts: CollectedFacts, attestation: Attestation, now: datetime) -> 
     if log_time - stated > MAX_CONTRADICTION:  # CASES T05
         reason = f"the registry says {format_time(stated)}, older than the verified log time {format_time(log_time)}"
     return Publish(time=log_time, source="attestation", reason=reason, first=first)
+
+
+def _future(what: str, time: datetime) -> str:
+    return f"{what} {format_time(time)} is in the future"
+
+
+def _withdrawn(package: Package, word: RegistryWord | Missing, manager: ManagerSettings) -> bool:
+    """Whether the registry that the lockfile's entry comes from says that there is no such version (CASES T11).
+
+    Another registry's "no such package" says nothing: a private one may be configured outside of the project.
+    """
+    if not isinstance(word, Missing) or word.absence is not Absence.ABSENT or package.resolved is None:
+        return False
+    scope, slash, _ = package.name.partition("/")
+    asked = manager.scopes.get(scope, manager.registry) if slash else manager.registry
+    try:
+        return urlsplit(package.resolved).netloc.lower() == urlsplit(asked).netloc.lower()
+    except ValueError:
+        return False
 
 
 def _stated(text: str | None) -> tuple[datetime | None, str]:
@@ -245,7 +270,7 @@ def _scripts(
         return _bundled_scripts(package, collected, by_id)
     tarball = facts.tarball
     if isinstance(tarball, Missing):
-        return _unknown_scripts(tarball.reason)
+        return _unknown_scripts(tarball.reason, other_bytes=tarball.absence is Absence.MISMATCH)
     # (3) facts of other bytes are no facts: the digest in them is the lockfile's
     if tarball.sha512 != package.sha512:
         return _unknown_scripts("the tarball facts are about other bytes than the lockfile's integrity")
@@ -266,7 +291,8 @@ def _bundled_scripts(
     if holder is None or facts is None:
         return _unknown_scripts("bundled, and nothing is known about the tarball that holds it")
     if isinstance(facts.tarball, Missing):
-        return _unknown_scripts(f"bundled in {holder.name}: {facts.tarball.reason}")
+        other_bytes = facts.tarball.absence is Absence.MISMATCH
+        return _unknown_scripts(f"bundled in {holder.name}: {facts.tarball.reason}", other_bytes=other_bytes)
     if facts.tarball.sha512 != holder.sha512:
         return _unknown_scripts(f"bundled in {holder.name}, whose facts are about other bytes")
     path = package.id.removeprefix(f"{holder.id}/")
@@ -277,7 +303,9 @@ def _bundled_scripts(
                 *_against_lockfile(package, one.scripts),
             ]
             return _known_scripts(one.scripts, one.gyp, facts.tarball.origin, disagreements)
-    return _unknown_scripts(f"the lockfile says that {holder.name} bundles it; its tarball does not hold {path}")
+    # npm fetches what a tarball turns out not to hold: an entry flagged `inBundle` would hide from every other fact.
+    reason = f"the lockfile says that {holder.name} bundles it; its tarball does not hold {path}"
+    return replace(_unknown_scripts(reason), disagreements=(reason,))
 
 
 def _known_scripts(scripts: Mapping[str, str], gyp: bool, origin: Origin, disagreements: Sequence[str]) -> Scripts:
@@ -299,9 +327,15 @@ def scripts_digest(scripts: Mapping[str, str], gyp: bool) -> str:
     return hashlib.sha256(canonical).hexdigest()
 
 
-def _unknown_scripts(reason: str) -> Scripts:
+def _unknown_scripts(reason: str, *, other_bytes: bool = False) -> Scripts:
     return Scripts(
-        state="unknown", source="unknown", reason=reason, scripts={}, gyp=False, digest=None, disagreements=()
+        state="unknown",
+        source="other-bytes" if other_bytes else "unknown",
+        reason=reason,
+        scripts={},
+        gyp=False,
+        digest=None,
+        disagreements=(),
     )
 
 

@@ -420,7 +420,7 @@ class _Reader:
         registries = Registries(self.npmrc)
         own = {"", *self.workspaces}
         direct = {edge.target for edge in self.edges if edge.source in own}
-        lower: dict[str, str] = {}
+        lower: dict[str, tuple[str, str]] = {}
         packages: list[Package] = []
         for location in sorted(self.entries):
             entry = self.entries[location]
@@ -592,7 +592,14 @@ class _Reader:
     # -- findings
 
     def _judge_entry(
-        self, location: str, entry: dict[str, Any], name: str, key: str, kind: Kind, mask: int, lower: dict[str, str]
+        self,
+        location: str,
+        entry: dict[str, Any],
+        name: str,
+        key: str,
+        kind: Kind,
+        mask: int,
+        lower: dict[str, tuple[str, str]],
     ) -> None:
         if not mask:
             message = "nothing depends on it: npm would remove it"
@@ -610,9 +617,12 @@ class _Reader:
         if small != name:
             message = "upper case, which only old packages of the registry have"
             self._find("name-case", "lockfile_sound", location, self._place(location), message)
-        if (other := lower.setdefault(small, name)) != name:
-            message = f"differs from {other} by case only"
-            self._find("name-case-collision", "lockfile_sound", location, self._place(location), message)
+        other, elsewhere = lower.setdefault(small, (name, location))
+        if other != name:
+            # Of both: which of the two is new, the reader does not know.
+            for one, at, than in ((name, location, other), (other, elsewhere, name)):
+                message = f"{one} differs from {than} by case only"
+                self._find("name-case-collision", "lockfile_sound", at, self._place(at), message)
         if name != key and not self._alias_declared(location, name, key):
             message = f"installed as {key}, but nothing declares that as an alias of {name}"
             self._find("alias-undeclared", "bound_bytes", location, self._place(location), message)

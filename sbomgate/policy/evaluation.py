@@ -17,16 +17,18 @@ from sbomgate.model import Evaluation, Level, PolicyBundle, PolicyFinding, Verdi
 QUERY = "data.sbomgate.decision.result"
 
 
-def read(data: bytes, bundle: PolicyBundle, *, packages: int) -> Evaluation:
+def read(data: bytes, bundle: PolicyBundle, *, packages: int, profile: str) -> Evaluation:
     """Return the evaluation that `data` holds, the canonical JSON of `QUERY`.
 
     Args:
         data: what the engine returned.
         bundle: the policy that was asked; every one of its rules must have run.
         packages: how many packages the policy input holds; every one must have been judged.
+        profile: the one that was asked for: an answer under `observe` would allow whatever its findings say.
 
     Raises:
-        PolicyError: not of the evaluation's schema, a rule or package is missing, or verdict and findings disagree.
+        PolicyError: not of the evaluation's schema, a rule or package is missing, another profile, or verdict and
+            findings disagree.
     """
     import jsonschema_rs
 
@@ -60,6 +62,11 @@ def read(data: bytes, bundle: PolicyBundle, *, packages: int) -> Evaluation:
     if value["packages"] != packages:
         raise PolicyError(f"the policy judged {value['packages']} packages, expected {packages}", where=where)
 
+    if value["profile"] != profile:
+        raise PolicyError(
+            f"the policy judged by the profile {value['profile'][:40]!r}, expected {profile!r}", where=where
+        )
+
     findings = tuple(
         PolicyFinding(
             rule=f["rule"],
@@ -77,10 +84,13 @@ def read(data: bytes, bundle: PolicyBundle, *, packages: int) -> Evaluation:
     )
     if strangers := sorted({f.rule for f in findings} - expected):
         raise PolicyError(f"findings of rules that the policy does not hold: {strangers}", where=where)
+    # (P28) an identity or a known malware is never waived, whatever wrote the policy's decision.rego
+    if waived := sorted({f.code for f in findings if f.waived and not f.waivable}):
+        raise PolicyError(f"findings that nothing waives are waived: {waived}", where=where)
     verdict = Verdict(value["verdict"])
     denials = any(f.level is Level.DENY and not f.waived for f in findings)
     # `observe` records and never denies; everywhere else verdict and findings must agree.
-    if denials != (verdict is Verdict.DENIED) and not (value["profile"] == "observe" and verdict is Verdict.ALLOWED):
+    if denials != (verdict is Verdict.DENIED) and not (profile == "observe" and verdict is Verdict.ALLOWED):
         raise PolicyError(f"the verdict is {verdict.value}, and the findings say otherwise", where=where)
     return Evaluation(
         data=data,

@@ -250,8 +250,10 @@ _WEAKEST_FIRST = ("SET", "inclusion", "inclusion+SET")
 def _combine(found: list[Attestation], what: str, others: list[str], *, is_empty: bool) -> Attestation:
     """Return the one state of a predicate: the worst where not all are verified (PROMISES P7 keeps versions apart)."""
     if is_empty:
+        # A document is only ever asked for where one is advertised: an empty one is not the answer "there is none" (P6).
         return Attestation(
-            state=AttestationState.UNATTESTED, reason="the registry's answer lists no attestation for this version"
+            state=AttestationState.ADVERTISED_MISSING,
+            reason="the registry's answer lists no attestation for this version",
         )
     if not found:
         among = f" (there is {', '.join(sorted({o[:100] for o in others}))})" if others else ""

@@ -26,7 +26,10 @@ _HIDDEN = {
 }
 _TABLE = {c: f"\\x{c:02x}" if c < 0x100 else f"\\u{c:04x}" if c < 0x10000 else f"\\U{c:08x}" for c in _HIDDEN}
 
-_COMMAND = re.compile(r"(?:(?<=\s)|^)::")
+# GitHub Actions: at the start of a line, and a long line may be broken at any blank.
+_GITHUB = re.compile(r"(?:(?<=\s)|^)::")
+# Azure Pipelines, GitHub Actions' older form, TeamCity: each finds its opener anywhere in a line.
+_COMMAND = re.compile(r"##((?:vso|teamcity)?\[)", re.IGNORECASE)
 
 MAX_LENGTH = 500  # characters: a script of a megabyte must not hide the next finding
 
@@ -35,13 +38,10 @@ def plain(text: str, limit: int = MAX_LENGTH) -> str:
     r"""Return `text` as one line that no terminal, log reader or CI system takes for a command.
 
     Control, bidirectional and invisible characters are written as escapes; `::` and `##` before a word, which GitHub
-    Actions and Azure Pipelines read as commands at the start of a line, are broken with a backslash wherever a line
-    could be broken; what is longer than `limit` characters is cut, and says so.
+    Actions, Azure Pipelines and TeamCity read as commands, are broken with a backslash wherever a line could be broken;
+    what is longer than `limit` characters is cut, and says so.
     """
     if len(text) > limit:
         text = f"{text[:limit]}… ({len(text)} characters)"
     text = text.translate(_TABLE)
-    text = _COMMAND.sub(r":\\:", text)
-    for opener in ("##vso[", "##["):
-        text = text.replace(opener, "#\\#" + opener[2:])
-    return text
+    return _COMMAND.sub(r"#\\#\1", _GITHUB.sub(r":\\:", text))

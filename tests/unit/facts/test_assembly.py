@@ -138,8 +138,8 @@ LOG = datetime(2026, 2, 1, tzinfo=UTC)
             None,
             datetime(2026, 3, 1, 12, 5, 1, tzinfo=UTC),
             "registry",
-            "",
-            id="future: denied",
+            "in the future",
+            id="T02 future: kept, so that it denies",
         ),
         pytest.param("1970-01-01T00:00:00Z", None, None, "unknown", "before npm existed", id="before npm"),
         pytest.param("1985-10-26T08:15:00Z", None, None, "unknown", "before npm existed", id="npm's own mtime"),
@@ -158,8 +158,22 @@ LOG = datetime(2026, 2, 1, tzinfo=UTC)
         ),
         pytest.param(None, LOG, LOG, "attestation", "", id="log time alone"),
         pytest.param("nonsense", LOG, LOG, "attestation", "not a time", id="log time, nonsense beside it"),
-        pytest.param("2027-01-01T00:00:00Z", LOG, LOG, "attestation", "in the future", id="log time, future beside it"),
-        pytest.param("2026-01-01T00:00:00Z", NOW + HOUR, NOW + HOUR, "attestation", "", id="log time in the future"),
+        pytest.param(
+            "2027-01-01T00:00:00Z",
+            LOG,
+            datetime(2027, 1, 1, tzinfo=UTC),
+            "registry",
+            "in the future",
+            id="log time, future beside it",
+        ),
+        pytest.param(
+            "2026-01-01T00:00:00Z",
+            NOW + HOUR,
+            NOW + HOUR,
+            "attestation",
+            "in the future",
+            id="log time in the future",
+        ),
     ],
 )
 def test_publish_time(
@@ -241,7 +255,8 @@ def test_without_a_tarball_scripts_are_unknown_whatever_others_say(absence: Abse
     scripts = assemble(
         a(has_install_script=False), tarball=missing(absence, "why"), registry=word(has_install_script=False)
     ).scripts
-    assert (scripts.state, scripts.source, scripts.reason, scripts.digest) == ("unknown", "unknown", "why", None)
+    source = "other-bytes" if absence is Absence.MISMATCH else "unknown"
+    assert (scripts.state, scripts.source, scripts.reason, scripts.digest) == ("unknown", source, "why", None)
 
 
 def test_recorded_scripts_are_labelled() -> None:
@@ -333,6 +348,11 @@ def test_bundled_scripts_that_are_unknown(holder: TarballFacts | Missing, says: 
     found = bundled(tarball=holder).scripts
     assert found.state == "unknown"
     assert says in found.reason
+
+
+def test_L23_a_tarball_that_does_not_hold_what_the_lockfile_calls_bundled_disagrees() -> None:
+    (said,) = bundled(tarball=tarball()).scripts.disagreements
+    assert "does not hold node_modules/b" in said
 
 
 def test_a_bundled_package_of_another_version_disagrees() -> None:
@@ -430,3 +450,29 @@ def test_licence_and_deprecation() -> None:
     )
     assert (none.licence, none.deprecated) == ("lock", "old")
     assert assemble(a(deprecated="old")).deprecated is None
+
+
+@pytest.mark.parametrize(
+    ("resolved", "absence", "source"),
+    [
+        pytest.param("https://registry.npmjs.org/a/-/a-1.0.0.tgz", Absence.ABSENT, "withdrawn", id="T11"),
+        pytest.param("https://registry.npmjs.org/a/-/a-1.0.0.tgz", Absence.UNREACHABLE, "unknown", id="P6 unreachable"),
+        pytest.param("https://npm.acme.test/a/-/a-1.0.0.tgz", Absence.ABSENT, "unknown", id="another registry's word"),
+        pytest.param("https://[", Absence.ABSENT, "unknown", id="no URL"),
+        pytest.param(None, Absence.ABSENT, "unknown", id="no address"),
+    ],
+)
+def test_a_version_that_its_own_registry_has_no_more(resolved: str | None, absence: Absence, source: str) -> None:
+    """CASES T11: a state of its own, whatever the log saw before."""
+    found = assemble(
+        a(resolved=resolved), registry=missing(absence, "no such version"), attestations=DOCUMENT, states=verified(LOG)
+    )
+    assert found.publish.source == (source if source == "withdrawn" else "attestation")
+    assert (found.publish.time is None) is (source == "withdrawn")
+
+
+def test_a_tarball_of_other_bytes_is_no_ordinary_unknown() -> None:
+    """P10: what was served is not what the lockfile pins, and the rules are told."""
+    found = assemble(a(), tarball=missing(Absence.MISMATCH, "its sha512 is another")).scripts
+    assert (found.state, found.source) == ("unknown", "other-bytes")
+    assert assemble(a(), tarball=missing(Absence.UNREACHABLE)).scripts.source == "unknown"

@@ -372,6 +372,13 @@ def test_findings_name_place_and_package() -> None:
     assert finding.package == GOOD
 
 
+def test_A28_of_names_that_differ_by_case_both_are_named() -> None:
+    project = good()
+    add_dependency("Good")(project)
+    found = {f.package for f in project.read().findings if f.code == "name-case-collision"}
+    assert found == {"node_modules/Good", GOOD}
+
+
 def test_tampered_registry_of_a_scope() -> None:
     """A URL of the project's own registry is canonical, one of a third is not."""
     project = good()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -118,19 +119,20 @@ def test_a_cache_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None
         assert "permissions" in error.value.hint
 
 
-def _write(directory: Path, start: int) -> None:
-    with FactCache(directory) as cache:
-        for index in range(start, start + 50):
-            cache.put({f"k{index}": b"v"})
+WRITER = """
+import sys
+from pathlib import Path
+from sbomgate.npm.cache import FactCache
+
+start = int(sys.argv[2])
+with FactCache(Path(sys.argv[1])) as cache:
+    for index in range(start, start + 50):
+        cache.put({f"k{index}": b"v"})
+"""
 
 
 def test_two_writers_lose_nothing(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_write, args=(tmp_path, start)) for start in (0, 50)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join(60)
-    assert [writer.exitcode for writer in writers] == [0, 0]
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, tmp_path, str(start)]) for start in (0, 50)]
+    assert [writer.wait(60) for writer in writers] == [0, 0]
     with FactCache(tmp_path) as cache:
         assert len(cache.get(f"k{index}" for index in range(100))) == 100

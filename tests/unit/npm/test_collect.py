@@ -26,7 +26,7 @@ from sbomgate.model import (
 )
 from sbomgate.npm import auth
 from sbomgate.npm.cache import FactCache
-from sbomgate.npm.collect import Sources, collect
+from sbomgate.npm.collect import Sources, collect, dump_tarball, dump_word, load_word
 from sbomgate.npm.registry import open_client
 from sbomgate.npm.wanted import wanted
 from testkit import tarballs
@@ -105,23 +105,51 @@ def test_a_second_time_from_the_cache(server: Simulator, cache: FactCache) -> No
 
 
 def test_gate_asks_again_and_reads_the_bytes_again(server: Simulator, cache: FactCache) -> None:
-    """P26: the registry's word is asked for again (by ETag), the tarball's facts are not taken from the cache."""
+    """P26: nothing in the cache counts. An ETag would let the registry confirm a word that it never gave."""
     run(server, cache=cache, trust_cache=True, word_age=DAY)
     server.requests.clear()
     later = NOW + timedelta(hours=1)
     again = only(run(server, cache=cache, now=later))
-    assert [one.path for one in server.requests] == ["/a", "/a/-/a-1.0.0.tgz"]
-    assert "if-none-match" in server.requests[0].headers
+    assert {one.path for one in server.requests} == {"/a", "/a/-/a-1.0.0.tgz", "/-/npm/v1/attestations/a@1.0.0"}
+    assert not any("if-none-match" in one.headers for one in server.requests)
     assert isinstance(again.registry, RegistryWord)
     assert (again.registry.origin, again.registry.asked_at) == (Origin.NETWORK, later)
 
 
+def test_a_forged_cache_reaches_check_and_not_gate(server: Simulator, cache: FactCache) -> None:
+    """P26: what code of the build job wrote into the cache, under the right digests and the registry's own ETag."""
+    honest = only(run(server, cache=cache))
+    assert isinstance(honest.registry, RegistryWord)
+    assert isinstance(honest.tarball, TarballFacts)
+    for (row,) in cache._connection.execute("SELECT key FROM fact").fetchall():
+        held = cache.get([row])[row]
+        if row.startswith("word"):
+            _, etag = load_word(held)
+            assert etag is not None
+            cache.put({row: dump_word(replace(honest.registry, published="2019-01-01T00:00:00Z"), etag)})
+        elif row.startswith("tarball"):
+            cache.put({row: dump_tarball(replace(honest.tarball, scripts={}))})
+        else:
+            cache.put({row: b'{"attestations": []}'})
+    believed = only(run(server, cache=cache, trust_cache=True))
+    assert isinstance(believed.tarball, TarballFacts)
+    assert believed.tarball.scripts == {}  # `check` is the dry run
+    decided = only(run(server, cache=cache))
+    assert decided.registry == honest.registry
+    assert decided.tarball == honest.tarball
+    assert decided.attestations == honest.attestations
+
+
 def test_an_etag_is_not_sent_where_a_version_is_not_cached(server: Simulator, cache: FactCache) -> None:
     run(server, cache=cache)
+    server.requests.clear()
+    run(server, cache=cache, trust_cache=True)
+    assert ["if-none-match" in one.headers for one in server.asked("/a")] == [True]
     other = tarballs.package("a", "2.0.0")
     server.publish("a", "2.0.0", other)
     server.requests.clear()
-    found = run(server, a(), package("a", "2.0.0", sha512=tarballs.sha512(other), id="node_modules/b"), cache=cache)
+    two = package("a", "2.0.0", sha512=tarballs.sha512(other), id="node_modules/b")
+    found = run(server, a(), two, cache=cache, trust_cache=True)
     assert all(isinstance(one.registry, RegistryWord) for one in found.values())
     assert ["if-none-match" in one.headers for one in server.asked("/a")] == [False]
 
@@ -132,8 +160,8 @@ def test_an_etag_confirms_only_what_was_read_from_its_answer(server: Simulator, 
     other = tarballs.package("a", "2.0.0")
     server.publish("a", "2.0.0", other)
     server.packuments["a"]["versions"]["1.0.0"]["deprecated"] = "bad"
-    run(server, package("a", "2.0.0", sha512=tarballs.sha512(other)), cache=cache)
-    found = only(run(server, cache=cache))
+    run(server, package("a", "2.0.0", sha512=tarballs.sha512(other)), cache=cache, trust_cache=True)
+    found = only(run(server, cache=cache, trust_cache=True))
     assert isinstance(found.registry, RegistryWord)
     assert found.registry.deprecated == "bad"
 
@@ -158,7 +186,7 @@ def test_a_broken_proxys_answer_is_not_kept(server: Simulator, cache: FactCache)
 def test_the_registry_changed_its_mind(server: Simulator, cache: FactCache) -> None:
     run(server, cache=cache)
     server.packuments["a"]["versions"]["1.0.0"]["deprecated"] = "bad"
-    found = only(run(server, cache=cache))
+    found = only(run(server, cache=cache, trust_cache=True))
     assert isinstance(found.registry, RegistryWord)
     assert found.registry.deprecated == "bad"
 
@@ -379,6 +407,15 @@ def test_recorded_facts_come_first(server: Simulator) -> None:
     assert isinstance(again.attestations, AttestationDocument)
     assert {again.registry.origin, again.tarball.origin, again.attestations.origin} == {Origin.RECORDED}
     assert server.requests == []
+
+
+def test_a_recorded_word_from_the_future_is_not_taken(server: Simulator) -> None:
+    """P14, P17: nobody has asked a registry tomorrow."""
+    recorded = facts.loads(facts.dumps(run(server)))
+    word = only(run(server, recorded=recorded, offline=True, now=NOW - timedelta(minutes=6))).registry
+    assert absence(word) is Absence.NOT_ASKED
+    word = only(run(server, recorded=recorded, offline=True, now=NOW - timedelta(minutes=4))).registry
+    assert isinstance(word, RegistryWord)
 
 
 def test_what_recorded_facts_lack_is_asked_for(server: Simulator) -> None:

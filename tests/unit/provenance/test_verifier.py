@@ -206,7 +206,8 @@ def test_absent_predicates_are_unattested_and_said_so(sigstore: TestSigstore, ve
     assert (only_publish.publish.state, only_publish.provenance.state) == (VERIFIED, UNATTESTED)  # V24
     assert "no SLSA provenance among them" in only_publish.provenance.reason
     nothing = check(verifier, b'{"attestations": []}')
-    assert (nothing.publish.state, nothing.provenance.state) == (UNATTESTED, UNATTESTED)
+    missing = AttestationState.ADVERTISED_MISSING  # P6: it is only asked for where it is advertised
+    assert (nothing.publish.state, nothing.provenance.state) == (missing, missing)
     rebuilt = check(verifier, json.dumps({"attestations": [{"predicateType": REBUILD, "bundle": {}}]}).encode())
     assert rebuilt.provenance.state is UNATTESTED  # V33
     assert REBUILD in rebuilt.provenance.reason

@@ -1,0 +1,84 @@
+"""Every folder here, through the command line: the gate says what its case.toml expects (P1, P2, P5 to P8, P11, P14, P15)."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testkit.cases import Case, all_cases
+
+if TYPE_CHECKING:
+    from conftest import Outcomes
+
+CASES = {case.name: case for case in all_cases()}
+RUNS = [
+    pytest.param(
+        (name, profile),
+        id=f"{name}-{profile}",
+        marks=[pytest.mark.xfail(reason=expected.wrong, strict=True)] if expected.wrong else [],
+    )
+    for name, case in CASES.items()
+    for profile, expected in case.expect.items()
+]
+
+
+@pytest.mark.parametrize("one", RUNS)
+def test_the_gate_says(one: tuple[str, str], outcomes: Outcomes) -> None:
+    name, profile = one
+    case, outcome = CASES[name], outcomes.of(name, profile)
+    expected = case.expect[profile]
+    shown = f"{case.title}\n{sorted(outcome.said('denials'))}\n{sorted(outcome.said('warnings'))}\n{outcome.stderr}"
+    assert outcome.verdict == expected.verdict, shown
+    assert expected.says in outcome.stderr, shown
+    assert set(expected.denies) <= outcome.said("denials"), shown
+    assert set(expected.warns) <= outcome.said("warnings"), shown
+    assert set(expected.notes) <= outcome.said("notes"), shown
+    if expected.only:
+        assert outcome.said("denials") == set(expected.denies), shown
+    loud = {said.partition("/")[0] for said in outcome.said("denials")}
+    assert not loud & set(case.quiet), shown
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_case_is_told_whole(case: Case) -> None:
+    """A denial says which findings it must rest on; what a person runs first, default and strict, is told."""
+    assert case.title
+    assert "default" in case.expect
+    for profile, expected in case.expect.items():
+        assert expected.denies or expected.verdict != "denied", profile
+        assert expected.says or expected.verdict != "error", profile
+
+
+def test_the_folders_and_the_table_are_what_the_script_makes(repository: Path) -> None:
+    script = _module(repository / "tools" / "make_cases.py")
+    for case in CASES.values():
+        assert script.same(case, script.project(case)), f"python tools/make_cases.py {case.name}"
+    assert script.TABLE.read_text("utf-8") == script.table(), "python tools/make_cases.py"
+
+
+def test_every_row_is_somewhere(repository: Path) -> None:
+    """A row of the list is a folder, a test of its own, or is not decided yet for a reason that is said."""
+    told = _module(Path(__file__).parent / "not_yet.py")
+    here = {case.id for case in CASES.values()}
+    assert not here & told.NOT_YET.keys()
+    assert not told.ELSEWHERE.keys() & told.NOT_YET.keys()
+    missing = set(told.ROWS) - here - told.ELSEWHERE.keys() - told.NOT_YET.keys()
+    assert not missing
+
+
+def _module(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    before = list(sys.path)
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path[:] = before
+    return module
