@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sbomgate import __version__, decision, facts, sbom, trust
-from sbomgate.decision import Decision, EngineRecord, Material, material
+from sbomgate.canonical import dumps
+from sbomgate.decision import Counts, Decision, EngineRecord, Material, material
 from sbomgate.errors import EvidenceError, InputError, PolicyError, SigningError, TrustError
 from sbomgate.evidence.record import Record
 from sbomgate.model import (
@@ -32,6 +33,8 @@ from sbomgate.model import (
 from sbomgate.policy import evaluation as evaluations
 from sbomgate.policy import input as policy_input
 from sbomgate.policy import lists as malicious
+from sbomgate.policy import parameters
+from sbomgate.policy.parameters import Declared
 from sbomgate.signing import Signer
 from sbomgate.strict_json import load_object
 from sbomgate.times import parse_time
@@ -283,11 +286,18 @@ class Replay:
     differences: tuple[Difference, ...]
 
 
-def replay(record: Record, *, engine: Engine) -> Replay:
+def replay(record: Record, *, engine: Engine, shipped_policy: str = "", declared: Declared | None = None) -> Replay:
     """Decide again from stored bytes, at the recorded time: nothing is fetched, no clock is read.
 
     Reading the record compared every stored file with the digest that the signed detail names. Whether the signer is
     accepted is not asked here: that is `verify`.
+
+    Args:
+        record: the evidence.
+        engine: evaluates the stored policy.
+        shipped_policy: SHA-256 (hex) of this installation's policy.
+        declared: the parameters of its rules. The defaults in it count where the decision was made by that policy; of
+            another policy only what the stored trust file sets is known.
 
     Raises:
         EvidenceError: a file that is needed is not part of the evidence.
@@ -340,18 +350,59 @@ def replay(record: Record, *, engine: Engine) -> Replay:
     )
     again = _evaluate(stored(decision.POLICY_INPUT), question, len(bom.graph.packages) - 1, engine)
     # (3) compare
+    known = declared if declared is not None and claimed.policy == shipped_policy else {}
+    counts = decision.count(again, len(bom.graph.packages) - 1)
     compared = (
         ("policy bundle", claimed.policy, bundle.sha256),
+        ("project files", *_project_files(claimed, bom.graph)),
+        ("parameters", "as strict as the trust file", _parameters(known, accepted, question.parameters)),
+        ("malicious lists", "those of the trust file", _listed(accepted, blobs)),
         ("sbom, provenance verified again", bom.sha256, again_bom.sha256),
         ("policy input", claimed.sha256[decision.POLICY_INPUT], hashlib.sha256(again_input).hexdigest()),
         ("evaluation", claimed.sha256[decision.EVALUATION], again.sha256),
         ("verdict", claimed.verdict.value, again.verdict.value),
+        ("counts and rules", _sums(claimed.counts, claimed.rules), _sums(counts, again.rules)),
     )
     return Replay(
         claimed=claimed,
         steps=tuple((name, was == now) for name, was, now in compared),
         differences=tuple(Difference(name=name, stored=was, now=now) for name, was, now in compared if was != now),
     )
+
+
+def _project_files(claimed: Decision, graph: DependencyGraph) -> tuple[str, str]:
+    """Return what the detail and the SBOM say of the project: its name, and the digest of each file that was read."""
+    root = graph.packages[0]
+    folder = claimed.context.lockfile_path.removesuffix(graph.lockfile.path)
+    files = {**graph.manager.files, graph.lockfile.path: graph.lockfile.sha256}
+    named = claimed.sha256
+    theirs = {path: named.get(f"{decision.PROJECT}{folder}{path}", "not named") for path in files}
+    return (
+        _digest([claimed.project, claimed.project_version, theirs]),
+        _digest([root.name or "(unnamed project)", root.version, files]),
+    )
+
+
+def _parameters(known: Declared, accepted: Trust, used: Mapping[str, Mapping[str, object]]) -> str:
+    looser = parameters.looser(known, accepted.parameters, used)
+    return f"looser: {', '.join(looser)}" if looser else "as strict as the trust file"
+
+
+def _listed(accepted: Trust, blobs: Mapping[str, bytes]) -> str:
+    if accepted.malicious_lists is None:
+        wanted = {"shipped.csv": blobs.get(f"{LISTS}shipped.csv")}
+    else:
+        wanted = {f"trust/{name}": data for name, data in accepted.malicious_lists.items()}
+    missing = [name for name, data in wanted.items() if data is None or blobs.get(LISTS + name) != data]
+    return f"missing: {', '.join(sorted(missing))}" if missing else "those of the trust file"
+
+
+def _sums(counts: Counts, rules: tuple[str, ...]) -> str:
+    return _digest([{name: getattr(counts, name) for name in Counts.__slots__}, list(rules)])
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(dumps(value)).hexdigest()
 
 
 def _by_digest(blobs: Mapping[str, bytes]) -> Callable[[str, str], bytes]:

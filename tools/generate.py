@@ -10,7 +10,12 @@ import sys
 from pathlib import Path
 
 TOOLS = Path(__file__).resolve().parent
-GENERATORS = ("generate_rule_docs.py", "generate_schemas.py", "generate_trust_schema.py")  # in this order
+GENERATORS = (
+    "generate_rule_docs.py",
+    "generate_schemas.py",
+    "generate_trust_schema.py",
+    "generate_cli_docs.py",
+)  # in this order
 
 
 def main() -> int:

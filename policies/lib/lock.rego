@@ -17,12 +17,17 @@ judged(rule, codes, except) := {f |
 }
 
 judge(rule, said, how) := finding.of(rule, said.code, how.class, packages.named(said.package), {
-	"message": said.message,
+	"message": placed(said),
 	"fix": object.get(how, "fix", ""),
 	"unknown": object.get(how, "unknown", false),
 	"waivable": object.get(how, "waivable", true),
 	"extra": said.place,
 })
+
+# What is about no package needs its place: "no such file" of which file?
+placed(said) := said.message if packages.named(said.package) != packages.whole
+
+placed(said) := sprintf("%s: %s", [said.place, said.message]) if packages.named(said.package) == packages.whole
 
 # A code that no table knows denies: nothing passes because the policy is older than the reader.
 unknown_code := {

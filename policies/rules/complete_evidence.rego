@@ -42,12 +42,24 @@ spoken := {
 	"signature": "registry signature",
 }
 
+in_reach := "run with the registry in reach"
+
+mirror := concat("", [in_reach, "; one that serves no signatures and attestations is named in the trust file (serves_evidence = false)"])
+
+fixes := {
+	"publish-time": concat("", [in_reach, "; a version that it does not have any more has no publish time"]),
+	"first-release": in_reach,
+	"scripts": concat("", [in_reach, ", or fill npm's cache (`npm ci --ignore-scripts`); without a sha512 in the lockfile no tarball can be read"]),
+	"provenance": mirror,
+	"signature": mirror,
+}
+
 findings contains f if {
 	some code, ids in missing
 	count(ids) > 0
 	f := finding.of("complete_evidence", code, "debt", packages.whole, {
 		"message": sprintf("not known: %s of %d of %d packages (%s)", [spoken[code], count(ids), count(input.packages), packages.enumerate(ids)]),
-		"fix": "run with the registry in reach, or fill npm's cache (`npm ci --ignore-scripts`)",
+		"fix": fixes[code],
 		"unknown": true,
 		"extra": packages.identity(ids),
 	})

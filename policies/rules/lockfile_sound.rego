@@ -23,6 +23,9 @@ import data.sbomgate.lib.packages
 
 rewrite := "let npm write the lockfile anew (`npm install --package-lock-only`) and review the difference"
 
+# npm keeps an entry as it is: without a hash, or with a weak one, until it resolves it anew.
+rehash := "remove the entry from the lockfile, run `npm install --package-lock-only`, which asks for it anew, and review the difference"
+
 codes := {
 	"shrinkwrap-shadow": {"class": "always", "fix": "keep one of the two lockfiles: npm reads npm-shrinkwrap.json and ignores the other"},
 	"sections-disagree": {"class": "always", "fix": rewrite},
@@ -30,14 +33,14 @@ codes := {
 	"root-differs": {"class": "always", "fix": rewrite},
 	"several-hashes": {"class": "always", "fix": rewrite},
 	"malformed-integrity": {"class": "always", "fix": rewrite},
-	"missing-integrity": {"class": "changed", "fix": rewrite},
-	"weak-integrity": {"class": "changed", "fix": rewrite},
+	"missing-integrity": {"class": "changed", "fix": rehash},
+	"weak-integrity": {"class": "changed", "fix": rehash},
 	"flag-mismatch": {"class": "changed", "fix": rewrite},
 	"unreachable-entry": {"class": "changed", "fix": "`npm prune --package-lock-only` drops what nothing depends on"},
 	"bundle-undeclared": {"class": "changed", "fix": rewrite},
 	"dependency-missing": {"class": "changed", "fix": rewrite},
 	"range-unsatisfied": {"class": "changed", "fix": rewrite},
-	"name-case": {"class": "changed", "fix": "write the name as the registry has it"},
+	"name-case": {"class": "changed", "fix": "make sure that the old package with this very spelling is meant"},
 	"name-case-collision": {"class": "changed", "fix": "write the name as the registry has it"},
 	"name-invalid": {"class": "changed", "fix": "find out where this entry comes from: npm allows no such name"},
 	"npmrc-weakens": {"class": "settings", "fix": "remove the setting from .npmrc"},

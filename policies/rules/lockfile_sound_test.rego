@@ -102,7 +102,7 @@ test_every_code_of_the_table if {
 	levels := {
 		"bundle-undeclared": "warn", "dependency-missing": "warn", "range-unsatisfied": "warn", "name-case-collision": "warn",
 		"name-invalid": "warn", "npmrc-weakens": "warn", "symlinked-manifest": "warn", "manifest-missing": "warn",
-		"link-target-missing": "warn", "root-renamed": "warn", "other-lockfile": "warn", "nested-lockfile": "warn",
+		"link-target-missing": "warn", "root-renamed": "warn", "workspace-differs": "warn", "other-lockfile": "warn", "nested-lockfile": "warn",
 		"peer-unmet": "note", "peer-invalid": "note",
 	}
 	every code, level in levels {
@@ -117,4 +117,13 @@ test_every_code_of_the_table if {
 test_a_workspace_whose_block_lags_behind_is_a_debt if {
 	said("default", "workspace-differs", "packages/own") == {"workspace-differs:warn"}
 	said("strict", "workspace-differs", "packages/own") == {"workspace-differs:deny"}
+}
+
+# What is about no package says where: the reader's place comes first.
+test_findings_about_the_project_name_their_place if {
+	findings := rule.findings with input as fx.document("default", [p], fx.with_findings([
+		fx.lock_finding("lockfile_sound", "manifest-missing", null),
+		fx.lock_finding("lockfile_sound", "weak-integrity", id),
+	]))
+	{startswith(f.message, "packages: ") | some f in findings; f.package == null} == {true}
 }

@@ -36,10 +36,17 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     from sbomgate.cli import _decide
     from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
     from sbomgate.evidence import layout
+    from sbomgate.policy import bundle, parameters
+    from sbomgate.resources import path as resource
 
     record = layout.read(env.working_directory / args.evidence)
     with _decide.engine(args, env) as engine:
-        result = gate.replay(record, engine=engine)
+        result = gate.replay(
+            record,
+            engine=engine,
+            shipped_policy=bundle.load(None).sha256,
+            declared=parameters.declared(resource(*parameters.CATALOGUE).read_bytes()),
+        )
     claimed, context = result.claimed, result.claimed.context
     same = not result.differences
     print(

@@ -68,6 +68,37 @@ def effective(
     return out
 
 
+def looser(
+    defaults: Declared, trust: Mapping[str, Mapping[str, object]], used: Mapping[str, Mapping[str, object]]
+) -> list[str]:
+    """Return `rule.parameter` of each that was used looser than the trust file or the rule sets it, sorted.
+
+    A parameter that is missing is looser than any. Of rules that `defaults` does not know the trust file's value must
+    be the one that was used.
+    """
+    floor: dict[str, dict[str, Any]] = {
+        rule: {name: about["default"] for name, about in of.items()} for rule, of in defaults.items()
+    }
+    for rule, values in trust.items():
+        floor.setdefault(rule, {}).update(values)
+    found = []
+    for rule, values in floor.items():
+        for name, base in values.items():
+            value = used.get(rule, {}).get(name)
+            about = defaults.get(rule, {}).get(name)
+            try:
+                if about is None:
+                    fine = value == base
+                else:
+                    _check(defaults, rule, name, value, UsageError, "policy input", "parameters")
+                    fine = _at_least(about["stricter"], value, base)
+            except UsageError:
+                fine = False
+            if not fine:
+                found.append(f"{rule}.{name}")
+    return sorted(found)
+
+
 def profile(*, trust: str | None, project: str | None, asked: str | None) -> str:
     """Return the profile that holds: each may only be stricter than the one before it.
 

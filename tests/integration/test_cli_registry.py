@@ -94,7 +94,7 @@ FAULTS: dict[str, Fault] = {
     "empty": Fault(body=b"", times=None),
     "null": Fault(body=b"null", times=None),
     "another package": Fault(body=b'{"name": "evil", "versions": {}}', times=None),
-    "duplicate keys": Fault(body=b'{"name": "beta", "name": "beta", "versions": {}}', times=None),
+    "duplicate keys": Fault(body=b'{"name": "beta", "name": "evil", "versions": {}}', times=None),
     "deep": Fault(body=b"[" * 100_000, times=None),
     "not gzip": Fault(encoding="gzip", times=None),
     "a redirect away": Fault(status=302, headers={"location": "http://127.0.0.1:9/x"}, times=None),

@@ -12,6 +12,7 @@ GENERATORS = {
     "rule pages and catalogue": ("generate_rule_docs.py", True),
     "schemas": ("generate_schemas.py", False),
     "trust schema": ("generate_trust_schema.py", False),
+    "command line": ("generate_cli_docs.py", False),
 }
 
 

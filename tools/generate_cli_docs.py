@@ -1,0 +1,97 @@
+"""Write docs/cli.md from the verbs' own arguments and docstrings, or check that it is current (--check)."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from sbomgate import cli  # noqa: E402  (the tool runs from a source tree)
+
+TARGET = ROOT / "docs" / "cli.md"
+HEAD = """\
+# The command line
+
+Generated from the verbs themselves (`make generate`).
+
+stdout is the result, stderr the rest. Exit codes:
+
+| code | `check`, `gate` | `verify` | `replay` | others |
+|---|---|---|---|---|
+| 0 | the policy allows | accepted | the decision reproduces, whatever it was | done |
+| 1 | the policy denies | refused | it does not reproduce | |
+| 2 | no decision could be made | could not be decided, altered evidence included | could not be replayed | not done |
+
+A crash is 2 as well. No flag turns a check off, and no environment variable changes what is trusted. These are read:
+
+| variable | what |
+|---|---|
+| `SOURCE_DATE_EPOCH` | the SBOM's timestamp; without it the SBOM has none |
+| `HOME`, `XDG_CACHE_HOME` | where caches lie (`~/.cache/sbomgate`) and the user's `.npmrc` |
+| `npm_config_cache` | npm's cache, where tarballs are looked for by their sha512 (`~/.npm`) |
+| `NODE_EXTRA_CA_CERTS` | certificates to trust beside the system's |
+| `HTTPS_PROXY` | the proxy for registries |
+| `SBOMGATE_OPA_TOKEN` | the bearer token for `--opa-url` |
+| variables that the user's `.npmrc` names | tokens, sent to the registry that the line is for, and to no other host |
+"""
+
+
+def page() -> bytes:
+    """Return the page's bytes."""
+    parts = [HEAD]
+    verbs = _subcommands(cli.parser())
+    for name, parser in verbs.items():
+        parts.append(f"\n## sbomgate {name}\n\n{_prose(parser.description or '')}\n")
+        actions = _subcommands(parser)
+        for action, sub in actions.items():
+            parts.append(f"\n### sbomgate {name} {action}\n\n{_table(sub)}")
+        if not actions:
+            parts.append(f"\n{_table(parser)}")
+    return "".join(parts).encode()
+
+
+def _subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    return {}
+
+
+def _prose(text: str) -> str:
+    """Return a verb's docstring with its examples and lists as code."""
+    head, *rest = inspect.cleandoc(text).split("\n\n")
+    out = [head]
+    for block in rest:
+        title, _, body = block.partition("\n")
+        if title.endswith(":") and body:
+            out.append(f"{title[0].upper()}{title[1:]}\n\n```sh\n{inspect.cleandoc(body)}\n```")
+        elif not title.startswith("exit codes"):
+            out.append(block)
+    return "\n\n".join(out)
+
+
+def _table(parser: argparse.ArgumentParser) -> str:
+    rows = ["| argument | what |", "|---|---|"]
+    for action in parser._actions:
+        if action.help == argparse.SUPPRESS or action.dest in ("help", "action"):
+            continue
+        name = ", ".join(f"`{option}`" for option in action.option_strings) or f"`{action.dest}`"
+        value = action.metavar or ("|".join(map(str, action.choices)) if action.choices else None)
+        if value and action.option_strings:
+            name += f" `{value}`"
+        required = " (required)" if action.required and action.option_strings else ""
+        rows.append(f"| {name.replace('|', chr(92) + '|')} | {action.help}{required} |")
+    return "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--check"]:
+        if not TARGET.is_file() or TARGET.read_bytes() != page():
+            sys.exit(f"docs/{TARGET.name} is not what the verbs say: run tools/generate_cli_docs.py")
+    else:
+        TARGET.write_bytes(page())
