@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sbomgate.errors import UsageError
+from sbomgate.errors import EvidenceError, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -301,7 +301,7 @@ def _baseline(
     """Find the last approved build: where the command line says, else in the store."""
     from sbomgate import decision, sbom
     from sbomgate.evidence import baseline as baselines
-    from sbomgate.model import BaselineBuild, Bootstrap
+    from sbomgate.model import BaselineBuild, Bootstrap, Claimed
 
     path = store if args.baseline is None else env.working_directory / args.baseline
     if path is None or (args.baseline is None and not path.exists()):
@@ -316,8 +316,17 @@ def _baseline(
                 hint="add --trust FILE",
             )
         return Bootstrap(reason="without a trust file no signer is accepted")
+    if context.repository is None and trust.repository is not None:
+        # `check` is told no repository: the one that the trust file demands is the project's, whatever it calls itself.
+        context = replace(context, repository=Claimed(value=trust.repository, source="trust file"))
     found = baselines.baseline(path, context, graph.packages[0].name, signers=trust.signers, now=env.now)
     if found.evidence is None:
+        if args.baseline is not None and found.others:
+            raise EvidenceError(
+                f"{found.others} decisions, and none is about this project",
+                where=args.baseline,
+                hint="was the project renamed? On a first run leave --baseline out",
+            )
         return Bootstrap(reason=found.reason)
     record = found.evidence.record
     return BaselineBuild(

@@ -76,6 +76,25 @@ def test_without_a_repository_the_project_name_counts(tmp_path: Path) -> None:
     assert look(tmp_path, project="other", repository=None).evidence is None
 
 
+def test_who_names_no_repository_is_known_by_name(tmp_path: Path) -> None:
+    """`check` in a pull request is told no repository, and the release job's `gate` was."""
+    put(tmp_path, record())
+    assert look(tmp_path, repository=None).evidence is not None
+    assert look(tmp_path, project="other", repository=None).evidence is None
+
+
+def test_a_renamed_lockfile_escapes_nothing(tmp_path: Path) -> None:
+    put(tmp_path, record(lockfile_path="web/package-lock.json"))
+    assert look(tmp_path, lockfile_path="web/npm-shrinkwrap.json").evidence is not None
+    assert look(tmp_path, lockfile_path="npm-shrinkwrap.json").evidence is None
+
+
+def test_decisions_on_other_projects_are_counted(tmp_path: Path) -> None:
+    put(tmp_path, record())
+    assert look(tmp_path, repository=f"{REPOSITORY}2").others == 1
+    assert look(tmp_path).others == 0
+
+
 def test_with_a_repository_a_new_name_escapes_nothing(tmp_path: Path) -> None:
     put(tmp_path, record())
     assert look(tmp_path, project="renamed").evidence is not None
