@@ -321,9 +321,9 @@ def _baseline(
         context = replace(context, repository=Claimed(value=trust.repository, source="trust file"))
     found = baselines.baseline(path, context, graph.packages[0].name, signers=trust.signers, now=env.now)
     if found.evidence is None:
-        if args.baseline is not None and found.others:
+        if args.baseline is not None and found.disregarded:
             raise EvidenceError(
-                f"{found.others} decisions, and none is about this project",
+                f"{found.disregarded} decisions, and none is by an accepted signer about this project",
                 where=args.baseline,
                 hint="was the project renamed? On a first run leave --baseline out",
             )

@@ -27,13 +27,14 @@ class Baseline:
         evidence: the record, all its bytes hashed again, and who signed it; or None.
         reason: why there is none; "" otherwise.
         notes: what was seen and did not count, one sentence each.
-        others: how many decisions there are, where none of them is about this project; 0 otherwise.
+        disregarded: how many decisions there are, where nobody who is accepted made any of them about this project; 0
+            otherwise, and for an empty store.
     """
 
     evidence: Signed[Record] | None
     reason: str
     notes: tuple[str, ...]
-    others: int = 0
+    disregarded: int = 0
 
 
 def baseline(path: Path, context: Context, project: str, *, signers: Sequence[Signer], now: datetime) -> Baseline:
@@ -56,10 +57,10 @@ def baseline(path: Path, context: Context, project: str, *, signers: Sequence[Si
         raise TrustError("no signer is accepted: no baseline can be believed", hint="give a trust file with --trust")
     notes: list[str] = []
     accepted: list[tuple[Signed[Statements], Path]] = []
-    seen, others = False, 0
+    seen, count, ours = False, 0, False
     for statements, folder in _candidates(path, notes):
+        count += 1
         if not _same_project(statements, context, project):
-            others += 1
             continue
         seen = True
         match signed_by(statements, signers):
@@ -70,6 +71,7 @@ def baseline(path: Path, context: Context, project: str, *, signers: Sequence[Si
                     hint="correct the clock of this machine, or of the one that decided",
                 )
             case Signed() as signed if signed.decision.context.profile == OBSERVE:
+                ours = True
                 notes.append(f"decision {statements.id[:12]} only records (profile observe)")
             case Signed() as signed if not signed.in_environment:
                 notes.append(f"decision {statements.id[:12]} is for an environment that its signer may not sign for")
@@ -88,7 +90,8 @@ def baseline(path: Path, context: Context, project: str, *, signers: Sequence[Si
         why = "no evidence of this project by an accepted signer"
         if accepted:
             why = f"none of the {len(accepted)} decisions on this project stands as PASSED"
-        return Baseline(evidence=None, reason=why, notes=tuple(sorted(notes)), others=0 if seen else others)
+        disregarded = 0 if ours or accepted else count
+        return Baseline(evidence=None, reason=why, notes=tuple(sorted(notes)), disregarded=disregarded)
     match signed_by(layout.read(newest), signers):
         case Signed() as evidence:
             return Baseline(evidence=evidence, reason="", notes=tuple(sorted(notes)))

@@ -89,10 +89,21 @@ def test_a_renamed_lockfile_escapes_nothing(tmp_path: Path) -> None:
     assert look(tmp_path, lockfile_path="npm-shrinkwrap.json").evidence is None
 
 
-def test_decisions_on_other_projects_are_counted(tmp_path: Path) -> None:
-    put(tmp_path, record())
-    assert look(tmp_path, repository=f"{REPOSITORY}2").others == 1
-    assert look(tmp_path).others == 0
+@pytest.mark.parametrize(
+    ("stored", "left"),
+    [
+        pytest.param(record(repository=f"{REPOSITORY}2"), 1, id="of another project"),
+        pytest.param(record(key(2)), 1, id="by a stranger"),
+        pytest.param(record(), 0, id="accepted"),
+        pytest.param(record(verdict=Verdict.DENIED), 0, id="accepted and denied"),
+        pytest.param(record(profile="observe"), 0, id="only recorded"),
+    ],
+)
+def test_T21_a_store_without_any_accepted_decision_on_this_project_is_told_from_an_empty_one(
+    tmp_path: Path, stored: Record, left: int
+) -> None:
+    put(tmp_path, stored)
+    assert look(tmp_path).disregarded == left
 
 
 def test_with_a_repository_a_new_name_escapes_nothing(tmp_path: Path) -> None:
