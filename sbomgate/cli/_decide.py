@@ -169,7 +169,7 @@ def report(decided: Decided, *, evidence: str | None = None, decision: str | Non
                 held.setdefault(package.name, set()).add(package.version)
         versions = {name: frozenset(of) for name, of in held.items()}
     else:
-        said = f"nothing, as in a first run: {baseline.reason}"
+        said = f"nothing (bootstrap): {baseline.reason}"
     engine = decided.answer.engine
     judged = f"OPA {engine.version} {engine.name}"
     if decided.question.bundle.sha256 != bundles.load(None).sha256:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -38,7 +39,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def use(world: World, url: str, *, token: str | None = None) -> None:
-    """Let the project, and the trust file, name this registry."""
+    """Let the project, and the trust file, name this registry; nothing was approved before."""
+    shutil.rmtree(world.store)
     packages = [(name, "1.0.0", tarballs.package(name, "1.0.0")) for name in NAMES]
     world.write_project(packages, registry=url)
     npmrc = f"registry={url}\n"

@@ -146,7 +146,7 @@ def all_of_them() -> dict[str, Report]:
             finding(pad, "pinned", "prerelease", "1.3.0-rc.1 is a prerelease", level=Level.WARN),
             finding(None, "new_dependencies", "no-baseline", "no approved build to compare with", level=Level.NOTE),
             signers=0,
-            baseline="nothing, as in a first run: there is no store yet",
+            baseline="nothing (bootstrap): there is no store yet",
         ),
         "incident": report(
             incident,
