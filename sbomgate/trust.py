@@ -31,7 +31,7 @@ from sbomgate.model import (
 )
 
 MAX_TRUST_BYTES = 4 << 20  # about 10,000 approved scripts
-MAX_PINNED_BYTES = 4 << 20  # the public-good trusted_root.json is 7 kB
+MAX_PINNED_BYTES = 64 << 20  # a list of 250,000 malicious packages is some 12 MB; a trusted_root.json 7 kB
 _WORLD_WRITABLE = 0o002
 
 NOBODY = Trust(
