@@ -119,7 +119,8 @@ def decide(
             where=graph.lockfile.path,
             hint="run `npm install --package-lock-only`",
         )
-    collected = facts.dumps(collect(graph))
+    engine.prepare(question.bundle, evaluations.QUERY)
+    collected = collect(graph)
     bom = _sbom(graph, collected, question)
     asked = policy_input.build(
         bom,
@@ -141,7 +142,7 @@ def decide(
             )
     return Answer(
         graph=graph,
-        collected=collected,
+        collected=facts.dumps(collected),
         sbom=bom,
         policy_input=asked,
         evaluation=evaluation,
@@ -234,11 +235,10 @@ def _evaluate(asked: bytes, question: Question, packages: int, engine: Engine) -
     return evaluations.read(said, question.bundle, packages=packages, profile=question.context.profile)
 
 
-def _sbom(graph: DependencyGraph, collected: bytes, question: Question) -> Sbom:
-    """Verify what was collected, and write it into the SBOM: `collected` is read back, so that replay sees the same."""
-    known = facts.loads(collected)
-    package_facts = _believe(graph, known, question.material, question.context.evaluated_at)
-    return sbom.read(sbom.write(graph, package_facts, timestamp=question.source_date, tool_version=question.sbomgate))
+def _sbom(graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts], question: Question) -> Sbom:
+    """Verify what was collected, write it into the SBOM, and go on with what the SBOM says."""
+    package_facts = _believe(graph, collected, question.material, question.context.evaluated_at)
+    return sbom.make(graph, package_facts, timestamp=question.source_date, tool_version=question.sbomgate)
 
 
 def _believe(
@@ -339,7 +339,7 @@ def replay(record: Record, *, engine: Engine, shipped_policy: str = "", declared
         sbomgate=claimed.sbomgate,
     )
     # (2) decide again, step by step
-    again_bom = _sbom(bom.graph, stored(FACTS), question)
+    again_bom = _sbom(bom.graph, facts.loads(stored(FACTS)), question)
     again_input = policy_input.build(
         again_bom,
         context=question.context,

@@ -592,7 +592,14 @@ class _Reader:
     # -- findings
 
     def _judge_entry(
-        self, location: str, entry: dict[str, Any], name: str, key: str, kind: Kind, mask: int, lower: dict[str, tuple[str, str]]
+        self,
+        location: str,
+        entry: dict[str, Any],
+        name: str,
+        key: str,
+        kind: Kind,
+        mask: int,
+        lower: dict[str, tuple[str, str]],
     ) -> None:
         if not mask:
             message = "nothing depends on it: npm would remove it"

@@ -143,7 +143,11 @@ class Part:
         if facts is None:
             return
         taken = as_recorded(facts)
-        if isinstance(taken.registry, RegistryWord) and self.word is None and taken.registry.asked_at - now <= MAX_CLOCK:
+        if (
+            isinstance(taken.registry, RegistryWord)
+            and self.word is None
+            and taken.registry.asked_at - now <= MAX_CLOCK
+        ):
             self.word = taken.registry
         if isinstance(taken.attestations, AttestationDocument) and self.attestations is None:
             self.attestations = taken.attestations

@@ -63,7 +63,9 @@ def read(data: bytes, bundle: PolicyBundle, *, packages: int, profile: str) -> E
         raise PolicyError(f"the policy judged {value['packages']} packages, expected {packages}", where=where)
 
     if value["profile"] != profile:
-        raise PolicyError(f"the policy judged by the profile {value['profile'][:40]!r}, expected {profile!r}", where=where)
+        raise PolicyError(
+            f"the policy judged by the profile {value['profile'][:40]!r}, expected {profile!r}", where=where
+        )
 
     findings = tuple(
         PolicyFinding(

@@ -252,7 +252,8 @@ def _combine(found: list[Attestation], what: str, others: list[str], *, is_empty
     if is_empty:
         # A document is only ever asked for where one is advertised: an empty one is not the answer "there is none" (P6).
         return Attestation(
-            state=AttestationState.ADVERTISED_MISSING, reason="the registry's answer lists no attestation for this version"
+            state=AttestationState.ADVERTISED_MISSING,
+            reason="the registry's answer lists no attestation for this version",
         )
     if not found:
         among = f" (there is {', '.join(sorted({o[:100] for o in others}))})" if others else ""
