@@ -22,6 +22,7 @@ from sbomgate.model import (
     CollectedFacts,
     Context,
     DependencyGraph,
+    EdgeKind,
     Engine,
     Evaluation,
     FactKey,
@@ -113,7 +114,7 @@ def decide(
     Raises:
         SbomgateError: no decision could be made.
     """
-    if len(graph.packages) < 2 and graph.edges:
+    if len(graph.packages) < 2 and any(edge.kind is not EdgeKind.PEER_OPTIONAL for edge in graph.edges):
         raise InputError(
             "package.json declares dependencies, and the lockfile holds no package",
             where=graph.lockfile.path,
@@ -286,7 +287,14 @@ class Replay:
     differences: tuple[Difference, ...]
 
 
-def replay(record: Record, *, engine: Engine, shipped_policy: str = "", declared: Declared | None = None) -> Replay:
+def replay(
+    record: Record,
+    *,
+    engine: Engine,
+    shipped: TrustMaterial | None = None,
+    shipped_policy: str = "",
+    declared: Declared | None = None,
+) -> Replay:
     """Decide again from stored bytes, at the recorded time: nothing is fetched, no clock is read.
 
     Reading the record compared every stored file with the digest that the signed detail names. Whether the signer is
@@ -295,6 +303,8 @@ def replay(record: Record, *, engine: Engine, shipped_policy: str = "", declared
     Args:
         record: the evidence.
         engine: evaluates the stored policy.
+        shipped: this installation's trust root and registry keys: what a decision of the same version used, where its
+            trust file names no other.
         shipped_policy: SHA-256 (hex) of this installation's policy.
         declared: the parameters of its rules. The defaults in it count where the decision was made by that policy; of
             another policy only what the stored trust file sets is known.
@@ -355,6 +365,7 @@ def replay(record: Record, *, engine: Engine, shipped_policy: str = "", declared
     compared = (
         ("policy bundle", claimed.policy, bundle.sha256),
         ("project files", *_project_files(claimed, bom.graph)),
+        ("trust root", *_roots(claimed, question.material, accepted, shipped)),
         ("parameters", "as strict as the trust file", _parameters(known, accepted, question.parameters)),
         ("malicious lists", "those of the trust file", _listed(accepted, blobs)),
         ("sbom, provenance verified again", bom.sha256, again_bom.sha256),
@@ -381,6 +392,18 @@ def _project_files(claimed: Decision, graph: DependencyGraph) -> tuple[str, str]
         _digest([claimed.project, claimed.project_version, theirs]),
         _digest([root.name or "(unnamed project)", root.version, files]),
     )
+
+
+def _roots(claimed: Decision, used: TrustMaterial, accepted: Trust, shipped: TrustMaterial | None) -> tuple[str, str]:
+    """Return what package provenance was verified against, and what it should have been (P25).
+
+    What the trust file names was read by its digest. Another version of sbomgate may have shipped another root.
+    """
+    both = _digest([hashlib.sha256(one).hexdigest() for one in (used.trusted_root, used.registry_keys)])
+    if shipped is None or claimed.sbomgate != __version__:
+        return both, both
+    expected = (accepted.trusted_root or shipped.trusted_root, accepted.registry_keys or shipped.registry_keys)
+    return both, _digest([hashlib.sha256(one).hexdigest() for one in expected])
 
 
 def _parameters(known: Declared, accepted: Trust, used: Mapping[str, Mapping[str, object]]) -> str:

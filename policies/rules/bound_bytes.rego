@@ -32,7 +32,7 @@ codes := {
 	"version-invalid": {"class": "always", "fix": restore},
 	"alias-undeclared": {"class": "always", "fix": restore},
 	"source-undeclared": {"class": "always", "fix": restore},
-	"source-missing": {"class": "changed", "fix": restore, "unknown": true},
+	"source-missing": {"class": "always", "fix": restore, "unknown": true},
 }
 
 findings contains f if some f in lock.judged("bound_bytes", codes, set())

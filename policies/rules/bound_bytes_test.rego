@@ -47,7 +47,7 @@ test_every_code_of_the_table if {
 	every code in ["resolved-malformed", "source-undeclared"] {
 		said("default", {}, [fx.lock_finding("bound_bytes", code, "node_modules/good")]) == {sprintf("%s:deny", [code])}
 	}
-	said("default", {}, [fx.lock_finding("bound_bytes", "source-missing", "node_modules/good")]) == {"source-missing:warn"}
+	said("default", {}, [fx.lock_finding("bound_bytes", "source-missing", "node_modules/good")]) == {"source-missing:deny"}
 	said("strict", {}, [fx.lock_finding("bound_bytes", "source-missing", "node_modules/good")]) == {"source-missing:deny"}
 }
 

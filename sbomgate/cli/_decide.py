@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sbomgate.errors import UsageError
+from sbomgate.errors import EvidenceError, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -156,6 +156,7 @@ def report(decided: Decided, *, evidence: str | None = None, decision: str | Non
     """Return what a person is told."""
     from sbomgate import report as reports
     from sbomgate.model import BaselineBuild
+    from sbomgate.policy import bundle as bundles
 
     baseline, versions = decided.question.baseline, {}
     if isinstance(baseline, BaselineBuild):
@@ -168,11 +169,14 @@ def report(decided: Decided, *, evidence: str | None = None, decision: str | Non
     else:
         said = f"nothing (bootstrap): {baseline.reason}"
     engine = decided.answer.engine
+    judged = f"OPA {engine.version} {engine.name}"
+    if decided.question.bundle.sha256 != bundles.load(None).sha256:
+        judged += f" · not the shipped policy: sha256:{decided.question.bundle.sha256}"
     return reports.build(
         decided.answer.evaluation,
         decided.answer.graph,
         profile=decided.question.context.profile,
-        engine=f"OPA {engine.version} {engine.name}",
+        engine=judged,
         baseline=said,
         baseline_versions=versions,
         signers=len(decided.question.trust.signers),
@@ -301,7 +305,7 @@ def _baseline(
     """Find the last approved build: where the command line says, else in the store."""
     from sbomgate import decision, sbom
     from sbomgate.evidence import baseline as baselines
-    from sbomgate.model import BaselineBuild, Bootstrap
+    from sbomgate.model import BaselineBuild, Bootstrap, Claimed
 
     path = store if args.baseline is None else env.working_directory / args.baseline
     if path is None or (args.baseline is None and not path.exists()):
@@ -316,8 +320,17 @@ def _baseline(
                 hint="add --trust FILE",
             )
         return Bootstrap(reason="without a trust file no signer is accepted")
+    if context.repository is None and trust.repository is not None:
+        # `check` is told no repository; the trust file says which one decisions are about.
+        context = replace(context, repository=Claimed(value=trust.repository, source="flag"))
     found = baselines.baseline(path, context, graph.packages[0].name, signers=trust.signers, now=env.now)
     if found.evidence is None:
+        if args.baseline is not None and found.disregarded:
+            raise EvidenceError(
+                f"{found.disregarded} decisions, and none is by an accepted signer about this project",
+                where=args.baseline,
+                hint="was the project renamed? On a first run leave --baseline out",
+            )
         return Bootstrap(reason=found.reason)
     record = found.evidence.record
     return BaselineBuild(

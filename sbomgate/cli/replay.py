@@ -37,13 +37,17 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
     from sbomgate.evidence import layout
     from sbomgate.policy import bundle, parameters
+    from sbomgate.provenance import shipped
     from sbomgate.resources import path as resource
+    from sbomgate.trust import NOBODY
 
     record = layout.read(env.working_directory / args.evidence)
+    roots = shipped.load()
     with _decide.engine(args, env) as engine:
         result = gate.replay(
             record,
             engine=engine,
+            shipped=gate.material_of(NOBODY, roots.trusted_root, roots.registry_keys),
             shipped_policy=bundle.load(None).sha256,
             declared=parameters.declared(resource(*parameters.CATALOGUE).read_bytes()),
         )

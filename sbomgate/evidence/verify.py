@@ -162,6 +162,7 @@ def verify_build(
     else:
         denied = deciding.decision.counts.denied
         reasons = [*reasons, Reason(code="failed", message=f"the policy denied it: {denied} findings")]
+    notes.extend(_unasked(deciding.decision, trust, environments))
     return VerificationResult(
         accepted=not reasons, reasons=tuple(reasons), deciding=deciding, notes=tuple(sorted(notes))
     )
@@ -260,6 +261,23 @@ def _reasons(
     age = now - signed.time
     if age > timedelta(hours=limit):
         refuse("age", f"decided {age.total_seconds() / 3600:.0f} hours ago, at most {limit:g} are accepted")
+    return found
+
+
+def _unasked(decision: Decision, trust: Trust, environments: tuple[str, ...]) -> list[str]:
+    """Return what was accepted only because the trust file does not ask: whoever reads "verified" must not assume it."""
+    context, found = decision.context, []
+    if trust.repository is None:
+        held = repr(context.repository.value) if context.repository else "not said"
+        found.append(f"the trust file demands no repository: it is {held}")
+    if trust.lockfile_path is None:
+        found.append(f"the trust file demands no lockfile path: it is {context.lockfile_path!r}")
+    if not environments:
+        found.append(f"no environment is demanded: it is{_for(decision)}")
+    if decision.trust != trust.sha256:
+        found.append(f"it was decided by another trust file, sha256:{decision.trust}")
+    if not decision.engine.ours:
+        found.append("it was decided by an OPA that sbomgate did not run (P24)")
     return found
 
 

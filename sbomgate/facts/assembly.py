@@ -62,8 +62,8 @@ def assemble(
             that nobody verified is `cannot-verify`; what is missing follows from why (`attestation_of_missing`).
         signatures: the verified states of each key with registry signatures; without one it follows from the registry's
             word (`signature_of`).
-        now: the time of evaluation. A time more than five minutes after it is kept, with the reason: "nobody knows" would
-            be the gentler word for a registry that says something impossible.
+        now: the time of evaluation. A time more than five minutes after it is kept, with the reason: "nobody knows"
+            would be the gentler word for a registry that says something impossible.
     """
     by_id = {package.id: package for package in graph.packages}
     result: dict[str, PackageFacts] = {}

@@ -115,7 +115,15 @@ def unsigned(collected: Mapping[FactKey, CollectedFacts]) -> dict[FactKey, Colle
     asked.
     """
     missing = Missing(absence=Absence.NOT_ASKED, reason="only an unsigned facts file states it")
-    return {key: replace(facts, registry=missing, tarball=missing) for key, facts in recorded(collected).items()}
+    return {
+        key: replace(
+            facts,
+            registry=missing,
+            tarball=missing,
+            attestations=missing if isinstance(facts.attestations, Missing) else facts.attestations,
+        )
+        for key, facts in recorded(collected).items()
+    }
 
 
 def word_document(word: RegistryWord) -> dict[str, Any]:

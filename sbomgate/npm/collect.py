@@ -54,8 +54,8 @@ class Sources:
         client: makes the HTTP client (`registry.open_client`); called only when something is to be fetched.
         word_age: cached words of the registry that are younger are used without asking; zero always asks, by ETag where
             the cache counts.
-        trust_cache: whether the fact cache counts, offline also for words of any age. `check` may; `gate` reads the bytes
-            and asks the registry again, without an ETag: who forged a cached word chose its ETag too (P26). Of the
+        trust_cache: whether the fact cache counts, offline also for words of any age. `check` may; `gate` reads the
+            bytes and asks the registry again, without an ETag: who forged a cached word chose its ETag too (P26). Of the
             cache `gate` uses only, offline, attestations: they are verified from their bytes.
         sleep: waits between attempts; None is asyncio's.
     """
@@ -120,7 +120,7 @@ def collect(
 class Part:
     """The facts of one key while they are collected; None is not known yet."""
 
-    __slots__ = ("attestations", "etag", "stale", "tarball", "wanted", "word")
+    __slots__ = ("attestations", "etag", "lacked", "stale", "tarball", "wanted", "word")
 
     def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
@@ -130,6 +130,7 @@ class Part:
         if wanted.sha512 is None:
             reason = "the lockfile has no single sha512 that a tarball could be bound to"
             self.tarball = Missing(absence=Absence.NOT_ASKED, reason=reason)
+        self.lacked: CollectedFacts | None = None  # what a signed document says of what it has not
         self.stale: RegistryWord | None = None  # a cached word that is too old to be used without asking
         self.etag: str | None = None
 
@@ -139,15 +140,13 @@ class Part:
         return self.word is not None and self.attestations is not None and self.tarball is not None
 
     def take_recorded(self, facts: CollectedFacts | None, now: datetime) -> None:
-        """Take what a signed document states; no word that was given after `now`."""
+        """Take what a signed document states; nothing of an entry whose word was given after `now`."""
         if facts is None:
             return
-        taken = as_recorded(facts)
-        if (
-            isinstance(taken.registry, RegistryWord)
-            and self.word is None
-            and taken.registry.asked_at - now <= MAX_CLOCK
-        ):
+        if isinstance(facts.registry, RegistryWord) and facts.registry.asked_at - now > MAX_CLOCK:
+            return
+        taken = self.lacked = as_recorded(facts)
+        if isinstance(taken.registry, RegistryWord) and self.word is None:
             self.word = taken.registry
         if isinstance(taken.attestations, AttestationDocument) and self.attestations is None:
             self.attestations = taken.attestations
@@ -168,9 +167,12 @@ class Part:
             self.tarball = Missing(absence=Absence.NOT_ASKED, reason=reason)
         if not sources.offline:
             return
-        self.word = self.word or _offline("the registry's answer is not in the cache")
-        self.attestations = self.attestations or _offline("its attestations are not in the cache")
-        self.tarball = self.tarball or _offline("its tarball is not in npm's cache")
+        lacked = self.lacked
+        self.word = self.word or _lacked(lacked and lacked.registry, "the registry's answer is not in the cache")
+        self.attestations = self.attestations or _lacked(
+            lacked and lacked.attestations, "its attestations are not in the cache"
+        )
+        self.tarball = self.tarball or _lacked(lacked and lacked.tarball, "its tarball is not in npm's cache")
 
     def facts(self) -> CollectedFacts:
         """Return everything; only when complete."""
@@ -195,7 +197,10 @@ def not_advertised(word: RegistryWord | Missing) -> Missing | None:
     return Missing(absence=Absence.NOT_SERVED, reason=reason)
 
 
-def _offline(reason: str) -> Missing:
+def _lacked(recorded: object, reason: str) -> Missing:
+    """Return why a fact stays unknown offline: what a signed document says of it (withdrawn, other bytes), else so."""
+    if isinstance(recorded, Missing):
+        return recorded
     return Missing(absence=Absence.NOT_ASKED, reason=f"offline, and {reason}")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 # Characters that move the cursor, reorder text or cannot be seen: C0, C1, bidirectional controls, zero-width
 # characters, line and paragraph separators, byte order mark, tags. https://trojansource.codes/
 _HIDDEN = {
@@ -24,6 +26,9 @@ _HIDDEN = {
 }
 _TABLE = {c: f"\\x{c:02x}" if c < 0x100 else f"\\u{c:04x}" if c < 0x10000 else f"\\U{c:08x}" for c in _HIDDEN}
 
+# Azure Pipelines, GitHub Actions' older form, TeamCity: each finds its opener anywhere in a line.
+_COMMAND = re.compile(r"##((?:vso|teamcity)?\[)", re.IGNORECASE)
+
 MAX_LENGTH = 500  # characters: a script of a megabyte must not hide the next finding
 
 
@@ -31,7 +36,7 @@ def plain(text: str, limit: int = MAX_LENGTH) -> str:
     r"""Return `text` as one line that no terminal, log reader or CI system takes for a command.
 
     Control, bidirectional and invisible characters are written as escapes; `::` and `##` before a word, which GitHub
-    Actions and Azure Pipelines read as commands, are broken with a backslash; what is longer than `limit` characters
+    Actions, Azure Pipelines and TeamCity read as commands, are broken with a backslash; what is longer than `limit` characters
     is cut, and says so.
     """
     if len(text) > limit:
@@ -39,6 +44,4 @@ def plain(text: str, limit: int = MAX_LENGTH) -> str:
     text = text.translate(_TABLE)
     if text.lstrip().startswith("::"):
         text = text.replace("::", ":\\:", 1)
-    for opener in ("##vso[", "##["):
-        text = text.replace(opener, "#\\#" + opener[2:])
-    return text
+    return _COMMAND.sub(r"#\\#\1", text)

@@ -1,4 +1,4 @@
-"""A workbench for attacks: a small project, keys, a trust file and recorded facts, and the real command line in process.
+"""A workbench for attacks: a small project, keys, trust file and recorded facts, and the real command line in process.
 
 Each attack changes one thing and runs `check`, `gate`, `verify` or `replay` as a pipeline would.
 """
@@ -144,7 +144,7 @@ public_key = \"\"\"
         self.write(dependencies, packages)
         self.record(*(known(name, version) for name, version in dependencies.items()))
 
-    def write(self, dependencies: Mapping[str, str], packages: Mapping[str, Any], **manifest: Any) -> None:
+    def write(self, dependencies: Mapping[str, str], packages: Mapping[str, Any], /, **manifest: Any) -> None:
         """Write package.json and the lockfile."""
         about = {"name": "shop", "version": "1.0.0", "dependencies": dict(dependencies), **manifest}
         lock = {
@@ -174,9 +174,11 @@ public_key = \"\"\"
             return Said(code, *(one.getvalue().decode() for one in said if isinstance(one, BytesIO)))
 
     def check(self, *more: str) -> Said:
-        return self.run("check", "shop", *self._common, "--baseline", "evidence", *more) if (
-            self.folder / "evidence"
-        ).exists() else self.run("check", "shop", *self._common, *more)
+        return (
+            self.run("check", "shop", *self._common, "--baseline", "evidence", *more)
+            if (self.folder / "evidence").exists()
+            else self.run("check", "shop", *self._common, *more)
+        )
 
     def gate(self, *more: str, key: str = "release.key") -> Said:
         subject = ("--subject", f"file:{self.artefact}", "--key", key, "--store", "evidence")

@@ -23,6 +23,7 @@ from testkit.evidence import (
     POLICY,
     REPOSITORY,
     TARBALL,
+    decision,
     key,
     record,
     signer,
@@ -237,7 +238,17 @@ def test_detail_and_summary_are_signed_by_one() -> None:
 def test_what_did_not_count_is_said() -> None:
     found = judge(record(), record(key(2)), record(profile="observe"))
     assert found.accepted
-    assert len(found.notes) == 2
+    assert len([note for note in found.notes if "does not count" in note]) == 2
+
+
+def test_what_nobody_asked_for_is_said() -> None:
+    """C07, P20: a trust file that demands little accepts much, and "verified" says what was not compared."""
+    same = decision().trust
+    assert judge(record(), trust=replace(DEMANDING, sha256=same)).notes == ()
+    loose = judge(record(engine=replace(decision().engine, ours=False)), trust=trusting(policy_digests=(POLICY,)))
+    assert loose.accepted
+    for said in ("repository", "lockfile path", "environment", "another trust file", "did not run"):
+        assert any(said in note for note in loose.notes), said
 
 
 def test_a_signature_that_is_not_the_accepted_key_s_is_an_error() -> None:

@@ -20,6 +20,8 @@ CASES = {
     "github command": ("::set-output name=x::y", ":\\:set-output name=x::y"),
     "github command, indented": ("  ::stop-commands::x", "  :\\:stop-commands::x"),
     "azure command": ("##vso[task.setvariable]x", "#\\#vso[task.setvariable]x"),
+    "azure command in capitals": ("##VSO[task.x]y", "#\\#VSO[task.x]y"),
+    "teamcity command": ("a ##teamcity[setParameter name='x']", "a #\\#teamcity[setParameter name='x']"),
     "github legacy command": ("x ##[error]y", "x #\\#[error]y"),
 }
 
