@@ -779,6 +779,10 @@ class Engine(Protocol):
     version: str  # OPA's version
     ours: bool  # whether we started it: an OPA that we do not run is recorded as such (P24)
 
+    def prepare(self, bundle: PolicyBundle, query: str) -> None:
+        """Get ready for `evaluate` of the same in the background, where the engine can; what is wrong, `evaluate` says."""
+        ...
+
     def evaluate(self, bundle: PolicyBundle, policy_input: bytes, query: str) -> bytes:
         """Evaluate `query` (`data.sbomgate.decision.result`) and return its canonical JSON.
 

@@ -76,6 +76,27 @@ def write(
 
     `facts` are by package id; `timestamp` is timezone-aware or None; `tool_version` is sbomgate's.
     """
+    return _write(graph, facts, timestamp, tool_version)[0]
+
+
+def make(
+    graph: DependencyGraph, facts: Mapping[str, PackageFacts], *, timestamp: datetime | None, tool_version: str
+) -> Sbom:
+    """Return what `read` makes of what `write` writes, without parsing the bytes that were just written.
+
+    Raises:
+        InputError: over `MAX_BYTES`: nobody would read it again.
+    """
+    data, document = _write(graph, facts, timestamp, tool_version)
+    if len(data) > MAX_BYTES:
+        raise InputError(f"{len(data):,} bytes, at most {MAX_BYTES:,} are read", where="SBOM")
+    return _read(data, document)
+
+
+def _write(
+    graph: DependencyGraph, facts: Mapping[str, PackageFacts], timestamp: datetime | None, tool_version: str
+) -> tuple[bytes, dict[str, Any]]:
+    """Return the SBOM's bytes, and the document that they stand for, all but its serial number."""
     edges: dict[str, list[Edge]] = {}
     for edge in graph.edges:
         edges.setdefault(edge.source, []).append(edge)
@@ -87,7 +108,7 @@ def write(
     metadata["tools"] = {"components": [{"type": "application", "name": "sbomgate", "version": tool_version}]}
     metadata["component"] = components[0]
     metadata["properties"] = _graph_properties(graph)
-    document = {
+    document: dict[str, Any] = {
         "version": 1,
         "metadata": metadata,
         "components": components[1:],
@@ -95,7 +116,8 @@ def write(
     }
     body = orjson.dumps(document)
     serial = _uuid5(sha256(body).hexdigest())
-    return b"".join((_HEAD, b'"serialNumber":"urn:uuid:', serial.encode(), b'",', body[1:], b"\n"))
+    data = b"".join((_HEAD, b'"serialNumber":"urn:uuid:', serial.encode(), b'",', body[1:], b"\n"))
+    return data, {"bomFormat": "CycloneDX", **document}
 
 
 def _component(package: Package, edges: Any, facts: PackageFacts | None) -> dict[str, Any]:
@@ -396,7 +418,10 @@ def read(data: bytes) -> Sbom:
     Raises:
         InputError: not JSON with one meaning, over `MAX_BYTES`, not ours, or not as `write` writes it.
     """
-    document = load_object(data, "SBOM", limit=MAX_BYTES)
+    return _read(data, load_object(data, "SBOM", limit=MAX_BYTES))
+
+
+def _read(data: bytes, document: Mapping[str, Any]) -> Sbom:
     metadata = document.get("metadata")
     properties = metadata.get("properties") if isinstance(metadata, dict) else None
     if document.get("bomFormat") != "CycloneDX":

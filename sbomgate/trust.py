@@ -329,14 +329,9 @@ def _time(value: str | None, where: str, place: str) -> datetime | None:
 
 
 def _validate(document: dict[str, Any], content: str, where: str) -> None:
-    import jsonschema
-    import orjson
+    from sbomgate import resources, schema_errors
 
-    from sbomgate import resources
-
-    schema = orjson.loads(resources.path("schemas", "trust.schema.json").read_bytes())
-    validator = jsonschema.Draft202012Validator(schema)
-    error = jsonschema.exceptions.best_match(validator.iter_errors(document))
+    error = schema_errors.best(document, resources.path("schemas", "trust.schema.json").read_bytes())
     if error is None:
         return
     path = list(error.absolute_path)

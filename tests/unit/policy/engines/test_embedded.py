@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -148,6 +149,38 @@ def test_p23_nothing_differs_between_two_runs(engine: EmbeddedEngine) -> None:
     text = "result := {k: v | some k, v in input}"
     policy_input = ("{" + ",".join(f'"k{i}":{i}' for i in range(500)) + "}").encode()
     assert len({engine.evaluate(policy(text), policy_input, QUERY) for _ in range(3)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("ahead", "asked"),
+    [
+        pytest.param("result := input.a", "result := input.a", id="what was prepared"),
+        pytest.param("result := 2", "result := input.a", id="something else"),
+        pytest.param("result := {", "result := input.a", id="a broken one, and then another"),
+    ],
+)
+def test_prepared(ahead: str, asked: str) -> None:
+    with EmbeddedEngine(engine_cache(), lambda sentence: None, seconds=2) as engine:
+        engine.prepare(policy(ahead), QUERY)
+        time.sleep(2.5)  # P9: waiting for the input is nobody's evaluation
+        assert engine.evaluate(policy(asked), b'{"a":1}', QUERY) == b"1"
+        assert engine.evaluate(policy(asked), b'{"a":[]}', QUERY) == b"[]"
+
+
+def test_prepared_and_broken() -> None:
+    with EmbeddedEngine(engine_cache(), lambda sentence: None) as engine:
+        engine.prepare(policy("result := {"), QUERY)
+        with pytest.raises(PolicyError, match="rego_parse_error"):
+            engine.evaluate(policy("result := {"), b"{}", QUERY)
+
+
+@pytest.mark.parametrize("wait", [0, 0.05, 1], ids=["at once", "while it compiles", "while it waits"])
+def test_prepared_for_nothing(wait: float) -> None:
+    """No thread is left that Python would meet when it shuts down."""
+    with EmbeddedEngine(engine_cache(), lambda sentence: None) as engine:
+        engine.prepare(policy("result := 1"), QUERY)
+        time.sleep(wait)
+    assert not [thread for thread in threading.enumerate() if thread.name == "sbomgate-policy"]
 
 
 def test_threads_take_turns(engine: EmbeddedEngine) -> None:
