@@ -36,8 +36,8 @@ def plain(text: str, limit: int = MAX_LENGTH) -> str:
     r"""Return `text` as one line that no terminal, log reader or CI system takes for a command.
 
     Control, bidirectional and invisible characters are written as escapes; `::` and `##` before a word, which GitHub
-    Actions, Azure Pipelines and TeamCity read as commands, are broken with a backslash; what is longer than `limit` characters
-    is cut, and says so.
+    Actions, Azure Pipelines and TeamCity read as commands, are broken with a backslash; what is longer than `limit`
+    characters is cut, and says so.
     """
     if len(text) > limit:
         text = f"{text[:limit]}… ({len(text)} characters)"
