@@ -4,7 +4,10 @@
 //
 // Request: one line of JSON (the header), then the sections that it announces, one after the other, without separators.
 //
-//	{"op":"evaluate","query":"data.a.b","modules":[{"name":"a.rego","size":12}],"data":2,"input":17,"schemas":[]}
+//	{"op":"evaluate","query":"data.a.b","modules":[{"name":"a.rego","size":12}],"data":2,"schemas":[]}
+//
+// The input comes last, after a line with its length in bytes. The policy is compiled before that line is read: whoever
+// starts the engine early has it ready when the input is.
 //
 // Answer: {"result": …} with exit code 0, or {"errors": [{"code","message","file","row","col"}]} with exit code 10.
 // Exit code 2 is the Go runtime's (out of memory, panic) and is never ours.
@@ -21,6 +24,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -54,7 +58,6 @@ type header struct {
 	Strict  bool      `json:"strict"`
 	Modules []section `json:"modules"`
 	Data    int       `json:"data"`
-	Input   int       `json:"input"`
 	Schemas []section `json:"schemas"`
 }
 
@@ -73,9 +76,9 @@ type request struct {
 	header
 	modules map[string]*ast.Module
 	data    map[string]any
-	input   ast.Value
 	schemas *ast.SchemaSet
 	caps    *ast.Capabilities
+	rest    *bufio.Reader
 }
 
 func main() {
@@ -127,28 +130,20 @@ func answer(stdin io.Reader) (any, error) {
 	return nil, problem{Code: "request", Message: "unknown op " + req.Op}
 }
 
-// read takes the request apart. Each section is parsed once, by OPA's own decoders.
+// read takes the request apart, but for the input. Each section is parsed once, by OPA's own decoders.
 func read(stdin io.Reader) (*request, error) {
 	in := bufio.NewReaderSize(stdin, 1<<16)
 	line, err := in.ReadBytes('\n')
 	if err != nil {
 		return nil, problem{Code: "request", Message: "no header"}
 	}
-	req := &request{modules: map[string]*ast.Module{}, data: map[string]any{}, caps: capabilities.Allowed()}
+	req := &request{modules: map[string]*ast.Module{}, data: map[string]any{}, caps: capabilities.Allowed(), rest: in}
 	if err := json.Unmarshal(line, &req.header); err != nil {
 		return nil, problem{Code: "request", Message: err.Error()}
 	}
-	take := func(size int) ([]byte, error) {
-		buf := make([]byte, size)
-		if _, err := io.ReadFull(in, buf); err != nil {
-			return nil, problem{Code: "request", Message: "a section is cut short"}
-		}
-		return buf, nil
-	}
-
 	options := ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1, Capabilities: req.caps}
 	for _, m := range req.Modules {
-		text, err := take(m.Size)
+		text, err := req.take(m.Size)
 		if err != nil {
 			return nil, err
 		}
@@ -162,7 +157,7 @@ func read(stdin io.Reader) (*request, error) {
 		req.modules[m.Name] = module
 	}
 	if req.Data > 0 {
-		text, err := take(req.Data)
+		text, err := req.take(req.Data)
 		if err != nil {
 			return nil, err
 		}
@@ -170,17 +165,8 @@ func read(stdin io.Reader) (*request, error) {
 			return nil, problem{Code: "data", Message: err.Error()}
 		}
 	}
-	if req.Input > 0 {
-		text, err := take(req.Input)
-		if err != nil {
-			return nil, err
-		}
-		if req.input, err = decode(text); err != nil {
-			return nil, problem{Code: "input", Message: err.Error()}
-		}
-	}
 	for _, s := range req.Schemas {
-		text, err := take(s.Size)
+		text, err := req.take(s.Size)
 		if err != nil {
 			return nil, err
 		}
@@ -194,6 +180,38 @@ func read(stdin io.Reader) (*request, error) {
 		req.schemas.Put(schemaRef(s.Name), raw)
 	}
 	return req, nil
+}
+
+func (r *request) take(size int) ([]byte, error) {
+	buf := make([]byte, size)
+	if _, err := io.ReadFull(r.rest, buf); err != nil {
+		return nil, problem{Code: "request", Message: "a section is cut short"}
+	}
+	return buf, nil
+}
+
+// input is nil where its length is 0: the policy then has none.
+func (r *request) input() (ast.Value, error) {
+	line, err := r.rest.ReadString('\n')
+	if err != nil {
+		return nil, problem{Code: "request", Message: "no input"}
+	}
+	size, err := strconv.ParseUint(strings.TrimSuffix(line, "\n"), 10, 31)
+	if err != nil {
+		return nil, problem{Code: "request", Message: err.Error()}
+	}
+	if size == 0 {
+		return nil, nil
+	}
+	text, err := r.take(int(size))
+	if err != nil {
+		return nil, err
+	}
+	value, err := decode(text)
+	if err != nil {
+		return nil, problem{Code: "input", Message: err.Error()}
+	}
+	return value, nil
 }
 
 // schemaRef is the name under which METADATA finds a schema, as `opa check -s FOLDER` gives it: `a/b` is schema.a.b.
@@ -242,14 +260,18 @@ func evaluate(req *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	input, err := req.input()
+	if err != nil {
+		return nil, err
+	}
 	run := topdown.NewQuery(query).
 		WithCompiler(compiler).
 		WithStore(store).
 		WithTransaction(txn).
 		WithTime(time.Unix(0, 0)).
 		WithStrictBuiltinErrors(true)
-	if req.input != nil {
-		run = run.WithInput(ast.NewTerm(req.input))
+	if input != nil {
+		run = run.WithInput(ast.NewTerm(input))
 	}
 	results, err := run.Run(ctx)
 	if err != nil {

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sbomgate.errors import UsageError
+from sbomgate.errors import EvidenceError, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -325,6 +325,12 @@ def _baseline(
         context = replace(context, repository=Claimed(value=trust.repository, source="flag"))
     found = baselines.baseline(path, context, graph.packages[0].name, signers=trust.signers, now=env.now)
     if found.evidence is None:
+        if args.baseline is not None and found.disregarded:
+            raise EvidenceError(
+                f"{found.disregarded} decisions, and none is by an accepted signer about this project",
+                where=args.baseline,
+                hint="was the project renamed? On a first run leave --baseline out",
+            )
         return Bootstrap(reason=found.reason)
     record = found.evidence.record
     return BaselineBuild(

@@ -27,11 +27,14 @@ class Baseline:
         evidence: the record, all its bytes hashed again, and who signed it; or None.
         reason: why there is none; "" otherwise.
         notes: what was seen and did not count, one sentence each.
+        disregarded: how many decisions there are, where nobody who is accepted made any of them about this project; 0
+            otherwise, and for an empty store.
     """
 
     evidence: Signed[Record] | None
     reason: str
     notes: tuple[str, ...]
+    disregarded: int = 0
 
 
 def baseline(path: Path, context: Context, project: str, *, signers: Sequence[Signer], now: datetime) -> Baseline:
@@ -39,8 +42,8 @@ def baseline(path: Path, context: Context, project: str, *, signers: Sequence[Si
 
     Args:
         path: a store, or the folder of one build or one decision in it.
-        context: of the decision that is about to be made: its repository and lockfile path name the project. Where
-            neither side names a repository, the name in package.json stands in.
+        context: of the decision that is about to be made: its repository and the folder of its lockfile name the
+            project. Where it names no repository, the name in package.json stands in.
         project: that name.
         signers: `Trust.signers`.
         now: the time of the decision.
@@ -54,8 +57,9 @@ def baseline(path: Path, context: Context, project: str, *, signers: Sequence[Si
         raise TrustError("no signer is accepted: no baseline can be believed", hint="give a trust file with --trust")
     notes: list[str] = []
     accepted: list[tuple[Signed[Statements], Path]] = []
-    seen = False
+    seen, count, ours = False, 0, False
     for statements, folder in _candidates(path, notes):
+        count += 1
         if not _same_project(statements, context, project):
             continue
         seen = True
@@ -67,6 +71,7 @@ def baseline(path: Path, context: Context, project: str, *, signers: Sequence[Si
                     hint="correct the clock of this machine, or of the one that decided",
                 )
             case Signed() as signed if signed.decision.context.profile == OBSERVE:
+                ours = True
                 notes.append(f"decision {statements.id[:12]} only records (profile observe)")
             case Signed() as signed if not signed.in_environment:
                 notes.append(f"decision {statements.id[:12]} is for an environment that its signer may not sign for")
@@ -85,7 +90,8 @@ def baseline(path: Path, context: Context, project: str, *, signers: Sequence[Si
         why = "no evidence of this project by an accepted signer"
         if accepted:
             why = f"none of the {len(accepted)} decisions on this project stands as PASSED"
-        return Baseline(evidence=None, reason=why, notes=tuple(sorted(notes)))
+        disregarded = 0 if ours or accepted else count
+        return Baseline(evidence=None, reason=why, notes=tuple(sorted(notes)), disregarded=disregarded)
     match signed_by(layout.read(newest), signers):
         case Signed() as evidence:
             return Baseline(evidence=evidence, reason="", notes=tuple(sorted(notes)))
@@ -121,12 +127,14 @@ def _newest_passed(accepted: list[tuple[Signed[Statements], Path]]) -> Path | No
 
 def _same_project(statements: Statements, context: Context, project: str) -> bool:
     other = statements.claimed.context
-    if other.lockfile_path != context.lockfile_path:
+    # The folder, not the file: whoever renames the lockfile (npm-shrinkwrap.json), or changes the package manager, is
+    # still measured against what was approved.
+    if _folder(other.lockfile_path) != _folder(context.lockfile_path):
         return False
-    if other.repository is None and context.repository is None:
+    if context.repository is None:
         return statements.claimed.project == project
-    return (
-        other.repository is not None
-        and context.repository is not None
-        and other.repository.value == context.repository.value
-    )
+    return other.repository is not None and other.repository.value == context.repository.value
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]

@@ -6,6 +6,7 @@ Format: ini as npm reads it (npm/ini). Nothing is expanded from the environment:
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 
 from sbomgate.errors import InputError
@@ -84,6 +85,9 @@ _WEAKENS = {
     ("strict-ssl", "false"): ("registries", "certificates of registries are not checked"),
     ("force", "true"): ("lockfile_sound", "npm overrides its own protections"),
 }
+# What JavaScript's `trim` takes away, and so npm; Python's `strip` takes others, and leaves the byte order mark.
+_BLANKS = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
+_SECTION = re.compile(rf"\[[^\]]*\][{_BLANKS}]*")  # only at the very start of a line: ` [x]` and `[x]y=1]` are keys
 _REDIRECTS = frozenset(["proxy", "https-proxy", "http-proxy", "cafile", "ca", "cache", "replace-registry-host"])
 
 
@@ -109,15 +113,15 @@ def parse(data: bytes | None, where: str) -> Npmrc:
     if len(data) > MAX_BYTES:
         raise InputError(f"{len(data):,} bytes, at most {MAX_BYTES:,} are read", where=where, hint="is this an .npmrc?")
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError("not UTF-8", where=where, hint="save the file as UTF-8") from error
     registry = PUBLIC_REGISTRY
     for number, raw in enumerate(text.replace("\r", "\n").split("\n"), 1):
-        line = raw.strip()
-        if not line or line[0] in ";#=":
+        line = raw.strip(_BLANKS)
+        if not line or line[0] in ";#" or raw[0] == "=":
             continue
-        if line[0] == "[" and line[-1] == "]":
+        if _SECTION.fullmatch(raw):
             break  # whatever follows belongs to a section, where npm looks for no setting
         key, equals, value = line.partition("=")
         key, value = _unquote(key), _unquote(value) if equals else "true"
@@ -139,6 +143,7 @@ def parse(data: bytes | None, where: str) -> Npmrc:
             if result.scopes[scope] != PUBLIC_REGISTRY:
                 note("npmrc-registry", "registries", f"packages of {scope} come from {result.scopes[scope]}")
         elif "${" in key:
+            result.settings[key] = "(set)"  # so that one more of them is a change; the value may be a secret
             note("npmrc-variable-key", "manager_code", "an environment variable decides which setting this is")
         elif key in RUNS_CODE:
             result.settings[key] = public_url(value)
@@ -172,7 +177,7 @@ def normalise(url: str) -> str:
 
 def _unquote(text: str) -> str:
     """Strip blanks, quotes, and a comment behind an unquoted value (npm/ini's `unsafe`)."""
-    text = text.strip()
+    text = text.strip(_BLANKS)
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
         quoted = text[1:-1] if text[0] == "'" else text
         try:
@@ -192,4 +197,4 @@ def _unquote(text: str) -> str:
             break
         else:
             out.append(char)
-    return "".join(out).strip() + ("\\" if escaped else "")
+    return "".join(out).strip(_BLANKS) + ("\\" if escaped else "")

@@ -6,14 +6,14 @@ is compiled to machine code once and kept in a private folder.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import lzma
-import tempfile
+import struct
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from sbomgate.policy.engines import EngineSettings
 
-ABI = 1  # of engine/main.go's request and answer
+ABI = 2  # of engine/main.go's request and answer
 SECONDS = 60.0  # for one evaluation: 20,000 packages take some seconds
 MEMORY_BYTES = 2 << 30  # linear memory: 20,000 packages take half a gigabyte
 ANSWER_BYTES = 64 << 20  # a finding for each of 20,000 packages is 10 MB
@@ -37,6 +37,8 @@ MODULE_BYTES = 64 << 20  # of the uncompressed module: it is 32 MB
 
 _STACK_BYTES = 2 << 20  # the most that wasmtime takes for WebAssembly's own calls; deeper recursion ends in a trap
 _THREAD_STACK_BYTES = 16 << 20
+_U32 = 0xFFFF_FFFF
+_EBADF, _EFBIG = 8, 22  # errno of wasi_snapshot_preview1
 _MESSAGE = 500  # characters of an error that are shown
 _REFUSED = 10  # engine/main.go: the answer lists errors
 _INSTANT = (1_000_000_000).to_bytes(8, "little")  # what the clock always says: Go does not start at zero
@@ -90,6 +92,14 @@ class EmbeddedEngine:
         self._memory_bytes = memory_bytes
         self._turn = threading.Lock()
         self._compiled: tuple[wasmtime.Engine, wasmtime.Module] | None = None
+        self._ahead: tuple[bytes, _Run] | None = None
+
+    def prepare(self, bundle: PolicyBundle, query: str) -> None:
+        """Start in the background and compile the policy, so that `evaluate` of the same has only the input to do."""
+        policy = _policy({"op": "evaluate", "query": query}, bundle, {})
+        with self._turn:
+            self._forget()
+            self._ahead = policy, self._start(policy)
 
     def evaluate(self, bundle: PolicyBundle, policy_input: bytes, query: str) -> bytes:
         """Evaluate `query` (`data.sbomgate.decision.result`) and return its canonical JSON.
@@ -117,8 +127,10 @@ class EmbeddedEngine:
         self._ask({"op": "check", "strict": strict}, bundle, b"", schemas or {})
 
     def close(self) -> None:
-        """Forget the compiled module."""
-        self._compiled = None
+        """Forget the compiled module, and end what was prepared for nothing."""
+        with self._turn:
+            self._forget()
+            self._compiled = None
 
     def __enter__(self) -> Self:
         """Return the engine."""
@@ -131,16 +143,7 @@ class EmbeddedEngine:
     def _ask(
         self, header: dict[str, object], bundle: PolicyBundle, policy_input: bytes, schemas: Mapping[str, bytes]
     ) -> Any:
-        modules = sorted((path, text) for path, text in bundle.files.items() if path.endswith(".rego"))
-        data = canonical.dumps(data_document(bundle))
-        header |= {
-            "modules": [{"name": path, "size": len(text)} for path, text in modules],
-            "data": len(data),
-            "input": len(policy_input),
-            "schemas": [{"name": name, "size": len(schemas[name])} for name in sorted(schemas)],
-        }
-        sections = [text for _, text in modules] + [data, policy_input] + [schemas[name] for name in sorted(schemas)]
-        code, answer = self._run(b"".join([json.dumps(header).encode(), b"\n", *sections]))
+        code, answer = self._run(_policy(header, bundle, schemas), policy_input)
         try:
             document = canonical.loads(answer)
             if code == 0:
@@ -150,68 +153,50 @@ class EmbeddedEngine:
             raise PolicyError(f"the embedded engine gave no readable answer: {e}", where="policy") from e
         raise _error(errors)
 
-    def _run(self, request: bytes) -> tuple[int, bytes]:
-        """Run the module in a thread of its own: with a known stack, and so that Ctrl-C is heard."""
+    def _run(self, policy: bytes, policy_input: bytes) -> tuple[int, bytes]:
         with self._turn:
-            engine, module = self._compiled = self._compiled or self._load()
-            outcome: list[tuple[int, bytes] | BaseException] = []
+            if self._ahead is None or self._ahead[0] != policy:
+                self._forget()
+                self._ahead = policy, self._start(policy)
+            run, self._ahead = self._ahead[1], None
+            return run.finish(policy_input)
 
-            def work() -> None:
-                try:
-                    outcome.append(self._instance(engine, module, request))
-                except BaseException as e:  # noqa: BLE001  raised again below, in the caller's thread
-                    outcome.append(e)
+    def _start(self, policy: bytes) -> _Run:
+        return _Run(policy, self._module, self._instance)
 
-            before = threading.stack_size(_THREAD_STACK_BYTES)
-            try:
-                worker = threading.Thread(target=work, name="sbomgate-policy", daemon=True)
-                worker.start()
-            finally:
-                threading.stack_size(before)
-            try:
-                worker.join()
-            except BaseException:
-                engine.increment_epoch()
-                raise
-        result = outcome[0]
-        if isinstance(result, BaseException):
-            raise result
-        return result
+    def _forget(self) -> None:
+        if self._ahead is not None:
+            self._ahead[1].abandon()
+            self._ahead = None
 
-    def _instance(self, engine: wasmtime.Engine, module: wasmtime.Module, request: bytes) -> tuple[int, bytes]:
+    def _module(self) -> tuple[wasmtime.Engine, wasmtime.Module]:
+        self._compiled = self._compiled or self._load()
+        return self._compiled
+
+    def _instance(self, engine: wasmtime.Engine, module: wasmtime.Module, stdin: _Stdin) -> tuple[int, bytes]:
         import wasmtime
 
         answer, complaint = _Output(ANSWER_BYTES), _Output(4096)
-        with tempfile.TemporaryDirectory(prefix="sbomgate-") as folder:
-            stdin = Path(folder) / "request"
-            stdin.write_bytes(request)
-            wasi = wasmtime.WasiConfig()  # (1) no environment, no folder, no socket
-            wasi.argv = ["opa"]
-            wasi.stdin_file = str(stdin)
-            wasi.stdout_custom = answer.write
-            wasi.stderr_custom = complaint.write
-            store = wasmtime.Store(engine)
-            store.set_wasi(wasi)
-            store.set_limits(memory_size=self._memory_bytes)  # (2) P9 memory
-            store.set_epoch_deadline(1)  # (3) P9 time: one tick, given by the timer
-            linker = _linker(engine)
-            timer = threading.Timer(self._seconds, engine.increment_epoch)
-            timer.daemon = True
-            timer.start()
-            try:
-                exports = linker.instantiate(store, module).exports(store)
-                start = exports["_start"]
-                assert isinstance(start, wasmtime.Func)  # noqa: S101  a command module of wasip1 has it
-                start(store)
-                code = 0
-            except wasmtime.ExitTrap as e:
-                code = e.code
-            except wasmtime.Trap as e:
-                raise (self._out_of_memory(complaint) or self._trapped(e)) from e
-            except wasmtime.WasmtimeError as e:
-                raise PolicyError(f"the embedded engine does not start: {str(e)[:500]}", where="policy") from e
-            finally:
-                timer.cancel()
+        store = wasmtime.Store(engine)
+        store.set_wasi(_wasi())  # (1) no environment, no folder, no socket
+        store.set_limits(memory_size=self._memory_bytes)  # (2) P9 memory
+        clock = _Limit(store, engine, self._seconds)  # (3) P9 time
+        linker = _linker(engine, lambda size: clock.paused(lambda: stdin.read(size)), {1: answer, 2: complaint})
+        try:
+            clock.start()
+            exports = linker.instantiate(store, module).exports(store)
+            start = exports["_start"]
+            assert isinstance(start, wasmtime.Func)  # noqa: S101  a command module of wasip1 has it
+            start(store)
+            code = 0
+        except wasmtime.ExitTrap as e:
+            code = e.code
+        except wasmtime.Trap as e:
+            raise (self._out_of_memory(complaint) or self._trapped(e)) from e
+        except wasmtime.WasmtimeError as e:
+            raise PolicyError(f"the embedded engine does not start: {str(e)[:500]}", where="policy") from e
+        finally:
+            clock.stop()
         if answer.overflowed:
             raise PolicyError(f"the policy's answer is larger than {ANSWER_BYTES} bytes", where="policy")
         if code not in (0, _REFUSED):
@@ -296,6 +281,75 @@ class EmbeddedEngine:
 _REINSTALL = "install sbomgate again (pip install --force-reinstall sbomgate)"
 
 
+class _Run:
+    """One instance at work in a thread of its own: with a known stack, and so that Ctrl-C is heard.
+
+    It compiles the policy at once, and then waits for the input.
+    """
+
+    def __init__(
+        self,
+        policy: bytes,
+        load: Callable[[], tuple[wasmtime.Engine, wasmtime.Module]],
+        work: Callable[[wasmtime.Engine, wasmtime.Module, _Stdin], tuple[int, bytes]],
+    ) -> None:
+        self._stdin = _Stdin(policy)
+        self._engine: wasmtime.Engine | None = None
+        self._outcome: tuple[int, bytes] | BaseException | None = None
+
+        def target() -> None:
+            try:
+                self._engine, module = load()
+                self._outcome = work(self._engine, module, self._stdin)
+            except BaseException as e:  # noqa: BLE001  raised again by `finish`, in the caller's thread
+                self._outcome = e
+
+        self._thread = threading.Thread(target=target, name="sbomgate-policy", daemon=True)
+        before = threading.stack_size(_THREAD_STACK_BYTES)
+        try:
+            self._thread.start()
+        finally:
+            threading.stack_size(before)
+
+    def finish(self, policy_input: bytes) -> tuple[int, bytes]:
+        """Give it the input and return the exit code and the answer."""
+        try:
+            self._stdin.end(b"%d\n" % len(policy_input) + policy_input)
+            self._thread.join()
+        except BaseException:
+            self.abandon()
+            raise
+        assert self._outcome is not None  # noqa: S101  the thread ended
+        if isinstance(self._outcome, BaseException):
+            raise self._outcome
+        return self._outcome
+
+    def abandon(self) -> None:
+        """End it; its answer is of no interest. No thread of ours is left when Python shuts down."""
+        self._stdin.end(b"")
+        if self._engine is not None:
+            self._engine.increment_epoch()
+        self._thread.join()
+
+
+class _Stdin:
+    """What the module reads: the policy, and then what `end` gives; until then a read waits."""
+
+    def __init__(self, policy: bytes) -> None:
+        self._left = memoryview(policy)
+        self._last: SimpleQueue[bytes] = SimpleQueue()
+        self._ended = False
+
+    def end(self, data: bytes) -> None:
+        self._last.put(data)
+
+    def read(self, size: int) -> bytes:
+        if not self._left and not self._ended:
+            self._left, self._ended = memoryview(self._last.get()), True
+        chunk, self._left = self._left[:size], self._left[size:]
+        return bytes(chunk)
+
+
 class _Output:
     """What the module writes, up to a limit: more is an error of its write."""
 
@@ -307,36 +361,118 @@ class _Output:
     def write(self, chunk: bytes) -> int:
         if len(self.data) + len(chunk) > self._limit:
             self.overflowed = True
-            return -errno.EFBIG
+            return _EFBIG
         self.data += chunk
-        return len(chunk)
+        return 0
 
 
-def _linker(engine: wasmtime.Engine) -> wasmtime.Linker:
-    """Return WASI with a clock that stands still and randomness that is none (P23)."""
+class _Limit:
+    """The time that an instance may take: a tick of the engine's epoch ends it. Waiting for input does not count."""
+
+    def __init__(self, store: wasmtime.Store, engine: wasmtime.Engine, seconds: float) -> None:
+        self._store, self._engine, self._seconds = store, engine, seconds
+        self._timer: threading.Timer | None = None
+
+    def start(self) -> None:
+        self._store.set_epoch_deadline(1)
+        self._timer = threading.Timer(self._seconds, self._engine.increment_epoch)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def paused(self, wait: Callable[[], bytes]) -> bytes:
+        self.stop()
+        found = wait()
+        self.start()
+        return found
+
+
+def _wasi() -> wasmtime.WasiConfig:
+    import wasmtime
+
+    wasi = wasmtime.WasiConfig()
+    wasi.argv = ["opa"]
+    return wasi
+
+
+def _policy(header: dict[str, object], bundle: PolicyBundle, schemas: Mapping[str, bytes]) -> bytes:
+    """Return the request but for the input, as engine/main.go reads it."""
+    modules = sorted((path, text) for path, text in bundle.files.items() if path.endswith(".rego"))
+    data = canonical.dumps(data_document(bundle))
+    told = header | {
+        "modules": [{"name": path, "size": len(text)} for path, text in modules],
+        "data": len(data),
+        "schemas": [{"name": name, "size": len(schemas[name])} for name in sorted(schemas)],
+    }
+    sections = [text for _, text in modules] + [data] + [schemas[name] for name in sorted(schemas)]
+    return b"".join([json.dumps(told).encode(), b"\n", *sections])
+
+
+def _linker(engine: wasmtime.Engine, read: Callable[[int], bytes], outputs: Mapping[int, _Output]) -> wasmtime.Linker:
+    """Return WASI with a clock that stands still and randomness that is none (P23), and our own three streams.
+
+    wasmtime's streams call back from threads of its own, which must not happen while Python shuts down.
+    """
     import wasmtime
 
     i32, i64 = wasmtime.ValType.i32(), wasmtime.ValType.i64()
 
-    def write(caller: wasmtime.Caller, data: bytes, at: int) -> int:
-        memory = caller["memory"]
-        assert isinstance(memory, wasmtime.Memory)  # noqa: S101  a command module of wasip1 exports it
-        memory.write(caller, data, at & 0xFFFF_FFFF)
+    def memory(caller: wasmtime.Caller) -> wasmtime.Memory:
+        found = caller["memory"]
+        assert isinstance(found, wasmtime.Memory)  # noqa: S101  a command module of wasip1 exports it
+        return found
+
+    def store(caller: wasmtime.Caller, data: bytes, at: int) -> int:
+        memory(caller).write(caller, data, at & _U32)
         return 0
 
     def clock_time_get(caller: wasmtime.Caller, _clock: int, _precision: int, at: int) -> int:
-        return write(caller, _INSTANT, at)
+        return store(caller, _INSTANT, at)
 
     def random_get(caller: wasmtime.Caller, at: int, size: int) -> int:
-        return write(caller, bytes(size & 0xFFFF_FFFF), at)
+        return store(caller, bytes(size & _U32), at)
+
+    def buffers(caller: wasmtime.Caller, at: int, count: int) -> list[tuple[int, int]]:
+        at, count = at & _U32, count & _U32
+        return list(struct.iter_unpack("<II", memory(caller).read(caller, at, at + 8 * count)))
+
+    def fd_read(caller: wasmtime.Caller, file: int, at: int, count: int, taken: int) -> int:
+        if file != 0:
+            return _EBADF
+        total = 0
+        for start, size in buffers(caller, at, count):
+            if size:
+                data = read(size)
+                store(caller, data, start)
+                total += len(data)
+                break  # a short read is a read
+        return store(caller, total.to_bytes(4, "little"), taken)
+
+    def fd_write(caller: wasmtime.Caller, file: int, at: int, count: int, taken: int) -> int:
+        if file not in outputs:
+            return _EBADF
+        data = b"".join(memory(caller).read(caller, start, start + size) for start, size in buffers(caller, at, count))
+        return outputs[file].write(data) or store(caller, len(data).to_bytes(4, "little"), taken)
 
     linker = wasmtime.Linker(engine)
     linker.allow_shadowing = True
     linker.define_wasi()
-    wasi = "wasi_snapshot_preview1"
-    clock, random = wasmtime.FuncType([i32, i64, i32], [i32]), wasmtime.FuncType([i32, i32], [i32])
-    linker.define_func(wasi, "clock_time_get", clock, clock_time_get, access_caller=True)
-    linker.define_func(wasi, "random_get", random, random_get, access_caller=True)
+    for function, parameters in (
+        (clock_time_get, [i32, i64, i32]),
+        (random_get, [i32, i32]),
+        (fd_read, [i32] * 4),
+        (fd_write, [i32] * 4),
+    ):
+        linker.define_func(
+            "wasi_snapshot_preview1",
+            function.__name__,
+            wasmtime.FuncType(parameters, [i32]),
+            function,
+            access_caller=True,
+        )
     return linker
 
 

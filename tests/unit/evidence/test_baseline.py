@@ -76,6 +76,36 @@ def test_without_a_repository_the_project_name_counts(tmp_path: Path) -> None:
     assert look(tmp_path, project="other", repository=None).evidence is None
 
 
+def test_who_names_no_repository_is_known_by_name(tmp_path: Path) -> None:
+    """`check` in a pull request is told no repository, and the release job's `gate` was."""
+    put(tmp_path, record())
+    assert look(tmp_path, repository=None).evidence is not None
+    assert look(tmp_path, project="other", repository=None).evidence is None
+
+
+def test_a_renamed_lockfile_escapes_nothing(tmp_path: Path) -> None:
+    put(tmp_path, record(lockfile_path="web/package-lock.json"))
+    assert look(tmp_path, lockfile_path="web/npm-shrinkwrap.json").evidence is not None
+    assert look(tmp_path, lockfile_path="npm-shrinkwrap.json").evidence is None
+
+
+@pytest.mark.parametrize(
+    ("stored", "left"),
+    [
+        pytest.param(record(repository=f"{REPOSITORY}2"), 1, id="of another project"),
+        pytest.param(record(key(2)), 1, id="by a stranger"),
+        pytest.param(record(), 0, id="accepted"),
+        pytest.param(record(verdict=Verdict.DENIED), 0, id="accepted and denied"),
+        pytest.param(record(profile="observe"), 0, id="only recorded"),
+    ],
+)
+def test_T21_a_store_without_any_accepted_decision_on_this_project_is_told_from_an_empty_one(
+    tmp_path: Path, stored: Record, left: int
+) -> None:
+    put(tmp_path, stored)
+    assert look(tmp_path).disregarded == left
+
+
 def test_with_a_repository_a_new_name_escapes_nothing(tmp_path: Path) -> None:
     put(tmp_path, record())
     assert look(tmp_path, project="renamed").evidence is not None

@@ -21,6 +21,9 @@ REGISTRIES = {
     "byte order mark": ("\ufeffregistry=https://npm.acme.test/", "https://npm.acme.test/"),
     "host and port": ("registry=HTTPS://NPM.Acme.test:443/Repo", "https://npm.acme.test/Repo/"),
     "environment": ("registry=https://${HOST}/", "https://${HOST}/"),
+    "byte order mark within": ("a=b\n\ufeffregistry=https://npm.acme.test/", "https://npm.acme.test/"),
+    "behind what is no section: indented": (" [x]\nregistry=https://npm.acme.test/", "https://npm.acme.test/"),
+    "behind what is no section: a key": ("[x]y=1]\nregistry=https://npm.acme.test/", "https://npm.acme.test/"),
     "in a section": ("[x]\nregistry=https://npm.acme.test/", PUBLIC),
     "section behind": (
         "registry=https://npm.acme.test/\n[x]\nregistry=https://registry.npmjs.org/",
@@ -64,6 +67,11 @@ def test_harmless_settings_are_recorded_without_a_finding() -> None:
     npmrc = _npmrc.parse(b"ignore-scripts=true\nlegacy-peer-deps=true\nsave-exact=true\nfund=false\n", ".npmrc")
     assert npmrc.findings == []
     assert npmrc.settings == {"ignore-scripts": "true", "legacy-peer-deps": "true", "save-exact": "true"}
+
+
+def test_C03_a_key_that_a_variable_completes_is_a_setting_so_that_one_more_is_a_change() -> None:
+    npmrc = _npmrc.parse(b"${X}-shell=./evil\n//${HOST}/:_authToken=secret\n", ".npmrc")
+    assert npmrc.settings == {"${X}-shell": "(set)", "//${HOST}/:_authToken": "(set)"}
 
 
 def test_absent() -> None:
