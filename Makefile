@@ -54,7 +54,7 @@ lint: $(VENV)/.dev
 	@$(BIN)/mypy
 
 bench: $(VENV)/.test $(VENV)/.installed
-	@$(BIN)/python benchmarks/run.py
+	@$(BIN)/python benchmarks/bench.py
 
 # Generated means checked: `make generate` writes, the tests compare.
 generate: $(VENV)/.test

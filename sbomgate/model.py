@@ -780,7 +780,7 @@ class Engine(Protocol):
     ours: bool  # whether we started it: an OPA that we do not run is recorded as such (P24)
 
     def prepare(self, bundle: PolicyBundle, query: str) -> None:
-        """Get ready for `evaluate` of the same in the background, where the engine can; what is wrong, `evaluate` says."""
+        """Get ready in the background for `evaluate` of the same; what is wrong, `evaluate` says."""
         ...
 
     def evaluate(self, bundle: PolicyBundle, policy_input: bytes, query: str) -> bytes:

@@ -122,7 +122,9 @@ def _install(lock: dict[str, Any], release: cases.Release, edit: Mapping[str, An
 
 
 def _depend(parse: Any, spec: str, edit: Mapping[str, Any]) -> None:
-    name, _, range_ = spec.partition("@") if spec[0] != "@" else ("@" + spec[1:].partition("@")[0], "", spec[1:].partition("@")[2])
+    name, _, range_ = (
+        spec.partition("@") if spec[0] != "@" else ("@" + spec[1:].partition("@")[0], "", spec[1:].partition("@")[2])
+    )
     wanted = edit.get("section", "dependencies")
     only = edit.get("only")
     holders = []
@@ -211,7 +213,9 @@ def make_bases() -> None:
             pinned = {**told, "dependencies": {**told["dependencies"], **PINNED.get(folder.name, {})}}
             for manifest in (pinned, told):
                 (work / "package.json").write_bytes(_dump(manifest))
-                subprocess.run([*NPM, *NPM_SETTINGS, *FLAGS.get(folder.name, ())], cwd=work, check=True, stdout=subprocess.DEVNULL)
+                subprocess.run(
+                    [*NPM, *NPM_SETTINGS, *FLAGS.get(folder.name, ())], cwd=work, check=True, stdout=subprocess.DEVNULL
+                )
             shutil.copyfile(work / LOCK, folder / LOCK)
 
 

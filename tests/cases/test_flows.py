@@ -254,7 +254,13 @@ def test_W13_a_list_of_two_hundred_thousand_names(desk: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("name", "code"),
-    [("S09-caret", 0), ("T01-two-hours", 1), ("A09-wrong-tarball", 1), ("L03-key-twice", 2), ("P21-loosening-config", 2)],
+    [
+        ("S09-caret", 0),
+        ("T01-two-hours", 1),
+        ("A09-wrong-tarball", 1),
+        ("L03-key-twice", 2),
+        ("P21-loosening-config", 2),
+    ],
 )
 def test_P2_the_exit_code_of_a_process(desk: Bench, name: str, code: int, repository: Path) -> None:
     case = find(name)

@@ -1,4 +1,4 @@
-"""How fast it is, measured and compared with its bars: `make bench`, or `python benchmarks/run.py [--rounds 5]`.
+"""How fast it is, measured and compared with its bars: `make bench`, or `python benchmarks/bench.py [--rounds 5]`.
 
 It measures the installed `sbomgate` as whole processes, interpreter and imports included, with nothing but the standard
 library. It needs npm, and the registry once, to make the lockfile; with `opa` on PATH it measures that too. Prints a
