@@ -160,7 +160,7 @@ class _Reader:
                 self._refuse('no entry "", which is the project itself', "packages")
         for location, entry in self.entries.items():
             self._check(location, entry)
-        if self.version == 2:
+        if self.version != 1:  # version 3 has no such section, and npm 6 would read it all the same
             self._compare_sections(lock)
 
     def _check(self, location: str, entry: dict[str, Any]) -> None:

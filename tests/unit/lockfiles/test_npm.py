@@ -182,6 +182,10 @@ ATTACKS: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
         lambda p: p.files.update({"npm-shrinkwrap.json": json.dumps({**p.lock, "packages": p.packages}).encode()}),
         {("lockfile_sound", "shrinkwrap-shadow")},
     ),
+    "L02 a section that version 3 does not have": (
+        lambda p: p.lock.update(dependencies={"evil": entry("evil")}),
+        {("lockfile_sound", "sections-disagree")},
+    ),
     "L02 sections disagree": (sections_disagree, {("lockfile_sound", "sections-disagree")}),
     "L13 symbolic link": (
         lambda p: setattr(p, "links", frozenset({"package-lock.json"})),
