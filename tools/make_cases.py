@@ -2,7 +2,7 @@
 
     python tools/make_cases.py [NAME …]      write the projects (all, or those named) and the table
     python tools/make_cases.py --check       write nothing; exit 1 where something is not what it would write
-    python tools/make_cases.py --bases       first let npm write the lockfiles of tests/cases/_bases (needs the registry)
+    python tools/make_cases.py --bases       first let npm write the lockfiles of the bases (needs the registry)
 
 A case starts from its base's files. Its `edit` list is done in this order, where an attacker would do it:
 
@@ -13,7 +13,7 @@ A case starts from its base's files. Its `edit` list is done in this order, wher
     {set = [PATH…], to = VALUE}     a value of a JSON file: `file` (package-lock.json)
     {remove = [PATH…]}              takes it away
     {write = PATH, text = TEXT}     a file
-    {delete = PATH}                 takes it away; {move = PATH, to = PATH}
+    {delete = PATH}                 takes it away; {move = PATH, to = PATH}, {copy = PATH, to = PATH}
     {replace = TEXT, by = TEXT}     in a file's text, after all others
     {encode = CODEC}                a file in another encoding; `bom` puts a byte order mark before it
     {symlink = PATH, to = PATH}     a link
@@ -237,10 +237,10 @@ def table() -> str:
         "",
         "<!-- made by tools/make_cases.py -->",
         "",
-        "What the gate says of each way in which a build can be attacked, misread or wrongly refused. Each row is a folder of",
-        "tests/cases with a project, run through the command line: `default` and `strict` against an approved build,",
-        "`first run` is `default` without one. The list of malicious packages is empty unless the case says otherwise. What",
-        "`default` denies every stricter profile denies, and is not run again; – is not run.",
+        "What the gate says of each way in which a build can be attacked, misread or wrongly refused. Each row is a",
+        "folder of tests/cases with a project, run through the command line: `default` and `strict` against an",
+        "approved build, `first run` is `default` without one. The list of malicious packages is empty unless the case",
+        "says otherwise. What `default` denies every stricter profile denies, and is not run again; – is not run.",
         "",
         "| case | what | first run | default | strict | release | denied by |",
         "|---|---|---|---|---|---|---|",

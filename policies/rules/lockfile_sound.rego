@@ -31,6 +31,7 @@ codes := {
 	"sections-disagree": {"class": "always", "fix": rewrite},
 	"symlinked-lockfile": {"class": "always", "fix": "commit the lockfile itself, not a link to it"},
 	"root-differs": {"class": "always", "fix": rewrite},
+	"integrity-differs": {"class": "always", "fix": rewrite},
 	"several-hashes": {"class": "always", "fix": rewrite},
 	"malformed-integrity": {"class": "always", "fix": rewrite},
 	"missing-integrity": {"class": "changed", "fix": rehash},

@@ -1,4 +1,4 @@
-"""Rows of the list of cases that have no folder here: those that other tests prove, and those that cannot be decided yet.
+"""Rows of the list of cases without a folder: those that other tests prove, and those that cannot be decided yet.
 
 `tools/make_cases.py` puts both into docs/cases.md, and a test sees to it that no row is missing.
 """

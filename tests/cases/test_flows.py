@@ -1,4 +1,4 @@
-"""Cases that a folder alone cannot tell: forged facts and evidence, another subfolder, a registry that answers, processes."""
+"""Cases that a folder cannot tell: forged facts and evidence, another subfolder, a registry that answers, processes."""
 
 from __future__ import annotations
 
