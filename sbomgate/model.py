@@ -481,8 +481,8 @@ class Scripts:
     Attributes:
         state: `none`, `present` or `unknown`.
         source: `tarball`, `recorded` (tarball facts from a signed facts file), `other-bytes` (a tarball was served
-            whose sha512 is not the lockfile's: it was not read) or `unknown`. The registry's manifest and the lockfile's
-            flag are only compared with the tarball, never believed instead of it.
+            whose sha512 is not the lockfile's: it was not read) or `unknown`. The registry's manifest and the
+            lockfile's flag are only compared with the tarball, never believed instead of it.
         reason: why it is unknown; "" otherwise.
         scripts: name → text; an implicit `node-gyp rebuild` is listed under `install` with `gyp` true.
         gyp: npm would run node-gyp because of binding.gyp.

@@ -31,7 +31,7 @@ from sbomgate.model import (
 )
 
 MAX_TRUST_BYTES = 4 << 20  # about 10,000 approved scripts
-MAX_PINNED_BYTES = 4 << 20  # the public-good trusted_root.json is 7 kB
+MAX_PINNED_BYTES = 64 << 20  # a list of 250,000 malicious packages is some 12 MB; a trusted_root.json 7 kB
 _WORLD_WRITABLE = 0o002
 
 NOBODY = Trust(
@@ -193,7 +193,7 @@ def new(public_key: str, *, name: str = "release key", repository: str | None = 
     """
     for what, value in (("name", name), ("repository", repository)):
         if value is not None and (not value.isprintable() or '"' in value or "\\" in value):
-            raise TrustError(f"{ascii(value)} holds a character that has no place in it", where=what)
+            raise TrustError(f"{value!a} holds a character that has no place in it", where=what)
     if not public_key.isascii() or public_key.count("-----BEGIN PUBLIC KEY-----") != 1:
         raise TrustError("not a public key in PEM", where="the key", hint="`sbomgate key new` wrote FILE.pub")
     demand = f'repository = "{repository}"' if repository else '# repository = "https://github.com/acme/shop"'
@@ -221,7 +221,7 @@ public_key = """
 {public_key.strip()}
 """
 
-# An install script that somebody has read (`sbomgate check` prints the values):
+# An install script that somebody has read (`sbomgate check --verbose` prints all of it):
 # [[approved_scripts]]
 # name = "esbuild"
 # version = "0.25.0"

@@ -343,3 +343,92 @@ class EvaluationResult(Wire):
     rules: list[str] = Field(description="ids of the rules that ran, sorted")
     packages: int = Field(description="how many packages were judged")
     unused_waivers: list[str]
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# What the command line prints with --json
+
+
+class Script(Wire):
+    """An install script that nobody approved, with what an approval in the trust file is bound to."""
+
+    name: str
+    version: str
+    integrity: str
+    digest: Sha256
+    scripts: dict[str, str] = Field(description="name → text, as the tarball has it")
+
+
+class ReportEntry(Wire):
+    """All findings of one level about one name and version, or about the project as a whole (name null)."""
+
+    name: str | None
+    version: str | None
+    baseline_version: str | None = Field(description="the version in the approved build, where it was another")
+    path: list[str] = Field(description="names from the project to the package, one shortest chain")
+    findings: list[Finding]
+    scripts: list[Script]
+
+
+class ReportProject(Wire):
+    """The project, by its own package.json."""
+
+    name: str
+    version: str | None
+
+
+class Report(Wire):
+    """What `sbomgate check --json` and `gate --json` print. Entries are sorted, the worst first."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate report, version 1")
+
+    schema_: Literal["sbomgate/report/v1"] = Field(alias="schema")
+    verdict: Literal["allowed", "denied"]
+    project: ReportProject
+    lockfile: str
+    packages: int
+    profile: Literal["observe", "default", "strict", "release"]
+    engine: str
+    baseline: str = Field(description="one phrase: what the build was compared with")
+    accepted_signers: int = Field(description="how many signers the trust file accepts; 0 without one")
+    rules: list[str] = Field(description="ids of the rules that ran, sorted")
+    denials: list[ReportEntry]
+    warnings: list[ReportEntry]
+    notes: list[ReportEntry]
+    waived: list[ReportEntry]
+    unknown: list[Finding] = Field(description="what is not known, one finding for each kind of evidence")
+    evaluation_sha256: Sha256
+    evidence: str | None = Field(description="where the evidence lies; null for `check`")
+    decision_sha256: Sha256 | None
+
+
+class Reason(Wire):
+    """Why evidence does not allow a deployment."""
+
+    code: str
+    message: str
+
+
+class DecidingDecision(Wire):
+    """The decision that decided."""
+
+    sha256: Sha256
+    verdict: Literal["allowed", "denied"]
+    signer: str
+    time: Time
+    time_source: str = Field(description="whose word the time is")
+    profile: Literal["default", "strict", "release"]
+    link: str = Field(description="how the artefact is tied to the lockfile")
+
+
+class Verification(Wire):
+    """What `sbomgate verify --json` prints. Accepted exactly where no reason speaks against it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate verification, version 1")
+
+    schema_: Literal["sbomgate/verification/v1"] = Field(alias="schema")
+    subject: str
+    accepted: bool
+    reasons: list[Reason]
+    notes: list[str]
+    decision: DecidingDecision | None

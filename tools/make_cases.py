@@ -235,13 +235,18 @@ def table() -> str:
         "",
         "What the gate says of each way in which a build can be attacked, misread or wrongly refused. Each row is a folder of",
         "tests/cases with a project, run through the command line: `default` and `strict` against an approved build,",
-        "`first run` is `default` without one. The list of malicious packages is empty unless the case says otherwise.",
+        "`first run` is `default` without one. The list of malicious packages is empty unless the case says otherwise. What",
+        "`default` denies every stricter profile denies, and is not run again; – is not run.",
         "",
         "| case | what | first run | default | strict | release | denied by |",
         "|---|---|---|---|---|---|---|",
     ]
     for case in sorted(cases.all_cases(), key=lambda one: (one.id, one.name)):
-        cells = [_cell(case.expect.get(profile)) for profile in cases.PROFILES]
+        implied = case.expect["default"] if case.expect["default"].verdict != "allowed" else None
+        cells = [
+            _cell(case.expect.get(profile, implied if profile in ("strict", "release") else None))
+            for profile in cases.PROFILES
+        ]
         strongest = [case.expect[p] for p in cases.PROFILES if p in case.expect and case.expect[p].denies]
         by = ", ".join(sorted({d for one in strongest for d in one.denies}))
         lines.append(f"| {case.name} | {case.title} | {' | '.join(cells)} | {by} |")

@@ -100,6 +100,7 @@ def _run(arguments: list[str]) -> int:
 def parser() -> argparse.ArgumentParser:
     """Return the parser with every verb of this folder, in alphabetical order."""
     import argparse
+    import functools
     import importlib
     import pkgutil
 
@@ -112,6 +113,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"sbomgate {__version__}")
+    layout = functools.partial(argparse.RawDescriptionHelpFormatter, max_help_position=32, width=110)
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
         if name.startswith("_"):
@@ -121,7 +123,7 @@ def parser() -> argparse.ArgumentParser:
             name,
             help=module.HELP,
             description=module.__doc__,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=layout,
             allow_abbrev=False,
         )
         verb.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)

@@ -45,9 +45,11 @@ MAX_INPUT_BYTES = 512 << 20  # a facts file or list of malicious packages
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that both verbs have."""
     parser.add_argument("path", nargs="?", default=".", help="the project's folder, or its lockfile (default: here)")
-    parser.add_argument("--trust", metavar="FILE", help="the trust file: FILE, or FILE@sha256:DIGEST inside the tree")
     parser.add_argument(
-        "--baseline", metavar="EVIDENCE", help="a store, or one build's evidence, to compare with (default: the store)"
+        "--trust", metavar="FILE", help="who and what is accepted: FILE, or FILE@sha256:DIGEST inside the tree"
+    )
+    parser.add_argument(
+        "--baseline", metavar="EVIDENCE", help="a store, or one build's evidence, to compare with (default: evidence)"
     )
     parser.add_argument("--facts", metavar="FILE", help="recorded facts, signed by an accepted signer")
     parser.add_argument("--offline", action="store_true", help="use no network: only caches and recorded facts")
@@ -55,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--opa-url", metavar="URL", help="evaluate in this OPA server instead")
     parser.add_argument("--policy", metavar="DIR", help="a policy folder or bundle instead of the shipped one")
     parser.add_argument("--json", action="store_true", help="the whole decision as JSON")
-    parser.add_argument("--verbose", action="store_true", help="warnings and notes too")
+    parser.add_argument("--verbose", action="store_true", help="warnings and notes too, and what approves a script")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,14 +169,14 @@ def report(decided: Decided, *, evidence: str | None = None, decision: str | Non
                 held.setdefault(package.name, set()).add(package.version)
         versions = {name: frozenset(of) for name, of in held.items()}
     else:
-        said = f"nothing (bootstrap): {baseline.reason}"
+        said = f"nothing, as in a first run: {baseline.reason}"
     engine = decided.answer.engine
     judged = f"OPA {engine.version} {engine.name}"
     if decided.question.bundle.sha256 != bundles.load(None).sha256:
         judged += f" · not the shipped policy: sha256:{decided.question.bundle.sha256}"
     return reports.build(
         decided.answer.evaluation,
-        decided.answer.graph,
+        decided.answer.sbom,
         profile=decided.question.context.profile,
         engine=judged,
         baseline=said,

@@ -30,8 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Print the decision."""
-    project = env.working_directory / args.path
-    store = (project.parent if project.is_file() else project) / _decide.DEFAULT_STORE
+    store = env.working_directory / _decide.DEFAULT_STORE  # where `gate` in this folder stores
     decided = _decide.decide(args, env, profile=args.profile, store=store)
     _decide.show(_decide.report(decided), args)
     return _decide.exit_code(decided)

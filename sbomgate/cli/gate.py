@@ -18,32 +18,38 @@ from sbomgate.cli import _decide
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
+    from sbomgate.cli._decide import Decided
     from sbomgate.cli._environment import Environment
+    from sbomgate.model import Subject
 
 MAX_SUBJECT_BYTES = 1 << 40  # hashed as a stream: a limit only against a device that never ends
 HELP = "decide whether a release may ship, sign and store the decision"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    _decide.add_arguments(parser)
+    """Declare the arguments: first what a release needs."""
     parser.add_argument(
         "--subject", required=True, help="what ships: file:PATH, git:COMMIT or oci:HOST/REPO@sha256:DIGEST"
     )
     parser.add_argument("--key", required=True, metavar="FILE", help="the local signing key (`sbomgate key new`)")
     parser.add_argument("--store", metavar="DIR", help=f"where evidence is kept (default: {_decide.DEFAULT_STORE})")
-    parser.add_argument("--environment", metavar="NAME", help="where it will run")
     parser.add_argument("--repository", metavar="URL", help="where it was built from")
-    parser.add_argument("--commit", metavar="SHA", help="the commit that it was built from")
+    parser.add_argument(
+        "--commit", metavar="SHA", help="the commit that it was built from: the one that is checked out"
+    )
+    parser.add_argument("--environment", metavar="NAME", help="where it will run")
+    _decide.add_arguments(parser)
 
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Decide, sign, store, print."""
     from sbomgate import files, gate, subject
+    from sbomgate.cli._project import open_project
     from sbomgate.errors import InputError, UsageError
     from sbomgate.evidence import layout
-    from sbomgate.model import Claimed
+    from sbomgate.model import Claimed, SubjectKind
     from sbomgate.signing import local_key
 
     if args.trust is None:
@@ -60,8 +66,11 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         for name in ("repository", "commit", "environment")
         if (value := getattr(args, name)) is not None
     }
+    _require_head(args, about, open_project(args.path, env).files.repository)
     store = env.working_directory / (args.store or _decide.DEFAULT_STORE)
     decided = _decide.decide(args, env, subject=about, claims=claims, store=store, time_source=signer.time_source)
+    if args.commit is not None or about.kind is SubjectKind.GIT:
+        _require_committed(decided)
     record = gate.sign(decided.answer, decided.question, signer=signer)
     written = layout.write(store, record)
     shown = layout.folder(store, written.build)
@@ -69,3 +78,50 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         shown = shown.relative_to(env.working_directory)
     _decide.show(_decide.report(decided, evidence=str(shown), decision=record.id), args)
     return _decide.exit_code(decided)
+
+
+def _require_head(args: argparse.Namespace, about: Subject, repository: Path) -> None:
+    """Refuse a commit that is not the one that is checked out; where the checkout does not tell, nothing is known.
+
+    Raises:
+        UsageError: `--commit` or a `git:` subject names another commit.
+    """
+    from sbomgate.cli import _worktree
+    from sbomgate.errors import UsageError
+
+    head = _worktree.head(repository)
+    for flag, commit in (("--commit", args.commit), ("--subject", about.digest.get("gitCommit"))):
+        if head is not None and commit is not None and commit != head:
+            raise UsageError(
+                f"names the commit {commit}, and {head} is checked out",
+                where=flag,
+                hint="check out the commit that is released: its lockfile is what is decided on",
+            )
+
+
+def _require_committed(decided: Decided) -> None:
+    """Refuse to sign that a commit holds a lockfile, or a package.json, that it does not hold.
+
+    Raises:
+        InputError: one of them has changes that are in no commit.
+    """
+    from sbomgate.cli import _worktree
+    from sbomgate.cli._environment import say
+    from sbomgate.errors import InputError
+    from sbomgate.project import path_in_repository
+
+    opened = decided.project.files
+    read = {
+        path_in_repository(opened, path): opened.read(path) or b""
+        for path in opened.digests()
+        if not opened.is_link(path)
+    }
+    for path in _worktree.changed(opened.repository, read):
+        if path.endswith(".npmrc"):  # CI systems write tokens into it
+            say(f"warning: {path} is not as it was committed")
+            continue
+        raise InputError(
+            "it is not as it was committed, and the decision would say that the commit holds it",
+            where=path,
+            hint=f"`git diff {path}` shows the change: commit it, or undo it",
+        )

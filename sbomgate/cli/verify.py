@@ -55,7 +55,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         shipped_policy=bundle.load(None).sha256,
         environment=args.environment,
     )
-    print(_json(result) if args.json else _text(result, args.subject))
+    print(_json(result, args.subject) if args.json else _text(result, args.subject))
     return EXIT_ALLOWED if result.accepted else EXIT_DENIED
 
 
@@ -70,20 +70,39 @@ def _text(result: VerificationResult, subject: str) -> str:
             f"{context.evaluated_at:%Y-%m-%d %H:%M} UTC ({signed.time_source}) · profile {context.profile}"
         ]
         lines.append(f"  decision sha256:{signed.record.id}")
-        lines.append(f"  artefact and lockfile: {signed.decision.link}")
+        lines.append(f"  artefact and lockfile: {_LINKS.get(signed.decision.link, signed.decision.link)}")
     else:
         lines = [f"REFUSED  {plain(subject)}"]
         lines += [f"  {reason.code:<18}{plain(reason.message)}" for reason in result.reasons]
+        lines += [f"  Next: {_NEXT[reason.code]}" for reason in result.reasons[:1] if reason.code in _NEXT]
     lines += [f"  note: {plain(note)}" for note in result.notes]
     return "\n".join(lines)
 
 
-def _json(result: VerificationResult) -> str:
+_LINKS = {"asserted": "tied together by the release job's word alone (asserted)"}
+
+# What to do about the first reason; the others follow from it more often than not.
+_NEXT = {
+    "no-decision": "gate this very artefact (`sbomgate gate`), or name the store that holds its evidence (--store)",
+    "age": "gate the artefact again: what is known of its packages has changed since",
+    "failed": "`sbomgate check --verbose` in the project says what to do about each finding",
+    "superseded": "find out why the newer decision failed; it is about the same bytes",
+    "environment": "gate the artefact for this environment (--environment)",
+    "policy": "gate the artefact again with the policy that is accepted now",
+    "profile": "gate the artefact again under the profile that the trust file demands",
+    "future": "compare the clock of this machine with the release job's",
+}
+
+
+def _json(result: VerificationResult, subject: str) -> str:
     import orjson
+
+    from sbomgate.times import format_time
 
     signed = result.deciding
     value = {
         "schema": "sbomgate/verification/v1",
+        "subject": subject,
         "accepted": result.accepted,
         "reasons": [{"code": reason.code, "message": reason.message} for reason in result.reasons],
         "notes": list(result.notes),
@@ -93,7 +112,7 @@ def _json(result: VerificationResult) -> str:
             "sha256": signed.record.id,
             "verdict": signed.decision.verdict.value,
             "signer": signed.signer.name,
-            "time": signed.time.isoformat(),
+            "time": format_time(signed.time),
             "time_source": signed.time_source,
             "profile": signed.decision.context.profile,
             "link": signed.decision.link,

@@ -9,7 +9,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sbomgate.model import DependencyGraph, Evaluation, Level, Package, PolicyFinding, Verdict
+from sbomgate.model import DependencyGraph, Evaluation, Package, PolicyFinding, Sbom, Verdict
+
+UNKNOWN_RULE = "complete_evidence"
+"""The rule that counts what is not known."""
+
+SCRIPT_RULE = "install_scripts"
+"""The rule whose findings a person answers by reading a script."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """An install script, with all that an approval in the trust file is bound to.
+
+    Attributes:
+        name, version, integrity: of the package.
+        digest: of the script (`model.Scripts.digest`).
+        scripts: name → text, as the tarball has it.
+    """
+
+    name: str
+    version: str
+    integrity: str
+    digest: str
+    scripts: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +43,8 @@ class Entry:
         name, version: of the package; both "" for the project as a whole.
         was: the version in the baseline, where it was another; None otherwise.
         path: names from the root to the package, one shortest chain.
-        findings: worst first, then by rule.
+        findings: sorted by rule and code.
+        scripts: what a person has to read, where a finding is about an install script that nobody approved.
     """
 
     name: str
@@ -28,6 +52,7 @@ class Entry:
     was: str | None
     path: tuple[str, ...]
     findings: tuple[PolicyFinding, ...]
+    scripts: tuple[Script, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +60,9 @@ class Report:
     """What a person, a program or a page is told of one decision.
 
     Attributes:
-        entries: what denies, worst first; warnings: what warns; notes: what is only recorded.
-        unknown: how many findings rest on something that is not known, by code.
+        packages: how many were judged; signers: how many the trust file accepts.
+        denials: what denies, worst first; warnings: what warns; notes: what is only recorded; waived: what would deny.
+        unknown: what is not known, one finding for each kind of evidence.
         evidence: path of the stored evidence, or None where nothing was stored.
         decision: SHA-256 (hex) of the decision statement, or None.
     """
@@ -54,7 +80,7 @@ class Report:
     warnings: tuple[Entry, ...]
     notes: tuple[Entry, ...]
     waived: tuple[Entry, ...]
-    unknown: Mapping[str, int]
+    unknown: tuple[PolicyFinding, ...]
     evaluation: Evaluation
     evidence: str | None = None
     decision: str | None = None
@@ -62,7 +88,7 @@ class Report:
 
 def build(
     evaluation: Evaluation,
-    graph: DependencyGraph,
+    sbom: Sbom,
     *,
     profile: str,
     engine: str,
@@ -76,7 +102,7 @@ def build(
 
     Args:
         evaluation: the engine's answer.
-        graph: the packages that it is about.
+        sbom: what it is about.
         profile: the profile in force.
         engine: `OPA 1.22.0 embedded`.
         baseline: one phrase: what the build was compared with.
@@ -85,23 +111,21 @@ def build(
         evidence: where the evidence lies.
         decision: digest of the decision.
     """
+    graph = sbom.graph
     by_id = {package.id: package for package in graph.packages}
     paths = _paths(graph)
     sections: dict[str, dict[tuple[str, str], list[PolicyFinding]]] = {"deny": {}, "warn": {}, "note": {}, "waived": {}}
-    unknown: dict[str, int] = {}
     for finding in evaluation.findings:
         package = by_id.get(finding.package) if finding.package is not None else None
         key = (package.name, package.version or "") if package is not None and package.id else ("", "")
         section = "waived" if finding.waived else finding.level.value
         sections[section].setdefault(key, []).append(finding)
-        if finding.unknown:
-            unknown[finding.code] = unknown.get(finding.code, 0) + 1
     root = by_id.get("")
 
     def entries(section: str) -> tuple[Entry, ...]:
         grouped = sections[section]
         made = [
-            _entry(name, version, grouped[name, version], by_id, paths, baseline_versions)
+            _entry(name, version, grouped[name, version], by_id, sbom, paths, baseline_versions)
             for name, version in sorted(grouped, key=lambda key: (-_weight(grouped[key]), key))
         ]
         return tuple(made)
@@ -120,7 +144,7 @@ def build(
         warnings=entries("warn"),
         notes=entries("note"),
         waived=entries("waived"),
-        unknown=dict(sorted(unknown.items())),
+        unknown=tuple(finding for finding in evaluation.findings if finding.rule == UNKNOWN_RULE),
         evaluation=evaluation,
         evidence=evidence,
         decision=decision,
@@ -137,12 +161,14 @@ def _entry(
     version: str,
     findings: Sequence[PolicyFinding],
     by_id: Mapping[str, Package],
+    sbom: Sbom,
     paths: Mapping[str, tuple[str, ...]],
     baseline_versions: Mapping[str, frozenset[str]],
 ) -> Entry:
     # Copies of one package repeat the same sentence: say it once.
     unique = {(f.rule, f.code, f.message): f for f in findings}
     ids = [f.package for f in findings if f.package is not None and f.package in by_id]
+    scripted = [by_id[f.package] for f in findings if f.package is not None and f.rule == SCRIPT_RULE]
     path = min((paths[i] for i in ids if i in paths), key=lambda p: (len(p), p), default=())
     was = None
     if name and version not in (known := baseline_versions.get(name, frozenset())):
@@ -153,7 +179,24 @@ def _entry(
         was=was,
         path=path,
         findings=tuple(sorted(unique.values(), key=lambda f: (f.rule, f.code, f.message))),
+        scripts=_scripts(scripted, sbom),
     )
+
+
+def _scripts(packages: Sequence[Package], sbom: Sbom) -> tuple[Script, ...]:
+    """Return the scripts of these packages, each once."""
+    found: dict[tuple[str, str], Script] = {}
+    for package in packages:
+        facts = sbom.facts.get(package.id)
+        if facts is not None and facts.scripts.digest is not None and package.integrity and package.version:
+            found[package.integrity, facts.scripts.digest] = Script(
+                name=package.name,
+                version=package.version,
+                integrity=package.integrity,
+                digest=facts.scripts.digest,
+                scripts=facts.scripts.scripts,
+            )
+    return tuple(found[key] for key in sorted(found))
 
 
 def _paths(graph: DependencyGraph) -> dict[str, tuple[str, ...]]:
@@ -171,9 +214,3 @@ def _paths(graph: DependencyGraph) -> dict[str, tuple[str, ...]]:
                 found[target] = (*found[current], label.get(target, target))
                 queue.append(target)
     return found
-
-
-def worst(findings: Sequence[PolicyFinding]) -> Level:
-    """Return the worst level among the findings that are not waived."""
-    order = {Level.DENY: 0, Level.WARN: 1, Level.NOTE: 2}
-    return min((f.level for f in findings if not f.waived), key=order.__getitem__, default=Level.NOTE)

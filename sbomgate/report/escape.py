@@ -26,6 +26,8 @@ _HIDDEN = {
 }
 _TABLE = {c: f"\\x{c:02x}" if c < 0x100 else f"\\u{c:04x}" if c < 0x10000 else f"\\U{c:08x}" for c in _HIDDEN}
 
+# GitHub Actions: at the start of a line, and a long line may be broken at any blank.
+_GITHUB = re.compile(r"(?:(?<=\s)|^)::")
 # Azure Pipelines, GitHub Actions' older form, TeamCity: each finds its opener anywhere in a line.
 _COMMAND = re.compile(r"##((?:vso|teamcity)?\[)", re.IGNORECASE)
 
@@ -36,12 +38,10 @@ def plain(text: str, limit: int = MAX_LENGTH) -> str:
     r"""Return `text` as one line that no terminal, log reader or CI system takes for a command.
 
     Control, bidirectional and invisible characters are written as escapes; `::` and `##` before a word, which GitHub
-    Actions, Azure Pipelines and TeamCity read as commands, are broken with a backslash; what is longer than `limit` characters
-    is cut, and says so.
+    Actions, Azure Pipelines and TeamCity read as commands, are broken with a backslash wherever a line could be broken;
+    what is longer than `limit` characters is cut, and says so.
     """
     if len(text) > limit:
         text = f"{text[:limit]}… ({len(text)} characters)"
     text = text.translate(_TABLE)
-    if text.lstrip().startswith("::"):
-        text = text.replace("::", ":\\:", 1)
-    return _COMMAND.sub(r"#\\#\1", text)
+    return _COMMAND.sub(r"#\\#\1", _GITHUB.sub(r":\\:", text))

@@ -7,13 +7,14 @@ from typing import Any
 
 import orjson
 
+from sbomgate.model import PolicyFinding
 from sbomgate.report import Entry, Report
 
 SCHEMA = "sbomgate/report/v1"
 
 
-def render(report: Report, *, verbose: bool = True) -> str:  # noqa: ARG001 - JSON is always complete
-    """Return the report as JSON, indented, keys sorted, ending in a newline."""
+def render(report: Report) -> str:
+    """Return the report as JSON, complete, indented, keys sorted, ending in a newline."""
     value: dict[str, Any] = {
         "schema": SCHEMA,
         "verdict": report.verdict.value,
@@ -29,7 +30,7 @@ def render(report: Report, *, verbose: bool = True) -> str:  # noqa: ARG001 - JS
         "warnings": _entries(report.warnings),
         "notes": _entries(report.notes),
         "waived": _entries(report.waived),
-        "unknown": dict(report.unknown),
+        "unknown": [_finding(f) for f in report.unknown],
         "evaluation_sha256": report.evaluation.sha256,
         "evidence": report.evidence,
         "decision_sha256": report.decision,
@@ -44,20 +45,32 @@ def _entries(entries: Sequence[Entry]) -> list[dict[str, Any]]:
             "version": entry.version or None,
             "baseline_version": entry.was,
             "path": list(entry.path),
-            "findings": [
+            "findings": [_finding(f) for f in entry.findings],
+            "scripts": [
                 {
-                    "rule": f.rule,
-                    "code": f.code,
-                    "level": f.level.value,
-                    "package": f.package,
-                    "message": f.message,
-                    "fix": f.fix,
-                    "unknown": f.unknown,
-                    "waivable": f.waivable,
-                    "fingerprint": f.fingerprint,
+                    "name": s.name,
+                    "version": s.version,
+                    "integrity": s.integrity,
+                    "digest": s.digest,
+                    "scripts": dict(s.scripts),
                 }
-                for f in entry.findings
+                for s in entry.scripts
             ],
         }
         for entry in entries
     ]
+
+
+def _finding(f: PolicyFinding) -> dict[str, Any]:
+    return {
+        "rule": f.rule,
+        "code": f.code,
+        "level": f.level.value,
+        "package": f.package,
+        "message": f.message,
+        "fix": f.fix,
+        "unknown": f.unknown,
+        "waivable": f.waivable,
+        "waived": f.waived,
+        "fingerprint": f.fingerprint,
+    }

@@ -1,15 +1,29 @@
-"""The decision for a person at a terminal: short, by what to do, honest about what is not known."""
+"""The decision for a person at a terminal: short, by what to do, honest about what is not known.
+
+At most a screenful without `--verbose`: what many packages share is said once, with their number; warnings are counted
+by their code. With `--verbose` nothing is left out, and whoever has read an install script finds what to put into the
+trust file.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
-from sbomgate.model import Verdict
-from sbomgate.report import Entry, Report
+from sbomgate.model import PolicyFinding, Verdict
+from sbomgate.report import Entry, Report, Script
 from sbomgate.report.escape import plain
 
-MAX_ENTRIES = 25  # packages shown per section without --verbose: a wall of text is read by nobody
+MAX_ENTRIES = 10  # packages shown without --verbose: a wall of text is read by nobody
+MAX_SHARED = 4  # packages with the same code before they are said as one
+MAX_NAMED = 6  # packages named where many share a finding
+MAX_FIXES = 5
 MAX_CHAIN = 5  # names from the root to a package
+WIDTH = 120  # columns: longer lines are broken, and what follows is indented
+_RULE_COLUMN = 18
+
+# What may stand in a trust file's quotes as it is; anything else is not offered to be copied.
+_QUOTABLE = re.compile(r"[A-Za-z0-9@/._~+=-]{1,400}")
 
 
 def render(report: Report, *, verbose: bool = False) -> str:
@@ -19,52 +33,91 @@ def render(report: Report, *, verbose: bool = False) -> str:
 
 def _lines(report: Report, *, verbose: bool) -> Iterator[str]:
     title = " ".join(filter(None, (plain(report.project, 80), plain(report.version or "", 40))))
-    head = (
+    yield (
         f"{report.verdict.value.upper():<9}{title} · {plain(report.lockfile)} · {_count(report.packages, 'package')} · "
         f"profile {report.profile} · {report.engine}"
     )
-    yield head
-    for entry in report.denials if verbose else report.denials[:MAX_ENTRIES]:
-        yield ""
-        yield from _entry(entry)
-    if not verbose and len(report.denials) > MAX_ENTRIES:
-        yield ""
-        yield f"  … and {_count(len(report.denials) - MAX_ENTRIES, 'more package')} denied: --verbose shows all"
+    yield from _section(report.denials, verbose=verbose)
     if verbose:
         for name, section in (("Warnings", report.warnings), ("Waived", report.waived), ("Notes", report.notes)):
             if section:
                 yield ""
                 yield f"  {name}"
-                for entry in section:
-                    yield ""
-                    yield from _entry(entry, indent="    ")
+                yield from _section(section, verbose=True)
+        yield from _approvals([s for entry in (*report.denials, *report.warnings) for s in entry.scripts])
     yield ""
-    if fixes := _fixes(report.denials):
-        yield f"  Next: {fixes[0]}"
-        yield from (f"        {fix}" for fix in fixes[1:])
+    yield from _facts(report, verbose=verbose)
+
+
+def _facts(report: Report, *, verbose: bool) -> Iterator[str]:
+    """Yield what follows the findings: what to do, and what the decision rests on."""
+    if report.denials and report.verdict is Verdict.ALLOWED:
+        yield f"  Observed only: the profile {report.profile} never denies, and `verify` accepts nothing of it"
+    fixes, more = _fixes(report.denials)
+    for number, fix in enumerate(fixes):
+        yield from _wrapped("  Next: " if number == 0 else "        ", fix)
+    if more:
+        yield f"        and {more} more: --verbose, or --json, has the fix of each finding"
     if report.unknown:
-        counts = ", ".join(f"{plain(code)} {count}" for code, count in report.unknown.items())
-        yield f"  Not known: {counts}"
-    yield f"  Compared with: {plain(report.baseline)}"
+        yield from _wrapped("  Not known: ", "; ".join(_short(f.message) for f in report.unknown))
+    yield from _wrapped("  Compared with: ", plain(report.baseline))
     if report.signers == 0:
         yield "  Trusted: nobody. Without --trust FILE no signer, baseline or recorded fact is accepted"
-    if tail := _tail(report, verbose=verbose):
-        yield f"  {tail}"
+    yield from _wrapped("  ", _tail(report, verbose=verbose))
     if report.evidence is not None:
         yield f"  Evidence: {plain(report.evidence)}"
         yield f"  Decision: sha256:{report.decision}"
 
 
-def _entry(entry: Entry, indent: str = "  ") -> Iterator[str]:
-    if not entry.name:
-        title = "the project as a whole"
-    elif entry.was is not None:
-        title = f"{plain(entry.name)} {plain(entry.was)} → {plain(entry.version)}"
+def _section(entries: Sequence[Entry], *, verbose: bool) -> Iterator[str]:
+    """Yield what many packages share as one, then package by package, the worst first."""
+
+    def kind(finding: PolicyFinding) -> tuple[str, str, str]:
+        return finding.rule, finding.code, finding.message if verbose else ""  # verbose: no sentence is left out
+
+    holders: dict[tuple[str, str, str], list[tuple[Entry, str]]] = {}
+    for entry in entries:
+        for finding in entry.findings:
+            if entry.name:
+                holders.setdefault(kind(finding), []).append((entry, finding.message))
+    shared = {of: found for of, found in holders.items() if len(found) > MAX_SHARED}
+    left = ((entry, [f for f in entry.findings if not entry.name or kind(f) not in shared]) for entry in entries)
+    alone = [(entry, findings) for entry, findings in left if findings]
+    shown = alone if verbose else alone[:MAX_ENTRIES]
+    for entry, findings in shown:
+        yield ""
+        yield from _title(entry)
+        for finding in findings:
+            yield from _wrapped(f"    {finding.rule:<{_RULE_COLUMN}}", plain(finding.message))
+    if len(shown) < len(alone):
+        yield ""
+        yield f"  … and {_count(len(alone) - len(shown), 'more package')}: --verbose shows all"
+    for (rule, code, _), found in sorted(shared.items(), key=lambda item: (-len(item[1]), item[0])):
+        names = list(dict.fromkeys(_named(entry) for entry, _ in found))
+        messages = list(dict.fromkeys(message for _, message in found))
+        said = messages[0] if len(messages) == 1 else f"{messages[0]}; and the like"
+        yield ""
+        yield f"  {_count(len(names), 'package')}: {code}"
+        yield from _wrapped(f"    {rule:<{_RULE_COLUMN}}", plain(said))
+        listed = names if verbose else names[:MAX_NAMED]
+        rest = "" if len(listed) == len(names) else f" and {len(names) - len(listed)} more"
+        yield from _wrapped(f"    {'':<{_RULE_COLUMN}}", ", ".join(listed) + rest)
+
+
+def _title(entry: Entry) -> Iterator[str]:
+    title = f"  {_named(entry):<52} {_chain(entry.path) if entry.name else ''}".rstrip()
+    if len(title) <= WIDTH:
+        yield title
     else:
-        title = f"{plain(entry.name)} {plain(entry.version)}"
-    yield f"{indent}{title:<52} {_chain(entry.path) if entry.name else ''}".rstrip()
-    for finding in entry.findings:
-        yield f"{indent}  {finding.rule:<18}{plain(finding.message)}"
+        yield f"  {_named(entry)}"
+        yield f"    {_chain(entry.path)}"
+
+
+def _named(entry: Entry) -> str:
+    if not entry.name:
+        return "the project as a whole"
+    was = "" if entry.was is None else f"{plain(entry.was, 80)} → "
+    return f"{plain(entry.name, 214)} {was}{plain(entry.version, 80)}".rstrip()
 
 
 def _chain(path: Sequence[str]) -> str:
@@ -73,19 +126,31 @@ def _chain(path: Sequence[str]) -> str:
     return " › ".join(shown if len(shown) <= MAX_CHAIN else [*shown[:2], "…", *shown[-2:]])
 
 
-def _fixes(entries: Sequence[Entry]) -> list[str]:
-    """Return what to do: for each package the shortest of its fixes, the worst package first, at most five."""
+def _fixes(entries: Sequence[Entry]) -> tuple[list[str], int]:
+    """Return what to do: for each package the shortest of its fixes, the worst package first; and how many are left."""
     each = (
         min((f.fix for f in entry.findings if f.fix), key=lambda fix: (len(fix), fix), default="") for entry in entries
     )
-    return list(dict.fromkeys(plain(fix) for fix in each if fix))[:5]
+    fixes = list(dict.fromkeys(plain(fix) for fix in each if fix))
+    return fixes[:MAX_FIXES], max(0, len(fixes) - MAX_FIXES)
+
+
+def _short(message: str) -> str:
+    """Return what is not known, without the names of the packages: `publish time of 3 of 412 packages`."""
+    return plain(message.removeprefix("not known: ").partition(" (")[0])
 
 
 def _tail(report: Report, *, verbose: bool) -> str:
     parts = []
-    if report.warnings:
-        total = sum(len(entry.findings) for entry in report.warnings)
-        parts.append(_count(total, "warning"))
+    counted: dict[str, int] = {}
+    for entry in report.warnings:
+        for finding in entry.findings:
+            if finding not in report.unknown:
+                counted[finding.code] = counted.get(finding.code, 0) + 1
+    if counted:
+        most = sorted(counted.items(), key=lambda one: (-one[1], one[0]))
+        codes = ", ".join(f"{number} {plain(code)}" for code, number in most)
+        parts.append(f"{_count(sum(counted.values()), 'warning')} ({codes})")
     if report.waived:
         parts.append(_count(sum(len(entry.findings) for entry in report.waived), "waived finding"))
     if report.notes:
@@ -93,8 +158,38 @@ def _tail(report: Report, *, verbose: bool) -> str:
     if not parts:
         return ""
     more = "" if verbose else ": --verbose"
-    allowed = " (observe never denies)" if report.profile == "observe" and report.verdict is Verdict.ALLOWED else ""
-    return ", ".join(parts) + more + allowed
+    return ", ".join(parts) + more
+
+
+def _approvals(scripts: Sequence[Script]) -> Iterator[str]:
+    """Yield what approves these scripts, to be copied into the trust file by whoever has read them."""
+    offered = [s for s in scripts if all(_QUOTABLE.fullmatch(t) for t in (s.name, s.version, s.integrity, s.digest))]
+    if not offered:
+        return
+    yield ""
+    yield "  Whoever has read one of these scripts approves it in the trust file:"
+    for script in offered:
+        yield ""
+        for name, text in sorted(script.scripts.items()):
+            yield f"    # {plain(name, 40)}: {plain(text)}"
+        yield "    [[approved_scripts]]"
+        for key in ("name", "version", "integrity", "digest"):
+            yield f'    {key} = "{getattr(script, key)}"'
+        yield '    reason = "read by …"'
+
+
+def _wrapped(first: str, text: str) -> Iterator[str]:
+    """Yield `first` and `text`, broken at blanks, what follows indented as far as `first`."""
+    if not text:
+        return
+    room, line = WIDTH - len(first), ""
+    for word in text.split(" "):
+        if line and len(line) + 1 + len(word) > room:
+            yield f"{first}{line}".rstrip()
+            first, line = " " * len(first), word
+        else:
+            line = f"{line} {word}" if line else word
+    yield f"{first}{line}".rstrip()
 
 
 def _count(number: int, noun: str) -> str:

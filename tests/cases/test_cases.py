@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -10,7 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sbomgate.policy import bundle
+from sbomgate.policy.engines import DEFAULT, EngineSettings, open_engine
 from testkit.cases import Case, all_cases
+from testkit.engines import engine_cache
 
 if TYPE_CHECKING:
     from conftest import Outcomes
@@ -44,9 +48,19 @@ def test_the_gate_says(one: tuple[str, str], outcomes: Outcomes) -> None:
     assert not loud & set(case.quiet), shown
 
 
+def test_what_default_denies_every_stricter_profile_denies() -> None:
+    """So a case that `default` denies need not be run again: no class of findings is milder in a stricter profile."""
+    with open_engine(DEFAULT, EngineSettings(cache_dir=engine_cache(), notify=print)) as engine:
+        classes = json.loads(engine.evaluate(bundle.load(None), b"{}", "data.sbomgate.lib.finding.classes"))
+    assert classes
+    for levels in classes.values():
+        order = [["note", "warn", "deny"].index(levels[profile]) for profile in ("default", "strict", "release")]
+        assert order == sorted(order)
+
+
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_case_is_told_whole(case: Case) -> None:
-    """A denial says which findings it must rest on; what a person runs first, default and strict, is told."""
+    """A denial says which findings it must rest on, and what `default` does not deny is told for `strict` too, or left."""
     assert case.title
     assert "default" in case.expect
     for profile, expected in case.expect.items():

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -178,7 +178,9 @@ def test_p24_release_decides_again(world: World) -> None:
 def test_a_server_that_hangs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     from sbomgate.policy.engines import opa_url
 
-    monkeypatch.setitem(opa_url.OpaUrlEngine.__init__.__kwdefaults__, "seconds", 0.3)
+    defaults = opa_url.OpaUrlEngine.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "seconds", 0.3)
     stop = threading.Event()
 
     def answer(method: str, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
@@ -263,10 +265,10 @@ def test_p26_the_tree_under_test_brings_no_engine(world: World, part: str) -> No
 
 
 @pytest.fixture
-def opa(world: World) -> Iterator[dict[str, str]]:
+def opa(world: World) -> dict[str, str]:
     found = shutil.which("opa")
     assert found
-    yield world.environment(PATH=str(Path(found).parent))
+    return world.environment(PATH=str(Path(found).parent))
 
 
 @pytest.mark.opa

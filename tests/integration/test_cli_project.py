@@ -13,9 +13,9 @@ import pytest
 from testkit.commandline import World, refused
 
 Damage = Callable[[World], None]
-VERBS = {
-    "generate": lambda world: ("generate", "shop"),
-    "check": lambda world: ("check", "shop", "--offline"),
+VERBS: dict[str, Callable[[World], list[str]]] = {
+    "generate": lambda world: ["generate", "shop"],
+    "check": lambda world: ["check", "shop", "--offline"],
     "gate": lambda world: world.gate(),
 }
 

@@ -1,4 +1,4 @@
-"""A registry that is down, slow, hostile or wrong: facts are unknown and say so, nothing secret is shown (P6, P35, P40)."""
+"""A registry that is down, slow, hostile or wrong: facts are unknown, nothing secret is shown (P6, P35, P40)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits are cut short: what is tested is what is said, not how long it takes."""
     monkeypatch.setattr(client, "BACKOFF_SECONDS", (0.0,))
     monkeypatch.setattr(client, "READ_SECONDS", 0.5)
-    monkeypatch.setitem(client.Registry.__init__.__kwdefaults__, "total_seconds", 1.0)
+    defaults = client.Registry.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "total_seconds", 1.0)
 
 
 def use(world: World, url: str, *, token: str | None = None) -> None:

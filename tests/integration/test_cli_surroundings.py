@@ -179,7 +179,9 @@ def test_a_closed_stdout_is_2(world: World, arguments: tuple[str, ...]) -> None:
     assert "Exception ignored" not in made.err
 
 
-CLOSED = "import os, sys; os.close({number}); os.execv(sys.executable, [sys.executable, '-c', {program!r}, *sys.argv[1:]])"
+CLOSED = (
+    "import os, sys; os.close({number}); os.execv(sys.executable, [sys.executable, '-c', {program!r}, *sys.argv[1:]])"
+)
 
 
 @pytest.mark.parametrize("arguments", [("generate", "shop"), CHECK, ("--help",)])

@@ -481,6 +481,7 @@ class Bench:
         """Make the keys and the private sigstore's files."""
         from sbomgate.signing import local_key
 
+        (self.root / "home").mkdir()
         for name in ("release", "recorder"):
             key = local_key.generate(self.root / f"{name}.key")
             (self.root / f"{name}.pub").write_text(key.public_key)

@@ -14,7 +14,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,16 +22,14 @@ from typing import Any
 from sbomgate import cli, facts
 from sbomgate.signing import local_key
 from testkit import tarballs
+from testkit.engines import engine_cache
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HOME = "home-of-alice"  # the name of the home folder: no message may show it
 NPM = "https://registry.npmjs.org/"
-TOKEN = "npm_canary0token0that0nobody0may0see"  # noqa: S105 - a canary
+TOKEN = "npm_canary0token0that0nobody0may0see"  # a canary
 SECRETS = (TOKEN, "hunter2-canary", "PRIVATE KEY")
 PROGRAM = "import sys; from sbomgate.cli import main; sys.exit(main())"
-
-COMMIT = "3f" * 20
-URL = "https://github.com/acme/shop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +49,6 @@ class Result:
     def hints(self) -> list[str]:
         """What to do about it."""
         return [line.removeprefix("  hint: ") for line in self.err.splitlines() if line.startswith("  hint: ")]
-
-
-def engine_cache() -> Path:
-    """A private folder that outlives the run: compiling the embedded engine takes seconds."""
-    return Path(tempfile.gettempdir()) / f"sbomgate-test-engine-{Path.home().stat().st_uid}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +109,11 @@ class World:
 
     def start(self, *arguments: str, program: str = PROGRAM, **settings: Any) -> subprocess.Popen[bytes]:
         """Start a command as a process of its own."""
-        source = sys.path[0:0] + [str(Path(cli.__file__).resolve().parents[2])]
-        env = self.environment(PYTHONPATH=os.pathsep.join(source), PYTHONDONTWRITEBYTECODE="1")
+        env = self.environment(PYTHONPATH=str(Path(cli.__file__).resolve().parents[2]), PYTHONDONTWRITEBYTECODE="1")
         command = [sys.executable, "-W", "error", "-c", program, *arguments]
-        settings = {"cwd": self.root, "env": env, "stdin": subprocess.DEVNULL} | settings
-        return subprocess.Popen(command, **settings)
+        defaults: dict[str, Any] = {"cwd": self.root, "env": env, "stdin": subprocess.DEVNULL}
+        process: subprocess.Popen[bytes] = subprocess.Popen(command, **(defaults | settings))
+        return process
 
     def spawn(self, *arguments: str, **settings: Any) -> Result:
         """Run a command as a process of its own, to its end."""

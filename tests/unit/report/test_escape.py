@@ -19,6 +19,7 @@ CASES = {
     "lone surrogate": ("a\ud800", "a\\ud800"),
     "github command": ("::set-output name=x::y", ":\\:set-output name=x::y"),
     "github command, indented": ("  ::stop-commands::x", "  :\\:stop-commands::x"),
+    "github command, where a line may be broken": ("x ::add-mask::y a::b", "x :\\:add-mask::y a::b"),
     "azure command": ("##vso[task.setvariable]x", "#\\#vso[task.setvariable]x"),
     "azure command in capitals": ("##VSO[task.x]y", "#\\#VSO[task.x]y"),
     "teamcity command": ("a ##teamcity[setParameter name='x']", "a #\\#teamcity[setParameter name='x']"),

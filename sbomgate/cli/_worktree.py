@@ -1,0 +1,137 @@
+"""What a checkout says of itself, read from its files: which commit is checked out, and whether files were changed.
+
+git is not run: the repository under test could configure what git runs. Only HEAD, refs and the index are read, and
+what cannot be read is "not known": these are warnings to whoever releases the wrong tree by accident. An attacker in
+the release job's checkout is beyond them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+
+from sbomgate import files
+from sbomgate.errors import InputError
+
+MAX_REF_BYTES = 4096  # "ref: " and a name, or a commit id
+MAX_PACKED_REFS_BYTES = 64 << 20  # a million refs
+MAX_INDEX_BYTES = 256 << 20  # a million files
+MAX_LINKS = 5  # symbolic refs that lead to others; git follows as many
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_REF = re.compile(r"refs/[^\x00-\x20~^:?*\[\\]{1,1000}")
+
+
+def head(repository: Path) -> str | None:
+    """Return the id of the commit that is checked out, or None where the files do not tell."""
+    folders = _folders(repository)
+    if folders is None:
+        return None
+    at = "HEAD"
+    for _ in range(MAX_LINKS):
+        text = _ref(at, folders)
+        if text is None:
+            return None
+        if _COMMIT.fullmatch(text):
+            return text
+        at = text.removeprefix("ref:").strip()
+        if not text.startswith("ref:") or not _REF.fullmatch(at) or ".." in at:
+            return None
+    return None
+
+
+def changed(repository: Path, contents: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Return which of these files (path in the repository → bytes) are not as the index has them.
+
+    A file that git does not track counts as well. Line ends that a checkout converted do not.
+    """
+    folders = _folders(repository)
+    try:
+        data = None if folders is None else files.read(folders[0] / "index", limit=MAX_INDEX_BYTES, error=InputError)
+        known = {} if data is None else _blobs(data, set(contents))
+    except (InputError, struct.error, ValueError, IndexError):
+        return ()
+    if data is None or known is None:
+        return ()
+    return tuple(
+        path
+        for path, content in sorted(contents.items())
+        if known.get(path) not in (_blob(content), _blob(content.replace(b"\r\n", b"\n")))
+    )
+
+
+def _folders(repository: Path) -> tuple[Path, Path] | None:
+    """Return the folders of HEAD and index, and of the refs: they differ in a worktree that `git worktree` made."""
+    at = repository / ".git"
+    try:
+        if not at.is_dir():
+            text = files.read(at, limit=MAX_REF_BYTES, error=InputError).decode("utf-8").strip()
+            if not text.startswith("gitdir: "):
+                return None
+            at = repository / text.removeprefix("gitdir: ")
+        common = at / "commondir"
+        if not common.is_file():
+            return at, at
+        return at, at / files.read(common, limit=MAX_REF_BYTES, error=InputError).decode("utf-8").strip()
+    except (InputError, UnicodeDecodeError, ValueError):
+        return None
+
+
+def _ref(name: str, folders: tuple[Path, Path]) -> str | None:
+    """Return what a ref says: one file each, or a line of packed-refs."""
+    for folder in folders:
+        try:
+            return files.read(folder / name, limit=MAX_REF_BYTES, error=InputError).decode("ascii").strip()
+        except (InputError, UnicodeDecodeError):
+            continue
+    try:
+        packed = files.read(folders[1] / "packed-refs", limit=MAX_PACKED_REFS_BYTES, error=InputError)
+    except InputError:
+        return None
+    for line in packed.decode("utf-8", "replace").splitlines():
+        if line.endswith(f" {name}"):
+            return line.partition(" ")[0]
+    return None
+
+
+def _blob(content: bytes) -> bytes:
+    """Return the id that git gives these bytes as a blob (SHA-1 repositories)."""
+    return hashlib.sha1(b"blob %d\x00" % len(content) + content, usedforsecurity=False).digest()
+
+
+def _blobs(data: bytes, wanted: set[str]) -> dict[str, bytes] | None:
+    """Return path → blob id of the wanted entries of an index (gitformat-index, versions 2 to 4), or None.
+
+    None: another version, or a repository of SHA-256.
+    """
+    signature, version, count = struct.unpack_from(">4sII", data)
+    checksum = hashlib.sha1(data[:-20], usedforsecurity=False).digest()
+    if signature != b"DIRC" or version not in (2, 3, 4) or checksum != data[-20:]:
+        return None
+    found: dict[str, bytes] = {}
+    at, name = 12, b""
+    for _ in range(count):
+        start, oid = at, data[at + 40 : at + 60]
+        (flags,) = struct.unpack_from(">H", data, at + 60)
+        at += 64 if flags & 0x4000 else 62  # extended entries have two bytes more
+        if version == 4:  # the name shares its beginning with the one before it
+            byte = data[at]
+            cut = byte & 0x7F
+            while byte & 0x80:
+                at += 1
+                byte = data[at]
+                cut = ((cut + 1) << 7) | (byte & 0x7F)
+            end = data.index(b"\x00", at + 1)
+            name = name[: len(name) - cut] + data[at + 1 : end]
+            at = end + 1
+        else:
+            end = data.index(b"\x00", at)
+            name = data[at:end]
+            at = start + ((end - start) // 8 + 1) * 8  # padded with one to eight zeros
+        path = name.decode("utf-8", "surrogateescape")
+        if path in wanted and not flags & 0x3000:  # stage 0: not in the middle of a merge
+            found[path] = oid
+    return found

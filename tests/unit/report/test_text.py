@@ -1,0 +1,68 @@
+"""What a person is told: golden files, a screenful at most, and nothing that a terminal or a CI system obeys (P39)."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from sbomgate.report import text
+from testkit import reports
+
+REPORTS = reports.all_of_them()
+SCREEN = 60  # lines
+
+
+@pytest.mark.parametrize("verbose", [False, True], ids=["short", "verbose"])
+@pytest.mark.parametrize("name", REPORTS)
+def test_golden(repository: Path, name: str, verbose: bool) -> None:
+    """Made by tools/make_report_goldens.py: look at the difference before committing it."""
+    path = repository / "tests" / "golden" / "report" / f"{name}{'.verbose' if verbose else ''}.txt"
+    assert text.render(REPORTS[name], verbose=verbose) == path.read_text("utf-8")
+
+
+def test_no_golden_file_is_left_over(repository: Path) -> None:
+    found = {path.name.split(".")[0] for path in (repository / "tests" / "golden" / "report").iterdir()}
+    assert found == set(REPORTS)
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_it_fits_a_screen(name: str) -> None:
+    """Two thousand findings are said in as few lines as three."""
+    assert len(text.render(REPORTS[name]).splitlines()) <= SCREEN
+
+
+@pytest.mark.parametrize("verbose", [False, True], ids=["short", "verbose"])
+@pytest.mark.parametrize("name", REPORTS)
+def test_p39_nothing_in_it_is_obeyed(name: str, verbose: bool) -> None:
+    shown = text.render(REPORTS[name], verbose=verbose)
+    for line in shown.split("\n"):
+        assert not line.lstrip().startswith(("::", "##"))
+        assert "##vso[" not in line
+        assert all(unicodedata.category(c) not in ("Cc", "Cf", "Zl", "Zp", "Cs") for c in line), ascii(line)
+
+
+def test_p39_wherever_a_line_is_broken() -> None:
+    """No width, and no length of what stands before it, brings a command to the start of a line."""
+    package = reports.package("evil", "1.0.0")
+    for length in range(150):
+        message = f"{'x' * length} ::set-output name=a::b ##vso[task.complete] " * 2
+        report = reports.report(reports.sbom(package), reports.finding(package, "pinned", "x", message, fix=message))
+        shown = text.render(report)
+        assert not any(line.lstrip().startswith(("::", "##vso")) for line in shown.split("\n"))
+
+
+def test_every_finding_is_told() -> None:
+    """Verbose leaves nothing out: every package that denies or warns is named."""
+    for name in ("many-denied", "many-warned"):
+        shown = text.render(REPORTS[name], verbose=True)
+        assert all(f"package-{number:04}" in shown for number in range(2_000))
+
+
+def test_a_denial_says_what_to_approve() -> None:
+    """An approval is bound to integrity and digest: both can be copied, and hostile ones are not offered."""
+    shown = text.render(REPORTS["incident"], verbose=True)
+    assert "[[approved_scripts]]" in shown
+    assert 'integrity = "sha512-AAAA=="' in shown
+    assert "[[approved_scripts]]" not in text.render(REPORTS["hostile"], verbose=True)
