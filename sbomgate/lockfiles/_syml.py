@@ -93,7 +93,7 @@ class _Parser:
         self.opened = False  # the last line opened a mapping, which must not stay empty
 
     def classic(self) -> Entries:
-        for self.number, line in enumerate(self.lines, 1):
+        for self.number, line in enumerate(self.lines, 1):  # noqa: B020 - the number is for the errors
             depth = self._depth(line)
             if depth is None:
                 continue
@@ -112,7 +112,7 @@ class _Parser:
 
     def berry(self) -> Entries:
         long: str | None = None
-        for self.number, line in enumerate(self.lines, 1):
+        for self.number, line in enumerate(self.lines, 1):  # noqa: B020 - the number is for the errors
             depth = self._depth(line)
             if depth is None:
                 continue
