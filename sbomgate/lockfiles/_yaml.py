@@ -59,8 +59,8 @@ _CONSTANTS: dict[str, bool | None] = {
 class Bare(str):
     """The text of an unquoted scalar that some package manager's YAML reader takes for a number or a date (`1.10`).
 
-    `yes`, `no`, `on` and `off` are text to all of them. A format whose reader knows no such types may use it as the text
-    that it is; in any other, `type(value) is str` refuses it, because `1.10` is the number 1.1 there.
+    `yes`, `no`, `on` and `off` are text to all of them. A format whose reader knows no such types may use it as the
+    text that it is; in any other, `type(value) is str` refuses it, because `1.10` is the number 1.1 there.
     """
 
     __slots__ = ()
