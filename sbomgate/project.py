@@ -45,7 +45,7 @@ class DiskFiles:
         if not self.is_inside(path):
             return ()
         try:
-            return tuple(sorted(os.listdir(self.root / path)))
+            return tuple(sorted(found.name for found in (self.root / path).iterdir()))
         except (FileNotFoundError, NotADirectoryError):
             return ()
         except (OSError, ValueError) as error:
