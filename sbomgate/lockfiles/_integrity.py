@@ -14,8 +14,11 @@ _DIGEST_BYTES = {"sha512": 64, "sha384": 48, "sha256": 32, "sha1": 20}
 
 
 def parse(integrity: str) -> tuple[tuple[Hash, ...], list[Remark]]:
-    """Return the hashes, strongest first, and what is wrong: `malformed-integrity`, `missing-integrity` (no usable
-    hash), `weak-integrity` (none is sha512), `several-hashes` (of the strongest algorithm)."""
+    """Return the hashes, strongest first, and what is wrong.
+
+    That is `malformed-integrity`, `missing-integrity` (no usable hash), `weak-integrity` (none is sha512) and
+    `several-hashes` (of the strongest algorithm).
+    """
     if len(integrity) == 95 and integrity.startswith("sha512-"):
         # The one form that is written today, without a general parse.
         try:
