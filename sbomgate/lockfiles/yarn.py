@@ -28,7 +28,9 @@ def read(files: ProjectFiles, path: str) -> DependencyGraph:
     berry = re.search(r"^__metadata:$", text, re.MULTILINE)
     if classic and not berry:
         if classic[1] != "1":
-            raise InputError(f"yarn lockfile v{classic[1][:20]}, expected v1", where=path, hint="use yarn 1.22 or later")
+            raise InputError(
+                f"yarn lockfile v{classic[1][:20]}, expected v1", where=path, hint="use yarn 1.22 or later"
+            )
         return _yarn_classic.read(files, path, data, text)
     if berry and not classic:
         return _yarn_berry.read(files, path, data, text)
