@@ -12,7 +12,6 @@ from typing import Any
 from sbomgate.errors import InputError
 from sbomgate.lockfiles import _npm_edges as links
 from sbomgate.lockfiles import _npmrc, _yarnrc
-from sbomgate.lockfiles._npm_manifest import workspace_patterns
 from sbomgate.lockfiles._range import parse_version
 from sbomgate.model import (
     DependencyGraph,
@@ -156,8 +155,9 @@ class Project:
             if type(value) is not str:
                 message = f"{kind_of(value)}, expected a string"
                 raise InputError(message, where=where, place=place("resolutions", pattern))
-            message = f"{public_url(pattern)} is replaced by {public_url(value) or '*'}"
-            self.find("override", "pinned", None, f"package.json {place('resolutions', public_url(pattern))}", message)
+            shown = public_url(pattern) if "://" in pattern else pattern
+            message = f"{shown} is replaced by {public_url(value) or '*'}"
+            self.find("override", "pinned", None, f"package.json {place('resolutions', shown)}", message)
         return section
 
     def load_settings(self, *, npmrc: bool) -> None:
@@ -344,10 +344,6 @@ class Project:
             edges=tuple(self.edges),
             findings=tuple(self.findings),
         )
-
-    def has_workspaces(self) -> bool:
-        """Whether the root's package.json names any."""
-        return bool(workspace_patterns(self.root()))
 
 
 def relative(directory: str, path: str) -> str:
