@@ -217,6 +217,13 @@ PROJECTS: dict[str, Project] = {
             )
         },
     ),
+    "yarn-berry/extensions": Project(
+        "4",
+        {
+            "package.json": root(dependencies={"ms": "2.1.3"}),
+            ".yarnrc.yml": 'packageExtensions:\n  "ms@^2.0.0":\n    dependencies:\n      is-number: 7.0.0\n',
+        },
+    ),
     "yarn-berry/peers": Project(
         "4",
         {

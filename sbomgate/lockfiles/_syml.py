@@ -28,7 +28,7 @@ Entries = list[tuple[int, tuple[str, ...], Mapping]]
 _HINT = "let yarn write the file again (`yarn install`); do not edit it by hand"
 _QUOTED = r'"(?:[^"\\\x00-\x1f]|\\.)*"'
 # What yarn 1 leaves unquoted; and what yarn 2 does: nothing that YAML could read as anything but text.
-_BARE = r"[A-Za-z/.][^:\s\",\[\]\\]*"
+_BARE = r"(?:[A-Za-z/.]|--?[A-Za-z])[^:\s\",\[\]\\]*"
 _NUMBER = r"[0-9][^:\s\",\[\]\\]*"
 _PLAIN = r"(?![-?&*!|>'\"%@`]|<<)[^,\]\[{}:#\s]+(?: +[^,\]\[{}:#\s]+)*"
 _CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")

@@ -4,8 +4,8 @@
 
 What a package asks for is rewritten before it is looked up, in yarn's order: `resolutions` of the root, catalogs, the
 default protocol (`npm:`), yarn's own patches (`builtin<compat/…>`), and the binding of relative paths to whoever names
-them (`::locator=`). An entry's `checksum` is the hash of the zip that yarn makes of a package, never of the package's own
-tarball: it is no integrity (yarnpkg/berry#6296), so `integrity` is None and `hashes` empty for every entry.
+them (`::locator=`). An entry's `checksum` is the hash of the zip that yarn makes of a package, never of the package's
+own tarball: it is no integrity (yarnpkg/berry#6296), so `integrity` is None and `hashes` empty for every entry.
 Behaviour: yarn's `Project.ts`, `CorePlugin.ts`, `structUtils.ts`, `plugin-compat`, `plugin-patch`, `plugin-git`.
 """
 
@@ -28,6 +28,12 @@ from sbomgate.purl import public_url
 
 VERSIONS = range(4, 11)
 """Values of `__metadata.version` that are read: yarn 2 writes 4, yarn 3 to 6, yarn 4 to 10."""
+
+MAX_LOCATOR = 4096
+"""Longest locator or descriptor, in characters; a patch of a patch takes a few hundred."""
+
+MAX_PEER_CHECKS = 10_000_000
+"""Most pairs of a peer and a dependent that are looked at: a monorepo of 3,000 packages has about 100,000."""
 
 _IDENT = re.compile(r"(@[^/@]+/[^/@]+|[^/@]+)@(.+)", re.DOTALL)
 _ALIAS = re.compile(r"npm:(@[^/@]+/[^/@]+|[^/@]+)@(.+)", re.DOTALL)
@@ -66,7 +72,8 @@ class _Reader:
         self.locators: dict[str, str] = {}  # node → locator
         self.builtin: dict[tuple[str, str], Node] = {}  # name and range that one of yarn's own patches is for
         self.bound: dict[str, list[Node]] = {}  # descriptor without its binding → nodes
-        self.rules: list[tuple[str | None, str | None, str, str | None, str]] = []  # resolutions
+        # resolutions: name → parent's name and reference, range, replacement
+        self.rules: dict[str, list[tuple[str | None, str | None, str | None, str]]] = {}
         self.patched: dict[str, str] = {}  # patch → locator of what it patches
 
     def graph(self) -> DependencyGraph:
@@ -97,7 +104,7 @@ class _Reader:
                     place=f"resolutions {public_url(pattern)[:100]}",
                     hint="write `name`, `name@range` or `parent/name`",
                 )
-            self.rules.append((match[1], match[2], match[3], match[4], value))
+            self.rules.setdefault(match[3], []).append((match[1], match[2], match[4], value))
         for name, built in _built(self.project.root().get("dependenciesMeta")):
             self.project.settings.settings[f"dependenciesMeta.{name}.built"] = "true" if built else "false"
 
@@ -161,9 +168,9 @@ class _Reader:
         return version
 
     def _node(self, locator: str, fields: _syml.Mapping, line: int) -> Node:
-        match = _IDENT.fullmatch(locator)
+        match = _IDENT.fullmatch(locator) if len(locator) <= MAX_LOCATOR else None
         if match is None:
-            self._refuse("`resolution` is not `name@reference`", line)
+            self._refuse(f"`resolution` is not `name@reference` of at most {MAX_LOCATOR:,} characters", line)
         name, reference = match.groups()
         version = self._text(fields, "version", line)
         node = Node(id="", name=name, version=version, kind=Kind.UNKNOWN, line=line)
@@ -194,7 +201,7 @@ class _Reader:
         plain = f"{name}@{reference}"
         inner = unquote(unquote(reference))
         if "://" not in inner and not inner.startswith(("file:/", "link:/", "portal:/", "exec:/")):
-            return plain if plain not in self.project.nodes else f"{plain}~"
+            return plain
         public = f"{name}@{public_url(reference)}"
         if reference.startswith("patch:"):
             source, mark, rest = reference[6:].partition("#")
@@ -207,7 +214,7 @@ class _Reader:
             and (commit := _COMMIT.search(reference.partition("#")[2]))
         ):
             public += f"#commit={commit[1]}"
-        return public if public not in self.project.nodes else f"{public}~{sha256(plain.encode()).hexdigest()[:8]}"
+        return public if public == plain else f"{public} ({sha256(plain.encode()).hexdigest()[:16]})"
 
     def _judge_source(self, node: Node, plain: str, params: dict[str, str]) -> None:
         project = self.project
@@ -228,6 +235,9 @@ class _Reader:
             node.kind = Kind.PATCH
             source, _, patches = rest.partition("#")
             self.patched[node.id] = unquote(source)
+            inner = _IDENT.fullmatch(unquote(source))
+            if inner is not None and inner[1] != node.name:
+                node.name, node.alias = inner[1], node.name
             self._judge_patches(node, patches, params)
         elif protocol in ("link", "portal"):
             node.kind = Kind.LINK
@@ -241,8 +251,8 @@ class _Reader:
             if protocol == "exec":
                 message = f"yarn makes the package by running {public_url('file:' + path)}"
                 project.find("exec", "manager_code", node.id, where, message)
-                if inside and (code := project.beside(path)) is not None:
-                    node.resolved += f"#{sha256(code).hexdigest()}"
+                if inside and (script := project.beside(path)) is not None:
+                    node.resolved += f"#{sha256(script).hexdigest()}"
             elif inside and not path.endswith((".tgz", ".tar.gz")):
                 project.find("directory", "exotic_sources", node.id, where, f"a copy of the directory {path or '.'}")
             else:
@@ -325,7 +335,7 @@ class _Reader:
         names: set[str] = set()
         real = _IDENT.fullmatch(locator)
         for key in keys:
-            match = _IDENT.fullmatch(key)
+            match = _IDENT.fullmatch(key) if len(key) <= MAX_LOCATOR else None
             if match is None:
                 self._refuse(f"the key {key[:80]!a} is not `name@range`", node.line or 0)
             name, asked = match.groups()
@@ -336,7 +346,7 @@ class _Reader:
                 message = f"the entry for {name} is {real[1]}: yarn installs that one under this name"
                 where = self.project.place(node)
                 self.project.find("resolved-name-differs", "bound_bytes", node.id, where, message)
-        if real is not None and real[1] not in names:
+        if node.alias is None and node.name not in names and node.kind not in _OWN:
             node.alias = min(names)
 
     def _judge_checksums(self, checked: list[str], unchecked: list[Node], elsewhere: int) -> None:
@@ -370,8 +380,10 @@ class _Reader:
                 project.judge_link(node, node.directory)
                 node.version = own_version(manifest)
                 continue
+            if node.kind is Kind.WORKSPACE and not project.files.is_inside(project.base + node.directory):
+                project.judge_link(node, node.directory)
             if manifest is None:
-                where = f"{node.directory}/package.json"
+                where = f"{public_url(node.directory)}/package.json"
                 message = "no such file beside the lockfile"
                 project.find("manifest-missing", "lockfile_sound", node.id, where, message)
                 node.version = None
@@ -402,7 +414,7 @@ class _Reader:
         root = self.locators[""]
         for id_ in sorted(project.nodes):
             source = project.nodes[id_]
-            if source.kind is Kind.WORKSPACE and "" != id_:
+            if source.kind is Kind.WORKSPACE:
                 edge = Edge(
                     source="",
                     target=id_,
@@ -419,6 +431,8 @@ class _Reader:
                     project.find("source-missing", "bound_bytes", id_, project.place(source), message)
                 else:
                     source.target = base.id
+            if source.kind not in _OWN:
+                self._extend(source)
             for name, (kind, spec) in sorted(source.declared.items()):
                 if kind in _PEERS:
                     continue
@@ -444,10 +458,17 @@ class _Reader:
                 )
                 project.edges.append(edge)
 
+    def _extend(self, source: Node) -> None:
+        """Add what `packageExtensions` gives a package; the lockfile has its entries, and not who asks for them."""
+        for range_, extra in self.project.settings.extensions.get(source.name, ()):
+            if source.version is not None and (range_ in ("", "*") or satisfies(source.version, range_)):
+                for name, spec in extra.items():
+                    source.declared.setdefault(name, (EdgeKind.PROD, spec))
+
     def _resolve(self, source: Node, name: str, spec: str, root: str) -> tuple[Node | None, bool | None]:
         # (1) resolutions of the root; what they say is relative to the root
         locator = self.locators[source.id]
-        replaced = self._replacement(source, locator, name, spec)
+        replaced = self._replacement(locator, name, spec)
         if replaced is not None:
             spec, locator = replaced, root
         # (2) catalogs
@@ -471,9 +492,9 @@ class _Reader:
                 return nodes[0], self._satisfied(nodes[0], name, form)
         return None, None
 
-    def _replacement(self, source: Node, locator: str, name: str, spec: str) -> str | None:
-        for parent, reference, target, asked, value in self.rules:
-            if target != name or (asked is not None and _default(asked) != _default(spec)):
+    def _replacement(self, locator: str, name: str, spec: str) -> str | None:
+        for parent, reference, asked, value in self.rules.get(name, ()):
+            if asked is not None and _default(asked) != _default(spec):
                 continue
             if parent is not None:
                 match = _IDENT.fullmatch(locator)
@@ -534,11 +555,14 @@ class _Reader:
                 provided.setdefault(edge.source, {})[edge.name] = edge.target
                 if edge.kind is not EdgeKind.WORKSPACE and project.nodes[edge.source].kind is not Kind.PATCH:
                     dependents.setdefault(edge.target, []).append(project.nodes[edge.source])
+        checks = 0
         for id_ in sorted(project.nodes):
             node = project.nodes[id_]
-            for name, (kind, spec) in sorted(node.declared.items()):
-                if kind not in _PEERS:
-                    continue
+            peers = {name: told for name, told in node.declared.items() if told[0] in _PEERS}
+            checks += len(peers) * len(dependents.get(id_, ()))
+            if checks > MAX_PEER_CHECKS:
+                raise InputError(f"more than {MAX_PEER_CHECKS:,} peers to check", where=self.path, hint=HINT)
+            for name, (kind, spec) in sorted(peers.items()):
                 answers: list[bool | None] = []
                 for dependent in dependents.get(id_, []):
                     target = provided.get(dependent.id, {}).get(name)

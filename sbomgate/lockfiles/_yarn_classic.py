@@ -2,13 +2,14 @@
 
     text → entries → nodes (identical ones merged) → the project's own packages → edges → graph
 
-The project's and its workspaces' package.json say what is declared; the lockfile only says what each `name@range` became.
+The project's and its workspaces' package.json say what is declared; the lockfile only what each `name@range` became.
 Behaviour: yarn 1.22 (`lockfile/`, `package-resolver.js`, `resolution-map.js`, `workspace-layout.js`).
 """
 
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from typing import Any, NoReturn
 
 from sbomgate.errors import InputError
@@ -57,7 +58,7 @@ class _Reader:
         self.by_key: dict[tuple[str, str], Node] = {}
         self.specs: dict[str, list[tuple[str, str]]] = {}  # node → its keys
         self.workspaces: dict[str, Node] = {}  # name → node
-        self.rules: list[tuple[tuple[str, ...], str, str]] = []  # resolutions: parents, name, range
+        self.rules: dict[str, list[tuple[tuple[str, ...], str]]] = {}  # resolutions: name → parents, range
 
     def graph(self) -> DependencyGraph:
         project = self.project
@@ -79,7 +80,7 @@ class _Reader:
             parts = re.findall(r"@[^/]+/[^/]+|[^/]+", pattern)
             if parts:
                 parents = tuple(part for part in parts[:-1] if part != "**")
-                self.rules.append((parents, parts[-1], value))
+                self.rules.setdefault(parts[-1], []).append((parents, value))
 
     # -- entries → nodes
 
@@ -122,7 +123,7 @@ class _Reader:
                 self.project.find("alias-undeclared", "bound_bytes", node.id, self.project.place(node), message)
         for id_, specs in self.specs.items():
             node = self.project.nodes[id_]
-            node.kept = any((name, value) in specs for _, name, value in self.rules)
+            node.kept = any(self._is_resolution(node, name) for name, _ in specs)
             self._judge(node, specs, lower)
 
     def _names(self, specs: list[tuple[str, str]]) -> tuple[str, str | None]:
@@ -132,7 +133,7 @@ class _Reader:
         return real[0], None if real[0] in names else names[0]
 
     def _id(self, node: Node, spec: tuple[str, str]) -> str:
-        """`name@version`; where that is taken, with the pattern."""
+        """`name@version`; where that is taken, with a digest of the pattern (which may hold a secret)."""
         base = f"{node.name}@{node.version or ''}"
         if spec[1].startswith("link:"):
             base = f"{node.name}@{public_url(spec[1])}"
@@ -140,10 +141,7 @@ class _Reader:
             base = f"{node.alias}@npm:{base}"
         if base not in self.project.nodes:
             return base
-        found = f"{base} ({public_url(spec[1])})"
-        while found in self.project.nodes:
-            found += "+"
-        return found
+        return f"{base} ({sha256('@'.join(spec).encode()).hexdigest()[:16]})"
 
     def _declared(self, fields: _syml.Mapping, line: int) -> links.Declared:
         found: links.Declared = {}
@@ -298,7 +296,7 @@ class _Reader:
         if type(texts) is not list or not patterns:
             return []
         found: set[str] = set()
-        seen: set[str] = set()
+        visits = 0
         for text in texts:
             if type(text) is not str or text.startswith("!"):
                 continue
@@ -318,17 +316,19 @@ class _Reader:
                     found.add(directory)
                 if not left:
                     continue
-                if directory not in seen and len(seen) >= MAX_DIRECTORIES:
+                visits += 1
+                if visits > MAX_DIRECTORIES:
                     raise InputError(
                         f"more than {MAX_DIRECTORIES:,} directories to look for workspaces in",
                         where=project.base + "package.json",
                         place="workspaces",
                         hint="write narrower patterns",
                     )
-                seen.add(directory)
-                for name in project.files.names((project.base + directory).rstrip("/")):
-                    if name != "node_modules" and not name.startswith("."):
-                        todo.append((f"{directory}/{name}" if directory else name, left - 1))
+                todo += (
+                    (f"{directory}/{name}" if directory else name, left - 1)
+                    for name in project.files.names((project.base + directory).rstrip("/"))
+                    if name != "node_modules" and not name.startswith(".")
+                )
         return sorted(found)
 
     # -- edges
@@ -355,7 +355,7 @@ class _Reader:
         # (3) what the lockfile has for exactly this pattern; yarn files a scoped resolution under it as well
         node = self.by_key.get((name, spec))
         if node is not None:
-            satisfied = self._satisfied(node, name, spec)
+            satisfied = self._satisfied(node, spec)
             return node.id, True if satisfied is False and self._is_resolution(node, name) else satisfied
         found = self._resolution(source, name, scoped=True)
         return (found.id, True) if found is not None else (None, None)
@@ -363,8 +363,8 @@ class _Reader:
     def _resolution(self, source: Node, name: str, *, scoped: bool) -> Node | None:
         """Return the entry that a resolution of `name` leads to: for this very parent first."""
         found = None
-        for parents, pattern, value in self.rules:
-            if pattern != name or (parents and not scoped):
+        for parents, value in self.rules.get(name, ()):
+            if parents and not scoped:
                 continue
             if (node := self.by_key.get((name, value))) is not None:
                 if parents and parents[-1] == source.name:
@@ -373,9 +373,9 @@ class _Reader:
         return found
 
     def _is_resolution(self, node: Node, name: str) -> bool:
-        return any(pattern == name and self.by_key.get((name, value)) is node for _, pattern, value in self.rules)
+        return any(self.by_key.get((name, value)) is node for _, value in self.rules.get(name, ()))
 
-    def _satisfied(self, node: Node, name: str, spec: str) -> bool | None:
+    def _satisfied(self, node: Node, spec: str) -> bool | None:
         match links.specifier(spec):
             case "range":
                 if node.kind not in (Kind.REGISTRY, Kind.TARBALL, Kind.GIT, Kind.FILE, Kind.UNKNOWN):

@@ -106,6 +106,7 @@ class Settings:
         settings: known settings as text, secrets left out.
         runs: paths of files that yarn runs, as the settings name them.
         catalogs: name ("" is the default one) → package → range.
+        extensions: package → ranges of its versions, each with the dependencies that `packageExtensions` adds.
         findings: what is worth knowing.
     """
 
@@ -114,6 +115,7 @@ class Settings:
     settings: dict[str, str] = field(default_factory=dict)
     runs: list[str] = field(default_factory=list)
     catalogs: dict[str, dict[str, str]] = field(default_factory=dict)
+    extensions: dict[str, list[tuple[str, dict[str, str]]]] = field(default_factory=dict)
     findings: list[LockFinding] = field(default_factory=list)
 
     def note(self, code: str, rule: str, place: str, message: str) -> None:
@@ -230,10 +232,15 @@ def parse_berry(data: bytes, where: str, settings: Settings) -> None:
                 for name, ranges in _mapping(value, where, key).items():
                     settings.catalogs["" if name == "default" else name] = _ranges(ranges, where, f"{key}.{name}")
             case "packageExtensions":
-                for name in sorted(_mapping(value, where, key)):
-                    settings.settings[f"{key}.{name}"] = "(set)"
-                    message = f"{public_url(name)} gets dependencies that its own package.json does not name"
-                    settings.note("override", "pinned", f"{place} {public_url(name)}", message)
+                for name, told in sorted(_mapping(value, where, key).items()):
+                    extra = _mapping(told, where, f"{key}.{name}").get("dependencies")
+                    ranges = _ranges(extra, where, f"{key}.{name}.dependencies")
+                    at = name.find("@", 1)
+                    package, range_ = (name, "") if at < 0 else (name[:at], name[at + 1 :].removeprefix("npm:"))
+                    settings.extensions.setdefault(package, []).append((range_, ranges))
+                    settings.settings[f"{key}.{name}"] = ", ".join(f"{k}@{public_url(v)}" for k, v in ranges.items())
+                    message = f"{name} gets dependencies that its own package.json does not name"
+                    settings.note("override", "pinned", f"{place} {name}", message)
             case _ if key in _LISTS and isinstance(value, list):
                 settings.take(key, ", ".join(str(item) for item in value), place)
                 settings.settings[key] = ", ".join(public_url(str(item)) for item in value)
