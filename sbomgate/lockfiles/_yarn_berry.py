@@ -202,12 +202,7 @@ class _Reader:
         inner = unquote(unquote(reference))
         if "://" not in inner and not inner.startswith(("file:/", "link:/", "portal:/", "exec:/")):
             return plain
-        public = f"{name}@{public_url(reference)}"
-        if reference.startswith("patch:"):
-            source, mark, rest = reference[6:].partition("#")
-            match = _IDENT.fullmatch(unquote(source))
-            shown = f"{match[1]}@{public_url(match[2])}" if match else "…"
-            public = f"{name}@patch:{quote(shown, safe='@/')}{mark}{rest}"
+        public = f"{name}@{_public(reference)}"
         if (
             "commit=" in reference
             and "commit=" not in public
@@ -443,7 +438,7 @@ class _Reader:
                         target=target.id if target else None,
                         name=name,
                         kind=kind,
-                        range=spec,
+                        range=_public(spec) if spec.startswith("patch:") else spec,
                         satisfied=satisfied,
                     )
                 )
@@ -627,7 +622,21 @@ def _is_optional(value: str | _syml.Mapping | None) -> bool:
 
 
 def _shown(spec: str | None) -> str:
-    return "nothing" if spec is None else public_url(spec)
+    return "nothing" if spec is None else _public(spec)
+
+
+def _public(spec: str) -> str:
+    """Return a range or reference without secrets, those of what a patch is for included (PROMISES P40)."""
+    if not spec.startswith("patch:"):
+        return public_url(spec)
+    source, mark, rest = spec[6:].partition("#")
+    inner = _IDENT.fullmatch(unquote(source))
+    if inner is None:
+        return "patch:…"
+    shown = _public(inner[2])
+    if shown != inner[2]:
+        source = quote(f"{inner[1]}@{shown}", safe="@/")
+    return f"patch:{source}{mark}{rest}"
 
 
 def _built(meta: object) -> list[tuple[str, bool]]:

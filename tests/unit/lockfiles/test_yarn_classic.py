@@ -33,11 +33,15 @@ GOOD = block("good@^1.0.0", "good")
 
 
 def read(
-    lock: str, manifest: dict[str, Any] | None = None, links: frozenset[str] = frozenset(), **files: str
+    lock: str,
+    manifest: dict[str, Any] | None = None,
+    links: frozenset[str] = frozenset(),
+    *,
+    files: dict[str, str] | None = None,
 ) -> DependencyGraph:
     """Read a project whose only dependency is `good`, unless the test says otherwise."""
     told = {"name": "shop", "version": "1.0.0", "dependencies": {"good": "^1.0.0"}, **(manifest or {})}
-    contents = {name: text.encode() for name, text in files.items()}
+    contents = {name: text.encode() for name, text in (files or {}).items()}
     contents |= {"package.json": json.dumps(told).encode(), "yarn.lock": (HEAD + lock).encode()}
     return lockfiles.read(MemoryFiles(contents, links))
 
@@ -219,7 +223,7 @@ def test_a_symbolic_link_is_noted() -> None:
 
 def test_a_lockfile_of_npm_beside_it() -> None:
     """L32."""
-    assert codes(read(GOOD, None, **{"deno.lock": "{}"})) == {"other-lockfile"}
+    assert codes(read(GOOD, files={"deno.lock": "{}"})) == {"other-lockfile"}
 
 
 def test_aliases_have_real_names() -> None:
@@ -278,13 +282,13 @@ def test_credentials_do_not_leave() -> None:
         twice
         + "\n"
         + block(
-            f'"b@git+https://user:s3cret@h.test/x.git"',
+            '"b@git+https://user:s3cret@h.test/x.git"',
             "b",
             resolved="git+https://user:s3cret@h.test/x.git#main",
             hashed=None,
         ),
         {"dependencies": {"good": url, "b": "git+https://user:s3cret@h.test/x.git"}},
-        **{
+        files={
             ".npmrc": "//h/:_authToken=s3cret\n",
             ".yarnrc": '"//h/:_password" "s3cret"\nregistry "https://u:s3cret@npm.acme.test/"\n',
         },
@@ -319,7 +323,7 @@ WORKSPACES = {
 )
 def test_workspaces(patterns: Any, expected: list[str]) -> None:
     lock = GOOD + "\n" + block("b@^1.0.0", "b") if "b@workspace:packages/b" not in expected else GOOD
-    graph = read(lock, {"workspaces": patterns}, **WORKSPACES)
+    graph = read(lock, {"workspaces": patterns}, files=WORKSPACES)
     assert [package.id for package in graph.packages if package.kind is Kind.WORKSPACE] == expected
     if "b@workspace:packages/b" in expected:
         targets = {(edge.source, edge.name): edge.target for edge in graph.edges}
@@ -331,7 +335,7 @@ def test_too_many_directories(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(_yarn_classic, "MAX_DIRECTORIES", 3)
     with pytest.raises(InputError, match="more than 3 directories"):
-        read(GOOD, {"workspaces": ["**"]}, **WORKSPACES)
+        read(GOOD, {"workspaces": ["**"]}, files=WORKSPACES)
 
 
 def test_too_many_entries(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -404,14 +408,14 @@ SETTINGS: dict[str, tuple[dict[str, str], set[str]]] = {
 @pytest.mark.parametrize("case", SETTINGS)
 def test_settings(case: str) -> None:
     files, expected = SETTINGS[case]
-    graph = read(GOOD, **files)
+    graph = read(GOOD, files=files)
     assert codes(graph) == expected
     assert set(graph.manager.files) == {"package.json", *files}
 
 
 def test_what_yarn_runs_is_held_by_its_content() -> None:
     """C02: another file at the same path is another setting."""
-    one, two = (read(GOOD, **{".yarnrc": 'yarn-path "./y.js"\n', "y.js": text}) for text in "ab")
+    one, two = (read(GOOD, files={".yarnrc": 'yarn-path "./y.js"\n', "y.js": text}) for text in "ab")
     assert one.manager.settings != two.manager.settings
 
 
