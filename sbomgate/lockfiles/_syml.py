@@ -195,6 +195,8 @@ class _Parser:
     def _string(self, token: str) -> str:
         if token[0] != '"':
             return token
+        if "\\" not in token:
+            return token[1:-1]
         try:
             value = json.loads(token)
         except ValueError as error:

@@ -213,8 +213,11 @@ class _Reader:
 
     def _judge_source(self, node: Node, plain: str, params: dict[str, str]) -> None:
         project = self.project
-        where = project.place(node, "resolution")
         protocol, _, rest = plain.partition(":")
+        if protocol == "npm" and node.version == rest and not params:
+            node.kind = Kind.REGISTRY  # nearly every entry
+            return
+        where = project.place(node, "resolution")
         if protocol == "npm":
             node.kind = Kind.REGISTRY
             if node.version != rest:

@@ -195,24 +195,23 @@ class Project:
 
     def judge_name(self, node: Node, lower: dict[str, str]) -> None:
         """Judge the name and version of an entry that is not the project's own."""
-        name, key = node.name, node.alias or node.name
-        where = self.place(node)
+
+        def find(code: str, rule: str, message: str, *keys: str) -> None:
+            self.find(code, rule, node.id, self.place(node, *keys), message)
+
+        name, key, version = node.name, node.alias or node.name, node.version
         if not _NAME.fullmatch(name) or len(name) > 214 or (key != name and not _NAME.fullmatch(key)):
-            self.find("name-invalid", "lockfile_sound", node.id, where, "not a name that npm allows")
+            find("name-invalid", "lockfile_sound", "not a name that npm allows")
         small = name.lower()
         if small != name:
-            message = "upper case, which only old packages of the registry have"
-            self.find("name-case", "lockfile_sound", node.id, where, message)
+            find("name-case", "lockfile_sound", "upper case, which only old packages of the registry have")
         if (other := lower.setdefault(small, name)) != name:
-            message = f"differs from {other} by case only"
-            self.find("name-case-collision", "lockfile_sound", node.id, where, message)
-        version = node.version
+            find("name-case-collision", "lockfile_sound", f"differs from {other} by case only")
         if node.kind in (Kind.REGISTRY, Kind.PATCH) and (version is None or parse_version(version) is None):
             message = "no version" if version is None else f"{version[:60]!a} is no version"
-            self.find("version-invalid", "bound_bytes", node.id, where, message)
+            find("version-invalid", "bound_bytes", message)
         if version is not None and "-" in version.partition("+")[0]:
-            message = f"{version[:60]} is a prerelease"
-            self.find("prerelease", "pinned", node.id, self.place(node, "version"), message)
+            find("prerelease", "pinned", f"{version[:60]} is a prerelease", "version")
 
     def judge_link(self, node: Node, path: str) -> None:
         """Judge a link to a directory that is no workspace."""
