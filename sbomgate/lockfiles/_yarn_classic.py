@@ -17,9 +17,9 @@ from sbomgate.lockfiles import _integrity, _syml
 from sbomgate.lockfiles import _npm_edges as links
 from sbomgate.lockfiles._npm_manifest import matches, workspace_patterns
 from sbomgate.lockfiles._npm_source import commit_of, is_git, judge
-from sbomgate.lockfiles._range import satisfies
-from sbomgate.lockfiles._yarn_project import HINT, MAX_ENTRIES, Node, Project, own_name, own_version, relative
-from sbomgate.lockfiles._yarnrc import YarnRegistries
+from sbomgate.lockfiles._range import parse_version, satisfies
+from sbomgate.lockfiles._yarn_project import HINT, MAX_ENTRIES, NAME, Node, Project, own_name, own_version, relative
+from sbomgate.lockfiles._yarnrc import YARN_REGISTRY, YarnRegistries
 from sbomgate.model import DependencyGraph, Edge, EdgeKind, Hash, Kind, ProjectFiles
 from sbomgate.purl import public_url
 
@@ -29,6 +29,7 @@ MAX_DIRECTORIES = 100_000
 MAX_STARS = 8
 """Levels of directories that `**` in a workspace pattern stands for."""
 
+_PLAIN_END = re.compile(r"(?:#[0-9a-f]{40})?")
 _SHA1 = re.compile(r"[0-9a-f]{40}")
 _ARCHIVE = re.compile(
     r"https://(?:codeload\.github\.com/[^/]+/[^/]+/tar\.gz/([^?#]*)"
@@ -174,6 +175,17 @@ class _Reader:
 
     def _judge_source(self, node: Node, specs: list[tuple[str, str]]) -> None:
         project, resolved, spec = self.project, node.resolved, specs[0][1]
+        # The canonical URL of a proper name and version, which nearly every entry has, needs no parsing.
+        canonical = f"{YARN_REGISTRY}{node.name}/-/{node.name.rpartition('/')[2]}-{node.version}.tgz"
+        if (
+            resolved is not None
+            and resolved.startswith(canonical)
+            and _PLAIN_END.fullmatch(resolved, len(canonical))
+            and NAME.fullmatch(node.name)
+            and parse_version(node.version or "") is not None
+        ):
+            node.kind = Kind.REGISTRY
+            return
         where = project.place(node, "resolved")
         if resolved is None:
             if spec.startswith("link:"):
@@ -228,11 +240,12 @@ class _Reader:
             project.find("file", "exotic_sources", node.id, where, f"comes from a file: {public_url('file:' + path)}")
 
     def _judge_integrity(self, node: Node) -> None:
-        project, where = self.project, self.project.place(node, "integrity")
+        project = self.project
         fragment = (node.resolved or "").partition("#")[2]
         sha1 = fragment if _SHA1.fullmatch(fragment) and node.kind is not Kind.GIT else None
         if node.integrity is not None:
             node.hashes, remarks = _integrity.parse(node.integrity)
+            where = project.place(node, "integrity") if remarks or sha1 else ""
             for code, message in remarks:
                 project.find(code, "lockfile_sound", node.id, where, message)
             told = {one.hex for one in node.hashes if one.algorithm == "sha1"}

@@ -34,7 +34,9 @@ MAX_ENTRIES = 500_000
 MAX_MANIFEST_BYTES = 16 << 20
 """Largest package.json, in bytes; real ones stay under 100 kB."""
 
-_NAME = re.compile(r"(?:@[a-zA-Z0-9~-][a-zA-Z0-9._~-]*/)?[a-zA-Z0-9~_-][a-zA-Z0-9._~!'()*-]*")
+NAME = re.compile(r"(?:@[a-zA-Z0-9~-][a-zA-Z0-9._~-]*/)?[a-zA-Z0-9~_-][a-zA-Z0-9._~!'()*-]*")
+"""Names that npm allows, those of its first years included."""
+
 _SECTIONS = {
     EdgeKind.PROD: "dependencies",
     EdgeKind.DEV: "devDependencies",
@@ -200,7 +202,7 @@ class Project:
             self.find(code, rule, node.id, self.place(node, *keys), message)
 
         name, key, version = node.name, node.alias or node.name, node.version
-        if not _NAME.fullmatch(name) or len(name) > 214 or (key != name and not _NAME.fullmatch(key)):
+        if not NAME.fullmatch(name) or len(name) > 214 or (key != name and not NAME.fullmatch(key)):
             find("name-invalid", "lockfile_sound", "not a name that npm allows")
         small = name.lower()
         if small != name:
