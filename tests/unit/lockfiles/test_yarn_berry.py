@@ -445,3 +445,15 @@ def test_a_whole_lock_without_hashes_is_one_finding() -> None:
     lock = "".join(block(f"p{n}@npm:1.0.0", f"p{n}@npm:1.0.0") for n in range(50))
     graph = read(lock, {"dependencies": {f"p{n}": "1.0.0" for n in range(50)}})
     assert [finding.code for finding in graph.findings] == ["no-integrity-format"]
+
+
+def test_a_root_without_a_name() -> None:
+    """yarn makes one up for its lockfile; it is no name of the project."""
+    lock = HEAD.format("8") + ROOT.replace("shop@", "root-workspace-0b6124@") + '    l: "link:./l"\n\n'
+    binding = "l@link:./l::locator=root-workspace-0b6124%40workspace%3A."
+    lock += block(binding, binding, "0.0.0-use.local", soft=True)
+    files = {"package.json": b'{"dependencies": {"l": "link:./l"}}', "yarn.lock": lock.encode()}
+    graph = lockfiles.read(MemoryFiles(files))
+    assert graph.packages[0].name == ""
+    assert [edge.target for edge in graph.edges] == [binding]
+    assert codes(graph) == {"link"}

@@ -14,6 +14,7 @@ import pytest
 from sbomgate import lockfiles, sbom
 from sbomgate.model import DependencyGraph, EdgeKind, Kind
 from sbomgate.project import DiskFiles
+from testkit.schema import errors
 
 ROOT = Path(__file__).resolve().parents[3]
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -69,7 +70,9 @@ def test_round_trip(name: str) -> None:
     assert len(ids) == len(set(ids))
     assert ids == sorted(ids)
     assert list(graph.edges) == sorted(graph.edges, key=lambda e: (e.source, e.name, e.kind.value))
-    again = sbom.read(sbom.write(graph, {}, timestamp=None, tool_version="0")).graph
+    written = sbom.write(graph, {}, timestamp=None, tool_version="0")
+    assert errors(written) == []
+    again = sbom.read(written).graph
     assert again.packages == graph.packages
     assert again.edges == graph.edges
     assert again.findings == graph.findings
