@@ -29,7 +29,7 @@ test_contradictions_are_denied if {
 
 # A21, A23, A28, L15, L20: debts of the past warn, what is new or changed denies.
 test_debts_warn_until_they_change if {
-	every code in ["missing-integrity", "weak-integrity", "unreachable-entry", "flag-mismatch"] {
+	every code in ["missing-integrity", "missing-checksum", "weak-integrity", "unreachable-entry", "flag-mismatch"] {
 		said("default", code, id) == {sprintf("%s:warn", [code])}
 		said("strict", code, id) == {sprintf("%s:deny", [code])}
 		with_baseline(code, [p]) == {sprintf("%s:warn", [code])}
@@ -59,6 +59,13 @@ test_a_name_in_capitals_that_the_registry_has_is_a_note if {
 }
 
 # L22
+# yarn 2 and later: the format has no hash of what the registry serves
+test_a_format_without_integrity_warns_once if {
+	said("default", "no-integrity-format", null) == {"no-integrity-format:warn"}
+	said("strict", "no-integrity-format", null) == {"no-integrity-format:deny"}
+	said("strict", "platform-unchecked", null) == {"platform-unchecked:note"}
+}
+
 test_version_1_is_a_note if said("strict", "lockfile-v1", null) == {"lockfile-v1:note"}
 
 test_an_unknown_code_denies if {

@@ -29,6 +29,10 @@ class ProjectFiles(Protocol):
         """Whether there is anything at `path`; nothing is read."""
         ...
 
+    def names(self, path: str) -> tuple[str, ...]:
+        """Names of what lies in the directory `path` ("" is the project's), sorted; none where it is no directory."""
+        ...
+
     def is_link(self, path: str) -> bool:
         """Whether `path`, or a directory on the way to it, is a symbolic link."""
         ...
