@@ -46,7 +46,7 @@ codes := {
 	"range-unsatisfied": {"class": "changed", "fix": rewrite},
 	"name-case": {"class": "changed", "fix": "make sure that the old package with this very spelling is meant"},
 	"name-case-collision": {"class": "changed", "fix": "write the name as the registry has it"},
-	"name-invalid": {"class": "changed", "fix": "find out where this entry comes from: npm allows no such name"},
+	"name-invalid": {"class": "always", "fix": "find out where this entry comes from: npm allows no such name"},
 	"npmrc-weakens": {"class": "settings", "fix": "remove the setting from .npmrc"},
 	"symlinked-manifest": {"class": "debt", "fix": "commit the file itself, not a link to it"},
 	"manifest-missing": {"class": "debt", "fix": "gate the lockfile together with its package.json"},
