@@ -1,4 +1,4 @@
-"""Every folder here, through the command line, says what its case.toml expects (P1, P2, P5 to P7, P11, P15)."""
+"""Every folder here, through the command line: the gate says what its case.toml expects (P1, P2, P5 to P7, P11)."""
 
 from __future__ import annotations
 

@@ -404,7 +404,7 @@ class World:
         return Missing(absence=Absence.UNREACHABLE, reason="no tarball with this digest could be had")
 
     def _attestations(self, one: Release | None) -> AttestationDocument | Missing:
-        if one is None or one.provenance == "unreachable":
+        if one is None or "unreachable" in (one.registry, one.provenance):
             return Missing(absence=Absence.UNREACHABLE, reason="the registry could not be reached")
         if one.provenance == "advertised-missing":
             return Missing(absence=Absence.ADVERTISED_MISSING, reason="advertised, and not there (404)")
