@@ -53,8 +53,8 @@ lint: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(VENV)/.test $(VENV)/.installed
-	@$(BIN)/python benchmarks/run.py
+bench: $(VENV)/.installed
+	@$(BIN)/python benchmarks/bench.py
 
 # Generated means checked: `make generate` writes, the tests compare.
 generate: $(VENV)/.test

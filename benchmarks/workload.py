@@ -57,7 +57,15 @@ DEPENDENCIES = {
     "nyc": "15.1.0",
     "lerna": "8.1.2",
 }
-_INSTALL = ("npm", "install", "--package-lock-only", "--ignore-scripts", "--legacy-peer-deps", "--no-audit", "--no-fund")
+_INSTALL = (
+    "npm",
+    "install",
+    "--package-lock-only",
+    "--ignore-scripts",
+    "--legacy-peer-deps",
+    "--no-audit",
+    "--no-fund",
+)
 
 
 def project(directory: Path) -> DependencyGraph:
@@ -78,7 +86,7 @@ def project(directory: Path) -> DependencyGraph:
 
 def collected(graph: DependencyGraph, now: datetime, sigstore: TestSigstore) -> dict[FactKey, CollectedFacts]:
     """Mint facts about every package of a registry."""
-    found = {}
+    found: dict[FactKey, CollectedFacts] = {}
     for one in wanted(graph):
         if one.registry is None or one.sha512 is None:
             continue
@@ -116,8 +124,11 @@ def fill_cache(cache: Path, known: Mapping[FactKey, CollectedFacts]) -> None:
         kept.put(rows)
 
 
-def trust(folder: Path, known: Mapping[FactKey, CollectedFacts], sigstore: TestSigstore) -> None:
-    """Write a key, a trust file that accepts it, the trust material that it names, and the facts, signed."""
+def trust(folder: Path, known: Mapping[FactKey, CollectedFacts], sigstore: TestSigstore) -> str:
+    """Write a key, a trust file that accepts it and names the trust material, and the facts, signed.
+
+    Returns the trust file as `--trust` takes it inside a repository: with its digest.
+    """
     (folder / "release.key").unlink(missing_ok=True)
     (folder / "release.key.pub").unlink(missing_ok=True)
     key = local_key.generate(folder / "release.key")
@@ -133,6 +144,7 @@ def trust(folder: Path, known: Mapping[FactKey, CollectedFacts], sigstore: TestS
         text += f'\n[sigstore.{name}]\npath = "{name}.json"\nsha256 = "{hashlib.sha256(data).hexdigest()}"\n'
     (folder / "trust.toml").write_text(text, encoding="utf-8")
     (folder / "facts.sigstore.json").write_bytes(key.sign(facts.write_statement(known)))
+    return f"{folder / 'trust.toml'}@sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def policy_inputs(graph: DependencyGraph, packages: int, now: datetime, sigstore: TestSigstore) -> dict[str, bytes]:
@@ -151,6 +163,7 @@ def policy_inputs(graph: DependencyGraph, packages: int, now: datetime, sigstore
         ),
     )
     baseline = BaselineBuild(sbom=_sbom(before, now, sigstore), evidence="00" * 32, decided_at=now)
+    compared: dict[str, BaselineBuild | Bootstrap] = {"bootstrap": Bootstrap(reason="none yet"), "baseline": baseline}
     return {
         name: policy_input.build(
             now_bom,
@@ -162,7 +175,7 @@ def policy_inputs(graph: DependencyGraph, packages: int, now: datetime, sigstore
             ),
             lists=[],
         )
-        for name, held in {"bootstrap": Bootstrap(reason="none yet"), "baseline": baseline}.items()
+        for name, held in compared.items()
     }
 
 

@@ -11,7 +11,6 @@ lists = ["security/malicious.csv"]
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -70,10 +69,9 @@ def parse(data: bytes, *, schema: bytes, where: str = "sbomgate.toml") -> Config
 
 def _validate(document: object, schema: bytes, where: str) -> None:
     """Refuse what the schema does not allow, naming the place that fits best."""
-    import jsonschema  # 60 ms, and most projects have no sbomgate.toml
+    from sbomgate import schema_errors
 
-    validator = jsonschema.Draft202012Validator(json.loads(schema))
-    error = jsonschema.exceptions.best_match(validator.iter_errors(document))
+    error = schema_errors.best(document, schema)
     if error is None:
         return
     place = ".".join(str(part) for part in error.absolute_path)

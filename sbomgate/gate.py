@@ -120,7 +120,8 @@ def decide(
             where=graph.lockfile.path,
             hint="run `npm install --package-lock-only`",
         )
-    collected = facts.dumps(collect(graph))
+    engine.prepare(question.bundle, evaluations.QUERY)
+    collected = collect(graph)
     bom = _sbom(graph, collected, question)
     asked = policy_input.build(
         bom,
@@ -142,7 +143,7 @@ def decide(
             )
     return Answer(
         graph=graph,
-        collected=collected,
+        collected=facts.dumps(collected),
         sbom=bom,
         policy_input=asked,
         evaluation=evaluation,
@@ -235,11 +236,10 @@ def _evaluate(asked: bytes, question: Question, packages: int, engine: Engine) -
     return evaluations.read(said, question.bundle, packages=packages, profile=question.context.profile)
 
 
-def _sbom(graph: DependencyGraph, collected: bytes, question: Question) -> Sbom:
-    """Verify what was collected, and write it into the SBOM: `collected` is read back, so that replay sees the same."""
-    known = facts.loads(collected)
-    package_facts = _believe(graph, known, question.material, question.context.evaluated_at)
-    return sbom.read(sbom.write(graph, package_facts, timestamp=question.source_date, tool_version=question.sbomgate))
+def _sbom(graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts], question: Question) -> Sbom:
+    """Verify what was collected, write it into the SBOM, and go on with what the SBOM says."""
+    package_facts = _believe(graph, collected, question.material, question.context.evaluated_at)
+    return sbom.make(graph, package_facts, timestamp=question.source_date, tool_version=question.sbomgate)
 
 
 def _believe(
@@ -349,7 +349,7 @@ def replay(
         sbomgate=claimed.sbomgate,
     )
     # (2) decide again, step by step
-    again_bom = _sbom(bom.graph, stored(FACTS), question)
+    again_bom = _sbom(bom.graph, facts.loads(stored(FACTS)), question)
     again_input = policy_input.build(
         again_bom,
         context=question.context,

@@ -31,7 +31,7 @@ from sbomgate.model import (
 )
 
 MAX_TRUST_BYTES = 4 << 20  # about 10,000 approved scripts
-MAX_PINNED_BYTES = 4 << 20  # the public-good trusted_root.json is 7 kB
+MAX_PINNED_BYTES = 64 << 20  # a list of 250,000 malicious packages is some 12 MB; a trusted_root.json 7 kB
 _WORLD_WRITABLE = 0o002
 
 NOBODY = Trust(
@@ -329,14 +329,9 @@ def _time(value: str | None, where: str, place: str) -> datetime | None:
 
 
 def _validate(document: dict[str, Any], content: str, where: str) -> None:
-    import jsonschema
-    import orjson
+    from sbomgate import resources, schema_errors
 
-    from sbomgate import resources
-
-    schema = orjson.loads(resources.path("schemas", "trust.schema.json").read_bytes())
-    validator = jsonschema.Draft202012Validator(schema)
-    error = jsonschema.exceptions.best_match(validator.iter_errors(document))
+    error = schema_errors.best(document, resources.path("schemas", "trust.schema.json").read_bytes())
     if error is None:
         return
     path = list(error.absolute_path)

@@ -2,7 +2,7 @@
 
     python tools/make_cases.py [NAME …]      write the projects (all, or those named) and the table
     python tools/make_cases.py --check       write nothing; exit 1 where something is not what it would write
-    python tools/make_cases.py --bases       first let npm write the lockfiles of tests/cases/_bases (needs the registry)
+    python tools/make_cases.py --bases       first let npm write the lockfiles of the bases (needs the registry)
 
 A case starts from its base's files. Its `edit` list is done in this order, where an attacker would do it:
 
@@ -13,7 +13,7 @@ A case starts from its base's files. Its `edit` list is done in this order, wher
     {set = [PATH…], to = VALUE}     a value of a JSON file: `file` (package-lock.json)
     {remove = [PATH…]}              takes it away
     {write = PATH, text = TEXT}     a file
-    {delete = PATH}                 takes it away; {move = PATH, to = PATH}
+    {delete = PATH}                 takes it away; {move = PATH, to = PATH}, {copy = PATH, to = PATH}
     {replace = TEXT, by = TEXT}     in a file's text, after all others
     {encode = CODEC}                a file in another encoding; `bom` puts a byte order mark before it
     {symlink = PATH, to = PATH}     a link
@@ -122,7 +122,9 @@ def _install(lock: dict[str, Any], release: cases.Release, edit: Mapping[str, An
 
 
 def _depend(parse: Any, spec: str, edit: Mapping[str, Any]) -> None:
-    name, _, range_ = spec.partition("@") if spec[0] != "@" else ("@" + spec[1:].partition("@")[0], "", spec[1:].partition("@")[2])
+    name, _, range_ = (
+        spec.partition("@") if spec[0] != "@" else ("@" + spec[1:].partition("@")[0], "", spec[1:].partition("@")[2])
+    )
     wanted = edit.get("section", "dependencies")
     only = edit.get("only")
     holders = []
@@ -211,7 +213,9 @@ def make_bases() -> None:
             pinned = {**told, "dependencies": {**told["dependencies"], **PINNED.get(folder.name, {})}}
             for manifest in (pinned, told):
                 (work / "package.json").write_bytes(_dump(manifest))
-                subprocess.run([*NPM, *NPM_SETTINGS, *FLAGS.get(folder.name, ())], cwd=work, check=True, stdout=subprocess.DEVNULL)
+                subprocess.run(
+                    [*NPM, *NPM_SETTINGS, *FLAGS.get(folder.name, ())], cwd=work, check=True, stdout=subprocess.DEVNULL
+                )
             shutil.copyfile(work / LOCK, folder / LOCK)
 
 
@@ -233,15 +237,20 @@ def table() -> str:
         "",
         "<!-- made by tools/make_cases.py -->",
         "",
-        "What the gate says of each way in which a build can be attacked, misread or wrongly refused. Each row is a folder of",
-        "tests/cases with a project, run through the command line: `default` and `strict` against an approved build,",
-        "`first run` is `default` without one. The list of malicious packages is empty unless the case says otherwise.",
+        "What the gate says of each way in which a build can be attacked, misread or wrongly refused. Each row is a",
+        "folder of tests/cases with a project, run through the command line: `default` and `strict` against an",
+        "approved build, `first run` is `default` without one. The list of malicious packages is empty unless the case",
+        "says otherwise. What `default` denies every stricter profile denies, and is not run again; – is not run.",
         "",
         "| case | what | first run | default | strict | release | denied by |",
         "|---|---|---|---|---|---|---|",
     ]
     for case in sorted(cases.all_cases(), key=lambda one: (one.id, one.name)):
-        cells = [_cell(case.expect.get(profile)) for profile in cases.PROFILES]
+        implied = case.expect["default"] if case.expect["default"].verdict != "allowed" else None
+        cells = [
+            _cell(case.expect.get(profile, implied if profile in ("strict", "release") else None))
+            for profile in cases.PROFILES
+        ]
         strongest = [case.expect[p] for p in cases.PROFILES if p in case.expect and case.expect[p].denies]
         by = ", ".join(sorted({d for one in strongest for d in one.denies}))
         lines.append(f"| {case.name} | {case.title} | {' | '.join(cells)} | {by} |")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,7 +40,12 @@ class Environment:
     def home(self) -> Path:
         """The home folder; where there is none, a folder of this user's own among the temporary ones."""
         home = self.variables.get("HOME") or self.variables.get("USERPROFILE")
-        return Path(home) if home else Path(tempfile.gettempdir()) / f"sbomgate-{getpass.getuser()}"
+        if home:
+            return Path(home)
+        import getpass
+        import tempfile
+
+        return Path(tempfile.gettempdir()) / f"sbomgate-{getpass.getuser()}"
 
     @property
     def cache(self) -> Path:
@@ -128,6 +131,8 @@ def emit(data: bytes, output: str | None, env: Environment) -> None:
 
 def _write_atomically(path: Path, data: bytes) -> None:
     """Write a temporary file beside the target, fsync, rename."""
+    import tempfile
+
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:

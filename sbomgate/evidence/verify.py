@@ -265,7 +265,7 @@ def _reasons(
 
 
 def _unasked(decision: Decision, trust: Trust, environments: tuple[str, ...]) -> list[str]:
-    """Return what was accepted only because the trust file does not ask: whoever reads "verified" must not assume it."""
+    """Return what was accepted only because the trust file does not ask: "verified" does not say it."""
     context, found = decision.context, []
     if trust.repository is None:
         held = repr(context.repository.value) if context.repository else "not said"

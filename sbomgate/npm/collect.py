@@ -55,8 +55,8 @@ class Sources:
         word_age: cached words of the registry that are younger are used without asking; zero always asks, by ETag where
             the cache counts.
         trust_cache: whether the fact cache counts, offline also for words of any age. `check` may; `gate` reads the
-            bytes and asks the registry again, without an ETag: who forged a cached word chose its ETag too (P26). Of the
-            cache `gate` uses only, offline, attestations: they are verified from their bytes.
+            bytes and asks the registry again, without an ETag: who forged a cached word chose its ETag too (P26). Of
+            the cache `gate` uses only, offline, attestations: they are verified from their bytes.
         sleep: waits between attempts; None is asyncio's.
     """
 

@@ -250,7 +250,7 @@ _WEAKEST_FIRST = ("SET", "inclusion", "inclusion+SET")
 def _combine(found: list[Attestation], what: str, others: list[str], *, is_empty: bool) -> Attestation:
     """Return the one state of a predicate: the worst where not all are verified (PROMISES P7 keeps versions apart)."""
     if is_empty:
-        # A document is only ever asked for where one is advertised: an empty one is not the answer "there is none" (P6).
+        # A document is only asked for where one is advertised: an empty one is not the answer "there is none" (P6).
         return Attestation(
             state=AttestationState.ADVERTISED_MISSING,
             reason="the registry's answer lists no attestation for this version",

@@ -1,24 +1,25 @@
-"""Every folder here, through the command line: the gate says what its case.toml expects (P1, P2, P5 to P8, P11, P14, P15)."""
+"""Every folder here, through the command line: the gate says what its case.toml expects (P1, P2, P5 to P7, P11)."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 import pytest
 
-from testkit.cases import Case, all_cases
-
-if TYPE_CHECKING:
-    from conftest import Outcomes
+from sbomgate.policy import bundle
+from sbomgate.policy.engines import DEFAULT, EngineSettings, open_engine
+from testkit.cases import Case, Outcomes, all_cases
+from testkit.engines import engine_cache
 
 CASES = {case.name: case for case in all_cases()}
 RUNS = [
     pytest.param(
-        (name, profile),
+        name,
+        profile,
         id=f"{name}-{profile}",
         marks=[pytest.mark.xfail(reason=expected.wrong, strict=True)] if expected.wrong else [],
     )
@@ -27,9 +28,8 @@ RUNS = [
 ]
 
 
-@pytest.mark.parametrize("one", RUNS)
-def test_the_gate_says(one: tuple[str, str], outcomes: Outcomes) -> None:
-    name, profile = one
+@pytest.mark.parametrize(("name", "profile"), RUNS)
+def test_the_gate_says(name: str, profile: str, outcomes: Outcomes) -> None:
     case, outcome = CASES[name], outcomes.of(name, profile)
     expected = case.expect[profile]
     shown = f"{case.title}\n{sorted(outcome.said('denials'))}\n{sorted(outcome.said('warnings'))}\n{outcome.stderr}"
@@ -44,9 +44,19 @@ def test_the_gate_says(one: tuple[str, str], outcomes: Outcomes) -> None:
     assert not loud & set(case.quiet), shown
 
 
+def test_what_default_denies_every_stricter_profile_denies() -> None:
+    """So a case that `default` denies need not be run again: no class of findings is milder in a stricter profile."""
+    with open_engine(DEFAULT, EngineSettings(cache_dir=engine_cache(), notify=print)) as engine:
+        classes = json.loads(engine.evaluate(bundle.load(None), b"{}", "data.sbomgate.lib.finding.classes"))
+    assert classes
+    for levels in classes.values():
+        order = [["note", "warn", "deny"].index(levels[profile]) for profile in ("default", "strict", "release")]
+        assert order == sorted(order)
+
+
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_case_is_told_whole(case: Case) -> None:
-    """A denial says which findings it must rest on; what a person runs first, default and strict, is told."""
+    """A denial says which findings it must rest on, an error what is said; `default` is always told."""
     assert case.title
     assert "default" in case.expect
     for profile, expected in case.expect.items():

@@ -28,4 +28,5 @@ def test_round_trip(graph: DependencyGraph, all_facts: list[PackageFacts], timed
     read = sbom.read(data)
     assert read.graph == graph
     assert read.facts == facts
+    assert sbom.make(graph, facts, timestamp=timestamp, tool_version="0") == read
     assert errors(data) == []

@@ -11,21 +11,23 @@ are relative to now.
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import io
 import json
 import math
 import os
+import re
 import shutil
 import struct
 import sys
 import tomllib
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +118,6 @@ class Release:
     @property
     def sha512(self) -> str:
         """The same as hex."""
-        import base64
-
         return base64.b64decode(self.integrity.removeprefix("sha512-")).hex()
 
     @property
@@ -286,8 +286,6 @@ def _flip(text: str) -> str:
 
 
 def _other_payload(bundle: dict[str, Any]) -> dict[str, Any]:
-    import base64
-
     payload = json.loads(base64.b64decode(bundle["dsseEnvelope"]["payload"]))
     payload["predicate"]["buildDefinition"]["externalParameters"]["workflow"]["repository"] += "-fork"
     bundle["dsseEnvelope"]["payload"] = base64.b64encode(json.dumps(payload).encode()).decode()
@@ -326,11 +324,6 @@ class World:
     sigstore: TestSigstore
     now: datetime
 
-    @cached_property
-    def by_sha512(self) -> dict[str, Release]:
-        """The releases by their bytes."""
-        return {one.sha512: one for one in self.releases.values()}
-
     def collected(self, keys: Sequence[FactKey]) -> dict[FactKey, CollectedFacts]:
         """Return what collecting facts about these keys gives."""
         return {key: self._about(key) for key in keys}
@@ -338,13 +331,9 @@ class World:
     def _about(self, key: FactKey) -> CollectedFacts:
         known = self.releases.get(f"{key.name}@{key.version}")
         unreachable = Missing(absence=Absence.UNREACHABLE, reason="the registry could not be reached")
-        if known is None or known.registry == "unreachable":
-            return CollectedFacts(
-                key=key, registry=unreachable, tarball=self._tarball(key), attestations=self._attestations(known)
-            )
         return CollectedFacts(
             key=key,
-            registry=self._word(known),
+            registry=unreachable if known is None or known.registry == "unreachable" else self._word(known),
             tarball=self._tarball(key),
             attestations=self._attestations(known),
         )
@@ -415,7 +404,7 @@ class World:
         return Missing(absence=Absence.UNREACHABLE, reason="no tarball with this digest could be had")
 
     def _attestations(self, one: Release | None) -> AttestationDocument | Missing:
-        if one is None or one.provenance == "unreachable":
+        if one is None or "unreachable" in (one.registry, one.provenance):
             return Missing(absence=Absence.UNREACHABLE, reason="the registry could not be reached")
         if one.provenance == "advertised-missing":
             return Missing(absence=Absence.ADVERTISED_MISSING, reason="advertised, and not there (404)")
@@ -481,6 +470,7 @@ class Bench:
         """Make the keys and the private sigstore's files."""
         from sbomgate.signing import local_key
 
+        (self.root / "home").mkdir()
         for name in ("release", "recorder"):
             key = local_key.generate(self.root / f"{name}.key")
             (self.root / f"{name}.pub").write_text(key.public_key)
@@ -599,7 +589,8 @@ class Bench:
         """Run one command in this process, as `sbomgate` would."""
         from sbomgate.cli import main
 
-        out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
+        printed, err = io.BytesIO(), io.StringIO()
+        out = io.TextIOWrapper(printed, "utf-8")
         before = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = out, err
         try:
@@ -607,8 +598,8 @@ class Bench:
         finally:
             sys.stdout, sys.stderr = before
         out.flush()
-        printed = out.buffer.getvalue()  # type: ignore[attr-defined]
-        return Outcome(exit=code, report=json.loads(printed) if code != 2 else None, stderr=err.getvalue())
+        report = json.loads(printed.getvalue()) if code != 2 else None
+        return Outcome(exit=code, report=report, stderr=err.getvalue())
 
     def environment(self) -> dict[str, str]:
         """Return the variables of a process in which nothing of this machine counts."""
@@ -621,9 +612,7 @@ class Bench:
 
 
 def fill(text: str, known: Mapping[str, Release]) -> str:
-    """Put a release's values in place of `{integrity NAME@VERSION}`, `{resolved …}` and `{scripts …}` (their digest)."""
-    import re
-
+    """Put a release's values in place of `{integrity NAME@VERSION}`, `{resolved …}`, `{scripts …}` (their digest)."""
     from sbomgate.facts.assembly import scripts_digest
 
     def value(match: re.Match[str]) -> str:
@@ -693,3 +682,23 @@ def work(what: str, *arguments: str) -> Outcome | None:
 def baseline_of(case: Case) -> str:
     """Return the name of the folder whose approved build a case is compared with."""
     return case.baseline or case.base or case.name
+
+
+class Outcomes:
+    """The outcomes of the cases that were selected; all were started when the first was asked for."""
+
+    def __init__(self, pool: ProcessPoolExecutor, wanted: Sequence[tuple[str, str]]) -> None:
+        """Approve the bases that are needed, and start every (case, profile) that is wanted."""
+        bases = {baseline_of(find(name)) for name, profile in wanted if profile != "bootstrap"}
+        self._approved = {base: pool.submit(work, "approve", base) for base in sorted(bases)}
+        for approved in self._approved.values():
+            approved.exception()  # only to wait: a build that was not approved fails the cases that need it
+        self._started = {(name, profile): pool.submit(work, "run", name, profile) for name, profile in wanted}
+
+    def of(self, name: str, profile: str) -> Outcome:
+        """Return the outcome of a case under a profile."""
+        if profile != "bootstrap":
+            self._approved[baseline_of(find(name))].result()
+        outcome = self._started[name, profile].result()
+        assert outcome is not None
+        return outcome

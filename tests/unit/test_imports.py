@@ -22,6 +22,7 @@ LEAVES = {
     "files",
     "canonical",
     "spdx",
+    "schema_errors",
 }
 # What each step may use of the others: only what its own docstring names as shared ground.
 MAY_USE = {

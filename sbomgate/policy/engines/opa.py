@@ -72,6 +72,9 @@ class OpaEngine:
         self._client: RestClient | None = None
         self._sha256 = ""
 
+    def prepare(self, bundle: PolicyBundle, query: str) -> None:
+        """Do nothing: the server is asked when there is something to ask."""
+
     def evaluate(self, bundle: PolicyBundle, policy_input: bytes, query: str) -> bytes:
         """Evaluate `query` (`data.sbomgate.decision.result`) and return its canonical JSON.
 

@@ -100,6 +100,9 @@ class OpaUrlEngine:
         self._stale_seconds = stale_seconds
         self.version = "unknown"  # until the first evaluation: by the server's own word
 
+    def prepare(self, bundle: PolicyBundle, query: str) -> None:
+        """Do nothing: the server is asked when there is something to ask."""
+
     def evaluate(self, bundle: PolicyBundle, policy_input: bytes, query: str) -> bytes:
         """Evaluate `query` (`data.sbomgate.decision.result`) and return its canonical JSON.
 

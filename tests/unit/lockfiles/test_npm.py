@@ -69,6 +69,12 @@ def add_dependency(name: str) -> Callable[[Project], None]:
     return spoil
 
 
+def two_hashes(p: Project) -> None:
+    add_dependency("parent")(p)
+    p.packages["node_modules/parent"]["dependencies"] = {"good": "1.0.0"}
+    p.packages["node_modules/parent/node_modules/good"] = {**entry("good"), "integrity": integrity("x")}
+
+
 def sections_disagree(p: Project) -> None:
     p.lock["lockfileVersion"] = 2
     p.lock["dependencies"] = {"good": {**entry("good"), "version": "1.0.1"}}
@@ -181,6 +187,11 @@ ATTACKS: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
     "L01 shrinkwrap beside": (
         lambda p: p.files.update({"npm-shrinkwrap.json": json.dumps({**p.lock, "packages": p.packages}).encode()}),
         {("lockfile_sound", "shrinkwrap-shadow")},
+    ),
+    "P5 two hashes of one version": (two_hashes, {("lockfile_sound", "integrity-differs")}),
+    "L02 a section that version 3 does not have": (
+        lambda p: p.lock.update(dependencies={"evil": entry("evil")}),
+        {("lockfile_sound", "sections-disagree")},
     ),
     "L02 sections disagree": (sections_disagree, {("lockfile_sound", "sections-disagree")}),
     "L13 symbolic link": (
@@ -461,7 +472,7 @@ def test_no_lockfile() -> None:
         lockfiles.read(MemoryFiles({"package.json": b"{}"}))
 
 
-@pytest.mark.parametrize("name", ["pnpm-lock.yaml", "yarn.lock", "bun.lock", "bun.lockb"])
+@pytest.mark.parametrize("name", ["pnpm-lock.yaml", "bun.lock", "bun.lockb"])
 def test_not_supported_yet(name: str) -> None:
     from sbomgate import lockfiles
     from sbomgate.project import MemoryFiles

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -150,6 +151,38 @@ def test_p23_nothing_differs_between_two_runs(engine: EmbeddedEngine) -> None:
     assert len({engine.evaluate(policy(text), policy_input, QUERY) for _ in range(3)}) == 1
 
 
+@pytest.mark.parametrize(
+    ("ahead", "asked"),
+    [
+        pytest.param("result := input.a", "result := input.a", id="what was prepared"),
+        pytest.param("result := 2", "result := input.a", id="something else"),
+        pytest.param("result := {", "result := input.a", id="a broken one, and then another"),
+    ],
+)
+def test_prepared(ahead: str, asked: str) -> None:
+    with EmbeddedEngine(engine_cache(), lambda sentence: None, seconds=2) as engine:
+        engine.prepare(policy(ahead), QUERY)
+        time.sleep(2.5)  # P9: waiting for the input is nobody's evaluation
+        assert engine.evaluate(policy(asked), b'{"a":1}', QUERY) == b"1"
+        assert engine.evaluate(policy(asked), b'{"a":[]}', QUERY) == b"[]"
+
+
+def test_prepared_and_broken() -> None:
+    with EmbeddedEngine(engine_cache(), lambda sentence: None) as engine:
+        engine.prepare(policy("result := {"), QUERY)
+        with pytest.raises(PolicyError, match="rego_parse_error"):
+            engine.evaluate(policy("result := {"), b"{}", QUERY)
+
+
+@pytest.mark.parametrize("wait", [0, 0.05, 1], ids=["at once", "while it compiles", "while it waits"])
+def test_prepared_for_nothing(wait: float) -> None:
+    """No thread is left that Python would meet when it shuts down."""
+    with EmbeddedEngine(engine_cache(), lambda sentence: None) as engine:
+        engine.prepare(policy("result := 1"), QUERY)
+        time.sleep(wait)
+    assert not [thread for thread in threading.enumerate() if thread.name == "sbomgate-policy"]
+
+
 def test_threads_take_turns(engine: EmbeddedEngine) -> None:
     found: list[bytes] = []
     threads = [
@@ -247,6 +280,20 @@ def test_read_only_home(tmp_path: Path, small: Callable[[Path, list[str]], bytes
     said: list[str] = []
     assert small(tmp_path / "cache", said) == b"7"
     assert "cannot be kept" in said[0]
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="POSIX with /proc")
+def test_nothing_is_left_of_an_instance(tmp_path: Path, small: Callable[[Path, list[str]], bytes]) -> None:
+    """An instance reserves gigabytes of address space: as a library, sbomgate evaluates many times in one process."""
+
+    def reserved() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+    assert small(tmp_path, []) == b"7"
+    before = reserved()
+    for _ in range(3):
+        assert small(tmp_path, []) == b"7"
+    assert reserved() - before < 2 << 30
 
 
 def test_two_first_starts_at_once(tmp_path: Path) -> None:

@@ -1,0 +1,174 @@
+"""How fast it is, measured and compared with its bars: `make bench`, or `python benchmarks/bench.py [--rounds 5]`.
+
+It measures the installed `sbomgate` as whole processes, interpreter and imports included, with nothing but the standard
+library. It needs npm, and the registry once, to make the lockfile; with `opa` on PATH it measures that too. Prints a
+table in Markdown and exits 1 when a bar is missed.
+
+A machine that does other work is slower on the clock: compare the processor seconds beside it, and take the ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path += [str(ROOT / "tests"), str(ROOT)]  # last: it is the installed sbomgate that is measured
+
+from benchmarks import processes, workload  # noqa: E402
+from benchmarks.processes import Command, alternate, median  # noqa: E402
+from testkit.engines import find_opa  # noqa: E402
+from testkit.sigstore import TestSigstore  # noqa: E402
+
+WORK = ROOT / "build" / "bench"
+POLICY_PACKAGES = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the table: a figure with its unit, and the bar that it must not be above."""
+
+    work: str
+    figure: float
+    bar: float
+    unit: str = " s"
+    cpu: float | None = None
+    beside: str = ""
+
+
+def main() -> int:
+    """Measure, print, and return 1 where a bar is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each whole process")
+    rounds: int = parser.parse_args().rounds
+    sbomgate = shutil.which("sbomgate", path=str(Path(sys.executable).parent)) or "sbomgate"
+    project, aside, cache = WORK / "project", WORK / "aside", WORK / "cache"
+    aside.mkdir(parents=True, exist_ok=True)
+    now = workload.now()
+    sigstore = TestSigstore(now)
+    graph = workload.project(project)
+    known = workload.collected(graph, now, sigstore)
+    trust = workload.trust(aside, known, sigstore)
+    workload.fill_cache(cache / "sbomgate" / "facts", known)
+    inputs = workload.policy_inputs(graph, POLICY_PACKAGES, now, sigstore)
+    for name, data in inputs.items():
+        (aside / f"{name}.json").write_bytes(data)
+    count = f"{len(graph.packages) - 1:,} packages"
+
+    # As it is installed: bytecode may be kept, and nothing of the surroundings is seen.
+    environment = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+    environment["XDG_CACHE_HOME"] = str(cache)
+
+    def command(*argv: str, exit_code: int = 0) -> Command:
+        return Command(argv=argv, directory=project, environment=environment, exit_code=exit_code)
+
+    rows = [*_generate(command(sbomgate, "generate"), command(*_NPM), count, rounds)]
+    shutil.rmtree(aside / "evidence", ignore_errors=True)
+    (aside / "bench.tgz").write_bytes(b"what ships\n")
+    about = ("--trust", trust)
+    stored = ("--store", str(aside / "evidence"))
+    subject = f"file:{aside / 'bench.tgz'}"
+    processes.run(
+        command(
+            *(sbomgate, "gate", ".", "--subject", subject, "--key", str(aside / "release.key"), *about, *stored),
+            *("--facts", str(aside / "facts.sigstore.json"), "--offline"),
+        )
+    )
+    rows += _processes(
+        {
+            f"`check`, {count}, facts cached, {workload.ATTESTED} attested": (command(sbomgate, "check", *about), 1.5),
+            "`verify` of that project's evidence": (command(sbomgate, "verify", subject, *about, *stored), 0.6),
+            "`--help`": (command(sbomgate, "--help"), 0.15),
+        },
+        rounds,
+    )
+    rows += _engines(command, aside, cache, inputs, rounds)
+    _print(rows, rounds)
+    return 1 if any(row.figure > row.bar for row in rows) else 0
+
+
+_NPM = ("npm", "sbom", "--package-lock-only", "--sbom-format", "cyclonedx", "--legacy-peer-deps")
+
+
+def _generate(ours: Command, npms: Command, count: str, rounds: int) -> list[Row]:
+    """`generate` beside `npm sbom` on the same lockfile: the ratio pair by pair."""
+    times = alternate({"ours": ours, "npm": npms}, rounds)
+    pairs = list(zip(times["ours"], times["npm"], strict=True))
+    mine, theirs = median(times["ours"]), median(times["npm"])
+    return [
+        Row(
+            work=f"`generate`, {count}, in `npm sbom`'s time",
+            figure=statistics.median(a.wall / b.wall for a, b in pairs),
+            cpu=statistics.median(a.cpu / b.cpu for a, b in pairs),
+            bar=0.15,
+            unit="",
+            beside=f"{mine.wall:.3f} s ({mine.cpu:.3f}) to {theirs.wall:.3f} s ({theirs.cpu:.3f})",
+        )
+    ]
+
+
+def _processes(commands: Mapping[str, tuple[Command, float]], rounds: int) -> list[Row]:
+    times = alternate({name: command for name, (command, _) in commands.items()}, rounds)
+    return [
+        Row(work=name, figure=median(times[name]).wall, cpu=median(times[name]).cpu, bar=bar)
+        for name, (_, bar) in commands.items()
+    ]
+
+
+def _engines(
+    command: Callable[..., Command], aside: Path, cache: Path, inputs: Mapping[str, bytes], rounds: int
+) -> list[Row]:
+    """Inside one process: start of the engine, and the default policy over many packages."""
+    kept = cache / "sbomgate" / "engine"
+    script = str(ROOT / "benchmarks" / "engine.py")
+
+    def ask(*arguments: str) -> dict[str, float]:
+        told: dict[str, float] = json.loads(processes.run(command(sys.executable, script, *arguments))[1])
+        return told
+
+    first = []
+    for _ in range(max(1, rounds // 2)):
+        shutil.rmtree(aside / "fresh", ignore_errors=True)
+        first.append(ask(str(aside / "fresh"))["start"])
+    later = [ask(str(kept))["start"] for _ in range(rounds)]
+    rows = [
+        Row(work="embedded engine, first start", figure=statistics.median(first), bar=6),
+        Row(work="embedded engine, later starts", figure=statistics.median(later), bar=0.2),
+    ]
+    opa = find_opa()
+    for name in inputs:
+        given = str(aside / f"{name}.json")
+        over = f"default policy over {POLICY_PACKAGES:,} packages, {name}"
+        told = ask(str(kept), given)
+        compiled = f"{told['whole']:.3f} s with compiling the policy"
+        rows.append(Row(work=f"{over}, embedded", figure=told["evaluate"], bar=0.25, beside=compiled))
+        if opa is not None:
+            rows.append(Row(work=f"{over}, OPA server", figure=ask(str(kept), given, str(opa))["evaluate"], bar=0.1))
+    return rows
+
+
+def _print(rows: list[Row], rounds: int) -> None:
+    print(
+        f"\n{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}, median of {rounds}\n"
+    )
+    print("| work | measured | processor time | bar | |")
+    print("|---|---|---|---|---|")
+    for row in rows:
+        cpu = "" if row.cpu is None else f"{row.cpu:.3f}{row.unit}"
+        verdict = "within" if row.figure <= row.bar else "**missed**"
+        print(
+            f"| {row.work} | {row.figure:.3f}{row.unit} | {cpu} | {row.bar:g}{row.unit} | "
+            f"{verdict}{'; ' + row.beside if row.beside else ''} |"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
