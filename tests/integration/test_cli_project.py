@@ -130,7 +130,7 @@ CASES: dict[str, tuple[Damage, list[str]]] = {
     "package.json: a range is a number": (write(MANIFEST, b'{"dependencies": {"a": 1}}'), [MANIFEST, "dependencies"]),
     ".npmrc: a directory": (lambda w: (w.project / ".npmrc").mkdir(), [".npmrc", "regular file"]),
     ".npmrc: a FIFO": (lambda w: os.mkfifo(w.project / ".npmrc"), [".npmrc", "regular file"]),
-    "another manager's lockfile": (both(gone(LOCK), write("yarn.lock", b"# yarn lockfile v1\n")), ["yarn.lock"]),
+    "a lockfile that nobody reads": (both(gone(LOCK), write("bun.lockb", b"#!/usr/bin/env bun\n")), ["lockfile"]),
 }
 
 
