@@ -53,7 +53,7 @@ lint: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(VENV)/.test $(VENV)/.installed
+bench: $(VENV)/.installed
 	@$(BIN)/python benchmarks/bench.py
 
 # Generated means checked: `make generate` writes, the tests compare.

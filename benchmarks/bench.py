@@ -21,12 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
+sys.path += [str(ROOT / "tests"), str(ROOT)]  # last: it is the installed sbomgate that is measured
 
-import processes  # noqa: E402
-import workload  # noqa: E402
-from processes import Command, alternate, median  # noqa: E402
-
+from benchmarks import processes, workload  # noqa: E402
+from benchmarks.processes import Command, alternate, median  # noqa: E402
 from testkit.engines import find_opa  # noqa: E402
 from testkit.sigstore import TestSigstore  # noqa: E402
 

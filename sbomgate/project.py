@@ -40,6 +40,17 @@ class DiskFiles:
         """Whether there is anything at `path`, a dangling link included; nothing is read."""
         return os.path.lexists(self.root / path)
 
+    def names(self, path: str) -> tuple[str, ...]:
+        """Names of what lies in the directory `path`, sorted; none where it is no directory, or outside."""
+        if not self.is_inside(path):
+            return ()
+        try:
+            return tuple(sorted(found.name for found in (self.root / path).iterdir()))
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+        except (OSError, ValueError) as error:
+            raise InputError(f"cannot be listed: {_reason(error)}", where=path, hint="check its permissions") from error
+
     def is_link(self, path: str) -> bool:
         """Whether `path`, or a directory on the way to it from the project's root, is a symbolic link."""
         here = self.root
@@ -108,6 +119,11 @@ class MemoryFiles:
     def has(self, path: str) -> bool:
         """Whether there is a file at `path`."""
         return path in self._contents
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """Names of what lies below `path`, by the paths that are held."""
+        base = f"{path}/" if path else ""
+        return tuple(sorted({name[len(base) :].partition("/")[0] for name in self._contents if name.startswith(base)}))
 
     def is_link(self, path: str) -> bool:
         """Whether `path` was named as a link."""

@@ -22,6 +22,8 @@ codes := {
 	"tarball-url": {"class": "changed", "fix": approve},
 	"file": {"class": "changed", "fix": approve},
 	"link": {"class": "note", "fix": "nothing to do: it lies in the repository"},
+	"directory": {"class": "note", "fix": "nothing to do: it lies in the repository"},
+	"patch": {"class": "changed", "fix": "review the patch: it is code of the project's own that runs as the package's"},
 	"link-outside": {"class": "always", "fix": "move the package into the repository, or use a release: nobody gates what lies outside"},
 }
 

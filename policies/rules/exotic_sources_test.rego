@@ -9,7 +9,7 @@ said(profile, code, kind, more) := fx.codes(f) if {
 
 # S01, S03, S05, S07
 test_exotic_sources if {
-	every pair in [["git", "git"], ["tarball-url", "tarball"], ["file", "file"]] {
+	every pair in [["git", "git"], ["tarball-url", "tarball"], ["file", "file"], ["patch", "patch"]] {
 		[code, kind] := pair
 		said("default", code, kind, {}) == {sprintf("%s:warn", [code])}
 		said("default", code, kind, {"baseline": fx.accepted([], {})}) == {sprintf("%s:deny", [code])}
@@ -27,6 +27,7 @@ test_the_same_version_at_another_commit_is_a_change if {
 # L30, L31
 test_links if {
 	said("strict", "link", "link", {}) == {"link:note"}
+	said("strict", "directory", "file", {}) == {"directory:note"}
 	every profile in ["default", "strict", "release"] {
 		said(profile, "link-outside", "link", {}) == {"link-outside:deny"}
 	}

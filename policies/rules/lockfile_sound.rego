@@ -26,6 +26,8 @@ rewrite := "let npm write the lockfile anew (`npm install --package-lock-only`) 
 # npm keeps an entry as it is: without a hash, or with a weak one, until it resolves it anew.
 rehash := "remove the entry from the lockfile, run `npm install --package-lock-only`, which asks for it anew, and review the difference"
 
+rewrite_yarn := "let yarn write the lockfile anew (`yarn install`, with `checksumBehavior: throw`) and review the difference"
+
 codes := {
 	"shrinkwrap-shadow": {"class": "always", "fix": "keep one of the two lockfiles: npm reads npm-shrinkwrap.json and ignores the other"},
 	"sections-disagree": {"class": "always", "fix": rewrite},
@@ -36,6 +38,7 @@ codes := {
 	"malformed-integrity": {"class": "always", "fix": rewrite},
 	"missing-integrity": {"class": "changed", "fix": rehash},
 	"weak-integrity": {"class": "changed", "fix": rehash},
+	"missing-checksum": {"class": "changed", "fix": rewrite_yarn},
 	"flag-mismatch": {"class": "changed", "fix": rewrite},
 	"unreachable-entry": {"class": "changed", "fix": "`npm prune --package-lock-only` drops what nothing depends on"},
 	"bundle-undeclared": {"class": "changed", "fix": rewrite},
@@ -43,7 +46,7 @@ codes := {
 	"range-unsatisfied": {"class": "changed", "fix": rewrite},
 	"name-case": {"class": "changed", "fix": "make sure that the old package with this very spelling is meant"},
 	"name-case-collision": {"class": "changed", "fix": "write the name as the registry has it"},
-	"name-invalid": {"class": "changed", "fix": "find out where this entry comes from: npm allows no such name"},
+	"name-invalid": {"class": "always", "fix": "find out where this entry comes from: npm allows no such name"},
 	"npmrc-weakens": {"class": "settings", "fix": "remove the setting from .npmrc"},
 	"symlinked-manifest": {"class": "debt", "fix": "commit the file itself, not a link to it"},
 	"manifest-missing": {"class": "debt", "fix": "gate the lockfile together with its package.json"},
@@ -52,9 +55,11 @@ codes := {
 	"workspace-differs": {"class": "debt", "fix": rewrite},
 	"other-lockfile": {"class": "debt", "fix": "keep one lockfile: the other tool installs something else"},
 	"nested-lockfile": {"class": "debt", "fix": "remove the workspace's own lockfile, or gate it as well"},
+	"no-integrity-format": {"class": "debt", "fix": "nothing in this format ties an entry to the registry's bytes: a lockfile of npm, pnpm or yarn 1 does"},
 	"peer-unmet": {"class": "note", "fix": "nothing to do for the gate: the peer is not installed"},
 	"peer-invalid": {"class": "note", "fix": "nothing to do for the gate: what is installed was judged"},
 	"lockfile-v1": {"class": "note", "fix": "npm 7 or later writes a newer lockfile, which says more"},
+	"platform-unchecked": {"class": "note", "fix": "`supportedArchitectures` in .yarnrc.yml makes yarn record the checksums of other platforms"},
 }
 
 findings contains f if some f in lock.judged("lockfile_sound", codes, {"root-differs", "name-case"})

@@ -29,7 +29,7 @@ test_contradictions_are_denied if {
 
 # A21, A23, A28, L15, L20: debts of the past warn, what is new or changed denies.
 test_debts_warn_until_they_change if {
-	every code in ["missing-integrity", "weak-integrity", "unreachable-entry", "flag-mismatch"] {
+	every code in ["missing-integrity", "missing-checksum", "weak-integrity", "unreachable-entry", "flag-mismatch"] {
 		said("default", code, id) == {sprintf("%s:warn", [code])}
 		said("strict", code, id) == {sprintf("%s:deny", [code])}
 		with_baseline(code, [p]) == {sprintf("%s:warn", [code])}
@@ -59,6 +59,13 @@ test_a_name_in_capitals_that_the_registry_has_is_a_note if {
 }
 
 # L22
+# yarn 2 and later: the format has no hash of what the registry serves
+test_a_format_without_integrity_warns_once if {
+	said("default", "no-integrity-format", null) == {"no-integrity-format:warn"}
+	said("strict", "no-integrity-format", null) == {"no-integrity-format:deny"}
+	said("strict", "platform-unchecked", null) == {"platform-unchecked:note"}
+}
+
 test_version_1_is_a_note if said("strict", "lockfile-v1", null) == {"lockfile-v1:note"}
 
 test_an_unknown_code_denies if {
@@ -101,7 +108,7 @@ test_every_code_has_a_class_that_exists if {
 test_every_code_of_the_table if {
 	levels := {
 		"bundle-undeclared": "warn", "dependency-missing": "warn", "range-unsatisfied": "warn", "name-case-collision": "warn",
-		"name-invalid": "warn", "npmrc-weakens": "warn", "symlinked-manifest": "warn", "manifest-missing": "warn",
+		"npmrc-weakens": "warn", "symlinked-manifest": "warn", "manifest-missing": "warn",
 		"link-target-missing": "warn", "root-renamed": "warn", "workspace-differs": "warn", "other-lockfile": "warn", "nested-lockfile": "warn",
 		"peer-unmet": "note", "peer-invalid": "note",
 	}
@@ -109,9 +116,15 @@ test_every_code_of_the_table if {
 		said("default", code, id) == {sprintf("%s:%s", [code, level])}
 		said("strict", code, id) == {sprintf("%s:%s", [code, {"warn": "deny", "note": "note"}[level]])}
 	}
-	every code in ["bundle-undeclared", "dependency-missing", "range-unsatisfied", "name-case-collision", "name-invalid"] {
+	every code in ["bundle-undeclared", "dependency-missing", "range-unsatisfied", "name-case-collision"] {
 		with_baseline(code, []) == {sprintf("%s:deny", [code])}
 	}
+}
+
+# `node_modules/a/../evil`: no old project has it, and what else is said of such an entry was read through its name.
+test_a_name_that_cannot_be_is_no_debt if {
+	said("default", "name-invalid", id) == {"name-invalid:deny"}
+	said("strict", "name-invalid", id) == {"name-invalid:deny"}
 }
 
 test_a_workspace_whose_block_lags_behind_is_a_debt if {

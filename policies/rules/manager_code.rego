@@ -19,6 +19,7 @@ remove_it := "remove the setting from the repository, or have it approved"
 codes := {
 	"npmrc-runs-code": {"class": "settings", "fix": remove_it},
 	"npmrc-variable-key": {"class": "settings", "fix": remove_it},
+	"exec": {"class": "changed", "fix": "use a release from a registry: yarn runs this script to make the package"},
 	"package-manager": {"class": "warn", "fix": "add its hash (`corepack use`): without one corepack runs whatever it is given"},
 	"package-manager-hashed": {"class": "note", "fix": "nothing to do"},
 }

@@ -26,6 +26,13 @@ test_package_manager if {
 	said("strict", "package-manager", {}) == {"package-manager:warn"}
 }
 
+# a package that yarn makes by running a script of the project
+test_exec if {
+	f := rule.findings with input as fx.document("default", [fx.pkg("good", "1.0.0", {"kind": "file"})], object.union(fx.with_findings([fx.lock_finding("manager_code", "exec", "node_modules/good")]), {"baseline": fx.accepted([], {})}))
+	fx.codes(f) == {"exec:deny"}
+	said("strict", "exec", {}) == {"exec:deny"}
+}
+
 test_an_unknown_code_denies if said("default", "pnpmfile", {}) == {"pnpmfile:deny"}
 
 test_nothing_found_passes if {

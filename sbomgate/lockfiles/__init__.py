@@ -21,7 +21,6 @@ from sbomgate.model import DependencyGraph, LockFinding, ProjectFiles
 # Lockfiles of managers that no reader of ours reads yet; a reader that names the file takes it out of this table.
 _KNOWN = {
     "pnpm-lock.yaml": "pnpm",
-    "yarn.lock": "yarn",
     "bun.lock": "bun",
     "bun.lockb": "bun",
     "deno.lock": "deno",

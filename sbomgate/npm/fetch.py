@@ -32,7 +32,8 @@ from sbomgate.times import format_time
 if TYPE_CHECKING:
     import httpx
 
-PUBLIC_HOST: Final = "registry.npmjs.org"  # npm reads it in `resolved` as "the registry" (replace-registry-host)
+# What npm reads in `resolved` as "the registry" (replace-registry-host), and yarn's name for the same registry.
+PUBLIC_HOSTS: Final = frozenset(["registry.npmjs.org", "registry.yarnpkg.com"])
 _PACKAGES = 48  # at once: bounds the answers in memory
 
 
@@ -193,6 +194,6 @@ def _tarball_url(one: Wanted, word: RegistryWord | Missing | None) -> str:
 
 def _is_public(url: str) -> bool:
     try:
-        return urlsplit(url).hostname == PUBLIC_HOST
+        return urlsplit(url).hostname in PUBLIC_HOSTS
     except ValueError:
         return False

@@ -106,3 +106,19 @@ def test_memory() -> None:
     assert not files.is_inside("../a")
     assert not files.is_inside("/a")
     assert files.digests() == {"a": hashlib.sha256(b"x").hexdigest()}
+
+
+def test_names_of_a_directory(tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    (repository / ".git").mkdir(parents=True)
+    (repository / "packages" / "b").mkdir(parents=True)
+    (repository / "packages" / "a").mkdir()
+    (repository / "package.json").write_bytes(b"{}")
+    files = DiskFiles(repository)
+    assert files.names("") == (".git", "package.json", "packages")
+    assert files.names("packages") == ("a", "b")
+    assert files.names("package.json") == files.names("missing") == files.names("..") == ()
+    held = MemoryFiles({"package.json": b"{}", "packages/b/package.json": b"{}", "packages/a/x": b""})
+    assert held.names("") == ("package.json", "packages")
+    assert held.names("packages") == ("a", "b")
+    assert held.names("none") == ()

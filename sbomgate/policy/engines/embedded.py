@@ -197,6 +197,9 @@ class EmbeddedEngine:
             raise PolicyError(f"the embedded engine does not start: {str(e)[:500]}", where="policy") from e
         finally:
             clock.stop()
+            # The host functions hold the store and the store holds them, where no collector looks: 100 MB an instance.
+            linker.close()
+            store.close()
         if answer.overflowed:
             raise PolicyError(f"the policy's answer is larger than {ANSWER_BYTES} bytes", where="policy")
         if code not in (0, _REFUSED):

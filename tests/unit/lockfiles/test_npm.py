@@ -472,7 +472,7 @@ def test_no_lockfile() -> None:
         lockfiles.read(MemoryFiles({"package.json": b"{}"}))
 
 
-@pytest.mark.parametrize("name", ["pnpm-lock.yaml", "yarn.lock", "bun.lock", "bun.lockb"])
+@pytest.mark.parametrize("name", ["pnpm-lock.yaml", "bun.lock", "bun.lockb"])
 def test_not_supported_yet(name: str) -> None:
     from sbomgate import lockfiles
     from sbomgate.project import MemoryFiles

@@ -370,7 +370,14 @@ def test_a_packuments_address_elsewhere_is_not_fetched(server: Simulator) -> Non
     assert isinstance(found.tarball, TarballFacts)  # from the registry's own address for it
 
 
-@pytest.mark.parametrize("resolved", [None, "https://registry.npmjs.org/a/-/a-1.0.0.tgz"])
+@pytest.mark.parametrize(
+    "resolved",
+    [
+        None,
+        "https://registry.npmjs.org/a/-/a-1.0.0.tgz",
+        f"https://registry.yarnpkg.com/a/-/a-1.0.0.tgz#{'a' * 40}",  # yarn's name for the public registry
+    ],
+)
 def test_the_public_host_means_the_configured_registry(resolved: str | None) -> None:
     """npm's replace-registry-host and omit-lockfile-registry-resolved; under a path, as mirrors live."""
     with Simulator(prefix="/npm") as server:

@@ -282,6 +282,20 @@ def test_read_only_home(tmp_path: Path, small: Callable[[Path, list[str]], bytes
     assert "cannot be kept" in said[0]
 
 
+@pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="POSIX with /proc")
+def test_nothing_is_left_of_an_instance(tmp_path: Path, small: Callable[[Path, list[str]], bytes]) -> None:
+    """An instance reserves gigabytes of address space: as a library, sbomgate evaluates many times in one process."""
+
+    def reserved() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+    assert small(tmp_path, []) == b"7"
+    before = reserved()
+    for _ in range(3):
+        assert small(tmp_path, []) == b"7"
+    assert reserved() - before < 2 << 30
+
+
 def test_two_first_starts_at_once(tmp_path: Path) -> None:
     program = (
         "import importlib.util, sys; from pathlib import Path; sys.path.append('tests')\n"

@@ -1,0 +1,125 @@
+"""What is decided, about what, and how it came out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sbomgate.model.facts import Sbom
+
+
+class SubjectKind(StrEnum):
+    """What a decision can be about."""
+
+    FILE = "file"
+    GIT = "git"
+    OCI = "oci"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """The release artefact: `name` for people, `digest` algorithm → hex (sha256 for files and images, gitCommit)."""
+
+    kind: SubjectKind
+    name: str
+    digest: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A value and who says it: `flag` (given by hand), `ci` (the CI's verified token) or `worktree` (read from git)."""
+
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What the decision is about, beyond the SBOM.
+
+    Attributes:
+        lockfile_path: relative to the repository's root, POSIX.
+        link: how the artefact is tied to the lockfile (P13), `asserted` for now; None without an artefact.
+        time_source: who vouches for the time (P17), `self-declared` for a key alone; None where nothing is signed.
+    """
+
+    evaluated_at: datetime
+    profile: str
+    lockfile_path: str
+    repository: Claimed | None = None
+    commit: Claimed | None = None
+    environment: Claimed | None = None
+    subject: Subject | None = None
+    link: str | None = None
+    time_source: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineBuild:
+    """The last approved build of the same project: what changed since is judged against it.
+
+    Attributes:
+        sbom: its SBOM, read back from accepted evidence.
+        evidence: SHA-256 (hex) that names the evidence.
+        decided_at: when it was decided.
+    """
+
+    sbom: Sbom
+    evidence: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bootstrap:
+    """There is no approved build to compare with; `reason` says why, and every decision repeats it."""
+
+    reason: str
+
+
+class Verdict(StrEnum):
+    """What the policy says. "Could not decide" is an exception, never a verdict."""
+
+    ALLOWED = "allowed"
+    DENIED = "denied"
+
+
+class Level(StrEnum):
+    """What a finding does to the verdict."""
+
+    DENY = "deny"
+    WARN = "warn"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyFinding:
+    """One finding of one rule, as Rego returned it.
+
+    `fingerprint` is stable for the same finding in later runs (rule, code, package name, version, integrity).
+    """
+
+    rule: str
+    code: str
+    level: Level
+    package: str | None
+    message: str
+    fix: str
+    unknown: bool
+    waivable: bool
+    waived: bool
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """The result of one evaluation: `data` is its canonical JSON, byte for byte the same from every engine."""
+
+    data: bytes
+    sha256: str
+    verdict: Verdict
+    findings: tuple[PolicyFinding, ...]
+    rules: tuple[str, ...]

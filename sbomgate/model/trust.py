@@ -1,0 +1,114 @@
+"""Who and what is accepted: read by `sbomgate.trust` from the trust file, the only door for trust."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signer:
+    """An accepted signer. For now a local key; keyless identities (issuer, identity) fill the same seam.
+
+    Attributes:
+        name: for people.
+        roles: what its signature is good for: `decision`, `facts`.
+        public_key: SubjectPublicKeyInfo, PEM.
+        key_id: SHA-256 (hex) of the DER form.
+        environments: decisions are accepted for these only; empty means any.
+        verifier_id: the `verifier.id` that its summaries carry (SLSA VSA: signer and id are accepted as a pair); None
+            for sbomgate's default.
+    """
+
+    name: str
+    roles: tuple[str, ...]
+    public_key: str
+    key_id: str
+    environments: tuple[str, ...] = ()
+    verifier_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustedRegistry:
+    """An accepted registry: URL with a trailing slash; `scope` (`@acme`) or None for every scope without its own."""
+
+    url: str
+    scope: str | None = None
+    serves_evidence: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovedScript:
+    """An install script that may run: bound to name, version, integrity and script digest (see `Scripts.digest`)."""
+
+    name: str
+    version: str
+    integrity: str
+    digest: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusion:
+    """A rule that does not apply to one exact version, with the reason, until a time (None: without an end)."""
+
+    rule: str
+    name: str
+    version: str
+    integrity: str
+    reason: str
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedProvenance:
+    """Who must build a package (exact name or `@scope/*`): the repository's URI, its numeric id, the workflow path."""
+
+    package: str
+    repository: str
+    repository_id: str | None
+    workflow: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """The trust file. `NOBODY` in `sbomgate.trust` is what holds without one: no signer is accepted.
+
+    Attributes:
+        sha256: of the file's bytes; None without a file. data: its bytes (stored with the evidence).
+        signers: who may sign decisions and facts.
+        policy_digests: accepted policy bundles (SHA-256, hex); empty accepts only the bundle shipped with this version.
+        profile: the weakest profile that `gate` and `verify` accept, or None.
+        parameters: rule id → parameter → value: what the project's own config may only tighten.
+        repository, lockfile_path, environments: what a decision must be about; None or empty does not demand it.
+        max_age_hours: the oldest evidence that `verify` accepts; None for sbomgate's default, never "no limit".
+        issuers: OIDC issuers accepted in package provenance.
+        trusted_root: bytes of a sigstore trusted_root.json that replaces the shipped one (private sigstore), or None.
+        registry_keys: bytes of a keys.json that replaces the shipped registry keys, or None.
+        malicious_lists: name → bytes of lists of malicious packages that replace the shipped one, or None.
+        resource_uri: the `resourceUri` that a summary must carry, or None where the digest alone is demanded.
+        pinned: SHA-256 (hex) → bytes of every file that the trust file names: evidence stores them, replay reads them.
+    """
+
+    sha256: str | None
+    data: bytes
+    signers: tuple[Signer, ...]
+    policy_digests: tuple[str, ...]
+    profile: str | None
+    parameters: Mapping[str, Mapping[str, object]]
+    repository: str | None
+    lockfile_path: str | None
+    environments: tuple[str, ...]
+    max_age_hours: float | None
+    registries: tuple[TrustedRegistry, ...]
+    first_party: tuple[str, ...]
+    approved_scripts: tuple[ApprovedScript, ...]
+    exclusions: tuple[Exclusion, ...]
+    expected_provenance: tuple[ExpectedProvenance, ...]
+    issuers: tuple[str, ...]
+    trusted_root: bytes | None
+    registry_keys: bytes | None
+    resource_uri: str | None = None
+    pinned: Mapping[str, bytes] = field(default_factory=dict)
+    malicious_lists: Mapping[str, bytes] | None = None

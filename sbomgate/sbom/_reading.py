@@ -1,0 +1,337 @@
+"""SBOM → graph and facts: what `sbomgate.sbom.read` does once the bytes are parsed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from sbomgate.errors import InputError
+from sbomgate.model import (
+    Attestation,
+    AttestationState,
+    Claims,
+    DependencyGraph,
+    Edge,
+    EdgeKind,
+    Hash,
+    Kind,
+    Lockfile,
+    LockFinding,
+    ManagerSettings,
+    Package,
+    PackageFacts,
+    Publish,
+    Sbom,
+    Scripts,
+    Signature,
+    SignatureState,
+)
+from sbomgate.sbom._names import ALGORITHMS, DEV, EXTRANEOUS, FORMAT, PATH
+
+_ALGORITHM = {value: key for key, value in ALGORITHMS.items()}
+_CLAIMS = tuple(Claims.__slots__)
+
+
+class _Properties:
+    """The `sbomgate:` and `cdx:npm:package:` properties of one component, by name; a name may stand several times."""
+
+    def __init__(self, component: Mapping[str, Any], where: str) -> None:
+        self.where = where
+        self.values: dict[str, list[str]] = {}
+        found = component.get("properties", [])
+        if not isinstance(found, list):
+            raise self.wrong("properties", "an array")
+        for item in found:
+            name, value = (item.get("name"), item.get("value")) if isinstance(item, dict) else (None, None)
+            if not isinstance(name, str) or not isinstance(value, str):
+                raise self.wrong("properties", "objects with name and value")
+            self.values.setdefault(name.removeprefix("sbomgate:"), []).append(value)
+
+    def wrong(self, name: str, expected: str) -> InputError:
+        return InputError(
+            f"not as sbomgate writes it, expected {expected}",
+            where="SBOM",
+            place=f"{self.where} {name}",
+            hint="generate the SBOM again",
+        )
+
+    def all(self, name: str) -> list[str]:
+        return self.values.get(name, [])
+
+    def get(self, name: str) -> str | None:
+        values = self.values.get(name)
+        if values is None:
+            return None
+        if len(values) > 1:
+            raise self.wrong(name, "one value")
+        return values[0]
+
+    def need(self, name: str) -> str:
+        value = self.get(name)
+        if value is None:
+            raise self.wrong(name, "a value")
+        return value
+
+    def flag(self, name: str) -> bool:
+        value = self.get(name)
+        if value not in (None, "true"):
+            raise self.wrong(name, "true, or no such property")
+        return value == "true"
+
+    def time(self, name: str) -> datetime | None:
+        value = self.get(name)
+        if value is None:
+            return None
+        try:
+            time = datetime.fromisoformat(value)
+        except ValueError as error:
+            raise self.wrong(name, "a time of RFC 3339") from error
+        if time.tzinfo is None:
+            raise self.wrong(name, "a time with its zone")
+        return time
+
+    def json(self, name: str, text: str) -> Any:
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            raise self.wrong(name, "JSON") from error
+
+    def pairs(self, name: str) -> dict[str, str]:
+        pairs: dict[str, str] = {}
+        for text in self.all(name):
+            match self.json(name, text):
+                case [str(key), str(value)] if key not in pairs:
+                    pairs[key] = value
+                case _:
+                    raise self.wrong(name, "two strings, each first one once")
+        return pairs
+
+
+def read(data: bytes, document: Mapping[str, Any]) -> Sbom:
+    """See `sbomgate.sbom.read`; `document` is what `data` stands for."""
+    metadata = document.get("metadata")
+    properties = metadata.get("properties") if isinstance(metadata, dict) else None
+    if document.get("bomFormat") != "CycloneDX":
+        raise InputError("not a CycloneDX document", where="SBOM", place="bomFormat", hint="name a project or an SBOM")
+    ours = isinstance(properties, list) and any(
+        isinstance(item, dict) and item.get("name") == "sbomgate:format" for item in properties
+    )
+    if not ours or not isinstance(metadata, dict):
+        raise InputError(
+            "an SBOM that another tool made is not supported yet",
+            where="SBOM",
+            place="metadata.properties",
+            hint="run sbomgate on the project's lockfile instead",
+        )
+    head = _Properties(metadata, "metadata")
+    if head.need("format") != FORMAT:
+        raise InputError(
+            f"format {head.need('format')[:20]}, expected {FORMAT}",
+            where="SBOM",
+            place="sbomgate:format",
+            hint="generate it again with this version of sbomgate",
+        )
+    packages: list[Package] = []
+    edges: list[Edge] = []
+    facts: dict[str, PackageFacts] = {}
+    components = document.get("components", [])
+    if not isinstance(components, list):
+        raise head.wrong("components", "an array")
+    for index, component in enumerate([metadata.get("component"), *components]):
+        where = f"components[{index - 1}]" if index else "metadata.component"
+        if not isinstance(component, dict):
+            raise head.wrong(where, "an object")
+        own = _Properties(component, where)
+        package = _read_package(component, own)
+        packages.append(package)
+        edges += _read_edges(package.id, own)
+        if own.get("scripts:state") is not None:
+            facts[package.id] = _read_facts(own)
+    ids = {package.id for package in packages}
+    if len(ids) != len(packages):
+        raise head.wrong("components", "each install path once")
+    for edge in edges:
+        if edge.target is not None and edge.target not in ids:
+            raise head.wrong(f"edge {edge.source} → {edge.name}", "a target among the components")
+    graph = DependencyGraph(
+        lockfile=_read_lockfile(head),
+        manager=ManagerSettings(
+            name=head.need("manager:name"),
+            registry=head.need("manager:registry"),
+            scopes=head.pairs("manager:scope"),
+            settings=head.pairs("manager:setting"),
+            files=head.pairs("manager:file"),
+        ),
+        packages=tuple(packages),
+        edges=tuple(edges),
+        findings=tuple(_read_findings(head)),
+    )
+    return Sbom(data=data, sha256=sha256(data).hexdigest(), graph=graph, facts=facts)
+
+
+def _read_lockfile(head: _Properties) -> Lockfile:
+    size = head.need("lockfile:size")
+    if not size.isdecimal() or len(size) > 15:
+        raise head.wrong("lockfile:size", "a number")
+    return Lockfile(
+        path=head.need("lockfile:path"),
+        kind=head.need("lockfile:kind"),
+        version=head.need("lockfile:version"),
+        sha256=head.need("lockfile:sha256"),
+        size=int(size),
+    )
+
+
+def _read_findings(head: _Properties) -> Iterator[LockFinding]:
+    for text in head.all("finding"):
+        match head.json("finding", text):
+            case {
+                "code": str(code),
+                "rule": str(rule),
+                "package": None | str() as package,
+                "place": str(place),
+                "message": str(message),
+            }:
+                yield LockFinding(code=code, rule=rule, package=package, place=place, message=message)
+            case _:
+                raise head.wrong("finding", "code, rule, package, place and message")
+
+
+def _read_package(component: Mapping[str, Any], own: _Properties) -> Package:
+    name, group, version = component.get("name"), component.get("group"), component.get("version")
+    if not isinstance(name, str) or not isinstance(group, None | str) or not isinstance(version, None | str):
+        raise own.wrong("name, group, version", "strings")
+    name = "" if own.flag("unnamed") else f"{group}/{name}" if group else name
+    script = own.get("install_script")
+    if script not in (None, "true", "false"):
+        raise own.wrong("install_script", "true or false")
+    line = own.get("line")
+    if line is not None and not (line.isdecimal() and len(line) < 10):
+        raise own.wrong("line", "a number")
+    engines = own.get("engines")
+    try:
+        kind = Kind(own.need("kind"))
+        hashes = tuple(Hash(algorithm=_ALGORITHM[h["alg"]], hex=h["content"]) for h in component.get("hashes", ()))
+        resolved = own.get("resolved")
+        if resolved is None and "externalReferences" in component:
+            resolved = component["externalReferences"][0]["url"]
+        return Package(
+            id=own.need(PATH),
+            name=name,
+            version=version,
+            alias=own.get("alias"),
+            kind=kind,
+            resolved=resolved,
+            integrity=own.get("integrity"),
+            hashes=hashes,
+            dev=own.flag(DEV),
+            optional=own.flag("optional"),
+            peer=own.flag("peer"),
+            bundled_in=own.get("bundled_in"),
+            target=own.get("target"),
+            has_install_script=None if script is None else script == "true",
+            direct=own.flag("direct"),
+            reachable=not own.flag(EXTRANEOUS),
+            os=tuple(own.all("os")),
+            cpu=tuple(own.all("cpu")),
+            libc=tuple(own.all("libc")),
+            engines={} if engines is None else _strings(own, "engines", engines),
+            licence=_read_licence(component, own),
+            deprecated=own.get("deprecated"),
+            line=None if line is None else int(line),
+        )
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise own.wrong("component", "kind, hashes and references as the schema has them") from error
+
+
+def _strings(own: _Properties, name: str, text: str) -> dict[str, str]:
+    value = own.json(name, text)
+    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+        raise own.wrong(name, "an object of strings")
+    return value
+
+
+def _read_licence(component: Mapping[str, Any], own: _Properties) -> str | None:
+    word = own.get("licence")
+    if word is not None:
+        return None if word == "facts" else ""
+    match component.get("licenses"):
+        case None:
+            return None
+        case [{"license": {"id": str(text)}}] | [{"license": {"name": str(text)}}] | [{"expression": str(text)}]:
+            return text
+        case _:
+            raise own.wrong("licenses", "one licence")
+
+
+def _read_edges(source: str, own: _Properties) -> Iterator[Edge]:
+    for text in own.all("edge"):
+        match own.json("edge", text):
+            case {
+                "kind": str(kind),
+                "name": str(name),
+                "range": str(range_),
+                "satisfied": None | bool() as satisfied,
+                "target": None | str() as target,
+            } if kind in EdgeKind.__members__.values():
+                yield Edge(
+                    source=source, target=target, name=name, kind=EdgeKind(kind), range=range_, satisfied=satisfied
+                )
+            case _:
+                raise own.wrong("edge", "kind, name, range, satisfied and target")
+
+
+def _read_facts(own: _Properties) -> PackageFacts:
+    try:
+        return PackageFacts(
+            publish=Publish(
+                time=own.time("publish:time"),
+                source=own.need("publish:source"),
+                reason=own.get("publish:reason") or "",
+                first=own.time("publish:first"),
+            ),
+            scripts=Scripts(
+                state=own.need("scripts:state"),
+                source=own.need("scripts:source"),
+                reason=own.get("scripts:reason") or "",
+                scripts=own.pairs("scripts:script"),
+                gyp=own.flag("scripts:gyp"),
+                digest=own.get("scripts:digest"),
+                disagreements=tuple(own.all("scripts:disagreement")),
+            ),
+            signature=Signature(
+                state=SignatureState(own.need("signature:state")), reason=own.get("signature:reason") or ""
+            ),
+            publish_attestation=_read_attestation(own, "attestation:publish"),
+            provenance=_read_attestation(own, "attestation:provenance"),
+            publisher=own.get("facts:publisher"),
+            trusted_publisher=own.get("facts:trusted_publisher"),
+            licence=own.get("facts:licence"),
+            deprecated=own.get("facts:deprecated"),
+            registry=own.get("facts:registry"),
+            registry_integrity=own.get("facts:registry_integrity"),
+        )
+    except ValueError as error:
+        raise own.wrong("facts", "states that this version knows") from error
+
+
+def _read_attestation(own: _Properties, prefix: str) -> Attestation:
+    claims: dict[str, str] = {}
+    for name in _CLAIMS:
+        value = own.get(f"{prefix}:claims:{name}")
+        if value is not None:
+            claims[name] = value
+    if claims and not {"issuer", "identity"} <= claims.keys():
+        raise own.wrong(f"{prefix}:claims", "an issuer and an identity")
+    return Attestation(
+        state=AttestationState(own.need(f"{prefix}:state")),
+        reason=own.get(f"{prefix}:reason") or "",
+        log_proof=own.get(f"{prefix}:log_proof"),
+        log_time=own.time(f"{prefix}:log_time"),
+        claims=Claims(**claims) if claims else None,
+        sha256=own.get(f"{prefix}:sha256"),
+    )

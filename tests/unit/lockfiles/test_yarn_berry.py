@@ -1,0 +1,459 @@
+"""What the reader of yarn 2 and later says of lockfiles that an attacker or an accident has touched (CASES 1 to 3)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+
+from sbomgate import lockfiles, sbom
+from sbomgate.errors import InputError
+from sbomgate.model import DependencyGraph, EdgeKind, Kind
+from sbomgate.project import MemoryFiles
+
+HEAD = "# Manual changes might be lost - proceed with caution!\n\n__metadata:\n  version: {}\n  cacheKey: 10c0\n\n"
+ROOT = '"shop@workspace:.":\n  version: 0.0.0-use.local\n  resolution: "shop@workspace:."\n  dependencies:\n'
+LOCATOR = "locator=shop%40workspace%3A."
+SHA1 = "a" * 40
+
+
+def block(
+    key: str, resolution: str, version: str = "1.0.0", *more: str, checksum: str | None = "10c0/", soft: bool = False
+) -> str:
+    """Return one entry as yarn 4 writes it."""
+    lines = [f'"{key}":', f"  version: {version}", f'  resolution: "{resolution}"', *(f"  {line}" for line in more)]
+    if checksum is not None and not soft:
+        lines.append(f"  checksum: {checksum}{hashlib.sha512(resolution.encode()).hexdigest()}")
+    lines += ["  languageName: node", f"  linkType: {'soft' if soft else 'hard'}"]
+    return "\n".join(lines) + "\n\n"
+
+
+GOOD = block("good@npm:^1.0.0", "good@npm:1.0.0")
+
+
+def read(
+    lock: str,
+    manifest: dict[str, Any] | None = None,
+    links: frozenset[str] = frozenset(),
+    *,
+    version: str = "10",
+    root: str | None = None,
+    files: dict[str, str] | None = None,
+) -> DependencyGraph:
+    """Read a project whose only dependency is `good`; the root's block says what package.json says."""
+    told = {"name": "shop", "version": "1.0.0", "dependencies": {"good": "^1.0.0"}, **(manifest or {})}
+    asked = {**told.get("dependencies", {}), **told.get("devDependencies", {}), **told.get("optionalDependencies", {})}
+    if root is None:
+        root = ROOT + "".join(
+            f'    "{name}": "{spec if ":" in spec else "npm:" + spec}"\n' for name, spec in sorted(asked.items())
+        )
+        root = root if asked else root.replace("  dependencies:\n", "")
+        root += "  languageName: unknown\n  linkType: soft\n\n"
+    contents = {name: text.encode() for name, text in (files or {}).items()}
+    text = HEAD.format(version) + root + lock
+    contents |= {"package.json": json.dumps(told).encode(), "yarn.lock": text.encode()}
+    return lockfiles.read(MemoryFiles(contents, links))
+
+
+def codes(graph: DependencyGraph) -> set[str]:
+    return {finding.code for finding in graph.findings} - {"declared-range", "no-integrity-format"}
+
+
+ATTACKS: dict[str, tuple[str, set[str]]] = {
+    "nothing wrong": (GOOD, set()),
+    "A06 another package under the name": (
+        block("good@npm:^1.0.0", "evil@npm:1.0.0"),
+        {"resolved-name-differs", "lock-drift"},
+    ),
+    "A10 version lie": (
+        block("good@npm:^1.0.0", "good@npm:1.0.1", "1.0.0"),
+        {"resolved-version-differs"},
+    ),
+    "an archive from elsewhere": (
+        block("good@npm:^1.0.0", "good@npm:1.0.0::__archiveUrl=https%3A%2F%2Fevil.test%2Fgood%2F-%2Fgood-1.0.0.tgz"),
+        {"resolved-foreign-host"},
+    ),
+    "an archive of another package": (
+        block(
+            "good@npm:^1.0.0",
+            "good@npm:1.0.0::__archiveUrl=https%3A%2F%2Fregistry.npmjs.org%2Fevil%2F-%2Fevil-1.0.0.tgz",
+        ),
+        {"resolved-name-differs"},
+    ),
+    "an archive that is no registry's": (
+        block("good@npm:^1.0.0", "good@npm:1.0.0::__archiveUrl=https%3A%2F%2Fevil.test%2Fx.tgz"),
+        {"tarball-url"},
+    ),
+    "A21 checksum removed": (
+        block("good@npm:^1.0.0", "good@npm:1.0.0", "1.0.0", 'dependencies:\n    other: "npm:1.0.0"', checksum=None)
+        + block("other@npm:1.0.0", "other@npm:1.0.0"),
+        {"missing-checksum"},
+    ),
+    "no checksum anywhere": (block("good@npm:^1.0.0", "good@npm:1.0.0", checksum=None), {"missing-checksum"}),
+    "no checksum for another platform": (
+        block(
+            "good@npm:^1.0.0", "good@npm:1.0.0", "1.0.0", "conditions: os=darwin & (cpu=x64 | cpu=arm64)", checksum=None
+        ),
+        {"platform-unchecked"},
+    ),
+    "checksum that is none": (
+        GOOD.replace("checksum: 10c0/", "checksum: sha512-"),
+        {"malformed-integrity"},
+    ),
+    "A28 upper case": (
+        GOOD + block("Good@npm:1", "Good@npm:1.0.0"),
+        {"name-case", "name-case-collision", "unreachable-entry"},
+    ),
+    "L15 nothing depends on it": (GOOD + block("evil@npm:1.0.0", "evil@npm:1.0.0"), {"unreachable-entry"}),
+    "L17 not in the lockfile": (
+        block("good@npm:^2.0.0", "good@npm:2.0.0", "2.0.0"),
+        {"lock-drift", "unreachable-entry"},
+    ),
+    "L17 another version": (block("good@npm:^1.0.0", "good@npm:2.0.0", "2.0.0"), {"lock-drift"}),
+    "S01 git under a range": (
+        block("good@npm:^1.0.0", f"good@git@h.test:o/r.git#commit={SHA1}"),
+        {"git", "lock-drift"},
+    ),
+    "S05 tarball under a range": (
+        block("good@npm:^1.0.0", "good@https://h.test/x.tgz"),
+        {"tarball-url", "lock-drift"},
+    ),
+    "S10 prerelease": (block("good@npm:^1.0.0", "good@npm:1.0.0-rc.1", "1.0.0-rc.1"), {"prerelease", "lock-drift"}),
+    "version that is none": (block("good@npm:^1.0.0", "good@npm:latest", "latest"), {"version-invalid"}),
+    "a plugin's protocol": (block("good@npm:^1.0.0", "good@magic:1.0.0"), {"source-missing", "lock-drift"}),
+    "a dependency that is not there": (
+        block("good@npm:^1.0.0", "good@npm:1.0.0", "1.0.0", 'dependencies:\n    gone: "npm:^1"'),
+        {"dependency-missing"},
+    ),
+    "a dependency out of range": (
+        block("good@npm:^1.0.0", "good@npm:1.0.0", "1.0.0", 'dependencies:\n    other: "npm:^2"')
+        + block("other@npm:^2", "other@npm:1.0.0"),
+        {"range-unsatisfied"},
+    ),
+    "a patch of another package": (
+        block("good@npm:^1.0.0", "good@npm:1.0.0")
+        + block("evil@npm:1.0.0", "evil@npm:1.0.0")
+        + block(
+            "good@patch:good@npm%3A^1.0.0#optional!builtin<compat/good>",
+            "good@patch:evil@npm%3A1.0.0#optional!builtin<compat/good>::version=1.0.0&hash=abcdef",
+        ),
+        {"unreachable-entry", "lock-drift"},
+    ),
+    "a patch of nothing": (
+        block(
+            "good@patch:good@npm%3A^1.0.0#optional!builtin<compat/good>",
+            "good@patch:good@npm%3A1.0.0#optional!builtin<compat/good>::version=1.0.0&hash=abcdef",
+        ),
+        {"source-missing"},
+    ),
+    "a peer that nobody provides": (
+        block("good@npm:^1.0.0", "good@npm:1.0.0", "1.0.0", 'peerDependencies:\n    gone: ">=1"'),
+        {"peer-unmet"},
+    ),
+    "an optional peer that nobody provides": (
+        block(
+            "good@npm:^1.0.0",
+            "good@npm:1.0.0",
+            "1.0.0",
+            'peerDependencies:\n    gone: ">=1"',
+            "peerDependenciesMeta:\n    gone:\n      optional: true",
+        ),
+        set(),
+    ),
+    "exec": (
+        block("good@npm:^1.0.0", "good@exec:./gen.js#./gen.js::hash=abcdef&" + LOCATOR),
+        {"exec", "lock-drift"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ATTACKS)
+def test_attacks(case: str) -> None:
+    lock, expected = ATTACKS[case]
+    assert codes(read(lock)) == expected
+
+
+REFUSED: dict[str, tuple[str, str, str]] = {
+    "L03 duplicate entry": (GOOD + GOOD, "stands twice", "line 22"),
+    "a descriptor in two entries": (GOOD + block("a@npm:1, good@npm:^1.0.0", "a@npm:1.0.0"), "stands twice", "line 22"),
+    "a resolution in two entries": (GOOD + block("good@npm:1", "good@npm:1.0.0"), "stands twice", "line 22"),
+    "duplicate field": (GOOD.replace("  linkType", "  version: 2.0.0\n  linkType"), "stands twice", "line 20"),
+    "an anchor": (GOOD.replace("version: 1.0.0", "version: &a 1.0.0"), "an anchor", "line 16"),
+    "an alias": (GOOD.replace("version: 1.0.0", "version: *a"), "a YAML alias", "line 16"),
+    "a tag": (GOOD.replace("version: 1.0.0", "version: !!str 1.0.0"), "a YAML tag", "line 16"),
+    "a merge key": (GOOD.replace("version: 1.0.0", "<<: x"), "not a line", "line 16"),
+    "a list": (GOOD + "x:\n  - a\n", "a list", "line 23"),
+    "a second document": (GOOD + "---\n", "a list or document mark", "line 22"),
+    "a flow mapping": (GOOD.replace("version: 1.0.0", "version: {a: b}"), "not a line", "line 16"),
+    "a block scalar": (GOOD.replace("version: 1.0.0", "version: |"), "not a line", "line 16"),
+    "single quotes": (GOOD.replace("version: 1.0.0", "version: '1.0.0'"), "not a line", "line 16"),
+    "a comment behind a value": (GOOD.replace("version: 1.0.0", "version: 1.0.0 # 2"), "not a line", "line 16"),
+    "a tab": (GOOD.replace("version: 1", "version:\t1"), "a tab", "line 16"),
+    "cut in a key": (GOOD + '? "a@npm:1"\n', "ends within a key", "line 23"),
+    "no resolution": (GOOD + '"a@npm:1":\n  version: 1.0.0\n', "no `resolution`", "line 22"),
+    "resolution without a reference": (block("good@npm:^1.0.0", "good"), "not `name@reference`", "line 15"),
+    "a key without a range": (block("good", "good@npm:1.0.0"), "not `name@range`", "line 15"),
+    "virtual": (block("good@npm:^1.0.0", "good@virtual:abc#npm:1.0.0"), "a virtual package", "line 15"),
+    "a long locator": (block("good@npm:^1.0.0", "good@npm:" + "1" * 5000), "4,096 characters", "line 15"),
+    "checksum of the wrong type": (
+        GOOD.replace("  checksum: ", "  checksum:\n    x: "),
+        "a text was expected",
+        "line 15",
+    ),
+    "dependencies of the wrong type": (
+        GOOD.replace("  linkType", "  dependencies: x\n  linkType"),
+        "expected a mapping",
+        "line 15",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_no_single_meaning(case: str) -> None:
+    lock, message, place = REFUSED[case]
+    with pytest.raises(InputError, match=message) as caught:
+        read(lock)
+    assert (caught.value.place, caught.value.where) == (place, "yarn.lock")
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("version", ["4", "5", "6", "7", "8", "9", "10"])
+def test_versions(version: str) -> None:
+    assert read(GOOD, version=version).lockfile.version == version
+
+
+@pytest.mark.parametrize("version", ["3", "11", "99999999999", "8.0", '"-8"', "x", "²"])
+def test_unknown_versions(version: str) -> None:
+    """L07."""
+    with pytest.raises(InputError) as caught:
+        read(GOOD, version=version)
+    assert caught.value.place in ("__metadata.version", "line 4")
+
+
+def test_without_the_project_itself() -> None:
+    with pytest.raises(InputError, match="the project itself"):
+        read(GOOD, root="")
+
+
+def test_numbers_are_texts() -> None:
+    """A range that YAML would read as a number is what yarn reads: `4.10` is not `4.1`, `y` is a name."""
+    lock = block("good@npm:^1.0.0", "good@npm:1.0.0", "1.0.0", "dependencies:\n    y: 4.10")
+    graph = read(lock + block("y@npm:4.10", "y@npm:4.10.2", "4.10.2"), version="6")
+    assert [(edge.name, edge.target) for edge in graph.edges if edge.source] == [("y", "y@npm:4.10.2")]
+    assert codes(graph) == set()
+
+
+def test_a_long_key() -> None:
+    """More than 1,024 characters: yarn writes `? key` and the colon on the next line."""
+    keys = ", ".join(["good@npm:^1.0.0", *(f"good@npm:^1.0.{n}" for n in range(1, 90))])
+    graph = read(block(keys, "good@npm:1.0.100", "1.0.100").replace(f'"{keys}":', f'? "{keys}"\n:'))
+    assert [package.id for package in graph.packages] == ["", "good@npm:1.0.100"]
+    assert codes(graph) == set()
+
+
+def test_what_a_patch_patches_has_its_real_name() -> None:
+    """The bytes are those of what is patched: a list of malicious packages is asked about that name."""
+    lock, _ = ATTACKS["a patch of another package"]
+    graph = read(lock)
+    patched = next(package for package in graph.packages if package.kind is Kind.PATCH)
+    assert (patched.name, patched.alias, patched.target) == ("evil", "good", "evil@npm:1.0.0")
+
+
+def test_a_patch_is_held_by_its_content() -> None:
+    declared = {"dependencies": {"good": "patch:good@npm%3A1.0.0#~/p.patch"}}
+    lock = block("good@npm:1.0.0", "good@npm:1.0.0") + block(
+        "good@patch:good@npm%3A1.0.0#~/p.patch", "good@patch:good@npm%3A1.0.0#~/p.patch::version=1.0.0&hash=abcdef"
+    )
+    one, two = (read(lock, declared, files={"p.patch": text}) for text in "ab")
+    assert codes(one) == {"patch"}
+    assert one.packages[2].resolved != two.packages[2].resolved
+    assert "p.patch" in one.manager.files
+    missing = read(lock, declared)
+    assert [f.message for f in missing.findings if f.code == "patch"] == ["patched by p.patch, which is not there"]
+
+
+def test_package_json_counts() -> None:
+    """L18: the block of the root says something else than package.json."""
+    root = ROOT + '    good: "npm:^1.0.0"\n    evil: "npm:1.0.0"\n  languageName: unknown\n\n'
+    graph = read(GOOD + block("evil@npm:1.0.0", "evil@npm:1.0.0"), root=root)
+    assert codes(graph) == {"root-differs", "unreachable-entry"}
+    graph = read(GOOD, {"name": "other"})
+    assert codes(graph) == {"root-renamed"}
+    graph = read(GOOD, {"devDependencies": {"extra": "^1.0.0"}}, root=ROOT + '    good: "npm:^1.0.0"\n\n')
+    assert codes(graph) == {"root-differs", "lock-drift"}
+
+
+def test_workspaces() -> None:
+    lock = GOOD + block("a@workspace:^, a@workspace:packages/a", "a@workspace:packages/a", "0.0.0-use.local", soft=True)
+    lock += block("out@workspace:../out", "out@workspace:../out", "0.0.0-use.local", soft=True)
+    declared = {"dependencies": {"good": "^1.0.0", "a": "workspace:^"}}
+    graph = read(
+        lock,
+        declared,
+        files={"packages/a/package.json": '{"name": "a", "version": "3.1.4"}', "packages/a/yarn.lock": ""},
+    )
+    assert codes(graph) == {"link-outside", "manifest-missing", "nested-lockfile"}
+    packages = {package.id: package for package in graph.packages}
+    assert packages["a@workspace:packages/a"].version == "3.1.4"
+    assert packages["a@workspace:packages/a"].kind is Kind.WORKSPACE
+    assert packages["out@workspace:../out"].version is None
+    assert EdgeKind.WORKSPACE in {edge.kind for edge in graph.edges if edge.source == ""}
+
+
+def test_a_link_out_of_the_repository() -> None:
+    """L31."""
+    lock = block(f"l@link:../out::{LOCATOR}", f"l@link:../out::{LOCATOR}", "0.0.0-use.local", soft=True)
+    assert codes(read(lock, {"dependencies": {"l": "link:../out"}})) == {"link-outside"}
+
+
+def test_paths_are_bound_to_who_names_them() -> None:
+    """The same `link:./x` of two workspaces is two directories."""
+    binding = "locator=a%40workspace%3Apackages%2Fa"
+    lock = block(
+        "a@workspace:packages/a",
+        "a@workspace:packages/a",
+        "0.0.0-use.local",
+        'dependencies:\n    x: "link:./x"',
+        soft=True,
+    )
+    for locator in (LOCATOR, binding):
+        lock += block(f"x@link:./x::{locator}", f"x@link:./x::{locator}", "0.0.0-use.local", soft=True)
+    graph = read(
+        lock,
+        {"dependencies": {"x": "link:./x"}},
+        files={"packages/a/package.json": '{"name": "a", "dependencies": {"x": "link:./x"}}'},
+    )
+    targets = {edge.source: edge.target for edge in graph.edges if edge.name == "x"}
+    assert targets == {"": f"x@link:./x::{LOCATOR}", "a@workspace:packages/a": f"x@link:./x::{binding}"}
+    assert {p.resolved for p in graph.packages if p.name == "x"} == {"link:x", "link:packages/a/x"}
+
+
+def test_resolutions() -> None:
+    """L19: the replacement is what is judged."""
+    lock = block("good@npm:2.0.0", "good@npm:2.0.0", "2.0.0")
+    graph = read(lock, {"resolutions": {"good": "2.0.0"}})
+    assert [(edge.target, edge.satisfied) for edge in graph.edges] == [("good@npm:2.0.0", True)]
+    assert codes(graph) == {"override"}
+    with pytest.raises(InputError, match="not a pattern"):
+        read(lock, {"resolutions": {"a/b/c/d": "1"}})
+
+
+def test_platforms() -> None:
+    lock, _ = ATTACKS["no checksum for another platform"]
+    package = read(lock).packages[1]
+    assert (package.os, package.cpu, package.libc) == (("darwin",), ("x64", "arm64"), ())
+
+
+def test_credentials_do_not_leave() -> None:
+    """P40."""
+    url = "https://user:s3cret@h.test/x.tgz"
+    git = "https://user:s3cret@h.test/x.git"
+    declared = {"dependencies": {"t": url, "g": git, "p": f"patch:t@{url.replace(':', '%3A', 1)}#~/p.patch"}}
+    lock = block(f"t@{url}", f"t@{url}") + block(f"g@{git}", f"g@{git}#commit={SHA1}")
+    source = f"p@patch:t@{url.replace(':', '%3A', 1)}#~/p.patch"
+    lock += block(source, f"{source}::version=1.0.0&hash=abcdef")
+    settings = (
+        "npmAuthToken: s3cret\nnpmRegistries:\n  //h.test:\n    npmAuthToken: s3cret\nhttpProxy: http://u:s3cret@p\n"
+    )
+    settings += "npmScopes:\n  acme:\n    npmRegistryServer: https://u:s3cret@npm.acme.test\n    npmAuthIdent: s3cret\n"
+    graph = read(lock, declared, files={".yarnrc.yml": settings})
+    written = sbom.write(graph, {}, timestamp=None, tool_version="0")
+    assert b"s3cret" not in written
+    assert graph.manager.scopes == {"@acme": "https://npm.acme.test/"}
+    assert len(graph.packages) == 4
+
+
+SETTINGS: dict[str, tuple[str, set[str]]] = {
+    "yarn's own registry": ("npmRegistryServer: https://registry.yarnpkg.com\n", set()),
+    "npm's registry": ("npmRegistryServer: https://registry.npmjs.org\n", set()),
+    "A20 registry": ("npmRegistryServer: https://evil.test\n", {"npmrc-registry"}),
+    "A20 scope": ("npmScopes:\n  acme:\n    npmRegistryServer: https://evil.test\n", {"npmrc-registry"}),
+    "a scope without a registry": ("npmScopes:\n  acme:\n    npmAuthToken: x\n", set()),
+    "C02 yarnPath": ("yarnPath: .yarn/releases/yarn.cjs\n", {"npmrc-runs-code"}),
+    "C02 plugins": ("plugins:\n  - path: p.cjs\n    spec: https://x.test\n  - q.cjs\n", {"npmrc-runs-code"}),
+    "checksums ignored": ("checksumBehavior: ignore\n", {"npmrc-weakens"}),
+    "strict SSL": ("enableStrictSsl: false\n", {"npmrc-weakens"}),
+    "proxy": ("httpsProxy: http://p\n", {"npmrc-redirects"}),
+    "packageExtensions": (
+        "packageExtensions:\n  good@*:\n    dependencies:\n      evil: 1.0.0\n",
+        {"override", "dependency-missing"},
+    ),
+    "harmless": ("nodeLinker: node-modules\nenableScripts: false\nenableTelemetry: false\n", set()),
+    "empty": ("# nothing\n", set()),
+}
+
+
+@pytest.mark.parametrize("case", SETTINGS)
+def test_settings(case: str) -> None:
+    text, expected = SETTINGS[case]
+    graph = read(GOOD, files={".yarnrc.yml": text})
+    assert codes(graph) == expected
+    assert ".yarnrc.yml" in graph.manager.files
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nodeLinker: a\nnodeLinker: b\n",
+        "nodeLinker: &a x\n",
+        "plugins: x\n",
+        "plugins:\n  - spec: x\n",
+        "npmRegistryServer:\n  - x\n",
+        "catalog: x\n",
+        "catalogs:\n  dev: x\n",
+        "npmScopes: x\n",
+        "packageExtensions: x\n",
+        "- a\n",
+        "a: b\n---\na: b\n",
+    ],
+)
+def test_settings_without_one_meaning(text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(GOOD, files={".yarnrc.yml": text})
+    assert caught.value.where == ".yarnrc.yml"
+
+
+def test_what_yarn_runs_is_held_by_its_content() -> None:
+    """C02: another file at the same path is another setting; one outside the repository is not read."""
+    one, two = (read(GOOD, files={".yarnrc.yml": "yarnPath: y.cjs\n", "y.cjs": text}) for text in "ab")
+    assert one.manager.settings != two.manager.settings
+    assert one.manager.settings["yarnPath"] == "y.cjs"
+    assert codes(read(GOOD, files={".yarnrc.yml": "yarnPath: ../../y.cjs\n"})) == {"npmrc-runs-code"}
+
+
+def test_npmrc_is_nothing_to_yarn() -> None:
+    assert codes(read(GOOD, files={".npmrc": "registry=https://elsewhere.test/\n"})) == set()
+
+
+def test_built_packages_are_settings() -> None:
+    graph = read(GOOD, {"dependenciesMeta": {"good": {"built": True}, "x": {"optional": True}, "y": 1}})
+    assert graph.manager.settings == {"dependenciesMeta.good.built": "true"}
+
+
+def test_too_many_peers(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sbomgate.lockfiles import _yarn_berry
+
+    monkeypatch.setattr(_yarn_berry, "MAX_PEER_CHECKS", 0)
+    with pytest.raises(InputError, match="peers to check"):
+        read(ATTACKS["a peer that nobody provides"][0])
+
+
+def test_a_whole_lock_without_hashes_is_one_finding() -> None:
+    """The format has no integrity: that is said once, not for every package."""
+    lock = "".join(block(f"p{n}@npm:1.0.0", f"p{n}@npm:1.0.0") for n in range(50))
+    graph = read(lock, {"dependencies": {f"p{n}": "1.0.0" for n in range(50)}})
+    assert [finding.code for finding in graph.findings] == ["no-integrity-format"]
+
+
+def test_a_root_without_a_name() -> None:
+    """yarn makes one up for its lockfile; it is no name of the project."""
+    lock = HEAD.format("8") + ROOT.replace("shop@", "root-workspace-0b6124@") + '    l: "link:./l"\n\n'
+    binding = "l@link:./l::locator=root-workspace-0b6124%40workspace%3A."
+    lock += block(binding, binding, "0.0.0-use.local", soft=True)
+    files = {"package.json": b'{"dependencies": {"l": "link:./l"}}', "yarn.lock": lock.encode()}
+    graph = lockfiles.read(MemoryFiles(files))
+    assert graph.packages[0].name == ""
+    assert [edge.target for edge in graph.edges] == [binding]
+    assert codes(graph) == {"link"}
