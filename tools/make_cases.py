@@ -253,7 +253,7 @@ def table() -> str:
         ]
         strongest = [case.expect[p] for p in cases.PROFILES if p in case.expect and case.expect[p].denies]
         by = ", ".join(sorted({d for one in strongest for d in one.denies}))
-        lines.append(f"| {case.name} | {case.title} | {' | '.join(cells)} | {by} |")
+        lines.append(f"| {case.name} | {case.title.replace('|', '&#124;')} | {' | '.join(cells)} | {by} |")
     lines += ["", "## Told by tests of their own", "", "| row | where |", "|---|---|"]
     lines += [f"| {row} | {where} |" for row, where in sorted(not_yet.ELSEWHERE.items())]
     lines += ["", "## Not yet", "", "| row | why |", "|---|---|"]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import sbomgate
 from sbomgate.signing import local_key
 from testkit.cases import BASES, Bench, Case, Outcome, Release, World, find, releases, work_in
 from testkit.registry import Fault, Simulator
@@ -262,7 +263,7 @@ def test_W13_a_list_of_two_hundred_thousand_names(desk: Bench) -> None:
         ("P21-loosening-config", 2),
     ],
 )
-def test_P2_the_exit_code_of_a_process(desk: Bench, name: str, code: int, repository: Path) -> None:
+def test_P2_the_exit_code_of_a_process(desk: Bench, name: str, code: int) -> None:
     case = find(name)
     folder = desk.lay_out(case, f"process-{name}")
     done = subprocess.run(
@@ -271,7 +272,7 @@ def test_P2_the_exit_code_of_a_process(desk: Bench, name: str, code: int, reposi
             *desk.arguments(case, folder),
             *("--baseline", str(desk.store("small"))),
         ],
-        env={**desk.environment(), "PYTHONPATH": str(repository)},
+        env={**desk.environment(), "PYTHONPATH": str(Path(sbomgate.__file__).parents[1])},
         capture_output=True,
         check=False,
     )
