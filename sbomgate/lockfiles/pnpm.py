@@ -24,6 +24,7 @@ from sbomgate.lockfiles import _pnpm_keys as keys
 from sbomgate.lockfiles._npm_manifest import deprecation_of, engines_of
 from sbomgate.lockfiles._npm_source import Registries, commit_of, is_git, judge
 from sbomgate.lockfiles._pnpm_settings import WORKSPACE, Settings
+from sbomgate.lockfiles._range import parse_version
 from sbomgate.lockfiles._reading import MAX_ENTRIES, SECTIONS, Reading, meets
 from sbomgate.lockfiles._yaml import load_documents
 from sbomgate.model import DependencyGraph, Edge, EdgeKind, Hash, Kind, Package, ProjectFiles
@@ -389,7 +390,10 @@ class _Reader(Reading):
                     real, version = self.names.get(target, (name, None)) if target is not None else (name, None)
                     if real != name and target in self.entries:
                         self._note_alias(str(target), name, real)
-                    range_, edge_kind, satisfied = reference, kind, None
+                    # The lockfile keeps no range here, only what was chosen: said in one way for all versions.
+                    range_, edge_kind, satisfied = reference.removeprefix("/"), kind, None
+                    if target is not None and version is not None and parse_version(version):
+                        range_ = version if real == name else f"npm:{real}@{version}"
                     if name in peers:
                         met.add(name)
                         range_ = peers[name]
