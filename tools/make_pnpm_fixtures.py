@@ -1,6 +1,6 @@
 """Make tests/fixtures/pnpm with the real pnpm, versions 7 to 12: one project each, lockfile included.
 
-    python tools/make_pnpm_fixtures.py [NAME …]
+    python -m tools.make_pnpm_fixtures [NAME …]
 
 Needs npm, git and the registry; pnpm is installed into a scratch directory. pnpm writes every lockfile; afterwards only
 addresses of the machine that made them are replaced: the registry's by the public one's, the git repository's and the
@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from make_npm_fixtures import Files, packed, repository, run, write
+from tools.make_npm_fixtures import Files, packed, repository, run, write
 
 TARGET = Path(__file__).resolve().parent.parent / "tests" / "fixtures" / "pnpm"
 PATCH = """diff --git a/index.js b/index.js
@@ -96,24 +96,17 @@ SOURCES: Files = {
         },
     },
 }
+# pnpm 7 and 8 find no key for a git repository without a host.
+SOURCES_WITHOUT_GIT: Files = json.loads(json.dumps(SOURCES).replace('"from-git": "git+file://{git}", ', ""))
 PLAIN: Files = {"package.json": {"name": "fixture", "version": "1.0.0", "dependencies": {"is-odd": "3.0.1"}}}
-CONFIG: Files = {
-    "package.json": {
-        "name": "fixture",
-        "version": "1.0.0",
-        "packageManager": "pnpm@12.{minor}",
-        "dependencies": {"is-odd": "3.0.1"},
-    },
-}
-
 PROJECTS: dict[str, tuple[str, Files]] = {
     "tree-v5": ("7", OLD_TREE),
     "tree-v6": ("8", OLD_TREE),
     "tree-v9": ("9", {**OLD_TREE, "packages/c/package.json": NEW_TREE["packages/c/package.json"]}),
     "tree-v9-pnpm10": ("10", NEW_TREE),
     "tree-v9-pnpm12": ("12", NEW_TREE),
-    "sources-v5": ("7", SOURCES),
-    "sources-v6": ("8", SOURCES),
+    "sources-v5": ("7", SOURCES_WITHOUT_GIT),
+    "sources-v6": ("8", SOURCES_WITHOUT_GIT),
     "sources-v9": ("10", SOURCES),
     "sources-v9-pnpm12": ("12", SOURCES),
     "single-v5": ("7", PLAIN),
@@ -131,6 +124,10 @@ def pnpm(version: str, scratch: Path) -> list[str]:
         run(["npm", "install", "--silent", "--ignore-scripts", "--prefix", str(home), f"pnpm@{version}"], scratch)
     native = list(home.glob("node_modules/@pnpm/exe.*/pnpm"))
     return [str(native[0])] if native else ["node", str(home / "node_modules/pnpm/bin/pnpm.cjs")]
+
+
+def _without_paths(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key != "path"}
 
 
 def make(name: str, version: str, files: Files, scratch: Path, registry: str) -> None:
@@ -151,7 +148,8 @@ def make(name: str, version: str, files: Files, scratch: Path, registry: str) ->
     target = TARGET / name
     shutil.rmtree(target, ignore_errors=True)
     if listed:
-        (work / "list.json").write_text(listed, encoding="utf-8")
+        text = json.dumps(json.loads(listed, object_hook=_without_paths), indent=2)
+        (work / "list.json").write_text(text + "\n", encoding="utf-8")
     for path in sorted(work.rglob("*")):
         if path.is_file() and "node_modules" not in path.parts:
             copy = target / path.relative_to(work)
@@ -177,7 +175,7 @@ def main() -> None:
         scratch = Path(os.environ.get("FIXTURE_SCRATCH", directory))
         registry = run(["npm", "config", "get", "registry"], scratch).strip()
         for name in names:
-            make(name, *PROJECTS[name], Path(directory) if scratch == Path(directory) else scratch, registry)
+            make(name, *PROJECTS[name], scratch, registry)
 
 
 if __name__ == "__main__":

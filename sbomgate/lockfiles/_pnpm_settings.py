@@ -113,6 +113,8 @@ class Settings:
         manifest = reading.manifests.get("", {}).get("pnpm")
         self._load("package.json", manifest if type(manifest) is dict else {}, ("pnpm",))
         self._load(WORKSPACE, self.workspace, ())
+        if self.config_dependencies:
+            reading.settings["configDependencies"] = _shown(self.config_dependencies)
         self._registries()
         self._hooks()
 

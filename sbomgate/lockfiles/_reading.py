@@ -266,3 +266,18 @@ def meets(version: str | None, asked: str, name: str) -> bool | None:
     if ":" in asked or "/" in asked or version is None:
         return None
     return satisfies(version, asked)
+
+
+def reached(mask: int) -> dict[str, Any]:
+    """Return the fields of a package that say by what edges it is reached."""
+    return {
+        "dev": bool(mask & links.NEEDED) and not mask & links.NO_DEV,
+        "optional": bool(mask) and not mask & links.NO_OPTIONAL,
+        "peer": bool(mask) and not mask & links.NO_PEER,
+        "reachable": bool(mask),
+    }
+
+
+def declaration(declared: tuple[EdgeKind, str] | None) -> str:
+    """Say a declaration in a finding."""
+    return f"{declared[0].value} {public_url(declared[1]) or '*'}" if declared else "nothing"

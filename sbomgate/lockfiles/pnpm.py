@@ -22,10 +22,10 @@ from urllib.parse import urljoin
 from sbomgate.lockfiles import _npm_edges as links
 from sbomgate.lockfiles import _pnpm_keys as keys
 from sbomgate.lockfiles._npm_manifest import deprecation_of, engines_of
-from sbomgate.lockfiles._npm_source import Registries, commit_of, is_git, judge
+from sbomgate.lockfiles._npm_source import Registries, commit_of, judge
 from sbomgate.lockfiles._pnpm_settings import WORKSPACE, Settings
 from sbomgate.lockfiles._range import parse_version
-from sbomgate.lockfiles._reading import MAX_ENTRIES, SECTIONS, Reading, meets
+from sbomgate.lockfiles._reading import MAX_ENTRIES, SECTIONS, Reading, declaration, meets, reached
 from sbomgate.lockfiles._yaml import load_documents
 from sbomgate.model import DependencyGraph, Edge, EdgeKind, Hash, Kind, Package, ProjectFiles
 from sbomgate.purl import host_of, public_url
@@ -254,7 +254,11 @@ class _Reader(Reading):
                 self.specifiers.setdefault(target, []).append(asked)
         edge = Edge(source=directory, target=target, name=name, kind=kind, range=specifier, satisfied=satisfied)
         self.edges.append(edge)
-        if target not in self.importers:
+        manifest = self.manifests.get(directory, {})
+        peers = manifest.get("peerDependencies")
+        # What only stands among the peers is for whoever uses the workspace to choose.
+        peer = type(peers) is dict and name in peers and not any(name in manifest.get(s, ()) for s, _ in SECTIONS)
+        if target not in self.importers and not peer:
             self.judge_declaration(edge, asked)
 
     def _target(self, directory: str, name: str, reference: str, prefix: str, major: int) -> str | None:
@@ -314,7 +318,7 @@ class _Reader(Reading):
                     continue
             elif ours is not None and ours[1] in replaced and (theirs is None or theirs[0] is ours[0]):
                 continue
-            message = f"{_declaration(ours)} in the lockfile, {_declaration(theirs)} in package.json"
+            message = f"{declaration(ours)} in the lockfile, {declaration(theirs)} in package.json"
             self.find("lock-drift", "pinned", directory, f"{where} {name}"[:300], message)
 
     def config_of(self, name: str) -> bool:
@@ -434,7 +438,7 @@ class _Reader(Reading):
                     kind=Kind.LINK,
                     resolved=found,
                     direct=found in direct,
-                    **_reached(mask),
+                    **reached(mask),
                 )
             )
         registries = self.registries
@@ -488,7 +492,7 @@ class _Reader(Reading):
             libc=self.words(entry.get("libc"), section, key, "libc") if "libc" in entry else (),
             engines=engines_of(entry["engines"]) if "engines" in entry else {},
             deprecated=deprecation_of(entry.get("deprecated")),
-            **_reached(mask),
+            **reached(mask),
         )
 
     def _source(
@@ -507,7 +511,8 @@ class _Reader(Reading):
         kind_word = resolution.get("type")
         if kind_word == "git":
             repository, commit = self.text(resolution.get("repo"), key, "repo"), resolution.get("commit")
-            resolved = f"{'' if is_git(repository or '') else 'git+'}{repository}#{commit}"
+            scheme = "" if (repository or "").startswith(("git+", "git:", "git@")) else "git+"
+            resolved = f"{scheme}{repository}#{commit}"
             self.find("git", "exotic_sources", found, at, f"comes from git: {public_url(resolved)}")
             if commit_of(resolved) is None:
                 message = "names a branch or tag, expected a full commit hash"
@@ -689,15 +694,6 @@ class _Reader(Reading):
         return f"{name}@{version}"
 
 
-def _reached(mask: int) -> dict[str, Any]:
-    return {
-        "dev": bool(mask & links.NEEDED) and not mask & links.NO_DEV,
-        "optional": bool(mask) and not mask & links.NO_OPTIONAL,
-        "peer": bool(mask) and not mask & links.NO_PEER,
-        "reachable": bool(mask),
-    }
-
-
 def _selected(selector: str) -> str:
     """Return the name that an override's selector (`parent@1>name@2`) is for."""
     name = selector.rpartition(">")[2] if not selector.endswith(">") else selector
@@ -714,7 +710,3 @@ def _patch_hashes(data: bytes) -> set[str]:
     data = data.replace(b"\r\n", b"\n")
     old = base64.b32encode(md5(data, usedforsecurity=False).digest()).decode().lower().rstrip("=")
     return {old, sha256(data).hexdigest()}
-
-
-def _declaration(declared: tuple[EdgeKind, str] | None) -> str:
-    return f"{declared[0].value} {public_url(declared[1]) or '*'}" if declared else "nothing"
