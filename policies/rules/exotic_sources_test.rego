@@ -24,6 +24,16 @@ test_the_same_version_at_another_commit_is_a_change if {
 	said("default", "git", "git", {"baseline": fx.accepted([same], {})}) == {"git:warn"}
 }
 
+# The reader keeps the patch's digest among the settings, so that another patch is a change.
+test_patches if {
+	patch := {"manager": {"settings": {"patch:good@1.0.0": "sha256:a"}}}
+	said("default", "patch", "registry", patch) == {"patch:warn"}
+	said("strict", "patch", "registry", patch) == {"patch:deny"}
+	said("default", "patch", "registry", object.union(patch, {"baseline": fx.accepted([], {})})) == {"patch:deny"}
+	same := object.union(fx.accepted([], {}), patch)
+	said("default", "patch", "registry", object.union(patch, {"baseline": same})) == {"patch:warn"}
+}
+
 # L30, L31
 test_links if {
 	said("strict", "link", "link", {}) == {"link:note"}

@@ -20,7 +20,7 @@ import data.sbomgate.lib.finding
 import data.sbomgate.lib.lock
 import data.sbomgate.lib.packages
 
-rewrite := "let npm write the lockfile anew (`npm install --package-lock-only`) and review the difference"
+rewrite := "let the package manager write the lockfile anew (`npm install --package-lock-only`, `pnpm install --lockfile-only`, `bun install --lockfile-only`) and review the difference"
 
 codes := {
 	"shrinkwrap-shadow": {"class": "always", "fix": "keep one of the two lockfiles: npm reads npm-shrinkwrap.json and ignores the other"},
@@ -29,6 +29,7 @@ codes := {
 	"root-differs": {"class": "always", "fix": rewrite},
 	"several-hashes": {"class": "always", "fix": rewrite},
 	"malformed-integrity": {"class": "always", "fix": rewrite},
+	"patch-differs": {"class": "always", "fix": "let the package manager apply the patch anew (`pnpm patch-commit`, `bun patch --commit`), and review both"},
 	"missing-integrity": {"class": "changed", "fix": rewrite},
 	"weak-integrity": {"class": "changed", "fix": rewrite},
 	"flag-mismatch": {"class": "changed", "fix": rewrite},

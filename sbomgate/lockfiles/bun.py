@@ -16,6 +16,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import sha256
 from posixpath import join, normpath
 from typing import Any
 
@@ -477,7 +478,9 @@ class _Reader(Reading):
                     self.find("patch", "exotic_sources", key, where, message)
             inside = path and path[:1] not in "/~" and self.files.is_inside(self.base + path)
             data = self.read_beside(path) if inside else None
-            if data is None:
+            if data is not None:
+                self.settings[f"patch:{selector}"] = f"sha256:{sha256(data).hexdigest()}"
+            else:
                 self.find(
                     "patch-differs", "lockfile_sound", None, where, "no patch file in the repository belongs to it"
                 )

@@ -643,6 +643,8 @@ class _Reader(Reading):
                 self.find("patch-differs", "lockfile_sound", None, where, message)
                 continue
             data = self.read_beside(path)
+            if data is not None:
+                self.settings[f"patch:{selector}"] = f"sha256:{sha256(data).hexdigest()}"
             if data is None or stated not in _patch_hashes(data):
                 message = (
                     f"{path[:200]} is {'missing' if data is None else 'not the patch whose hash is in the lockfile'}"
