@@ -24,7 +24,6 @@ from sbomgate.lockfiles import _pnpm_keys as keys
 from sbomgate.lockfiles._npm_manifest import deprecation_of, engines_of
 from sbomgate.lockfiles._npm_source import Registries, commit_of, judge
 from sbomgate.lockfiles._pnpm_settings import WORKSPACE, Settings
-from sbomgate.lockfiles._range import parse_version
 from sbomgate.lockfiles._reading import MAX_ENTRIES, SECTIONS, Reading, declaration, meets, reached
 from sbomgate.lockfiles._yaml import load_documents
 from sbomgate.model import DependencyGraph, Edge, EdgeKind, Hash, Kind, Package, ProjectFiles
@@ -395,9 +394,12 @@ class _Reader(Reading):
                     if real != name and target in self.entries:
                         self._note_alias(str(target), name, real)
                     # The lockfile keeps no range here, only what was chosen: said in one way for all versions.
-                    range_, edge_kind, satisfied = reference.removeprefix("/"), kind, None
-                    if target is not None and version is not None and parse_version(version):
-                        range_ = version if real == name else f"npm:{real}@{version}"
+                    range_, edge_kind, satisfied = public_url(reference.removeprefix("/")), kind, None
+                    stated = None if target is None else self.facts.get(target)
+                    if stated is not None and stated.version is not None:
+                        range_ = stated.version if real == name else f"npm:{real}@{stated.version}"
+                    elif stated is not None and stated.source is not None:
+                        range_ = public_url(stated.source)
                     if name in peers:
                         met.add(name)
                         range_ = peers[name]
@@ -454,6 +456,7 @@ class _Reader(Reading):
         hashes: tuple[Hash, ...] = ()
         resolution = self.mapping(entry.get("resolution"), section, key, "resolution")
         kind, resolved = self._source(found, name, version, resolution, registries, where)
+        name, version = self.names[found]  # a copied directory says them itself
         if (integrity := self.text(resolution.get("integrity"), section, key, "resolution", "integrity")) is not None:
             hashes = self.hashes(found, integrity, f"{where}.resolution.integrity")
         elif kind in (Kind.REGISTRY, Kind.TARBALL, Kind.FILE, Kind.UNKNOWN) and not (
