@@ -21,7 +21,7 @@ codes := {
 	"git": {"class": "changed", "fix": approve},
 	"tarball-url": {"class": "changed", "fix": approve},
 	"file": {"class": "changed", "fix": approve},
-	"patch": {"class": "settings", "fix": "remove the patch, or have it approved as it is: it changes what the registry serves"},
+	"patched": {"class": "settings", "fix": "remove the patch, or have it approved as it is: it changes what the registry serves"},
 	"link": {"class": "note", "fix": "nothing to do: it lies in the repository"},
 	"link-outside": {"class": "always", "fix": "move the package into the repository, or use a release: nobody gates what lies outside"},
 }

@@ -25,13 +25,13 @@ test_the_same_version_at_another_commit_is_a_change if {
 }
 
 # The reader keeps the patch's digest among the settings, so that another patch is a change.
-test_patches if {
-	patch := {"manager": {"settings": {"patch:good@1.0.0": "sha256:a"}}}
-	said("default", "patch", "registry", patch) == {"patch:warn"}
-	said("strict", "patch", "registry", patch) == {"patch:deny"}
-	said("default", "patch", "registry", object.union(patch, {"baseline": fx.accepted([], {})})) == {"patch:deny"}
+test_a_package_that_the_project_patches if {
+	patch := {"manager": {"settings": {"patched:good@1.0.0": "sha256:a"}}}
+	said("default", "patched", "registry", patch) == {"patched:warn"}
+	said("strict", "patched", "registry", patch) == {"patched:deny"}
+	said("default", "patched", "registry", object.union(patch, {"baseline": fx.accepted([], {})})) == {"patched:deny"}
 	same := object.union(fx.accepted([], {}), patch)
-	said("default", "patch", "registry", object.union(patch, {"baseline": same})) == {"patch:warn"}
+	said("default", "patched", "registry", object.union(patch, {"baseline": same})) == {"patched:warn"}
 }
 
 # L30, L31

@@ -1,4 +1,4 @@
-"""Integrity strings (W3C Subresource Integrity) as package managers read them."""
+"""What an integrity string says, whichever lockfile it stands in (W3C Subresource Integrity)."""
 
 from __future__ import annotations
 
@@ -6,23 +6,27 @@ from binascii import a2b_base64
 
 from sbomgate.model import Hash
 
-_STRONGEST_FIRST = ("sha512", "sha384", "sha256", "sha1")
+Remark = tuple[str, str]
+"""Code and message of a finding of the rule lockfile_sound."""
+
+STRONGEST_FIRST = ("sha512", "sha384", "sha256", "sha1")
 _DIGEST_BYTES = {"sha512": 64, "sha384": 48, "sha256": 32, "sha1": 20}
 
 
-def parse(integrity: str) -> tuple[tuple[Hash, ...], list[tuple[str, str]]]:
-    """Return the distinct hashes, strongest algorithm first, and (code, message) of what is wrong with them.
+def parse(integrity: str) -> tuple[tuple[Hash, ...], list[Remark]]:
+    """Return the hashes, strongest first, and what is wrong.
 
-    All codes are of the rule `lockfile_sound`.
+    That is `malformed-integrity`, `missing-integrity` (no usable hash), `weak-integrity` (none is sha512) and
+    `several-hashes` (of the strongest algorithm).
     """
     if len(integrity) == 95 and integrity.startswith("sha512-"):
-        # The one form that registries give today, without a general parse.
+        # The one form that is written today, without a general parse.
         try:
             return (Hash(algorithm="sha512", hex=a2b_base64(integrity[7:], strict_mode=True).hex()),), []
         except ValueError:
             pass
     found: list[Hash] = []
-    wrong: list[tuple[str, str]] = []
+    remarks: list[Remark] = []
     for token in integrity.split():
         algorithm, _, rest = token.partition("-")
         try:
@@ -31,15 +35,15 @@ def parse(integrity: str) -> tuple[tuple[Hash, ...], list[tuple[str, str]]]:
             digest = b""
         if len(digest) != _DIGEST_BYTES.get(algorithm):
             message = "a token that is no hash of sha1, sha256, sha384 or sha512 in base64"
-            wrong.append(("malformed-integrity", message))
+            remarks.append(("malformed-integrity", message))
         elif (parsed := Hash(algorithm=algorithm, hex=digest.hex())) not in found:
             found.append(parsed)
-    found.sort(key=lambda h: (_STRONGEST_FIRST.index(h.algorithm), h.hex))
+    found.sort(key=lambda h: (STRONGEST_FIRST.index(h.algorithm), h.hex))
     if not found:
-        wrong.append(("missing-integrity", "no usable hash: whatever is served is installed"))
+        remarks.append(("missing-integrity", "no usable hash: whatever is served is installed"))
     elif found[0].algorithm != "sha512":
-        wrong.append(("weak-integrity", f"{found[0].algorithm} only, expected sha512"))
+        remarks.append(("weak-integrity", f"{found[0].algorithm} only, expected sha512"))
     if len(found) > 1 and found[0].algorithm == found[1].algorithm:
-        message = f"several {found[0].algorithm} hashes, and npm accepts any of them"
-        wrong.append(("several-hashes", message))
-    return tuple(found), wrong
+        message = f"several {found[0].algorithm} hashes, and any of them is accepted"
+        remarks.append(("several-hashes", message))
+    return tuple(found), remarks

@@ -268,6 +268,13 @@ def meets(version: str | None, asked: str, name: str) -> bool | None:
     return satisfies(version, asked)
 
 
+def entry_place(section: str, key: str) -> str:
+    """Return `place(section, key)`; most keys need no escaping, and there are thousands of them."""
+    if key.isascii() and key.isprintable() and '"' not in key and "\\" not in key:
+        return f'{section}["{key}"]'
+    return place(section, key)
+
+
 def reached(mask: int) -> dict[str, Any]:
     """Return the fields of a package that say by what edges it is reached."""
     return {

@@ -25,7 +25,7 @@ from sbomgate.lockfiles import _bunfig, _npmrc
 from sbomgate.lockfiles import _npm_edges as links
 from sbomgate.lockfiles._npm_source import Registries, commit_of, is_git, judge
 from sbomgate.lockfiles._range import parse_version
-from sbomgate.lockfiles._reading import SECTIONS, Reading, declaration, meets, reached
+from sbomgate.lockfiles._reading import SECTIONS, Reading, declaration, entry_place, meets, reached
 from sbomgate.model import DependencyGraph, Edge, EdgeKind, Hash, Kind, Package, ProjectFiles
 from sbomgate.purl import public_url
 from sbomgate.strict_json import kind_of, load_object, place
@@ -321,7 +321,7 @@ class _Reader(Reading):
         return packages
 
     def _package(self, key: str, mask: int, registries: Registries, direct: bool) -> Package:
-        where = place("packages", key)
+        where = entry_place("packages", key)
         name, stated = self.names[key]
         info = self.infos[key]
         alias = _segments(key)[-1]
@@ -475,7 +475,7 @@ class _Reader(Reading):
             for key, (name, stated) in self.names.items():
                 if selector in (name, f"{name}@{stated}"):
                     message = f"{name}@{stated} is changed by a patch of the project ({path[:200]})"
-                    self.find("patch", "exotic_sources", key, where, message)
+                    self.find("patched", "exotic_sources", key, where, message)
             inside = path and path[:1] not in "/~" and self.files.is_inside(self.base + path)
             data = self.read_beside(path) if inside else None
             if data is not None:

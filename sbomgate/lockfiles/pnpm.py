@@ -24,7 +24,7 @@ from sbomgate.lockfiles import _pnpm_keys as keys
 from sbomgate.lockfiles._npm_manifest import deprecation_of, engines_of
 from sbomgate.lockfiles._npm_source import Registries, commit_of, judge
 from sbomgate.lockfiles._pnpm_settings import WORKSPACE, Settings
-from sbomgate.lockfiles._reading import MAX_ENTRIES, SECTIONS, Reading, declaration, meets, reached
+from sbomgate.lockfiles._reading import MAX_ENTRIES, SECTIONS, Reading, declaration, entry_place, meets, reached
 from sbomgate.lockfiles._yaml import load_documents
 from sbomgate.model import DependencyGraph, Edge, EdgeKind, Hash, Kind, Package, ProjectFiles
 from sbomgate.purl import host_of, public_url
@@ -450,7 +450,7 @@ class _Reader(Reading):
 
     def _package(self, found: str, entry: dict[str, Any], mask: int, registries: Registries, direct: bool) -> Package:
         section, key = self.sections[found], found.removeprefix("env:") if found[:4] == "env:" else found
-        where = place(section, key)
+        where = entry_place(section, key)
         name, version = self.names[found]
         integrity: str | None = None
         hashes: tuple[Hash, ...] = ()
@@ -509,11 +509,10 @@ class _Reader(Reading):
     ) -> tuple[Kind, str | None]:
         """Return where an entry's bytes come from; what contradicts its key, or is worth knowing, is found."""
         stated = self.facts[found]
-        key = place(self.sections[found], found)
         at = f"{where}.resolution"
         kind_word = resolution.get("type")
         if kind_word == "git":
-            repository, commit = self.text(resolution.get("repo"), key, "repo"), resolution.get("commit")
+            repository, commit = self.text(resolution.get("repo"), at, "repo"), resolution.get("commit")
             scheme = "" if (repository or "").startswith(("git+", "git:", "git@")) else "git+"
             resolved = f"{scheme}{repository}#{commit}"
             self.find("git", "exotic_sources", found, at, f"comes from git: {public_url(resolved)}")
@@ -523,14 +522,14 @@ class _Reader(Reading):
             self._compare_source(found, stated, (resolved, resolved.removeprefix("git+"), str(commit)), at)
             return Kind.GIT, resolved
         if kind_word == "directory":
-            return self._directory(found, stated, self.text(resolution.get("directory"), key, "directory") or ".", at)
+            return self._directory(found, stated, self.text(resolution.get("directory"), at, "directory") or ".", at)
         if kind_word in ("variations", "binary"):
             return self._variants(found, resolution, at)
         if kind_word is not None:
             self.find("source-missing", "bound_bytes", found, at, f"a resolution of the unknown type {kind_word!a:.60}")
             return Kind.UNKNOWN, None
-        tarball = self.text(resolution.get("tarball"), key, "tarball")
-        registry = self.text(resolution.get("registry"), key, "registry")
+        tarball = self.text(resolution.get("tarball"), at, "tarball")
+        registry = self.text(resolution.get("registry"), at, "registry")
         if registry is None and stated.registry is not None and stated.version is not None:
             registry = f"https://{stated.registry}/"
         if tarball is None and registry is not None and version is not None:
@@ -619,7 +618,7 @@ class _Reader(Reading):
         stated = key.rpartition("(patch_hash=")[2].partition(")")[0] if "(patch_hash=" in key else ""
         label = f"{name}@{version}"
         message = f"{label} is changed by a patch of the project{f' ({stated})' if stated else ''}"
-        self.find("patch", "exotic_sources", found, where, message)
+        self.find("patched", "exotic_sources", found, where, message)
 
     def _judge_patches(self, lock: dict[str, Any]) -> None:
         """Compare each patch with the hash in the lockfile; the files are part of the input."""
@@ -659,6 +658,8 @@ class _Reader(Reading):
     def _judge_edges(self) -> None:
         for edge in self.edges:
             own = edge.source in self.importers
+            if not own and edge.target is not None and edge.satisfied is not False:
+                continue
             peer = edge.kind in (EdgeKind.PEER, EdgeKind.PEER_OPTIONAL)
             shown = f"{edge.name}@{public_url(edge.range) or '*'}"
             if own and ":" not in edge.name:

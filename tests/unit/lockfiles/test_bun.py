@@ -23,7 +23,7 @@ FIXTURES = ROOT / "tests" / "fixtures" / "bun"
 NAMES = sorted(path.name for path in FIXTURES.iterdir())
 SHARED = ROOT.parent / "shared"
 
-TREE = {"declared-range", "file", "override", "patch", "peer-invalid"}
+TREE = {"declared-range", "file", "override", "patched", "peer-invalid"}
 NOTED: dict[str, set[str]] = {
     # bun before 1.4 keeps no hash of a tarball that is no registry's
     "sources-v1": {"declared-floating", "file", "missing-integrity", "tarball-url"},
@@ -330,7 +330,7 @@ CASES: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
         _good("good@latest", {}),
         {("bound_bytes", "source-missing"), ("lockfile_sound", "missing-integrity")},
     ),
-    "L32 other lockfile": (_file("yarn.lock", b""), {("lockfile_sound", "other-lockfile")}),
+    "L32 other lockfile": (_file("deno.lock", b""), {("lockfile_sound", "other-lockfile")}),
     "binary lockfile beside": (_file("bun.lockb", b""), {("lockfile_sound", "other-lockfile")}),
     "C03 preload": (_file("bunfig.toml", b'preload = ["./x.ts"]\n'), {("manager_code", "bunfig-runs-code")}),
     "registry in bunfig.toml": (
@@ -344,14 +344,14 @@ CASES: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
             _manifest(patchedDependencies={"good@1.0.0": "p.patch"}),
             _file("p.patch", b"x"),
         ),
-        {("exotic_sources", "patch")},
+        {("exotic_sources", "patched")},
     ),
     "patch that is missing": (
         _both(
             _lock(patchedDependencies={"good@1.0.0": "p.patch"}),
             _manifest(patchedDependencies={"good@1.0.0": "p.patch"}),
         ),
-        {("exotic_sources", "patch"), ("lockfile_sound", "patch-differs")},
+        {("exotic_sources", "patched"), ("lockfile_sound", "patch-differs")},
     ),
     "S10 prerelease": (
         _good("good@1.0.0-rc.1", "", {}, HASH, spec="1.0.0-rc.1"),

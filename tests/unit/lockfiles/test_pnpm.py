@@ -27,7 +27,7 @@ FIXTURES = ROOT / "tests" / "fixtures" / "pnpm"
 NAMES = sorted(path.name for path in FIXTURES.iterdir())
 SHARED = ROOT.parent / "shared"
 
-TREE = {"declared-range", "file", "link", "override", "patch", "peer-invalid"}
+TREE = {"declared-range", "file", "link", "override", "patched", "peer-invalid"}
 NOTED: dict[str, set[str]] = {
     "single-v5": set(),
     "single-v6": set(),
@@ -510,7 +510,7 @@ CASES: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
         lambda project: setattr(project, "links", frozenset({"pnpm-lock.yaml"})),
         {("lockfile_sound", "symlinked-lockfile")},
     ),
-    "L32 other lockfile": (_file("yarn.lock", b""), {("lockfile_sound", "other-lockfile")}),
+    "L32 other lockfile": (_file("deno.lock", b""), {("lockfile_sound", "other-lockfile")}),
     "S02 git, commit": (_git, {("exotic_sources", "git")}),
     "S02 git, branch": (
         _git_branch,
