@@ -34,7 +34,8 @@ FILENAMES = ("bun.lock", "bun.lockb")
 """In bun's order: with both present it reads the text."""
 
 _ARCHIVES = (".tgz", ".tar.gz", ".tar")
-_TRAILING_COMMA = re.compile(rb'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
+# bun writes a comma behind the last item of a line's end. No JSON string holds a line break, so none is touched.
+_TRAILING_COMMA = re.compile(rb",(?=[ \t]*\r?\n\s*[}\]])")
 
 
 def read(files: ProjectFiles, path: str) -> DependencyGraph:
@@ -60,9 +61,7 @@ class _Reader(Reading):
     hint = "let bun write the file again: bun install --lockfile-only --ignore-scripts"
 
     def read(self) -> DependencyGraph:
-        # bun writes a comma behind the last item; nothing else of its file is not JSON.
-        data = _TRAILING_COMMA.sub(lambda match: match[1] or b" ", self.data)
-        lock = load_object(data, self.path)
+        lock = load_object(_TRAILING_COMMA.sub(b" ", self.data), self.path)
         version = lock.get("lockfileVersion")
         if type(version) is not int or version not in (0, 1, 2):
             shown = repr(version)[:40] if isinstance(version, int | float | str) else kind_of(version)
@@ -77,6 +76,7 @@ class _Reader(Reading):
         self.directories: dict[str, str] = {}  # id of a workspace → directory
         self.keys: dict[str, str] = {"": ""}  # id of a workspace → the key below which its own dependencies lie
         self.asked: dict[str, list[str]] = {}  # entry → what is asked for
+        self.askers: dict[str, list[str]] = {}  # entry → the directories of those who ask
         self._load_workspaces(lock)
         self._load_entries(lock)
         self.npmrc = _npmrc.parse(self.read_beside(".npmrc"), self.base + ".npmrc")
@@ -247,6 +247,7 @@ class _Reader(Reading):
             self.edges.append(Edge(source=source, target=end, name=name, kind=kind, range=spec, satisfied=ok))
             return
         self.asked.setdefault(target, []).append(asked)
+        self.askers.setdefault(target, []).append(self.directories.get(source, ""))
         real, stated = self.names[target]
         ok = self._satisfied(asked, real, stated)
         if ok is not True:
@@ -277,7 +278,7 @@ class _Reader(Reading):
                 continue
             # Version 0 has the directory in place of `workspace:…`.
             linked = theirs is not None and theirs[1].startswith("workspace:")
-            if self.version == 0 and linked and ours is not None and ours[1] in self.directories.values():
+            if self.version == 0 and linked and ours is not None and f"workspace:{ours[1]}" in self.directories:
                 continue
             message = f"{declaration(ours)} in the lockfile, {declaration(theirs)} in package.json"
             self.find("lock-drift", "pinned", found, f"{where} {name}"[:300], message)
@@ -399,9 +400,9 @@ class _Reader(Reading):
             kind = Kind.LINK if stated.startswith("link:") else Kind.FILE
             word = "link" if kind is Kind.LINK else "file"
             self.find(word, "exotic_sources", key, where, f"comes from a {word}: {public_url(path)}")
-            directories = [self.directories.get(e.source, "") for e in self.edges if e.target == key]
             outside = path[:1] == "/" or not any(
-                self.files.is_inside(self.base + normpath(join(directory, path))) for directory in directories or [""]
+                self.files.is_inside(self.base + normpath(join(directory, path)))
+                for directory in self.askers.get(key, [""])
             )
             if outside:
                 message = f"{public_url(path)} lies outside the repository"
@@ -465,6 +466,10 @@ class _Reader(Reading):
         locked = self.texts(lock.get("patchedDependencies"), "patchedDependencies")
         manifest = self.manifests.get("", {}).get("patchedDependencies")
         declared = manifest if type(manifest) is dict else {}
+        applied: dict[str, list[str]] = {}
+        for key, (name, stated) in self.names.items() if locked else ():
+            applied.setdefault(name, []).append(key)
+            applied.setdefault(f"{name}@{stated}", []).append(key)
         for selector in sorted(locked.keys() | declared.keys()):
             where = place("patchedDependencies", selector)
             if locked.get(selector) != declared.get(selector) and "" in self.manifests:
@@ -472,10 +477,9 @@ class _Reader(Reading):
             path = locked.get(selector) or ""
             if selector not in locked:
                 continue
-            for key, (name, stated) in self.names.items():
-                if selector in (name, f"{name}@{stated}"):
-                    message = f"{name}@{stated} is changed by a patch of the project ({path[:200]})"
-                    self.find("patched", "exotic_sources", key, where, message)
+            for key in applied.get(selector, ()):
+                message = f"{selector[:300]} is changed by a patch of the project ({path[:200]})"
+                self.find("patched", "exotic_sources", key, where, message)
             inside = path and path[:1] not in "/~" and self.files.is_inside(self.base + path)
             data = self.read_beside(path) if inside else None
             if data is not None:

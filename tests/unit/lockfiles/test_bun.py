@@ -189,7 +189,7 @@ class Project:
     def read(self) -> DependencyGraph:
         contents = {
             "package.json": json.dumps(self.manifest).encode(),
-            "bun.lock": json.dumps(self.lock).replace("}]", "},]").encode(),
+            "bun.lock": json.dumps(self.lock, indent=2).replace("\n  }\n", ",\n  },\n").encode(),
             **self.files,
         }
         return lockfiles.read(MemoryFiles(contents))
@@ -385,6 +385,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "L03 duplicate key": (b'{"lockfileVersion": 1, "packages": {}, "packages": {}}', "stands twice"),
     "a comment": (b'{"lockfileVersion": 1 /* x */}', "not JSON"),
     "two commas": (b'{"lockfileVersion": 1,,}', "not JSON"),
+    "a comma within a line": (b'{"lockfileVersion": 1, "packages": {},}', "not JSON"),
     "no workspaces": (b'{"lockfileVersion": 1, "packages": {}}', 'no workspace ""'),
     "workspace outside": (b'{"lockfileVersion": 1, "workspaces": {"": {}, "a/../b": {}}}', "canonical"),
     "entry of another form": (b'{"lockfileVersion": 1, "workspaces": {"": {}}, "packages": {"a": {}}}', "an array"),
