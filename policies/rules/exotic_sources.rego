@@ -21,6 +21,7 @@ codes := {
 	"git": {"class": "changed", "fix": approve},
 	"tarball-url": {"class": "changed", "fix": approve},
 	"file": {"class": "changed", "fix": approve},
+	"patched": {"class": "settings", "fix": "remove the patch, or have it approved as it is: it changes what the registry serves"},
 	"link": {"class": "note", "fix": "nothing to do: it lies in the repository"},
 	"directory": {"class": "note", "fix": "nothing to do: it lies in the repository"},
 	"patch": {"class": "changed", "fix": "review the patch: it is code of the project's own that runs as the package's"},

@@ -24,6 +24,16 @@ test_the_same_version_at_another_commit_is_a_change if {
 	said("default", "git", "git", {"baseline": fx.accepted([same], {})}) == {"git:warn"}
 }
 
+# The reader keeps the patch's digest among the settings, so that another patch is a change.
+test_a_package_that_the_project_patches if {
+	patch := {"manager": {"settings": {"patched:good@1.0.0": "sha256:a"}}}
+	said("default", "patched", "registry", patch) == {"patched:warn"}
+	said("strict", "patched", "registry", patch) == {"patched:deny"}
+	said("default", "patched", "registry", object.union(patch, {"baseline": fx.accepted([], {})})) == {"patched:deny"}
+	same := object.union(fx.accepted([], {}), patch)
+	said("default", "patched", "registry", object.union(patch, {"baseline": same})) == {"patched:warn"}
+}
+
 # L30, L31
 test_links if {
 	said("strict", "link", "link", {}) == {"link:note"}

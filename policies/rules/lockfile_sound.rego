@@ -21,7 +21,7 @@ import data.sbomgate.lib.finding
 import data.sbomgate.lib.lock
 import data.sbomgate.lib.packages
 
-rewrite := "let npm write the lockfile anew (`npm install --package-lock-only`) and review the difference"
+rewrite := "let the package manager write the lockfile anew (`npm install --package-lock-only`, `pnpm install --lockfile-only`, `bun install --lockfile-only`) and review the difference"
 
 # npm keeps an entry as it is: without a hash, or with a weak one, until it resolves it anew.
 rehash := "remove the entry from the lockfile, run `npm install --package-lock-only`, which asks for it anew, and review the difference"
@@ -36,6 +36,7 @@ codes := {
 	"integrity-differs": {"class": "always", "fix": rewrite},
 	"several-hashes": {"class": "always", "fix": rewrite},
 	"malformed-integrity": {"class": "always", "fix": rewrite},
+	"patch-differs": {"class": "always", "fix": "let the package manager apply the patch anew (`pnpm patch-commit`, `bun patch --commit`), and review both"},
 	"missing-integrity": {"class": "changed", "fix": rehash},
 	"weak-integrity": {"class": "changed", "fix": rehash},
 	"missing-checksum": {"class": "changed", "fix": rewrite_yarn},

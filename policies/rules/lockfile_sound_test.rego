@@ -20,7 +20,7 @@ with_baseline(code, held) := fx.codes(f) if {
 
 # L01, L02, L13, L18, A25
 test_contradictions_are_denied if {
-	every code in ["shrinkwrap-shadow", "sections-disagree", "symlinked-lockfile", "root-differs", "several-hashes", "integrity-differs", "malformed-integrity"] {
+	every code in ["shrinkwrap-shadow", "sections-disagree", "symlinked-lockfile", "root-differs", "several-hashes", "integrity-differs", "malformed-integrity", "patch-differs"] {
 		every profile in ["default", "strict", "release"] {
 			said(profile, code, null) == {sprintf("%s:deny", [code])}
 		}

@@ -349,7 +349,9 @@ def _effective(scripts: Mapping[str, str], gyp: bool) -> dict[str, str]:
 def _identity(package: Package, name: str, version: str, who: str) -> list[str]:
     stated = version.strip().lstrip("=vV").partition("+")[0]  # npm cleans a version when it publishes
     wanted = (package.version or "").partition("+")[0]
-    if name.strip() == package.name and stated == wanted:
+    # bun's lockfile says no version of a tarball from a URL or a file.
+    unsaid = package.version is None and package.kind in (Kind.TARBALL, Kind.FILE)
+    if name.strip() == package.name and (stated == wanted or unsaid):
         return []
     return [f"{who} is of {name[:214]!a} {version[:64]!a}, the lockfile's entry of {package.name} {package.version}"]
 

@@ -17,12 +17,10 @@ from pathlib import Path
 
 from sbomgate.errors import InputError
 from sbomgate.model import DependencyGraph, LockFinding, ProjectFiles
+from sbomgate.strict_json import load_object
 
 # Lockfiles of managers that no reader of ours reads yet; a reader that names the file takes it out of this table.
 _KNOWN = {
-    "pnpm-lock.yaml": "pnpm",
-    "bun.lock": "bun",
-    "bun.lockb": "bun",
     "deno.lock": "deno",
 }
 
@@ -30,12 +28,13 @@ Reader = Callable[[ProjectFiles, str], DependencyGraph]
 
 
 def read(files: ProjectFiles, path: str | None = None) -> DependencyGraph:
-    """Read the project's lockfile: the one at `path`, else the one that its package manager would use.
+    """Read the project's lockfile: the one at `path`, else the only one, else that of the manager in `packageManager`.
 
     A lockfile of another manager beside it is a finding (`other-lockfile`): nobody gates that one.
 
     Raises:
-        InputError: there is none, its format is not supported, it has no single meaning, or it is over a limit.
+        InputError: there is none, or several and nothing says which counts, its format is not supported, it has no
+            single meaning, or it is over a limit.
     """
     readers = _readers()
     if path is not None:
@@ -48,9 +47,19 @@ def read(files: ProjectFiles, path: str | None = None) -> DependencyGraph:
                 hint=f"supported: {', '.join(readers)}",
             )
         return _with_others(files, reader(files, path), readers)
-    for name, reader in readers.items():
-        if files.has(name):
-            return _with_others(files, reader(files, name), readers)
+    found = [name for name in readers if files.has(name)]
+    if len({readers[name] for name in found}) > 1:
+        manager = _manager(files)
+        own = [name for name in found if readers[name].__module__.rpartition(".")[2] == manager]
+        if len({readers[name] for name in own}) != 1:
+            raise InputError(
+                f"several lockfiles: {', '.join(found)}",
+                where=found[0],
+                hint="name the one to judge, say in package.json's packageManager who installs, or remove the others",
+            )
+        found = own
+    if found:
+        return _with_others(files, readers[found[0]](files, found[0]), readers)
     later = [name for name in _KNOWN if name not in readers and files.has(name)]
     if later:
         raise InputError(
@@ -62,6 +71,13 @@ def read(files: ProjectFiles, path: str | None = None) -> DependencyGraph:
         f"no lockfile here: looked for {', '.join(readers)}",
         hint="run `npm install --package-lock-only` and commit the lockfile, or name the project's directory",
     )
+
+
+def _manager(files: ProjectFiles) -> str:
+    """Return the manager that `packageManager` names (`pnpm` of `pnpm@10.1.0`), "" where it names none."""
+    data = files.read("package.json")
+    named = load_object(data, "package.json").get("packageManager") if data is not None else None
+    return named.partition("@")[0] if type(named) is str else ""
 
 
 def _with_others(files: ProjectFiles, graph: DependencyGraph, readers: dict[str, Reader]) -> DependencyGraph:

@@ -101,8 +101,13 @@ class Npmrc:
     findings: list[LockFinding] = field(default_factory=list)
 
 
-def parse(data: bytes | None, where: str) -> Npmrc:
+def parse(
+    data: bytes | None, where: str, *, runs: frozenset[str] = frozenset(), fetches: frozenset[str] = frozenset()
+) -> Npmrc:
     """Read the bytes of a .npmrc; None is a project without one.
+
+    `runs` and `fetches` are settings of another package manager that reads the file: what makes it run something, and
+    what changes what it fetches.
 
     Raises:
         InputError: over the limit or not UTF-8.
@@ -145,10 +150,14 @@ def parse(data: bytes | None, where: str) -> Npmrc:
         elif "${" in key:
             result.settings[key] = "(set)"  # so that one more of them is a change; the value may be a secret
             note("npmrc-variable-key", "manager_code", "an environment variable decides which setting this is")
-        elif key in RUNS_CODE:
+        elif key in RUNS_CODE or key in runs:
             result.settings[key] = public_url(value)
-            note("npmrc-runs-code", "manager_code", f"`{key}` decides what npm runs")
-        elif key in _CHANGES_FETCH:
+            note(
+                "npmrc-runs-code",
+                "manager_code",
+                f"`{key}` decides what npm runs" if key in RUNS_CODE else f"`{key}` decides what runs",
+            )
+        elif key in _CHANGES_FETCH or key in fetches:
             result.settings[key] = "(set)" if key == "ca" else public_url(value)
             if weakened := _WEAKENS.get((key, value.lower())):
                 note("npmrc-weakens", weakened[0], f"`{key}={value}`: {weakened[1]}")

@@ -132,6 +132,7 @@ _LINE = re.compile(
         (-\ )?                                      # an item of a list, or
         (?: ({_WORD}|{_QUOTED}) : (?=[\ \n]) )?     # a key
         (?: (?:(?<=:)\ |(?<=-\ )) (?: ({_WORD}) | ({_QUOTED}) | ([\[{{][^\n]*[\]}}]) | (\|-?) ) )?
+        (?: \ +\#[^\n]* )?
     |   \#[^\n]*
     |   (---)
     )
@@ -296,18 +297,24 @@ class _Plain:
     def _flow(self, text: str) -> Any:
         """Read a flow mapping or list on one line; `_NOTHING` where it is not fully understood.
 
-        A flow value that is met again is built again: values are never shared.
+        One that was met before is copied where it holds no other: values are never shared.
         """
-        tokens = self.flows.get(text)
-        if tokens is None:
-            tokens, at = [], 0
-            while at < len(text):
-                token = _FLOW.match(text, at)
-                if token is None or token.end() == at:
-                    return _NOTHING
-                at = token.end()
-                tokens.append(token.groups())
-            self.flows[text] = tokens
+        known = self.flows.get(text)
+        if known is not None:
+            return known.copy()
+        value = self._read_flow(text)
+        if value is not _NOTHING and text.count("[") + text.count("{") == 1:
+            self.flows[text] = value.copy()
+        return value
+
+    def _read_flow(self, text: str) -> Any:
+        tokens, at = [], 0
+        while at < len(text):
+            token = _FLOW.match(text, at)
+            if token is None or token.end() == at:
+                return _NOTHING
+            at = token.end()
+            tokens.append(token.groups())
         stack: list[Any] = []
         value: Any = _NOTHING
         key: Any = _NOTHING

@@ -10,7 +10,6 @@ Format: https://docs.npmjs.com/cli/v11/configuring-npm/package-lock-json; behavi
 from __future__ import annotations
 
 import re
-from binascii import a2b_base64
 from hashlib import sha256
 from posixpath import normpath
 from typing import Any, NoReturn
@@ -19,6 +18,7 @@ from sbomgate.errors import InputError
 from sbomgate.lockfiles import _npm_edges as links
 from sbomgate.lockfiles import _npm_v1 as v1
 from sbomgate.lockfiles import _npmrc
+from sbomgate.lockfiles._integrity import parse as parse_integrity
 from sbomgate.lockfiles._npm_manifest import deprecation_of, engines_of, licence_of, matches, workspace_patterns
 from sbomgate.lockfiles._npm_source import Registries, is_git, judge
 from sbomgate.lockfiles._range import parse_version
@@ -46,8 +46,6 @@ MAX_ENTRIES = 500_000
 MAX_MANIFEST_BYTES = 16 << 20
 """Largest package.json, in bytes; real ones stay under 100 kB."""
 
-_STRONGEST_FIRST = ("sha512", "sha384", "sha256", "sha1")
-_DIGEST_BYTES = {"sha512": 64, "sha384": 48, "sha256": 32, "sha1": 20}
 _NAME = re.compile(r"(?:@[a-zA-Z0-9~-][a-zA-Z0-9._~-]*/)?[a-zA-Z0-9~_-][a-zA-Z0-9._~!'()*-]*")
 _FLAGS = ("dev", "optional", "devOptional", "peer", "inBundle", "hasInstallScript", "link", "hasShrinkwrap")
 _FLAG_BITS = (
@@ -574,37 +572,10 @@ class _Reader:
                 self._find("integrity-differs", "lockfile_sound", at, self._place(at, "integrity"), message)
 
     def _hashes(self, location: str, integrity: str) -> tuple[Hash, ...]:
-        if len(integrity) == 95 and integrity.startswith("sha512-"):
-            # The one form that npm writes today, without a general parse.
-            try:
-                return (Hash(algorithm="sha512", hex=a2b_base64(integrity[7:], strict_mode=True).hex()),)
-            except ValueError:
-                pass
-        found: list[Hash] = []
-        for token in integrity.split():
-            algorithm, _, rest = token.partition("-")
-            try:
-                digest = a2b_base64(rest.partition("?")[0], strict_mode=True)
-            except ValueError:
-                digest = b""
-            if len(digest) != _DIGEST_BYTES.get(algorithm):
-                message = "a token that is no hash of sha1, sha256, sha384 or sha512 in base64"
-                where = self._place(location, "integrity")
-                self._find("malformed-integrity", "lockfile_sound", location, where, message)
-            elif (parsed := Hash(algorithm=algorithm, hex=digest.hex())) not in found:
-                found.append(parsed)
-        found.sort(key=lambda h: (_STRONGEST_FIRST.index(h.algorithm), h.hex))
-        where = self._place(location, "integrity")
-        if not found:
-            message = "no usable hash: whatever is served is installed"
-            self._find("missing-integrity", "lockfile_sound", location, where, message)
-        elif found[0].algorithm != "sha512":
-            message = f"{found[0].algorithm} only, expected sha512"
-            self._find("weak-integrity", "lockfile_sound", location, where, message)
-        if len(found) > 1 and found[0].algorithm == found[1].algorithm:
-            message = f"several {found[0].algorithm} hashes, and npm accepts any of them"
-            self._find("several-hashes", "lockfile_sound", location, where, message)
-        return tuple(found)
+        hashes, wrong = parse_integrity(integrity)
+        for code, message in wrong:
+            self._find(code, "lockfile_sound", location, self._place(location, "integrity"), message)
+        return hashes
 
     # -- findings
 

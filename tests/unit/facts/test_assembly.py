@@ -327,6 +327,14 @@ def bundled(**fields: Any) -> PackageFacts:
     ]
 
 
+@pytest.mark.parametrize("kind", [Kind.TARBALL, Kind.FILE, Kind.REGISTRY])
+def test_a_tarball_whose_version_the_lockfile_does_not_say(kind: Kind) -> None:
+    """bun.lock has none where the bytes are no registry's; a registry entry without one is a contradiction."""
+    one = replace(a(), kind=kind, version=None)
+    assert bool(assemble(one).scripts.disagreements) == (kind is Kind.REGISTRY)
+    assert assemble(replace(one, name="b")).scripts.disagreements
+
+
 def test_bundled_scripts_come_from_the_holders_tarball() -> None:
     found = bundled(tarball=tarball(bundled=(HELD,)))
     assert (found.scripts.state, found.scripts.scripts) == ("present", {"install": "x"})

@@ -299,7 +299,7 @@ ATTACKS: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
         lambda p: p.manifest.update(packageManager="npm@11.0.0"),
         {("manager_code", "package-manager")},
     ),
-    "yarn.lock beside": (file("yarn.lock", "# yarn"), {("lockfile_sound", "other-lockfile")}),
+    "deno.lock beside": (file("deno.lock", "{}"), {("lockfile_sound", "other-lockfile")}),
     "name with a blank": (
         lambda p: p.packages.update(
             {
@@ -472,7 +472,7 @@ def test_no_lockfile() -> None:
         lockfiles.read(MemoryFiles({"package.json": b"{}"}))
 
 
-@pytest.mark.parametrize("name", ["pnpm-lock.yaml", "bun.lock", "bun.lockb"])
+@pytest.mark.parametrize("name", ["deno.lock"])
 def test_not_supported_yet(name: str) -> None:
     from sbomgate import lockfiles
     from sbomgate.project import MemoryFiles
@@ -480,6 +480,30 @@ def test_not_supported_yet(name: str) -> None:
     for path in (None, name):
         with pytest.raises(InputError, match="not supported yet"):
             lockfiles.read(MemoryFiles({name: b"x"}), path)
+
+
+def test_several_lockfiles_are_refused_by_name_unless_one_is_named() -> None:
+    """L32: which of them is installed from is not ours to guess."""
+    from sbomgate import lockfiles
+    from sbomgate.project import MemoryFiles
+
+    other = b"lockfileVersion: '9.0'\nimporters:\n  .: {}\n"
+
+    def read(path: str | None, **manifest: str) -> str:
+        files = {"package.json": json.dumps(manifest).encode(), "pnpm-lock.yaml": other}
+        files["package-lock.json"] = b'{"lockfileVersion": 3, "packages": {"": {}}}'
+        graph = lockfiles.read(MemoryFiles(files), path)
+        assert ("lockfile_sound", "other-lockfile") in {(f.rule, f.code) for f in graph.findings}
+        return graph.lockfile.path
+
+    with pytest.raises(InputError, match=r"several lockfiles: package-lock\.json, pnpm-lock\.yaml"):
+        read(None)
+    with pytest.raises(InputError, match="several lockfiles"):
+        read(None, packageManager="yarn@4.0.0")
+    assert read(None, packageManager="pnpm@10.0.0") == "pnpm-lock.yaml"
+    assert read(None, packageManager="npm@11.0.0+sha512.ab") == "package-lock.json"
+    assert read("package-lock.json") == "package-lock.json"
+    assert read("pnpm-lock.yaml", packageManager="npm@11.0.0") == "pnpm-lock.yaml"
 
 
 def test_shrinkwrap_is_the_one_that_is_read() -> None:

@@ -1,0 +1,427 @@
+"""bun.lock of every version: bun's own listing, the truth of a real one, and a table of what can be wrong."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sbomgate import lockfiles, sbom
+from sbomgate.errors import InputError
+from sbomgate.lockfiles.bun import _places, _segments
+from sbomgate.model import DependencyGraph, Kind, Package
+from sbomgate.project import DiskFiles, MemoryFiles
+from testkit.projects import integrity
+
+ROOT = Path(__file__).resolve().parents[3]
+FIXTURES = ROOT / "tests" / "fixtures" / "bun"
+NAMES = sorted(path.name for path in FIXTURES.iterdir())
+SHARED = ROOT.parent / "shared"
+
+TREE = {"declared-range", "file", "override", "patched", "peer-invalid"}
+NOTED: dict[str, set[str]] = {
+    # bun before 1.4 keeps no hash of a tarball that is no registry's
+    "sources-v1": {"declared-floating", "file", "missing-integrity", "tarball-url"},
+    "sources-v2": {"declared-floating", "file", "git", "tarball-url"},
+    "tree-v0": TREE | {"missing-integrity"},
+    "tree-v1": TREE | {"missing-integrity"},
+    "tree-v2": TREE,
+}
+
+
+def load(name: str) -> DependencyGraph:
+    return lockfiles.read(DiskFiles(FIXTURES / name, FIXTURES / name))
+
+
+def by_id(graph: DependencyGraph) -> dict[str, Package]:
+    return {package.id: package for package in graph.packages}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_findings(name: str) -> None:
+    """A lockfile as bun writes it contradicts nothing: only what is worth knowing is noted."""
+    assert {finding.code for finding in load(name).findings} == NOTED[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_packages_as_bun_lists(name: str) -> None:
+    """P4: every line of `bun pm ls --all` is an entry under that path, and there is no other; the SBOM holds them."""
+    graph = load(name)
+    listed: dict[str, str] = {}
+    path: list[str] = []
+    for line in (FIXTURES / name / "list.txt").read_text(encoding="utf-8").splitlines():
+        mark = max(line.find("├── "), line.find("└── "))
+        depth, text = mark // 4, line[mark + 4 :]
+        alias, _, source = text[1:].partition("@")
+        path[depth:] = [text[0] + alias]
+        listed["/".join(path)] = source
+    own = {package.id for package in graph.packages if package.id[:10] == "workspace:"}
+    packages = {p.id: p for p in graph.packages if p.id and p.id not in own}
+    # bun 1.4 leaves out what is for another platform.
+    elsewhere = {key for key, package in packages.items() if package.os == ("darwin",)} - listed.keys()
+    assert packages.keys() == listed.keys() | elsewhere
+    for key, package in packages.items():
+        if key in elsewhere:
+            continue
+        if package.kind in (Kind.REGISTRY, Kind.BUNDLED):
+            assert package.version == listed[key]
+        elif package.kind is Kind.WORKSPACE:
+            assert package.resolved == listed[key]
+            assert package.target in own
+    assert [package.id for package in graph.packages] == sorted({"", *own, *listed, *elsewhere})
+    assert sbom.read(sbom.write(graph, {}, timestamp=None, tool_version="0")).graph == graph
+
+
+def test_kinds_and_fields() -> None:
+    packages = by_id(load("tree-v2"))
+    assert packages[""].kind is Kind.ROOT
+    assert packages["workspace:packages/a"].kind is packages["a"].kind is Kind.WORKSPACE
+    assert packages["packed"].kind is Kind.FILE
+    bundled = packages["packed/ms"]
+    assert (bundled.kind, bundled.bundled_in) == (Kind.BUNDLED, "packed")
+    alias = packages["string-width-cjs"]
+    assert (alias.name, alias.alias, alias.kind, alias.resolved) == (
+        "string-width",
+        "string-width-cjs",
+        Kind.REGISTRY,
+        None,
+    )
+    mac = packages["fsevents"]
+    assert (mac.os, mac.optional, mac.has_install_script) == (("darwin",), True, None)
+    assert packages["is-number"].dev
+    assert not packages["is-odd/is-number"].dev
+    assert by_id(load("sources-v2"))["from-git"].kind is Kind.GIT
+    assert by_id(load("sources-v2"))["copied"].version == "0.2.0"
+
+
+def test_edges_are_found_by_buns_walk() -> None:
+    edges = {(edge.source, edge.name): edge.target for edge in load("tree-v2").edges}
+    assert edges["is-even/is-odd", "is-number"] == "is-even/is-odd/is-number"
+    assert edges["workspace:packages/a", "ms"] == "a/ms"
+    assert edges["workspace:packages/c", "ms"] == "c/ms"
+    assert edges["workspace:packages/d", "ms"] == "ms"
+    assert edges["workspace:packages/a", "@fixture/b"] == "workspace:packages/b"
+    assert edges["a/react-dom", "react"] == "a/react"
+    assert edges["ws", "bufferutil"] is None
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("a", ["a"]),
+        ("@s/a/b/@s/c", ["@s/a", "b", "@s/c"]),
+        ("a/", ["a", ""]),
+        ("@s", [""]),
+        ("a//b", ["a", "", "b"]),
+    ],
+)
+def test_segments(key: str, expected: list[str]) -> None:
+    assert _segments(key) == expected
+
+
+def test_places() -> None:
+    assert list(_places("a/@s/b", "c")) == ["a/@s/b/c", "a/c", "c"]
+    assert list(_places("", "c")) == ["c"]
+
+
+@pytest.mark.shared
+def test_a_real_lockfile_equals_the_truth(tmp_path: Path) -> None:
+    archive = SHARED / "data" / "lockfiles.tar.xz"
+    if not archive.exists():
+        pytest.skip("../shared/data/lockfiles.tar.xz is not there")
+    import tarfile
+
+    with tarfile.open(archive) as tar:
+        members = [m for m in tar.getmembers() if "lockfiles/hono/" in m.name or m.name.endswith("truth/hono.json")]
+        tar.extractall(tmp_path, members=members, filter="data")
+    project = next(tmp_path.rglob("lockfiles/hono"))
+    truth_file = next(tmp_path.rglob("hono.json"))
+    truth = json.loads(truth_file.read_bytes())
+    graph = lockfiles.read(DiskFiles(project, project))
+    assert {p.id or "workspace:" for p in graph.packages} == {component["key"] for component in truth["components"]}
+    edges = {(e.source or "workspace:", e.target, e.kind.value) for e in graph.edges if e.target is not None}
+    assert edges == {tuple(edge) for edge in truth["edges"]}
+    assert {f.code for f in graph.findings} == {"declared-range", "package-manager", "peer-invalid", "prerelease"}
+    written = tmp_path / "sbom.json"
+    written.write_bytes(sbom.write(graph, {}, timestamp=None, tool_version="0"))
+    compared = subprocess.run(
+        [sys.executable, str(SHARED / "compare_truth.py"), str(written), str(truth_file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert compared.returncode == 0, compared.stdout
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# What is wrong
+
+
+class Project:
+    """A package.json and the lockfile that fits it, until a test spoils them."""
+
+    def __init__(self) -> None:
+        own = {"dependencies": {"good": "1.0.0"}, "devDependencies": {"tool": "^2.0.0"}}
+        self.manifest: dict[str, Any] = {"name": "shop", "version": "1.0.0", **own}
+        self.lock: dict[str, Any] = {
+            "lockfileVersion": 1,
+            "workspaces": {"": {"name": "shop", **json.loads(json.dumps(own))}},
+            "packages": {
+                "good": ["good@1.0.0", "", {}, integrity("good")],
+                "tool": ["tool@2.1.0", "", {}, integrity("tool")],
+            },
+        }
+        self.files: dict[str, bytes] = {}
+
+    @property
+    def good(self) -> list[Any]:
+        found: list[Any] = self.lock["packages"]["good"]
+        return found
+
+    def declare(self, name: str, spec: str) -> None:
+        self.manifest["dependencies"][name] = self.lock["workspaces"][""]["dependencies"][name] = spec
+
+    def read(self) -> DependencyGraph:
+        contents = {
+            "package.json": json.dumps(self.manifest).encode(),
+            "bun.lock": json.dumps(self.lock, indent=2).replace("\n  }\n", ",\n  },\n").encode(),
+            **self.files,
+        }
+        return lockfiles.read(MemoryFiles(contents))
+
+    def codes(self) -> set[tuple[str, str]]:
+        return {(f.rule, f.code) for f in self.read().findings} - {("pinned", "declared-range")}
+
+
+REG = "https://registry.npmjs.org/"
+
+
+def _good(*fields: Any, spec: str | None = None) -> Callable[[Project], None]:
+    def spoil(project: Project) -> None:
+        project.lock["packages"]["good"] = list(fields)
+        if spec is not None:
+            project.declare("good", spec)
+
+    return spoil
+
+
+def _entry(key: str, *fields: Any, spec: str | None = None) -> Callable[[Project], None]:
+    def spoil(project: Project) -> None:
+        project.lock["packages"][key] = list(fields)
+        if spec is not None:
+            project.declare(key, spec)
+
+    return spoil
+
+
+def _lock(**fields: Any) -> Callable[[Project], None]:
+    return lambda project: project.lock.update(fields)
+
+
+def _manifest(**fields: Any) -> Callable[[Project], None]:
+    return lambda project: project.manifest.update(fields)
+
+
+def _file(name: str, data: bytes) -> Callable[[Project], None]:
+    return lambda project: project.files.update({name: data})
+
+
+def _both(*spoils: Callable[[Project], None]) -> Callable[[Project], None]:
+    def spoil(project: Project) -> None:
+        for one in spoils:
+            one(project)
+
+    return spoil
+
+
+HASH = integrity("good")
+COMMIT = "b" * 40
+CASES: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
+    "nothing": (lambda project: None, set()),
+    "A05 alias": (_entry("http", "axios@1.14.1", "", {}, HASH, spec="npm:axios@1.14.1"), set()),
+    "A06 undeclared alias": (
+        _entry("http", "axios@1.14.1", "", {}, HASH, spec="1.14.1"),
+        {("bound_bytes", "alias-undeclared")},
+    ),
+    "A09 another package's tarball": (
+        _good("good@1.0.0", f"{REG}evil/-/evil-1.0.0.tgz", {}, HASH),
+        {("bound_bytes", "resolved-name-differs")},
+    ),
+    "A10 another version's tarball": (
+        _good("good@1.0.0", f"{REG}good/-/good-1.0.1.tgz", {}, HASH),
+        {("bound_bytes", "resolved-version-differs")},
+    ),
+    "A14 user information": (
+        _good("good@1.0.0", "https://registry.npmjs.org@evil.test/good/-/good-1.0.0.tgz", {}, HASH),
+        {("registries", "resolved-userinfo"), ("registries", "resolved-foreign-host")},
+    ),
+    "another registry": (
+        _good("good@1.0.0", "https://e.test/", {}, HASH),
+        {("registries", "resolved-foreign-host")},
+    ),
+    "bytes from elsewhere": (
+        _good("good@1.0.0", "https://e.test/x.tgz", {}, HASH),
+        {("exotic_sources", "tarball-url"), ("bound_bytes", "source-undeclared")},
+    ),
+    "A21 no integrity": (_good("good@1.0.0", "", {}, ""), {("lockfile_sound", "missing-integrity")}),
+    "A23 sha1": (_good("good@1.0.0", "", {}, integrity("x", "sha1")), {("lockfile_sound", "weak-integrity")}),
+    "A28 case": (
+        _entry("Good", "Good@1.0.0", "", {}, HASH, spec="1.0.0"),
+        {("lockfile_sound", "name-case"), ("lockfile_sound", "name-case-collision")},
+    ),
+    "L15 unreferenced": (_entry("evil", "evil@1.0.0", "", {}, HASH), {("lockfile_sound", "unreachable-entry")}),
+    "L17 other specifier": (_manifest(dependencies={"good": "^2.0.0"}), {("pinned", "lock-drift")}),
+    "L17 not in the lockfile": (_manifest(dependencies={"good": "1.0.0", "n": "1"}), {("pinned", "lock-drift")}),
+    "version outside the range": (lambda project: project.declare("good", "^2.0.0"), {("pinned", "lock-drift")}),
+    "no entry": (lambda project: project.declare("gone", "1.0.0"), {("pinned", "lock-drift")}),
+    "inner range unsatisfied": (
+        _good("good@1.0.0", "", {"dependencies": {"tool": "^3.0.0"}}, HASH),
+        {("lockfile_sound", "range-unsatisfied")},
+    ),
+    "L19 override": (
+        _both(
+            _good("good@1.0.0", "", {"dependencies": {"tool": "^3.0.0"}}, HASH),
+            _lock(overrides={"tool": "2.1.0"}),
+            _manifest(overrides={"tool": "2.1.0"}),
+        ),
+        {("pinned", "override")},
+    ),
+    "override that nobody declares": (
+        _lock(overrides={"tool": "npm:evil@1"}),
+        {("pinned", "override"), ("pinned", "lock-drift")},
+    ),
+    "inner dependency missing": (
+        _good("good@1.0.0", "", {"dependencies": {"gone": "1"}}, HASH),
+        {("lockfile_sound", "dependency-missing")},
+    ),
+    "peer unmet": (
+        _good("good@1.0.0", "", {"peerDependencies": {"p": "1"}}, HASH),
+        {("lockfile_sound", "peer-unmet")},
+    ),
+    "optional peer unmet": (
+        _good("good@1.0.0", "", {"peerDependencies": {"p": "1"}, "optionalPeers": ["p"]}, HASH),
+        set(),
+    ),
+    "S01 git": (
+        _good(
+            f"good@git+ssh://git@e.test/good.git#{COMMIT}", {}, COMMIT, spec="git+ssh://git@e.test/good.git#" + COMMIT
+        ),
+        {("exotic_sources", "git")},
+    ),
+    "S02 abbreviated commit": (
+        _good("good@github:o/good#1234567", {}, "o-good-1234567", spec=f"github:o/good#{COMMIT}"),
+        {("exotic_sources", "git"), ("pinned", "git-not-commit")},
+    ),
+    "git that nobody asked for": (
+        _good(f"good@github:o/good#{COMMIT}", {}, "o-good-b"),
+        {("exotic_sources", "git"), ("bound_bytes", "source-undeclared")},
+    ),
+    "L31 link outside": (
+        _good("good@file:../../x", {}, spec="file:../../x"),
+        {("exotic_sources", "file"), ("exotic_sources", "link-outside")},
+    ),
+    "link": (_good("good@link:x", {}, spec="link:x"), {("exotic_sources", "link")}),
+    "neither version nor address": (
+        _good("good@latest", {}),
+        {("bound_bytes", "source-missing"), ("lockfile_sound", "missing-integrity")},
+    ),
+    "L32 other lockfile": (_file("deno.lock", b""), {("lockfile_sound", "other-lockfile")}),
+    "binary lockfile beside": (_file("bun.lockb", b""), {("lockfile_sound", "other-lockfile")}),
+    "C03 preload": (_file("bunfig.toml", b'preload = ["./x.ts"]\n'), {("manager_code", "bunfig-runs-code")}),
+    "registry in bunfig.toml": (
+        _file("bunfig.toml", b'[install]\nregistry = { url = "https://e.test", token = "secret" }\n'),
+        {("registries", "npmrc-registry")},
+    ),
+    "trusted dependencies differ": (_manifest(trustedDependencies=["evil"]), {("pinned", "lock-drift")}),
+    "patch": (
+        _both(
+            _lock(patchedDependencies={"good@1.0.0": "p.patch"}),
+            _manifest(patchedDependencies={"good@1.0.0": "p.patch"}),
+            _file("p.patch", b"x"),
+        ),
+        {("exotic_sources", "patched")},
+    ),
+    "patch that is missing": (
+        _both(
+            _lock(patchedDependencies={"good@1.0.0": "p.patch"}),
+            _manifest(patchedDependencies={"good@1.0.0": "p.patch"}),
+        ),
+        {("exotic_sources", "patched"), ("lockfile_sound", "patch-differs")},
+    ),
+    "S10 prerelease": (
+        _good("good@1.0.0-rc.1", "", {}, HASH, spec="1.0.0-rc.1"),
+        {("pinned", "prerelease")},
+    ),
+    "constructor is a name": (_entry("constructor", "constructor@1.0.0", "", {}, HASH, spec="1.0.0"), set()),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_cases(case: str) -> None:
+    spoil, expected = CASES[case]
+    project = Project()
+    spoil(project)
+    assert project.codes() == expected
+
+
+def test_no_secret_of_bunfig_is_kept() -> None:
+    """P40."""
+    project = Project()
+    project.files["bunfig.toml"] = b'[install.scopes]\nacme = { url = "https://u:secret@e.test/", token = "secret" }\n'
+    manager = project.read().manager
+    assert manager.scopes == {"@acme": "https://e.test/"}
+    assert "secret" not in repr(manager)
+
+
+REFUSED: dict[str, tuple[bytes, str]] = {
+    "empty": (b"", "empty"),
+    "L07 version 3": (b'{"lockfileVersion": 3}', "3, expected the integer 0, 1 or 2"),
+    "L07 a boolean": (b'{"lockfileVersion": true}', "expected the integer"),
+    "L03 duplicate key": (b'{"lockfileVersion": 1, "packages": {}, "packages": {}}', "stands twice"),
+    "a comment": (b'{"lockfileVersion": 1 /* x */}', "not JSON"),
+    "two commas": (b'{"lockfileVersion": 1,,}', "not JSON"),
+    "a comma within a line": (b'{"lockfileVersion": 1, "packages": {},}', "not JSON"),
+    "no workspaces": (b'{"lockfileVersion": 1, "packages": {}}', 'no workspace ""'),
+    "workspace outside": (b'{"lockfileVersion": 1, "workspaces": {"": {}, "a/../b": {}}}', "canonical"),
+    "entry of another form": (b'{"lockfileVersion": 1, "workspaces": {"": {}}, "packages": {"a": {}}}', "an array"),
+    "too many fields": (
+        b'{"lockfileVersion": 1, "workspaces": {"": {}}, "packages": {"a": ["a@1.0.0", "", {}, "", 1]}}',
+        "expected name@version",
+    ),
+    "a path with a hole": (
+        b'{"lockfileVersion": 1, "workspaces": {"": {}}, "packages": {"a//b": ["b@1.0.0", "", {}, ""]}}',
+        "not a path",
+    ),
+    "a workspace that is none": (
+        b'{"lockfileVersion": 1, "workspaces": {"": {}}, "packages": {"a": ["a@workspace:a"]}}',
+        "no workspace",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused(case: str) -> None:
+    """P1."""
+    data, message = REFUSED[case]
+    with pytest.raises(InputError) as caught:
+        lockfiles.read(MemoryFiles({"package.json": b"{}", "bun.lock": data}))
+    assert caught.value.where == "bun.lock"
+    assert message in str(caught.value)
+
+
+def test_the_binary_lockfile_is_refused_with_the_command() -> None:
+    with pytest.raises(InputError) as caught:
+        lockfiles.read(MemoryFiles({"bun.lockb": b"\0"}))
+    assert "--save-text-lockfile" in caught.value.hint
+
+
+def test_a_broken_bunfig_is_refused() -> None:
+    project = Project()
+    project.files["bunfig.toml"] = b"[install\n"
+    with pytest.raises(InputError, match="not TOML"):
+        project.read()

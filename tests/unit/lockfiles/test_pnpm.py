@@ -1,0 +1,736 @@
+"""pnpm-lock.yaml of every version: pnpm's own listing, the truth of real ones, and a table of what can be wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sbomgate import lockfiles, sbom
+from sbomgate.errors import InputError
+from sbomgate.lockfiles import _pnpm_keys as keys
+from sbomgate.model import DependencyGraph, Kind, Package
+from sbomgate.project import DiskFiles, MemoryFiles
+from testkit.projects import integrity
+
+ROOT = Path(__file__).resolve().parents[3]
+FIXTURES = ROOT / "tests" / "fixtures" / "pnpm"
+NAMES = sorted(path.name for path in FIXTURES.iterdir())
+SHARED = ROOT.parent / "shared"
+
+TREE = {"declared-range", "file", "link", "override", "patched", "peer-invalid"}
+NOTED: dict[str, set[str]] = {
+    "single-v5": set(),
+    "single-v6": set(),
+    "sources-v5": {"declared-floating", "file"},
+    "sources-v6": {"declared-floating", "file"},
+    "sources-v9": {"declared-floating", "file", "git"},
+    "sources-v9-pnpm12": {"declared-floating", "file", "git"},
+    "tree-v5": TREE,
+    "tree-v6": TREE,
+    "tree-v9": TREE,
+    "tree-v9-pnpm10": TREE,
+    "tree-v9-pnpm12": TREE,
+    "two-documents": {"config-dependency"},
+}
+
+
+def load(name: str) -> DependencyGraph:
+    return lockfiles.read(DiskFiles(FIXTURES / name, FIXTURES / name))
+
+
+def by_id(graph: DependencyGraph) -> dict[str, Package]:
+    return {package.id: package for package in graph.packages}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_findings(name: str) -> None:
+    """A lockfile as pnpm writes it contradicts nothing: only what is worth knowing is noted."""
+    assert {finding.code for finding in load(name).findings} == NOTED[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_entry_once(name: str) -> None:
+    """P4, and the SBOM holds all of it."""
+    graph = load(name)
+    documents = list(yaml.safe_load_all((FIXTURES / name / "pnpm-lock.yaml").read_bytes()))
+    expected = {""} | {key if key != "." else "" for key in documents[-1].get("importers", {})}
+    for document, prefix in zip(reversed(documents), ("", "env:"), strict=False):
+        expected |= {prefix + key for key in document.get("snapshots", document["packages"])}
+    ids = [package.id for package in graph.packages]
+    assert ids == sorted(set(ids))
+    assert {i for i in ids if not i.startswith("link:")} == expected
+    assert sbom.read(sbom.write(graph, {}, timestamp=None, tool_version="0")).graph == graph
+
+
+def test_kinds() -> None:
+    packages = by_id(load("tree-v9-pnpm12"))
+    assert packages[""].kind is Kind.ROOT
+    assert packages["packages/a"].kind is Kind.WORKSPACE
+    assert packages["@fixture/b@file:packages/b(ms@2.1.2)"].kind is Kind.WORKSPACE
+    assert packages["copied@file:copied"].kind is packages["packed@file:packed-1.0.0.tgz"].kind is Kind.FILE
+    assert packages["link:linked"].kind is Kind.LINK
+    assert packages["ms@2.1.2"].kind is Kind.REGISTRY
+    sources = by_id(load("sources-v9"))
+    git = next(package for package in sources.values() if package.name == "from-git")
+    assert (git.kind, git.version) == (Kind.GIT, "1.2.3")
+
+
+def test_a_patched_package_keeps_its_registry_facts() -> None:
+    """The bytes are the registry's, changed by a file of the project: both are judged."""
+    graph = load("tree-v9-pnpm12")
+    patched = next(package for package in graph.packages if "(patch_hash=" in package.id)
+    assert (patched.name, patched.version, patched.kind) == ("ms", "2.1.3", Kind.REGISTRY)
+    assert patched.sha512 is not None
+    digest = hashlib.sha256((FIXTURES / "tree-v9-pnpm12/patches/ms@2.1.3.patch").read_bytes()).hexdigest()
+    assert graph.manager.settings["patch:ms@2.1.3"] == f"sha256:{digest}"
+    assert graph.manager.files["patches/ms@2.1.3.patch"] == digest
+
+
+def test_fields() -> None:
+    packages = by_id(load("tree-v6"))
+    alias = packages["/string-width@4.2.3"]
+    assert (alias.name, alias.alias, alias.direct, alias.dev) == ("string-width", "string-width-cjs", True, False)
+    mac = packages["/fsevents@2.3.3"]
+    assert (mac.os, mac.optional, mac.has_install_script) == (("darwin",), True, True)
+    assert mac.engines == {"node": "^8.16.0 || ^10.6.0 || >=11.0.0"}
+    assert packages["/react-dom@18.2.0(react@18.2.0)"].dev
+    assert not packages["/react-dom@18.2.0(react@17.0.2)"].dev
+    assert by_id(load("tree-v9"))["fsevents@2.3.3"].has_install_script is None
+    assert packages["/ms@2.1.2"].resolved is None
+
+
+def test_the_same_project_in_every_version() -> None:
+    """Versions 5.4, 6.0 and 9.0 give the same packages and edges, but for what pnpm itself chose otherwise."""
+
+    def folded(name: str) -> set[tuple[str, str | None, str, bool, bool]]:
+        return {(p.name, p.version, p.kind.value, p.dev, p.optional) for p in load(name).packages if p.name != "c"}
+
+    assert folded("tree-v5") == folded("tree-v6")
+    assert folded("tree-v6") == folded("tree-v9-pnpm10")
+
+
+def _listed(entry: dict[str, Any]) -> set[tuple[str, str]]:
+    found = set()
+    for section in ("dependencies", "devDependencies", "optionalDependencies"):
+        for item in entry.get(section, {}).values():
+            version = item["version"]
+            if not version.startswith(("link:", "file:packages")):
+                found.add((item["from"], version.partition("(")[0]))
+            found |= _listed(item)
+    return found
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if (FIXTURES / name / "list.json").exists()])
+def test_the_same_packages_as_pnpm_lists(name: str) -> None:
+    """`pnpm list --recursive --depth Infinity` of pnpm 12, from the lockfile alone."""
+    listed: set[tuple[str, str]] = set()
+    for project in json.loads((FIXTURES / name / "list.json").read_bytes()):
+        listed |= _listed(project)
+    graph = load(name)
+    ours = set()
+    for package in graph.packages:
+        if package.kind in (Kind.ROOT, Kind.WORKSPACE, Kind.LINK) or package.id.startswith("env:"):
+            continue
+        version = package.version
+        if package.kind is Kind.FILE and not str(package.resolved).endswith(".tgz"):
+            version = package.resolved
+        ours.add((package.name, version))
+    assert ours == {(name, version.partition("#")[0] if "git+" not in version else version) for name, version in listed}
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["vue-core", "vue-core-2023-v6", "payload"])
+def test_real_lockfiles_equal_the_truth(name: str, tmp_path: Path) -> None:
+    """Nodes and edges, and the SBOM by the comparison that lies beside the data.
+
+    The truth has one node for all sets of peers of version 9, and calls a met peer by the section in which the snapshot
+    names it; we call it a peer.
+    """
+    archive = SHARED / "data" / "lockfiles.tar.xz"
+    if not archive.exists():
+        pytest.skip("../shared/data/lockfiles.tar.xz is not there")
+    import tarfile
+
+    with tarfile.open(archive) as tar:
+        members = [
+            m for m in tar.getmembers() if f"lockfiles/{name}/" in m.name or m.name.endswith(f"truth/{name}.json")
+        ]
+        tar.extractall(tmp_path, members=members, filter="data")
+    project = next(tmp_path.rglob(f"lockfiles/{name}"))
+    truth_file = next(tmp_path.rglob(f"{name}.json"))
+    truth = json.loads(truth_file.read_bytes())
+    graph = lockfiles.read(DiskFiles(project, project))
+    key = {}
+    for package in graph.packages:
+        if package.kind in (Kind.ROOT, Kind.WORKSPACE):
+            key[package.id] = f"importer:{package.id or '.'}"
+        else:
+            key[package.id] = package.id.removeprefix("/") if name.endswith("v6") else keys.without_suffix(package.id)
+    assert set(key.values()) == {component["key"] for component in truth["components"]}
+    peers = {(key[e.source], key[e.target]) for e in graph.edges if e.target is not None and e.kind.value[:4] == "peer"}
+    edges = {(key[e.source], key[e.target], e.kind.value) for e in graph.edges if e.target is not None}
+    assert {edge for edge in edges if edge[:2] not in peers} == {
+        tuple(edge) for edge in truth["edges"] if tuple(edge[:2]) not in peers
+    }
+    assert peers <= {tuple(edge[:2]) for edge in truth["edges"]}
+    assert not [e for e in graph.edges if e.target is None and e.kind.value not in ("peer", "peerOptional")]
+    assert not [f for f in graph.findings if f.rule in ("bound_bytes", "registries")]
+    noisy = {"flag-mismatch", "sections-disagree", "unreachable-entry", "lock-drift", "missing-integrity"}
+    assert not noisy & {f.code for f in graph.findings}
+    written = tmp_path / "sbom.json"
+    written.write_bytes(sbom.write(graph, {}, timestamp=None, tool_version="0"))
+    compared = subprocess.run(
+        [sys.executable, str(SHARED / "compare_truth.py"), str(written), str(truth_file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert compared.returncode == 0, compared.stdout
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Keys
+
+
+@pytest.mark.parametrize(
+    ("major", "key", "expected"),
+    [
+        (9, "a@1.0.0", ("a", "1.0.0", None, None)),
+        (9, "@s/a@1.0.0(b@2.0.0(c@3.0.0))(patch_hash=x)", ("@s/a", "1.0.0", None, None)),
+        (9, "a@https://e.test/a.tgz", ("a", None, "https://e.test/a.tgz", None)),
+        (9, "a@file:b(c@1.0.0)", ("a", None, "file:b", None)),
+        (9, "a@git+ssh://git@e.test/a.git#b", ("a", None, "git+ssh://git@e.test/a.git#b", None)),
+        (9, "a", (None, None, None, None)),
+        (6, "/@s/a@1.0.0(@s/b@2.0.0)", ("@s/a", "1.0.0", None, None)),
+        (6, "registry.e.test/a@1.0.0", ("a", "1.0.0", None, "registry.e.test")),
+        (6, "github.com/o/r/" + "b" * 40, (None, None, "github.com/o/r/" + "b" * 40, "github.com")),
+        (6, "file:a.tgz", (None, None, "file:a.tgz", None)),
+        (5, "/@s/a/1.0.0_b@2.0.0", ("@s/a", "1.0.0", None, None)),
+        (5, "/a/1.0.0", ("a", "1.0.0", None, None)),
+        (5, "registry.e.test/@s/a/1.0.0", ("@s/a", "1.0.0", None, "registry.e.test")),
+        (5, "github.com/o/r/" + "b" * 40, (None, None, "github.com/o/r/" + "b" * 40, "github.com")),
+        (5, "/a", (None, None, "/a", None)),
+    ],
+)
+def test_keys(major: int, key: str, expected: tuple[str | None, ...]) -> None:
+    assert tuple(keys.parse(key, major)) == expected
+
+
+@pytest.mark.parametrize(
+    ("major", "reference", "expected"),
+    [
+        (9, "1.0.0(b@2.0.0)", "a@1.0.0(b@2.0.0)"),
+        (9, "real@1.0.0", "real@1.0.0"),
+        (9, "@s/real@1.0.0(b@1.0.0)", "@s/real@1.0.0(b@1.0.0)"),
+        (9, "https://e.test/@x/a.tgz", "a@https://e.test/@x/a.tgz"),
+        (9, "file:b(c@1.0.0)", "a@file:b(c@1.0.0)"),
+        (6, "1.0.0(@s/b@2.0.0)", "/a@1.0.0(@s/b@2.0.0)"),
+        (6, "/real@1.0.0", "/real@1.0.0"),
+        (6, "github.com/o/r/c", "github.com/o/r/c"),
+        (5, "1.0.0_@s+b@2.0.0", "/a/1.0.0_@s+b@2.0.0"),
+        (5, "/real/1.0.0", "/real/1.0.0"),
+        (5, "file:a.tgz", "file:a.tgz"),
+    ],
+)
+def test_references(major: int, reference: str, expected: str) -> None:
+    assert keys.target(reference, "a", major) == expected
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# What is wrong
+
+
+class Project:
+    """A package.json and the lockfile of version 9 that fits it, until a test spoils them."""
+
+    def __init__(self) -> None:
+        self.manifest: dict[str, Any] = {
+            "name": "shop",
+            "version": "1.0.0",
+            "dependencies": {"good": "1.0.0"},
+            "devDependencies": {"tool": "^2.0.0"},
+        }
+        self.lock: dict[str, Any] = {
+            "lockfileVersion": "9.0",
+            "settings": {"autoInstallPeers": True, "excludeLinksFromLockfile": False},
+            "importers": {
+                ".": {
+                    "dependencies": {"good": {"specifier": "1.0.0", "version": "1.0.0"}},
+                    "devDependencies": {"tool": {"specifier": "^2.0.0", "version": "2.1.0"}},
+                }
+            },
+            "packages": {
+                "good@1.0.0": {"resolution": {"integrity": integrity("good")}},
+                "tool@2.1.0": {"resolution": {"integrity": integrity("tool")}},
+            },
+            "snapshots": {"good@1.0.0": {}, "tool@2.1.0": {}},
+        }
+        self.files: dict[str, bytes] = {}
+        self.links: frozenset[str] = frozenset()
+
+    @property
+    def good(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.lock["packages"]["good@1.0.0"]
+        return found
+
+    @property
+    def root(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.lock["importers"]["."]
+        return found
+
+    def read(self) -> DependencyGraph:
+        contents = {
+            "package.json": json.dumps(self.manifest).encode(),
+            "pnpm-lock.yaml": yaml.safe_dump(self.lock, sort_keys=False, width=10**6).encode(),
+            **self.files,
+        }
+        return lockfiles.read(MemoryFiles(contents, self.links))
+
+    def codes(self) -> set[tuple[str, str]]:
+        return {(f.rule, f.code) for f in self.read().findings} - {("pinned", "declared-range")}
+
+
+REG = "https://registry.npmjs.org/"
+
+
+def _resolution(**fields: Any) -> Callable[[Project], None]:
+    def spoil(project: Project) -> None:
+        project.good["resolution"] |= fields
+
+    return spoil
+
+
+def _drop_integrity(project: Project) -> None:
+    del project.good["resolution"]["integrity"]
+
+
+def _rename(project: Project, key: str, resolution: dict[str, Any], **entry: Any) -> None:
+    reference = key.removeprefix("good@")
+    project.lock["packages"][key] = {"resolution": resolution, **entry}
+    project.lock["snapshots"][key] = {}
+    del project.lock["packages"]["good@1.0.0"], project.lock["snapshots"]["good@1.0.0"]
+    project.root["dependencies"]["good"]["version"] = reference
+
+
+def _git(project: Project) -> None:
+    commit = "b" * 40
+    url = f"https://codeload.github.com/o/good/tar.gz/{commit}"
+    _rename(project, f"good@{url}", {"tarball": url}, version="1.0.0")
+    _declare(project, f"github:o/good#{commit}")
+
+
+def _declare(project: Project, spec: str) -> None:
+    project.manifest["dependencies"]["good"] = project.root["dependencies"]["good"]["specifier"] = spec
+
+
+def _git_branch(project: Project) -> None:
+    url = "https://codeload.github.com/o/good/tar.gz/main"
+    _rename(project, f"good@{url}", {"tarball": url}, version="1.0.0")
+    _declare(project, "github:o/good#main")
+
+
+def _tarball(project: Project) -> None:
+    url = "https://files.e.test/good.tgz"
+    _rename(project, f"good@{url}", {"integrity": integrity("x"), "tarball": url}, version="1.0.0")
+    _declare(project, url)
+
+
+def _tarball_elsewhere(project: Project) -> None:
+    _tarball(project)
+    project.lock["packages"]["good@https://files.e.test/good.tgz"]["resolution"]["tarball"] = "https://evil.test/e.tgz"
+
+
+def _alias(spec: str) -> Callable[[Project], None]:
+    def spoil(project: Project) -> None:
+        project.lock["packages"]["axios@1.14.1"] = {"resolution": {"integrity": integrity("axios")}}
+        project.lock["snapshots"]["axios@1.14.1"] = {}
+        project.root["dependencies"]["http"] = {"specifier": spec, "version": "axios@1.14.1"}
+        project.manifest["dependencies"]["http"] = spec
+
+    return spoil
+
+
+def _link(reference: str) -> Callable[[Project], None]:
+    def spoil(project: Project) -> None:
+        project.root["dependencies"]["near"] = {"specifier": reference, "version": reference}
+        project.manifest["dependencies"]["near"] = reference
+        project.files["near/package.json"] = b'{"name": "near", "version": "0.1.0"}'
+
+    return spoil
+
+
+def _peer(range_: str, *, optional: bool = False, met: bool = True) -> Callable[[Project], None]:
+    def spoil(project: Project) -> None:
+        project.good["peerDependencies"] = {"tool": range_}
+        if optional:
+            project.good["peerDependenciesMeta"] = {"tool": {"optional": True}}
+        if met:
+            project.lock["snapshots"]["good@1.0.0"] = {"dependencies": {"tool": "2.1.0"}}
+
+    return spoil
+
+
+def _set(path: str, value: Any) -> Callable[[Project], None]:
+    def spoil(project: Project) -> None:
+        holder: Any = project.lock
+        *parents, last = path.split("/")
+        for key in parents:
+            holder = holder[key]
+        holder[last] = value
+
+    return spoil
+
+
+def _manifest(**fields: Any) -> Callable[[Project], None]:
+    return lambda project: project.manifest.update(fields)
+
+
+def _file(name: str, data: bytes) -> Callable[[Project], None]:
+    return lambda project: project.files.update({name: data})
+
+
+def _both(*spoils: Callable[[Project], None]) -> Callable[[Project], None]:
+    def spoil(project: Project) -> None:
+        for one in spoils:
+            one(project)
+
+    return spoil
+
+
+CONFIG_ONLY = b"configDependencies:\n  hooks: 1.0.0+sha512-aa==\n"
+CASES: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
+    "nothing": (lambda project: None, set()),
+    "A05 alias": (_alias("npm:axios@1.14.1"), set()),
+    "A06 undeclared alias": (_alias("1.14.1"), {("bound_bytes", "alias-undeclared")}),
+    "A09 another package's tarball": (
+        _resolution(tarball=f"{REG}evil/-/evil-1.0.0.tgz"),
+        {("bound_bytes", "resolved-name-differs")},
+    ),
+    "A10 another version's tarball": (
+        _resolution(tarball=f"{REG}good/-/good-1.0.1.tgz"),
+        {("bound_bytes", "resolved-version-differs")},
+    ),
+    "A12 dot segments": (
+        _resolution(tarball=f"{REG}good/-/../../evil/-/evil-1.0.0.tgz"),
+        {("bound_bytes", "resolved-not-canonical"), ("bound_bytes", "resolved-name-differs")},
+    ),
+    "A14 user information": (
+        _resolution(tarball="https://registry.npmjs.org@evil.test/good/-/good-1.0.0.tgz"),
+        {("registries", "resolved-userinfo"), ("registries", "resolved-foreign-host")},
+    ),
+    "A16 canonical address": (_resolution(tarball=f"{REG}good/-/good-1.0.0.tgz"), set()),
+    "A21 no integrity": (_drop_integrity, {("lockfile_sound", "missing-integrity")}),
+    "A22 no integrity, another tarball": (
+        _both(_drop_integrity, _resolution(tarball=f"{REG}evil/-/evil-1.0.0.tgz")),
+        {("lockfile_sound", "missing-integrity"), ("bound_bytes", "resolved-name-differs")},
+    ),
+    "A23 sha1": (_resolution(integrity=integrity("x", "sha1")), {("lockfile_sound", "weak-integrity")}),
+    "A25 two hashes": (
+        _resolution(integrity=f"{integrity('x')} {integrity('y')}"),
+        {("lockfile_sound", "several-hashes")},
+    ),
+    "malformed integrity": (
+        _resolution(integrity="sha512-x"),
+        {("lockfile_sound", "malformed-integrity"), ("lockfile_sound", "missing-integrity")},
+    ),
+    "bytes from elsewhere under a registry's key": (
+        _resolution(tarball="https://evil.test/e.tgz"),
+        {("exotic_sources", "tarball-url"), ("bound_bytes", "source-undeclared")},
+    ),
+    "name that is not the key's": (
+        _set("packages/good@1.0.0/name", "evil"),
+        {("lockfile_sound", "sections-disagree")},
+    ),
+    "no resolution": (_set("packages/good@1.0.0", {}), {("lockfile_sound", "missing-integrity")}),
+    "unknown resolution": (
+        _set("packages/good@1.0.0/resolution", {"type": "pigeon"}),
+        {("bound_bytes", "source-missing"), ("lockfile_sound", "missing-integrity")},
+    ),
+    "no package behind a snapshot": (
+        _set("packages", {"tool@2.1.0": {"resolution": {"integrity": integrity("tool")}}}),
+        {("lockfile_sound", "missing-integrity")},
+    ),
+    "L15 unreferenced": (
+        _set("snapshots/evil@1.0.0", {}),
+        {("lockfile_sound", "unreachable-entry"), ("lockfile_sound", "missing-integrity")},
+    ),
+    "a package without a snapshot": (
+        _set("packages/evil@1.0.0", {"resolution": {"integrity": integrity("evil")}}),
+        {("lockfile_sound", "unreachable-entry")},
+    ),
+    "L17 other specifier": (_manifest(dependencies={"good": "^2.0.0"}), {("pinned", "lock-drift")}),
+    "L17 not in the lockfile": (_manifest(dependencies={"good": "1.0.0", "new": "1"}), {("pinned", "lock-drift")}),
+    "L17 not in package.json": (_manifest(dependencies={}), {("pinned", "lock-drift")}),
+    "L17 other section": (
+        _manifest(dependencies={"good": "1.0.0", "tool": "^2.0.0"}, devDependencies={}),
+        {("pinned", "lock-drift")},
+    ),
+    "version outside the specifier": (
+        _both(_set("importers/./dependencies/good/specifier", "^2.0.0"), _manifest(dependencies={"good": "^2.0.0"})),
+        {("pinned", "lock-drift")},
+    ),
+    "entry missing": (
+        _both(_set("snapshots", {"tool@2.1.0": {}}), _set("packages", {"tool@2.1.0": {"resolution": {}}})),
+        {("pinned", "lock-drift"), ("lockfile_sound", "missing-integrity")},
+    ),
+    "dependency missing": (
+        _set("snapshots/good@1.0.0", {"dependencies": {"gone": "1.0.0"}}),
+        {("lockfile_sound", "dependency-missing")},
+    ),
+    "L19 override": (
+        _both(_set("overrides", {"good": "1.0.0"}), _manifest(pnpm={"overrides": {"good": "1.0.0"}})),
+        {("pinned", "override")},
+    ),
+    "override that nobody declares": (
+        _set("overrides", {"good": "npm:evil@1.0.0"}),
+        {("pinned", "override"), ("pinned", "lock-drift")},
+    ),
+    "override that is not locked": (
+        _file("pnpm-workspace.yaml", b"overrides:\n  x: 1.0.0\n"),
+        {("pinned", "lock-drift")},
+    ),
+    "L20 optional that is not": (
+        _set("snapshots/good@1.0.0", {"optional": True}),
+        {("lockfile_sound", "flag-mismatch")},
+    ),
+    "L31 link outside": (_link("link:../../near"), {("exotic_sources", "link-outside")}),
+    "L31 absolute link": (_link("link:/near"), {("exotic_sources", "link-outside")}),
+    "link inside": (_link("link:near"), {("exotic_sources", "link")}),
+    "L13 symbolic link": (
+        lambda project: setattr(project, "links", frozenset({"pnpm-lock.yaml"})),
+        {("lockfile_sound", "symlinked-lockfile")},
+    ),
+    "L32 other lockfile": (_file("deno.lock", b""), {("lockfile_sound", "other-lockfile")}),
+    "S02 git, commit": (_git, {("exotic_sources", "git")}),
+    "S02 git, branch": (
+        _git_branch,
+        {("exotic_sources", "git"), ("pinned", "git-not-commit"), ("pinned", "declared-floating")},
+    ),
+    "S05 tarball": (_tarball, {("exotic_sources", "tarball-url"), ("pinned", "declared-floating")}),
+    "S05 key and resolution differ": (
+        _tarball_elsewhere,
+        {
+            ("exotic_sources", "tarball-url"),
+            ("pinned", "declared-floating"),
+            ("lockfile_sound", "sections-disagree"),
+        },
+    ),
+    "S10 prerelease": (
+        lambda project: _rename(project, "good@1.0.0-rc.1", {"integrity": integrity("x")}),
+        {("pinned", "prerelease"), ("pinned", "lock-drift")},
+    ),
+    "peer met": (_peer("^2.0.0"), set()),
+    "peer of another version": (_peer("^1.0.0"), {("lockfile_sound", "peer-invalid")}),
+    "peer unmet": (_peer("*", met=False), {("lockfile_sound", "peer-unmet")}),
+    "optional peer unmet": (_peer("*", met=False, optional=True), set()),
+    "C01 hook file": (_file(".pnpmfile.cjs", b"module.exports = {}"), {("manager_code", "pnpmfile")}),
+    "C01 hook file by a setting": (
+        _both(_file(".npmrc", b"pnpmfile=hooks.js"), _file("hooks.js", b"")),
+        {("manager_code", "pnpmfile"), ("manager_code", "npmrc-runs-code")},
+    ),
+    "C03 script shell": (
+        _file("pnpm-workspace.yaml", b"scriptShell: ./evil.sh\n"),
+        {("manager_code", "pnpm-runs-code")},
+    ),
+    "C04 packageManager": (_manifest(packageManager="pnpm@9.0.0"), {("manager_code", "package-manager")}),
+    "config dependency without an entry": (
+        _file("pnpm-workspace.yaml", CONFIG_ONLY),
+        {("manager_code", "config-dependency-unlocked")},
+    ),
+    "registry in pnpm-workspace.yaml": (
+        _file("pnpm-workspace.yaml", b"registries:\n  default: https://e.test/\n"),
+        {("registries", "npmrc-registry")},
+    ),
+    "lockfile switched off": (
+        _file("pnpm-workspace.yaml", b"lockfile: false\n"),
+        {("lockfile_sound", "npmrc-weakens")},
+    ),
+    "catalog differs": (
+        _both(
+            _set("catalogs", {"default": {"good": {"specifier": "1.0.0", "version": "1.0.0"}}}),
+            _file("pnpm-workspace.yaml", b"catalog:\n  good: 9.0.0\n"),
+        ),
+        {("pinned", "lock-drift")},
+    ),
+    "patch that is not the one locked": (
+        _both(
+            _set("patchedDependencies", {"good@1.0.0": {"hash": "a" * 64, "path": "p.patch"}}),
+            _file("p.patch", b"--- a\n"),
+        ),
+        {("lockfile_sound", "patch-differs")},
+    ),
+    "patch that is missing": (
+        _set("patchedDependencies", {"good@1.0.0": {"hash": "a" * 64, "path": "p.patch"}}),
+        {("lockfile_sound", "patch-differs")},
+    ),
+    "patch that is not locked": (
+        _file("pnpm-workspace.yaml", b"patchedDependencies:\n  good@1.0.0: p.patch\n"),
+        {("pinned", "lock-drift")},
+    ),
+    "runtime": (
+        lambda project: _rename(
+            project,
+            "good@runtime:22.0.0",
+            {
+                "type": "variations",
+                "variants": [
+                    {"resolution": {"type": "binary", "url": "https://e.test/n.tgz", "integrity": "sha256-x"}}
+                ],
+            },
+            version="22.0.0",
+        ),
+        {("exotic_sources", "tarball-url"), ("pinned", "lock-drift")},
+    ),
+    "upper case": (
+        lambda project: _rename(project, "Good@1.0.0", {"integrity": integrity("x")}),
+        {("lockfile_sound", "name-case"), ("bound_bytes", "alias-undeclared")},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_cases(case: str) -> None:
+    spoil, expected = CASES[case]
+    project = Project()
+    spoil(project)
+    assert project.codes() == expected
+
+
+def test_alias_is_judged_under_its_real_name() -> None:
+    """A05."""
+    project = Project()
+    _alias("npm:axios@1.14.1")(project)
+    package = by_id(project.read())["axios@1.14.1"]
+    assert (package.name, package.version, package.alias) == ("axios", "1.14.1", "http")
+
+
+def test_registries_by_scope() -> None:
+    project = Project()
+    project.files[".npmrc"] = b"@s:registry=https://s.test/\n//s.test/:_authToken=secret\n"
+    project.files["pnpm-workspace.yaml"] = b"registries:\n  '@t': https://t.test/\n"
+    manager = project.read().manager
+    assert manager.scopes == {"@s": "https://s.test/", "@t": "https://t.test/"}
+    assert "secret" not in repr(manager)
+
+
+def test_two_documents() -> None:
+    """L28: what pnpm fetches for itself is among the packages, and not part of the product."""
+    graph = load("two-documents")
+    packages = by_id(graph)
+    assert packages["env:is-number@7.0.0"].dev
+    assert not packages["is-number@6.0.0"].dev
+    assert [f.package for f in graph.findings] == ["env:is-number@7.0.0"]
+
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "empty": (b"", "0 documents"),
+    "three documents": (b"a: b\n---\na: b\n---\na: b\n", "3 documents"),
+    "a list": (b"- a\n", "expected a mapping"),
+    "L07 no version": (b"a: b\n", "lockfileVersion: null"),
+    "L07 later version": (b"lockfileVersion: '10.0'\n", "'10.0', expected one of"),
+    "L07 a boolean": (b"lockfileVersion: true\n", "a boolean, expected one of"),
+    "L03 duplicate key": (b"lockfileVersion: '9.0'\nimporters: {}\nimporters: {}\n", "stands twice"),
+    "L05 UTF-16": ("lockfileVersion: '9.0'\n".encode("utf-16"), "UTF-16"),
+    "L11 __proto__": (b"lockfileVersion: '9.0'\n__proto__: {}\n", "__proto__"),
+    "anchor": (b"lockfileVersion: &a '9.0'\n", "an anchor"),
+    "importers and dependencies": (b"lockfileVersion: '6.0'\nimporters: {}\ndependencies: {}\n", "beside"),
+    "importer outside": (b"lockfileVersion: '9.0'\nimporters:\n  a/../b: {}\n", "not a canonical"),
+    "a version that is a number": (
+        b"lockfileVersion: '9.0'\nimporters:\n  .:\n    dependencies:\n      a: {specifier: '1', version: 1.10}\n",
+        "expected text",
+    ),
+    "a key that is a number": (b"lockfileVersion: '9.0'\npackages:\n  1.10: {}\n", "no text to every reader"),
+    "packages that is a list": (b"lockfileVersion: '9.0'\npackages: []\n", "expected a mapping"),
+    "a key like an importer": (
+        b"lockfileVersion: '9.0'\nimporters:\n  a@1.0.0: {}\nsnapshots:\n  a@1.0.0: {}\n",
+        "names two things",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused(case: str) -> None:
+    """P1."""
+    data, message = REFUSED[case]
+    with pytest.raises(InputError) as caught:
+        lockfiles.read(MemoryFiles({"package.json": b"{}", "pnpm-lock.yaml": data}))
+    assert caught.value.where == "pnpm-lock.yaml"
+    assert message in str(caught.value)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Properties
+
+PACKAGE = st.sampled_from(["a", "b", "@s/c", "constructor", "JSONStream"])
+VERSION = st.sampled_from(["1.0.0", "2.0.0-rc.1", "0.1.0"])
+
+
+@st.composite
+def locks(draw: st.DrawFn) -> dict[str, Any]:
+    """Return a lockfile of version 9: several importers, sets of peers, git, tarballs, files, without integrity."""
+    entries: dict[str, dict[str, Any]] = {}
+    snapshots: dict[str, dict[str, Any]] = {}
+    for name, version in draw(st.lists(st.tuples(PACKAGE, VERSION), max_size=6, unique=True)):
+        match draw(st.integers(0, 5)):
+            case 0:
+                url = f"https://codeload.github.com/o/r/tar.gz/{'b' * 40}"
+                key, resolution = f"{name}@{url}", {"tarball": url}
+            case 1:
+                key, resolution = f"{name}@file:x", {"directory": "x", "type": "directory"}
+            case 2:
+                key, resolution = f"{name}@{version}", {}
+            case _:
+                key, resolution = f"{name}@{version}", {"integrity": integrity(name)}
+        entries[key] = {"resolution": resolution}
+        for suffix in draw(st.lists(st.sampled_from(["", "(p@1.0.0)", "(p@2.0.0(q@1.0.0))"]), max_size=2, unique=True)):
+            snapshots[key + suffix] = {}
+    for snapshot in snapshots.values():
+        for section in ("dependencies", "optionalDependencies"):
+            for key in draw(st.lists(st.sampled_from(sorted(snapshots)), max_size=2)):
+                snapshot.setdefault(section, {})[draw(PACKAGE)] = key
+    importers: dict[str, Any] = {}
+    for directory in [".", *draw(st.lists(st.sampled_from(["x", "packages/y"]), max_size=2, unique=True))]:
+        importers[directory] = {}
+        for section in ("dependencies", "devDependencies"):
+            for key in draw(st.lists(st.sampled_from(sorted(snapshots)), max_size=2)) if snapshots else []:
+                item = {"specifier": draw(st.sampled_from(["^1.0.0", "latest", "npm:a@1"])), "version": key}
+                importers[directory].setdefault(section, {})[draw(PACKAGE)] = item
+    return {"lockfileVersion": "9.0", "importers": importers, "packages": entries, "snapshots": snapshots}
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(locks())
+def test_every_entry_once_whatever_the_graph(lock: dict[str, Any]) -> None:
+    """P4: each importer, snapshot and package once; each declared edge leads to the key that it names."""
+    files = MemoryFiles({"package.json": b"{}", "pnpm-lock.yaml": yaml.safe_dump(lock, width=10**6).encode()})
+    graph = lockfiles.read(files)
+    unused = lock["packages"].keys() - {keys.without_suffix(key) for key in lock["snapshots"]}
+    own = {"" if directory == "." else directory for directory in lock["importers"]}
+    assert [p.id for p in graph.packages] == sorted(own | lock["snapshots"].keys() | unused)
+    expected = []
+    for directory, importer in lock["importers"].items():
+        for items in importer.values():
+            expected += [("" if directory == "." else directory, name, item["version"]) for name, item in items.items()]
+    for key, snapshot in lock["snapshots"].items():
+        for items in snapshot.values():
+            expected += [(key, name, target) for name, target in items.items()]
+    assert sorted((e.source, e.name, str(e.target)) for e in graph.edges) == sorted(expected)
+    reached, todo = set(own), list(own)
+    while todo:
+        here = todo.pop()
+        for edge in graph.edges:
+            if edge.source == here and edge.target is not None and edge.target not in reached:
+                reached.add(edge.target)
+                todo.append(edge.target)
+    assert {package.id for package in graph.packages if package.reachable} == reached
+    assert sbom.read(sbom.write(graph, {}, timestamp=None, tool_version="0")).graph == graph
