@@ -309,7 +309,7 @@ def _bundled_scripts(
 
 
 def _inside(holder: Package, bundled: str) -> str:
-    """Return where in its holder's tarball a bundled entry lies, by the entry's id: npm's is the path, bun's the names."""
+    """Return where in its holder's tarball a bundled entry lies: an id of npm's is the path, one of bun's the names."""
     path = bundled.removeprefix(f"{holder.id}/")
     if path.startswith("node_modules/"):
         return path
