@@ -156,18 +156,14 @@ def _engines(
 
 
 def _print(rows: list[Row], rounds: int) -> None:
-    print(
-        f"\n{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}, median of {rounds}\n"
-    )
-    print("| work | measured | processor time | bar | |")
-    print("|---|---|---|---|---|")
+    where = f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}"
+    load = f", load average {os.getloadavg()[1]:.1f}" if hasattr(os, "getloadavg") else ""
+    print(f"\n{where}{load}; medians of {rounds}\n")
+    print("| work | clock | processor | bar | | |\n|---|---|---|---|---|---|")
     for row in rows:
         cpu = "" if row.cpu is None else f"{row.cpu:.3f}{row.unit}"
-        verdict = "within" if row.figure <= row.bar else "**missed**"
-        print(
-            f"| {row.work} | {row.figure:.3f}{row.unit} | {cpu} | {row.bar:g}{row.unit} | "
-            f"{verdict}{'; ' + row.beside if row.beside else ''} |"
-        )
+        verdict = "within" if row.figure <= row.bar else "**over**"
+        print(f"| {row.work} | {row.figure:.3f}{row.unit} | {cpu} | {row.bar:g}{row.unit} | {verdict} | {row.beside} |")
 
 
 if __name__ == "__main__":
