@@ -295,7 +295,7 @@ def _bundled_scripts(
         return _unknown_scripts(f"bundled in {holder.name}: {facts.tarball.reason}", other_bytes=other_bytes)
     if facts.tarball.sha512 != holder.sha512:
         return _unknown_scripts(f"bundled in {holder.name}, whose facts are about other bytes")
-    path = package.id.removeprefix(f"{holder.id}/")
+    path = _inside(holder, package.id)
     for one in facts.tarball.bundled:
         if one.path == path:
             disagreements = [
@@ -306,6 +306,14 @@ def _bundled_scripts(
     # npm fetches what a tarball turns out not to hold: an entry flagged `inBundle` would hide from every other fact.
     reason = f"the lockfile says that {holder.name} bundles it; its tarball does not hold {path}"
     return replace(_unknown_scripts(reason), disagreements=(reason,))
+
+
+def _inside(holder: Package, bundled: str) -> str:
+    """Return where in its holder's tarball a bundled entry lies: an id of npm's is the path, one of bun's the names."""
+    path = bundled.removeprefix(f"{holder.id}/")
+    if path.startswith("node_modules/"):
+        return path
+    return "/".join(f"node_modules/{name}" for name in re.findall(r"(?:@[^/]+/)?[^/]+", path))
 
 
 def _known_scripts(scripts: Mapping[str, str], gyp: bool, origin: Origin, disagreements: Sequence[str]) -> Scripts:
@@ -386,10 +394,14 @@ def _against_registry(word: RegistryWord | Missing, tarball: TarballFacts) -> li
 
 
 def _unlisted(package: Package, bundled: Sequence[BundledManifest], by_id: Mapping[str, Package]) -> list[str]:
+    scripted = [one.path for one in bundled if one.scripts or one.gyp]
+    if not scripted:
+        return []
+    listed = {_inside(package, id_) for id_ in by_id if id_.startswith(f"{package.id}/")}
     return [
-        f"the tarball bundles {one.path} with an install script, and the lockfile does not list it"
-        for one in bundled
-        if (one.scripts or one.gyp) and f"{package.id}/{one.path}" not in by_id
+        f"the tarball bundles {path} with an install script, and the lockfile does not list it"
+        for path in scripted
+        if path not in listed
     ]
 
 

@@ -283,6 +283,7 @@ def test_local_server_that_dies_or_hangs(opa: Path) -> None:
         engine.evaluate(GOOD, INPUT, "data.sbomgate.decision.result")
         assert engine._server
         engine._server.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, engine._server.pid, os.WSTOPPED | os.WNOWAIT)  # sent is not yet stopped
         with pytest.raises(PolicyError, match="within 3 s"):
             engine.evaluate(GOOD, INPUT, "data.sbomgate.decision.result")
         engine._server.send_signal(signal.SIGCONT)
