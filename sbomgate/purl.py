@@ -12,6 +12,10 @@ from urllib.parse import quote, unquote, urlsplit
 from sbomgate.errors import InputError
 from sbomgate.model import Kind, Package
 
+# What `quote` leaves as it is. It takes 5 µs to see that of a name; this takes less than one.
+PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
+_PLAIN_NAME = PLAIN | {"/"}
+
 _QUALIFIER = {Kind.GIT: "vcs_url", Kind.TARBALL: "download_url", Kind.FILE: "download_url"}
 # Patterns are compiled at their first use: most lockfiles need none of them, and every start would pay.
 _FORGE = r"(github|gitlab|bitbucket|gist):(?!//)"
@@ -21,9 +25,10 @@ _DRIVE = r"[A-Za-z]:[\\/]"
 
 def purl(name: str, version: str | None, **qualifiers: str) -> str:
     """Return `pkg:npm/%40scope/name@version?qualifiers`, percent-encoded; the version is left out where it is None."""
-    text = "pkg:npm/" + quote(name)  # leaves the slash, encodes the scope's @
+    # the slash stays, the scope's @ is encoded
+    text = "pkg:npm/" + (name if _PLAIN_NAME.issuperset(name) else quote(name))
     if version:
-        text += "@" + quote(version, safe="")
+        text += "@" + (version if PLAIN.issuperset(version) else quote(version, safe=""))
     if qualifiers:
         text += "?" + "&".join(f"{key}={quote(value, safe=':/')}" for key, value in sorted(qualifiers.items()))
     return text

@@ -90,15 +90,15 @@ def _settle() -> None:
 def _run(arguments: list[str]) -> int:
     from sbomgate.cli._environment import Environment
 
-    args = parser().parse_args(arguments)
+    args = parser(arguments[0] if arguments else None).parse_args(arguments)
     code = args.run(args, Environment.of_process())
     if code not in (0, 1, 2):
         raise AssertionError(f"{args.verb} returned {code!r}")
     return int(code)
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser with every verb of this folder, in alphabetical order."""
+def parser(verb: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser with every verb of this folder, in alphabetical order; of a known `verb` with that one only."""
     import argparse
     import functools
     import importlib
@@ -115,20 +115,19 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"sbomgate {__version__}")
     layout = functools.partial(argparse.RawDescriptionHelpFormatter, max_help_position=32, width=110)
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
-        if name.startswith("_"):
-            continue
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    for name in [verb] if verb in names else names:
         module = importlib.import_module(f"{__name__}.{name}")
-        verb = verbs.add_parser(
+        made = verbs.add_parser(
             name,
             help=module.HELP,
             description=module.__doc__,
             formatter_class=layout,
             allow_abbrev=False,
         )
-        verb.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
-        module.add_arguments(verb)
-        verb.set_defaults(run=module.run)
+        made.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
+        module.add_arguments(made)
+        made.set_defaults(run=module.run)
     return top
 
 

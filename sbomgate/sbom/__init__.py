@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from hashlib import sha1, sha256
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import orjson
 
@@ -30,7 +29,7 @@ MAX_BYTES = 512 << 20
 
 _HEAD = b'{"bomFormat":"CycloneDX","specVersion":"1.6",'
 _NAMESPACE = bytes.fromhex("6ba7b8119dad11d180b400c04fd430c8")  # RFC 9562, 6.6: names that are URLs
-_IRI_SAFE = "@:+#?&/=,;!$'()*"
+_IRI = purl.PLAIN | frozenset("@:+#?&/=,;!$'()*")
 _SOURCES = {Kind.REGISTRY: "distribution", Kind.TARBALL: "distribution", Kind.FILE: "distribution", Kind.GIT: "vcs"}
 _OWN = frozenset({Kind.ROOT, Kind.WORKSPACE, Kind.LINK})
 
@@ -281,7 +280,7 @@ def _fact_properties(facts: PackageFacts) -> Iterator[tuple[str, str]]:
 def _is_iri(text: str) -> bool:
     """Whether a URL may stand where the schema wants an IRI reference: plain characters only, none of them encoded."""
     scheme, colon, _ = text.partition(":")
-    return bool(colon) and scheme.isascii() and scheme[:1].isalpha() and quote(text, safe=_IRI_SAFE) == text
+    return bool(colon) and scheme[:1].isalpha() and _IRI.issuperset(text)
 
 
 def _json(value: object) -> str:
