@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -144,6 +145,7 @@ def test_T22_the_newest_approved_build_counts(desk: Bench, tmp_path: Path) -> No
             folder,
         )
         assert gated.exit == 0, gated
+        time.sleep(1.1)  # decisions are dated by the second, and of one second neither is the newer
     folder = bench.lay_out(find("V05-approved-without"), "later")
     found = check(bench, folder, store=bench.store("both"))
     assert found.said("denials") == {"trust_drift/provenance-lost"}

@@ -44,7 +44,6 @@ def test_the_commit_that_is_checked_out(world: World, checkout: str, how: str) -
             git(project, "checkout", "--quiet", "--detach")
         case "packed":
             git(project, "pack-refs", "--all")
-            git(project, "gc", "--quiet")
         case "tag":
             git(project, "tag", "-a", "v1", "--message", "v1")
             git(project, "checkout", "--quiet", "v1")
