@@ -55,7 +55,8 @@ DEPENDENCIES = {
     "mocha": "10.4.0",
     "nodemon": "3.1.0",
     "nyc": "15.1.0",
-    "lerna": "8.1.2",
+    "karma": "6.4.3",
+    "standard": "17.1.0",
 }
 _INSTALL = (
     "npm",
