@@ -123,9 +123,7 @@ def _parse(data: bytes, where: str) -> tuple[_Element, str]:
         parser.Parse(data, True)
     except expat.ExpatError as error:
         line = f"line {error.lineno}, column {error.offset + 1}"
-        raise InputError(
-            f"not XML: {expat.ErrorString(error.code)}", where=where, place=line, hint=_HINT
-        ) from error
+        raise InputError(f"not XML: {expat.ErrorString(error.code)}", where=where, place=line, hint=_HINT) from error
     match = _NAMESPACE.fullmatch(namespace)
     assert match is not None
     return top.children[0], match[1]
@@ -187,9 +185,7 @@ class _Shape:
         if tools is not None:
             listed = self.all(tools, "components", "component")
             plain = [child for child in tools.children if child.name == "tool"] if listed is None else listed
-            found["tools"] = [
-                {**self.texts(tool, "vendor", "name", "version"), **tool.attributes} for tool in plain
-            ]
+            found["tools"] = [{**self.texts(tool, "vendor", "name", "version"), **tool.attributes} for tool in plain]
         return found
 
     def component(self, element: _Element) -> dict[str, Any]:

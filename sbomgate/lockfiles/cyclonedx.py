@@ -23,6 +23,7 @@ from sbomgate.lockfiles._integrity import STRONGEST_FIRST
 from sbomgate.lockfiles._npm_source import judge
 from sbomgate.lockfiles._reading import MAX_ENTRIES, Reading
 from sbomgate.model import DependencyGraph, Edge, EdgeKind, Kind, Package, ProjectFiles
+from sbomgate.purl import public_url
 from sbomgate.strict_json import kind_of, load_object, place
 
 FILENAMES: tuple[str, ...] = ()
@@ -185,7 +186,7 @@ class _Reader(Reading):
             type_ = self.text(value.get("type"), *at, "type") or "component"
             kind = f"pkg:{purl.type}" if purl else f"{type_} without a purl" if text is None else "unreadable purl"
             shown = f"{stated}@{version}" if version else stated
-            self.others.setdefault(kind, []).append((shown if text is None or purl else text)[:200])
+            self.others.setdefault(kind, []).append(public_url(shown if text is None or purl else text)[:200])
             return None
         id_, where = self.ids[component.ref], place(*at)
         if purl.version is not None and version is not None and purl.version != version:
@@ -297,9 +298,7 @@ class _Reader(Reading):
 
     # -- edges
 
-    def _edges(
-        self, document: Mapping[str, Any], root: _Component | None, packages: list[Package]
-    ) -> list[Package]:
+    def _edges(self, document: Mapping[str, Any], root: _Component | None, packages: list[Package]) -> list[Package]:
         """Read `dependencies`; return the packages with what follows from it."""
         below: dict[str, set[str]] = {}
         dangling: dict[str | None, list[tuple[str, str]]] = {}
@@ -358,13 +357,11 @@ class _Reader(Reading):
 
     # -- what an SBOM does not say
 
-    def _judge_whole(
-        self, document: Mapping[str, Any], metadata: Mapping[str, Any], packages: list[Package]
-    ) -> None:
+    def _judge_whole(self, document: Mapping[str, Any], metadata: Mapping[str, Any], packages: list[Package]) -> None:
         """Say, for each rule that judges a lockfile, that there was none; and what of the SBOM nobody judged."""
         tool = _tool(metadata)
         for code, rule, message in (
-            ("lockfile-unseen", "lockfile_sound", f"an SBOM{tool} was judged: what the lockfile says is not known"),
+            ("lockfile-unseen", "lockfile_sound", f"an SBOM{tool} was read: what the lockfile says is not known"),
             ("ranges-unseen", "pinned", "an SBOM states no ranges: whether package.json agrees is not known"),
             ("manager-unseen", "manager_code", "an SBOM does not say what the package manager is told to run"),
         ):
@@ -381,9 +378,10 @@ class _Reader(Reading):
             code = "files-not-judged" if kind.split(" ")[0] in _OTHERS_BYTES or kind == "services" else "not-judged"
             names = sorted(found)
             digest = sha256("\n".join(names).encode("utf-8", "replace")).hexdigest()[:16]
-            noun = "services" if kind == "services" else f"components ({kind})"
-            message = f"{len(names)} {noun} are no npm packages, and nobody judged them: {_named(names)}"
-            self.find(code, "lockfile_sound", None, f"{kind}, list {digest}", message)
+            noun = "services" if kind == "services" else f"components that are no npm packages ({kind})"
+            message = f"nobody judged {len(names)} {noun}: {_named(names)}"
+            # Other components are another finding: the place is part of its fingerprint.
+            self.find(code, "lockfile_sound", None, f"components sha256:{digest}", message)
         for index, item in enumerate(self._list(document.get("compositions"), "compositions")):
             aggregate = self.mapping(item, "compositions", index).get("aggregate")
             if type(aggregate) is str and aggregate.startswith("incomplete"):
@@ -439,7 +437,8 @@ def _reached(start: str, below: Mapping[str, set[str]]) -> set[str]:
 
 
 def _named(names: list[str]) -> str:
-    return ", ".join(name[:100] or "." for name in sorted(names)[:NAMED]) + _more(len(names) - NAMED)
+    shown = sorted(set(names))
+    return ", ".join(name[:100] or "." for name in shown[:NAMED]) + _more(len(shown) - NAMED)
 
 
 def _more(number: int) -> str:
