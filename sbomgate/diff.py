@@ -3,7 +3,7 @@
 Copies of one version are one package here, and edges lead from name to name: a tree that npm lays out otherwise, or
 another package manager's lockfile of the same packages, is no difference. Unmet peers and optional dependencies lead
 to no package and are no edges. Where one side states a thing and the other does not (an SBOM has no ranges, not every
-lockfile knows of install scripts), the two are not compared; only an integrity that is stated on one side alone is said.
+lockfile knows of install scripts), the two are not compared; only an integrity that one side alone states is said.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ _PARTS = re.compile(r"[0-9]+|[^0-9.+-]+")
 
 
 def diff(before: DependencyGraph, after: DependencyGraph, *, names: tuple[str, str] | None = None) -> Difference:
-    """Return what differs. `diff(a, a)` is empty; what it returns turns the keys of `packages(a)` and `edges(a)` into b's.
+    """Return what differs.
+
+    `diff(a, a)` is empty; what `diff(a, b)` returns turns the keys of `packages(a)` and `edges(a)` into those of b.
 
     `names` are what the two sides are called; else each is called by its lockfile's path.
     """
@@ -113,7 +115,7 @@ def _state(key: PackageKey, copies: list[Package]) -> PackageState:
 
 
 def _pairs(gone: list[PackageState], come: list[PackageState]) -> list[tuple[PackageKey, PackageKey]]:
-    """Pair versions of a name that went with versions that came: by their place first, then the newest with the newest."""
+    """Pair the versions of a name that went with those that came: by place first, then the newest with the newest."""
     olds: dict[str, list[PackageState]] = {}
     for state in gone:
         olds.setdefault(state.name, []).append(state)
@@ -161,7 +163,7 @@ def _side(
     name: str | None,
 ) -> Side:
     root = graph.packages[0]
-    said = ()
+    said: tuple[str, ...] = ()
     if graph.lockfile.kind == SBOM_KIND:
         said = tuple(f.message for f in graph.findings if f.package is None and f.rule == "lockfile_sound")
     return Side(

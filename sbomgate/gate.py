@@ -159,7 +159,7 @@ def decide(
 def _judgeable(graph: DependencyGraph, context: Context) -> None:
     """Refuse to sign a verdict on an SBOM that somebody else made, and to judge one that holds nothing.
 
-    What such a file leaves out nobody knows, so no release rests on it (P4); a profile that only observes may record it.
+    What such a file leaves out nobody knows: no release rests on it (P4). A profile that only observes may record it.
     """
     if context.time_source is not None and context.profile != decision.OBSERVE:
         raise InputError(

@@ -35,7 +35,9 @@ _KNOWN = {
 
 
 def read(files: ProjectFiles, path: str | None = None) -> DependencyGraph:
-    """Read the project's lockfile, or the SBOM: the one at `path`, else the only one, else that of the manager in `packageManager`.
+    """Read the project's lockfile: the one at `path`, else the only one, else that of the manager in `packageManager`.
+
+    At `path` there may be a CycloneDX SBOM in its place: what others made is read by `read_sbom`.
 
     A lockfile of another manager beside it is a finding (`other-lockfile`): nobody gates that one.
 

@@ -25,10 +25,11 @@ _ENCODINGS = (None, "utf-8", "us-ascii")
 # What is asked for; everything else is dropped with all that it holds.
 _KEPT = frozenset(
     (
-        "bom metadata component components tools tool services service dependencies dependency compositions composition "
-        "aggregate vendor group name version purl modified pedigree patches patch hashes hash externalReferences reference "
-        "url licenses license id expression"
-    ).split()
+        *("bom", "metadata", "tools", "tool", "vendor", "components", "component", "services", "service"),
+        *("group", "name", "version", "purl", "modified", "pedigree", "patches", "patch", "hashes", "hash"),
+        *("externalReferences", "reference", "url", "licenses", "license", "id", "expression"),
+        *("dependencies", "dependency", "compositions", "composition", "aggregate"),
+    )
 )
 
 
@@ -124,9 +125,7 @@ def _parse(data: bytes, where: str) -> tuple[_Element, str]:
     except expat.ExpatError as error:
         line = f"line {error.lineno}, column {error.offset + 1}"
         raise InputError(f"not XML: {expat.ErrorString(error.code)}", where=where, place=line, hint=_HINT) from error
-    match = _NAMESPACE.fullmatch(namespace)
-    assert match is not None
-    return top.children[0], match[1]
+    return top.children[0], namespace.rpartition("/")[2]
 
 
 class _Shape:

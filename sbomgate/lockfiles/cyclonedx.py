@@ -1,9 +1,9 @@
 """CycloneDX SBOMs that others made, 1.4 to 1.7, JSON and XML: the graph that they state, and what they do not say.
 
-An SBOM is read as a lockfile is, and believed less: what is an npm package (its purl says so), which bytes (hashes), where
-from (distribution URL) and which edges. Everything else is somebody's claim and is not read: no property, whatever its
-name (PROMISES P14), no scope, no evidence. What the lockfile behind it would have said is unknown, and a finding says so
-for each rule that would have judged it; so is every component that is no npm package.
+An SBOM is read as a lockfile is, and believed less: what is an npm package (its purl says so), which bytes (hashes),
+where from (distribution URL) and which edges. Everything else is somebody's claim and is not read: no property,
+whatever its name (PROMISES P14), no scope, no evidence. What the lockfile behind it would have said is unknown, and a
+finding says so for each rule that would have judged it; so is every component that is no npm package.
 
 Specification: ECMA-424, https://cyclonedx.org/docs/; purl: ECMA-427. What real tools write: docs/foreign-sbom.md.
 """
@@ -86,11 +86,13 @@ class _Reader(Reading):
         self.unaddressed: list[str] = []
         self.ids: dict[str, str] = {}  # bom-ref → id of the package
         self.known: set[str] = set()  # every bom-ref of the document
-        root = self._component(metadata.get("component"), ("metadata", "component"))
+        root = None
+        if metadata.get("component") is not None:
+            root = self._component(metadata["component"], ("metadata", "component"))
         components = self._components(document, root)
         packages = [self._root(root), *(p for p in map(self._package, components) if p is not None)]
         packages = self._edges(document, root, packages)
-        self._judge_whole(document, metadata, packages)
+        self._judge_whole(document, metadata)
         return self.graph(packages, version)
 
     def _document(self) -> dict[str, Any]:
@@ -114,10 +116,10 @@ class _Reader(Reading):
             self.refuse(f"{kind_of(value)}, expected an array", *at)
         return value
 
-    def _component(self, value: Any, at: tuple[str | int, ...]) -> _Component | None:
-        """Return a component with its bom-ref, which no other has; one without gets its place, which nobody refers to."""
+    def _component(self, value: Any, at: tuple[str | int, ...]) -> _Component:
+        """Return a component with its bom-ref, which no other has; one without is called by its place."""
         if value is None:
-            return None
+            self.refuse("null, expected an object", *at)
         fields = self.mapping(value, *at)
         ref = self.text(fields.get("bom-ref"), *at, "bom-ref")
         if ref is None:
@@ -138,16 +140,14 @@ class _Reader(Reading):
         while todo:
             at, value = todo.pop()
             for index, item in enumerate(self._list(value, *at)):
-                component = self._component(item if item is not None else [], (*at, index))
-                assert component is not None
+                component = self._component(item, (*at, index))
                 found.append(component)
                 if len(found) > MAX_ENTRIES:
                     self.refuse(f"more than {MAX_ENTRIES:,} components", *at)
                 if "components" in component.value:
                     todo.append(((*component.at, "components"), component.value["components"]))
         for index, service in enumerate(self._list(document.get("services"), "services")):
-            one = self._component(service if service is not None else [], ("services", index))
-            assert one is not None
+            one = self._component(service, ("services", index))
             self.others.setdefault("services", []).append(str(one.value.get("name"))[:200])
         # Ours begin with a slash, the root's is one: without it, reading what we wrote gives the same names again.
         ours = root is not None and root.ref == "/" and all(c.ref[:1] == "/" for c in found)
@@ -226,7 +226,7 @@ class _Reader(Reading):
     def _name(
         self, purl: _Purl, stated: str, version: str | None, resolved: str | None, id_: str, where: str
     ) -> tuple[str, str | None]:
-        """Return the real name and the alias. Where purl and name disagree, the address decides; else nobody can tell."""
+        """Return the real name and the alias. Where purl and name disagree the address decides, else nobody can."""
         if stated == purl.name:
             return purl.name, None
         case = stated.lower() == purl.name.lower()
@@ -357,7 +357,7 @@ class _Reader(Reading):
 
     # -- what an SBOM does not say
 
-    def _judge_whole(self, document: Mapping[str, Any], metadata: Mapping[str, Any], packages: list[Package]) -> None:
+    def _judge_whole(self, document: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
         """Say, for each rule that judges a lockfile, that there was none; and what of the SBOM nobody judged."""
         tool = _tool(metadata)
         for code, rule, message in (

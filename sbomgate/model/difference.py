@@ -102,7 +102,13 @@ class EdgeChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One of the two graphs: `path` names it, `what` is its kind and version (`npm 3`), `unknown` what it does not say."""
+    """One of the two graphs.
+
+    Attributes:
+        path: what it is called; what: kind and version of the lockfile (`npm 3`).
+        packages, edges: how many, as `sbomgate.diff` counts them.
+        unknown: what it does not say, one sentence each.
+    """
 
     project: str
     version: str | None
@@ -118,12 +124,12 @@ class Difference:
     """All that differs, each thing once, each tuple sorted by name and version.
 
     Attributes:
-        other_bytes: the same version with another integrity: nothing explains that but an edit, or a registry that lies.
+        other_bytes: the same version with another integrity: an edited file, or a registry that serves something else.
         new: versions of names that were not there at all.
         updated: another version in place of one that is gone.
         added: further versions of names that were there.
         removed: versions that are gone, with nothing in their place.
-        altered: the same version with another source, another word on install scripts, or an integrity only on one side.
+        altered: the same version with another source, another word on install scripts, or an integrity on one side.
         edges_added, edges_removed, edges_changed: dependencies between names.
     """
 
