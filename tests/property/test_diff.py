@@ -11,13 +11,13 @@ from testkit.strategies import graphs
 
 
 @given(graphs())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_nothing_differs_from_itself(graph: DependencyGraph) -> None:
     assert diff.diff(graph, graph).empty
 
 
 @given(graphs(), graphs())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_applied_to_one_it_gives_the_other(before: DependencyGraph, after: DependencyGraph) -> None:
     """P4: every package and every edge of both sides is accounted for."""
     found = diff.diff(before, after)
@@ -47,7 +47,7 @@ def test_applied_to_one_it_gives_the_other(before: DependencyGraph, after: Depen
 
 
 @given(graphs(), graphs())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_the_other_way_round(one: DependencyGraph, two: DependencyGraph) -> None:
     forth, back = diff.diff(one, two), diff.diff(two, one)
     arrived = sorted((state.name, state.version) for state in (*forth.new, *forth.added))
