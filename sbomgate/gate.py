@@ -159,9 +159,9 @@ def decide(
 def _judgeable(graph: DependencyGraph, context: Context) -> None:
     """Refuse to sign a verdict on an SBOM that somebody else made, and to judge one that holds nothing.
 
-    What such a file leaves out nobody knows: no release rests on it (P4). A profile that only observes may record it.
+    What such a file leaves out nobody knows: no release rests on it (P4).
     """
-    if context.time_source is not None and context.profile != decision.OBSERVE:
+    if context.time_source is not None:
         raise InputError(
             "an SBOM is only its author's word, and what is signed rests on the lockfile",
             where=graph.lockfile.path,
