@@ -38,7 +38,7 @@ dependencies_without_packages if {
 	count(input.packages) == 0
 	some source in input.unmet
 	some edge in source
-	edge.kind in {"prod", "dev", "optional", "peer"}
+	edge.kind in {"prod", "dev", "optional", "peer", "unknown"}
 }
 
 dependencies_without_packages if {
