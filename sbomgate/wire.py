@@ -315,6 +315,10 @@ class PolicyInput(Wire):
     malicious_lists: list[MaliciousList]
     packages: list[Package]
     facts: list[Facts] = Field(description="facts, each once: packages name them by index")
+    licences: dict[str, list[list[list[str]]]] = Field(
+        description="licence text of `facts` → the ways to accept it: each the licences that hold together, each by "
+        "its names from the most exact to the most general; a text that is no SPDX expression is not here"
+    )
     edges: dict[str, list[str]] = Field(
         description='id of the declaring package → ids of its dependencies, sorted; the root is ""'
     )

@@ -49,6 +49,8 @@ PARAMETERS = {
     "release_age": {"minimum_age_hours": 72},
     "new_dependencies": {"first_release_days": 7},
     "pinned": {"mode": "locked"},
+    "licences": {"allow": ["*"], "deny": [], "dev_allow": ["*"], "dev_deny": [], "texts": [], "unknown": "note"},
+    "deprecated": {"level": "note"},
 }
 TRUST = Trust(
     sha256=None,

@@ -19,6 +19,7 @@ DECLARED: dict[str, dict[str, dict[str, Any]]] = {
         "mode": {"type": "string", "enum": ["a", "b", "c"], "default": "b", "stricter": ["a", "b", "c"]},
         "deny": {"type": "array", "default": ["x"], "stricter": "superset"},
         "allow": {"type": "array", "default": ["x", "y"], "stricter": "subset"},
+        "names": {"type": "array", "default": ["gpl-*", "MIT"], "stricter": "narrower"},
     }
 }
 
@@ -32,6 +33,15 @@ def test_the_shipped_defaults() -> None:
         "release_age": {"minimum_age_hours": 72},
         "new_dependencies": {"first_release_days": 7},
         "pinned": {"mode": "locked"},
+        "deprecated": {"level": "note"},
+        "licences": {
+            "allow": ["*"],
+            "deny": [],
+            "dev_allow": ["*"],
+            "dev_deny": [],
+            "texts": [],
+            "unknown": "note",
+        },
     }
 
 
@@ -45,6 +55,7 @@ def test_the_trust_file_sets_either_way() -> None:
     [
         ("hours", 72), ("hours", 168), ("count", 3), ("count", 1), ("strictly", True), ("strictly", False),
         ("leniently", False), ("leniently", True), ("mode", "c"), ("mode", "b"), ("deny", ["y", "x"]), ("allow", []),
+        ("names", []), ("names", ["GPL-2.0", "mit"]), ("names", ["gpl-2.*"]), ("names", ["GPL-*"]),
     ],
 )  # fmt: skip
 def test_a_project_may_tighten(name: str, value: object) -> None:
@@ -54,7 +65,18 @@ def test_a_project_may_tighten(name: str, value: object) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("hours", 71.9), ("count", 4), ("mode", "a"), ("deny", []), ("allow", ["x", "z"])],
+    [
+        ("hours", 71.9),
+        ("count", 4),
+        ("mode", "a"),
+        ("deny", []),
+        ("allow", ["x", "z"]),
+        ("names", ["*"]),
+        ("names", ["gpl*"]),
+        ("names", ["MIT-0"]),
+        ("names", ["MIT*"]),
+        ("names", ["MIT", "ISC"]),
+    ],
 )
 def test_a_project_may_not_loosen(name: str, value: object) -> None:
     """P21"""
