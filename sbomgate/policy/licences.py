@@ -1,8 +1,8 @@
 """SPDX licence expressions, taken apart for the rule `licences` (SPDX 2.3, Annex D).
 
 Rego is handed what an expression comes to, not its text: the ways in which its licences can be accepted. `A OR B` is
-two ways, `A AND B` is one way with two licences. A licence is a list of names, from the most exact to the most general, so
-that a list that names `GPL-2.0-only` also speaks of `GPL-2.0-or-later WITH Classpath-exception-2.0`.
+two ways, `A AND B` is one way with two licences. A licence is a list of names, from the most exact to the most
+general, so that a list that names `GPL-2.0-only` also speaks of `GPL-2.0-or-later WITH Classpath-exception-2.0`.
 """
 
 from __future__ import annotations
