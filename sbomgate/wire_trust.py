@@ -85,7 +85,9 @@ class Signer(Part):
     """Who may sign, what for, and for which environments."""
 
     name: Exact
-    roles: Annotated[list[Literal["decision", "facts"]], Field(min_length=1, json_schema_extra={"uniqueItems": True})]
+    roles: Annotated[
+        list[Literal["decision", "facts", "policy"]], Field(min_length=1, json_schema_extra={"uniqueItems": True})
+    ]
     public_key: Pem | PinnedFile = Field(
         description="ECDSA P-256, PEM: inline, or a file beside this one with its digest"
     )

@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--offline", action="store_true", help="use no network: only caches and recorded facts")
     parser.add_argument("--engine", choices=("embedded", "opa"), default="embedded", help="opa: the one on PATH")
     parser.add_argument("--opa-url", metavar="URL", help="evaluate in this OPA server instead")
-    parser.add_argument("--policy", metavar="DIR", help="a policy folder or bundle instead of the shipped one")
+    parser.add_argument("--policy", metavar="DIR", help="own rules besides the shipped ones, or a whole policy instead")
     parser.add_argument("--json", action="store_true", help="the whole decision as JSON")
     parser.add_argument("--verbose", action="store_true", help="warnings and notes too, and what approves a script")
 
@@ -113,6 +113,9 @@ def decide(
     if (data := opened.files.read(CONFIG)) is not None:
         settings = config.parse(data, schema=resource(*config.SCHEMA).read_bytes())
     bundle = bundles.load(None if args.policy is None else env.working_directory / args.policy)
+    if args.policy is not None:
+        check_policy(bundle, env)
+        _signed_policy(bundle, trust, env.working_directory / args.policy)
     if signs:
         _accepted_policy(bundle, trust, bundles.load(None))
     graph = lockfiles.read(opened.files, opened.lockfile)
@@ -223,11 +226,11 @@ def engine(args: argparse.Namespace, env: Environment) -> OpenEngine:
     name = args.engine if args.opa_url is None else "opa-url"
     binary = None
     if name == "opa":
-        binary = _opa_on_path(env, env.working_directory / getattr(args, "path", "."))
+        binary = opa_on_path(env, env.working_directory / getattr(args, "path", "."))
     return engines.open_engine(name, _engine_settings(args, env, binary))
 
 
-def _opa_on_path(env: Environment, project: Path) -> Path:
+def opa_on_path(env: Environment, project: Path, *, asked: str = "--engine opa") -> Path:
     """Return the `opa` on PATH. What the tree under test brings is no engine: `npm run` puts its folder first (P26).
 
     Raises:
@@ -241,9 +244,11 @@ def _opa_on_path(env: Environment, project: Path) -> Path:
     # A part that is empty or relative means the working directory, whatever that is.
     parts = [part for part in env.variables.get("PATH", "").split(os.pathsep) if Path(part).is_absolute()]
     found = shutil.which("opa", path=os.pathsep.join(parts)) if parts else None
-    hint = "install OPA, or leave the flag out: one is built in"
+    hint = (
+        "install OPA, or leave the flag out: one is built in" if asked.startswith("--") else "install OPA 1.0 or later"
+    )
     if found is None:
-        raise UsageError("no `opa` on PATH", where="--engine opa", hint=hint)
+        raise UsageError("no `opa` on PATH", where=asked, hint=hint)
     binary = Path(found).resolve()
     tree = (find_repository(project) or project).resolve()
     if tree in binary.parents or "node_modules" in (*binary.parts, *Path(found).parts):
@@ -269,6 +274,46 @@ def _embedded(args: argparse.Namespace, env: Environment) -> OpenEngine:
     from sbomgate.policy import engines
 
     return engines.open_engine(engines.DEFAULT, _engine_settings(args, env, None))
+
+
+def check_policy(bundle: PolicyBundle, env: Environment, *, strict: bool = False) -> None:
+    """Refuse a policy that calls what it may not, or reads what the input's schema does not have, before it is used.
+
+    Raises:
+        PolicyError: it does. (`strict` also refuses what `opa check --strict` does.)
+    """
+    from sbomgate.cli._environment import say
+    from sbomgate.policy.engines.embedded import EmbeddedEngine
+    from sbomgate.resources import path as resource
+
+    schema = resource("schemas", "rego", "policy-input.json").read_bytes()
+    with EmbeddedEngine(env.cache / "engine", say) as checker:
+        checker.check(bundle, {"policy-input": schema}, strict=strict)
+
+
+def _signed_policy(bundle: PolicyBundle, trust: Trust, path: Path) -> None:
+    """Verify the signature beside a policy bundle, where there is one and the trust file accepts a signer of policies.
+
+    Raises:
+        PolicyError: nobody who is accepted signed it, or it is about other bytes; or none is there although the trust
+            file accepts signers of policies.
+    """
+    from sbomgate import files
+    from sbomgate.errors import PolicyError
+    from sbomgate.policy import signature
+    from sbomgate.policy.bundle import MAX_BUNDLE_BYTES, to_tar
+    from sbomgate.signing.verify import NotAccepted, verify
+
+    if not any("policy" in signer.roles for signer in trust.signers):
+        return
+    beside = path.with_name(path.name + signature.SUFFIX)
+    if not beside.exists():
+        raise PolicyError("is not signed", where=str(path), hint="`sbomgate policy build --key` signs a policy")
+    data = files.read(beside, limit=MAX_BUNDLE_BYTES, error=PolicyError)
+    found = verify(data, trust.signers, role="policy", where=str(beside))
+    if isinstance(found, NotAccepted):
+        raise PolicyError(found.reason, where=str(beside), hint="have it signed by an accepted signer of policies")
+    signature.check(found.statement, bundle, to_tar(bundle), where=str(beside))
 
 
 def _accepted_policy(bundle: PolicyBundle, trust: Trust, shipped: PolicyBundle) -> None:

@@ -13,7 +13,7 @@ class Signer:
 
     Attributes:
         name: for people.
-        roles: what its signature is good for: `decision`, `facts`.
+        roles: what its signature is good for: `decision`, `facts`, `policy` (bundles given with --policy).
         public_key: SubjectPublicKeyInfo, PEM.
         key_id: SHA-256 (hex) of the DER form.
         environments: decisions are accepted for these only; empty means any.

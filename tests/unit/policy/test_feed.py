@@ -76,7 +76,7 @@ def test_versions(affected: dict[str, Any], versions: str | None, inside: list[s
 
 
 def test_what_counts_as_malicious_and_what_is_counted_as_left_out() -> None:
-    one = {"versions": ["1.0.0"]}
+    one: dict[str, Any] = {"versions": ["1.0.0"]}
     other = record("MAL-2026-9", **one)
     other["affected"][0]["package"]["ecosystem"] = "PyPI"
     made = imported(
