@@ -1,4 +1,4 @@
-"""`policy` and `feed` as their users run them: own rules written, tested, built, signed, used; lists made and joined."""
+"""`policy` and `feed` as their users run them: own rules written, tested, built, signed, used; lists made."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def own(world: World, text: str = OWN, path: str = "rules/no_shop.rego") -> Path
 
 
 def check(world: World, *arguments: str) -> tuple[int, str]:
-    result = world.run("check", "project", "--offline", *arguments)
+    result = world.run("check", world.project.name, "--offline", *arguments)
     return result.code, result.out + result.err
 
 
@@ -46,8 +46,8 @@ def test_list_and_explain(world: World) -> None:
     told = world.run("policy", "explain", "release_age")
     assert told.code == 0
     assert "minimum_age_hours = 72  (the default)" in told.out
-    (world.root / "project" / "sbomgate.toml").write_text("[rules.release_age]\nminimum_age_hours = 100\n", "utf-8")
-    told = world.run("policy", "explain", "release_age", "project")
+    (world.project / "sbomgate.toml").write_text("[rules.release_age]\nminimum_age_hours = 100\n", "utf-8")
+    told = world.run("policy", "explain", "release_age", world.project.name)
     assert "minimum_age_hours = 100  (default 72)" in told.out
     unknown = world.run("policy", "explain", "nothing")
     assert unknown.code == 2
@@ -71,7 +71,7 @@ def test_own_rules_are_added_to_the_shipped_ones_and_deny(world: World) -> None:
         ("rules/x.rego", "package sbomgate.lib.finding\n\nprofile := \"observe\"\n", "in the package of the shipped"),
         ("rules/x.rego", "# c\n\n  package  sbomgate.rules.pinned # x\n", "in the package of the shipped"),
         ("rules/x.rego", 'package sbomgate["lib"].finding\n', "plain `package a.b`"),
-        ("rules/x.rego", "package sbomgate.rules.x\n\nfindings contains 1 if http.send({})\n", "http.send is forbidden"),
+        ("rules/x.rego", "package sbomgate.rules.x\n\nfindings contains 1 if http.send({})\n", "is forbidden"),
         (
             "rules/x.rego",
             '# METADATA\n# schemas:\n#   - input: schema["policy-input"]\npackage sbomgate.rules.x\n\n'
@@ -100,20 +100,20 @@ def test_new_test_build_and_use(world: World) -> None:
     opa = find_opa()
     if opa is None:
         pytest.skip("no opa")
-    path = {"PATH": str(opa.parent)}
+    path = world.environment(PATH=str(opa.parent))
     assert world.run("policy", "new", "no_left_pad", "--out", "own").code == 0
     again = world.run("policy", "new", "no_left_pad", "--out", "own")
     assert again.code == 2
-    tested = world.run("policy", "test", "own", "--threshold", "100", environment=path)
+    tested = world.run("policy", "test", "own", "--threshold", "100", env=path)
     assert (tested.code, tested.out.splitlines()[-1]) == (0, "3 passed, 0 failed, 100.0 % covered")
     rule = world.root / "own" / "rules" / "no_left_pad.rego"
     rule.write_text(rule.read_text("utf-8").replace("p.name !=", "p.name =="), "utf-8")
-    failed = world.run("policy", "test", "own", environment=path)
+    failed = world.run("policy", "test", "own", env=path)
     assert failed.code == 1
     assert "FAIL" in failed.out
     rule.with_name("no_left_pad_test.rego").unlink()
-    assert world.run("policy", "test", "own", environment=path).code == 2
-    absent = world.run("policy", "test", "own", environment={"PATH": "/nowhere"})
+    assert world.run("policy", "test", "own", env=path).code == 2
+    absent = world.run("policy", "test", "own", env=world.environment(PATH="/nowhere"))
     assert absent.code == 2
     assert "no `opa` on PATH" in absent.err
 
@@ -145,7 +145,7 @@ def test_a_signed_bundle(world: World) -> None:
 
 
 def test_a_feed_is_made_into_a_list_that_denies(world: World) -> None:
-    lock = json.loads((world.root / "project" / "package-lock.json").read_text("utf-8"))
+    lock = json.loads((world.project / "package-lock.json").read_text("utf-8"))
     name, entry = next((path.rpartition("node_modules/")[2], e) for path, e in lock["packages"].items() if path)
     record = {
         "id": "MAL-2026-1",
@@ -157,10 +157,10 @@ def test_a_feed_is_made_into_a_list_that_denies(world: World) -> None:
         ],
     }
     (world.root / "osv.json").write_text(json.dumps(record), "utf-8")
-    made = world.run("feed", "import", "osv.json", "-o", "project/malicious.csv")
+    made = world.run("feed", "import", "osv.json", "-o", str(world.project / "malicious.csv"))
     assert made.code == 0
     assert "1 packages, 1 lines" in made.err
-    (world.root / "project" / "sbomgate.toml").write_text('[malicious]\nlists = ["malicious.csv"]\n', "utf-8")
+    (world.project / "sbomgate.toml").write_text('[malicious]\nlists = ["malicious.csv"]\n', "utf-8")
     code, said = check(world)
     assert code == 1
     assert "known to be malicious (MAL-2026-1)" in said
