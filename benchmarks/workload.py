@@ -32,6 +32,7 @@ from sbomgate.model import (
     RegistryWord,
     Sbom,
     TarballFacts,
+    TrustRoot,
 )
 from sbomgate.npm import collect
 from sbomgate.npm.cache import FactCache
@@ -170,6 +171,7 @@ def policy_inputs(graph: DependencyGraph, packages: int, now: datetime, sigstore
             now_bom,
             context=Context(evaluated_at=now, profile="default", lockfile_path="package-lock.json"),
             trust=NOBODY,
+            trust_root=TrustRoot(trusted_root="00" * 32, registry_keys="00" * 32, updated=now),
             baseline=held,
             parameters=parameters.effective(
                 parameters.declared(resource(*parameters.CATALOGUE).read_bytes()), {}, {}, trust_where=""

@@ -30,6 +30,7 @@ from sbomgate.model import (
     PolicyBundle,
     Sbom,
     Trust,
+    TrustRoot,
 )
 from sbomgate.policy import evaluation as evaluations
 from sbomgate.policy import input as policy_input
@@ -38,7 +39,7 @@ from sbomgate.policy import parameters
 from sbomgate.policy.parameters import Declared
 from sbomgate.signing import Signer
 from sbomgate.strict_json import load_object
-from sbomgate.times import parse_time
+from sbomgate.times import format_time, parse_time
 
 FACTS = "facts.json"
 BASELINE_SBOM = "baseline.cdx.json"
@@ -51,11 +52,25 @@ Collect = Callable[[DependencyGraph], Mapping[FactKey, CollectedFacts]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustMaterial:
-    """What package provenance is verified against: sigstore's trusted root and the registry's keys, as files."""
+    """What package provenance is verified against: sigstore's trusted root and the registry's keys, as files.
+
+    Attributes:
+        updated: when the trusted root was last known to be the newest; None where the trust file names it and no time.
+    """
 
     trusted_root: bytes
     registry_keys: bytes
     issuers: tuple[str, ...]
+    updated: datetime | None = None
+
+    @property
+    def root(self) -> TrustRoot:
+        """What the rules see of it."""
+        return TrustRoot(
+            trusted_root=hashlib.sha256(self.trusted_root).hexdigest(),
+            registry_keys=hashlib.sha256(self.registry_keys).hexdigest(),
+            updated=self.updated,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +142,7 @@ def decide(
         bom,
         context=question.context,
         trust=question.trust,
+        trust_root=question.material.root,
         baseline=question.baseline,
         parameters=question.parameters,
         lists=_lists(question.lists),
@@ -327,8 +343,12 @@ def replay(
     bundle = bundles.from_tar(stored(decision.POLICY))
     pinned = {hashlib.sha256(data).hexdigest(): data for data in blobs.values()}
     accepted = trust.parse(stored(decision.TRUST), pinned=_by_digest(pinned), where=decision.TRUST)
-    # What nothing else holds: the parameters, and when the baseline was decided. The comparison below covers the rest.
+    # What nothing else holds: the parameters, when the baseline was decided, and the date of another version's trust
+    # root. The comparison below covers the rest.
     asked = load_object(stored(decision.POLICY_INPUT), decision.POLICY_INPUT)
+    updated = asked.get("trust_root", {}).get("updated")
+    if shipped is not None and claimed.sbomgate == __version__:
+        updated = None if shipped.updated is None else format_time(shipped.updated)
     baseline: BaselineBuild | Bootstrap = Bootstrap(reason=claimed.baseline.reason)
     if claimed.baseline.evidence is not None:
         baseline = BaselineBuild(
@@ -339,7 +359,12 @@ def replay(
     question = Question(
         context=replace(claimed.context, link=claimed.link, time_source=claimed.time_source),
         trust=accepted,
-        material=material_of(accepted, stored(TRUSTED_ROOT), stored(REGISTRY_KEYS)),
+        material=material_of(
+            accepted,
+            stored(TRUSTED_ROOT),
+            stored(REGISTRY_KEYS),
+            updated=None if updated is None else parse_time(updated),
+        ),
         parameters=asked["parameters"],
         lists={name.removeprefix(LISTS): data for name, data in blobs.items() if name.startswith(LISTS)},
         bundle=bundle,
@@ -354,6 +379,7 @@ def replay(
         again_bom,
         context=question.context,
         trust=accepted,
+        trust_root=question.material.root,
         baseline=baseline,
         parameters=question.parameters,
         lists=_lists(question.lists),
@@ -437,8 +463,16 @@ def _by_digest(blobs: Mapping[str, bytes]) -> Callable[[str, str], bytes]:
     return pinned
 
 
-def material_of(accepted: Trust, trusted_root: bytes, registry_keys: bytes) -> TrustMaterial:
+def material_of(
+    accepted: Trust, trusted_root: bytes, registry_keys: bytes, *, updated: datetime | None
+) -> TrustMaterial:
     """Return what provenance is verified against: what the trust file replaces, else what is given.
+
+    Args:
+        accepted: the trust file.
+        trusted_root: sigstore's.
+        registry_keys: the registry's.
+        updated: when `trusted_root` was last known to be the newest.
 
     Raises:
         TrustError: the trust file accepts no issuer although it names some.
@@ -451,4 +485,5 @@ def material_of(accepted: Trust, trusted_root: bytes, registry_keys: bytes) -> T
         trusted_root=accepted.trusted_root or trusted_root,
         registry_keys=accepted.registry_keys or registry_keys,
         issuers=accepted.issuers or DEFAULT_ISSUERS,
+        updated=updated if accepted.trusted_root is None else accepted.trusted_root_updated,
     )

@@ -264,6 +264,16 @@ class Trust(Wire):
     issuers: list[str]
 
 
+class TrustRoot(Wire):
+    """What package provenance was verified against."""
+
+    trusted_root: Sha256
+    registry_keys: Sha256
+    updated: Time | None = Field(
+        description="when the trusted root was last known to be the newest; null where nobody says"
+    )
+
+
 class Waiver(Wire):
     """A waiver whose signature was verified. None can be made yet: the list is empty until waivers are signed."""
 
@@ -312,6 +322,7 @@ class PolicyInput(Wire):
     edges: dict[str, list[Edge]] = Field(description='id of the declaring package → its dependencies; the root is ""')
     baseline: Baseline
     trust: Trust
+    trust_root: TrustRoot
     approvals: list[dict[str, Any]]
     waivers: list[Waiver]
 
@@ -391,6 +402,7 @@ class Report(Wire):
     engine: str
     baseline: str = Field(description="one phrase: what the build was compared with")
     accepted_signers: int = Field(description="how many signers the trust file accepts; 0 without one")
+    trust_root: TrustRoot
     rules: list[str] = Field(description="ids of the rules that ran, sorted")
     denials: list[ReportEntry]
     warnings: list[ReportEntry]

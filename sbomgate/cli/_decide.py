@@ -127,7 +127,7 @@ def decide(
     question = gate.Question(
         context=context,
         trust=trust,
-        material=gate.material_of(trust, material.trusted_root, material.registry_keys),
+        material=gate.material_of(trust, material.trusted_root, material.registry_keys, updated=material.collected),
         parameters=parameters.effective(
             parameters.declared(resource(*parameters.CATALOGUE).read_bytes()),
             trust.parameters,
@@ -182,6 +182,7 @@ def report(decided: Decided, *, evidence: str | None = None, decision: str | Non
         baseline=said,
         baseline_versions=versions,
         signers=len(decided.question.trust.signers),
+        trust_root=decided.question.material.root,
         evidence=evidence,
         decision=decision,
     )

@@ -36,6 +36,7 @@ from sbomgate.model import (
     SignatureState,
     Subject,
     Trust,
+    TrustRoot,
 )
 from sbomgate.policy import names
 from sbomgate.policy.lists import Hits, MaliciousList, join
@@ -58,6 +59,7 @@ def build(
     *,
     context: Context,
     trust: Trust,
+    trust_root: TrustRoot,
     baseline: BaselineBuild | Bootstrap,
     parameters: Mapping[str, Mapping[str, Any]],
     lists: Sequence[MaliciousList],
@@ -68,6 +70,7 @@ def build(
         sbom: what is judged; packages without facts get facts that are unknown, never none.
         context: when, where, and for what the decision is made.
         trust: the trust file (or what holds without one).
+        trust_root: what provenance was verified against.
         baseline: the last approved build, or why there is none.
         parameters: rule id → parameter → value, as `parameters.effective` returns them.
         lists: the lists of malicious packages to compare with.
@@ -112,6 +115,11 @@ def build(
         "edges": _edges(graph),
         "baseline": held,
         "trust": _trust(trust),
+        "trust_root": {
+            "trusted_root": trust_root.trusted_root,
+            "registry_keys": trust_root.registry_keys,
+            "updated": _time(trust_root.updated) if trust_root.updated else None,
+        },
         "approvals": [],
         "waivers": [],
     }

@@ -582,6 +582,7 @@ class Bench:
             tables.append(
                 f'[[malicious_lists]]\npath = "malicious.csv"\nsha256 = "{_sha256(folder / "malicious.csv")}"'
             )
+        tables.append(f"[sigstore]\nupdated = {format_time(self.now)}")
         text = "\n\n".join(['schema = "sbomgate/trust/v1"', *(one.trust for one in line), *tables]) + "\n"
         return fill(text, world.releases)
 

@@ -27,6 +27,7 @@ from sbomgate.model import (
     Signature,
     SignatureState,
     Trust,
+    TrustRoot,
 )
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -49,7 +50,9 @@ PARAMETERS = {
     "release_age": {"minimum_age_hours": 72},
     "new_dependencies": {"first_release_days": 7},
     "pinned": {"mode": "locked"},
+    "provenance": {"promise_only_before": "2024-01-01", "trust_root_days": 365},
 }
+TRUST_ROOT = TrustRoot(trusted_root="6" * 64, registry_keys="7" * 64, updated=NOW)
 TRUST = Trust(
     sha256=None,
     data=b"",

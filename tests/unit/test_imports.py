@@ -37,10 +37,11 @@ MAY_USE = {
     "sbom": set(),
     "decision": set(),
     "trust": set(),
+    "tuf": set(),
     "config": set(),
     "project": set(),
 }
-MAY_DO_IO = {"npm", "evidence", "signing", "cli", "project", "files", "resources", "trust", "policy"}
+MAY_DO_IO = {"npm", "evidence", "signing", "cli", "project", "files", "resources", "trust", "tuf", "policy"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:

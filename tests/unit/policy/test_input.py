@@ -35,6 +35,7 @@ def bytes_of(sbom: Sbom, **changes: Any) -> bytes:
     arguments: dict[str, Any] = {
         "context": b.CONTEXT,
         "trust": b.TRUST,
+        "trust_root": b.TRUST_ROOT,
         "baseline": FIRST_RUN,
         "parameters": b.PARAMETERS,
         "lists": [],
