@@ -140,10 +140,10 @@ def decide(
         project_files=opened.read_so_far(),
         source_date=env.source_date,
     )
-    recorded = _recorded(args, env, trust)
+    recorded = recorded_facts(args, env, trust)
 
     def collect(graph: DependencyGraph) -> Mapping[FactKey, CollectedFacts]:
-        return _collect(graph, args, env, opened, trust, recorded, signs=signs)
+        return collect_facts(graph, args, env, opened, trust, recorded, signs=signs)
 
     with ExitStack() as stack:
         chosen = stack.enter_context(engine(args, env))
@@ -341,7 +341,7 @@ def _baseline(
     )
 
 
-def _recorded(args: argparse.Namespace, env: Environment, trust: Trust) -> Mapping[FactKey, CollectedFacts]:
+def recorded_facts(args: argparse.Namespace, env: Environment, trust: Trust) -> Mapping[FactKey, CollectedFacts]:
     """Read the recorded facts; those that nobody accepted has signed are not believed (P14)."""
     if args.facts is None:
         return {}
@@ -362,7 +362,7 @@ def _recorded(args: argparse.Namespace, env: Environment, trust: Trust) -> Mappi
     return facts.recorded(facts.read_statement(found.payload, where=args.facts))
 
 
-def _collect(
+def collect_facts(
     graph: DependencyGraph,
     args: argparse.Namespace,
     env: Environment,
