@@ -206,7 +206,7 @@ def _sbom(graph: DependencyGraph, now: datetime, sigstore: TestSigstore) -> Sbom
     verifier = Verifier.from_material(sigstore.trusted_root_json(), sigstore.registry_keys_json(), DEFAULT_ISSUERS)
     sha512 = {facts.key_of(package): package.sha512 for package in graph.packages}
     attestations, signatures = verify_all(known, verifier, sha512)
-    judged = facts.assemble(graph, known, attestations=attestations, signatures=signatures, now=now)
+    judged = facts.assemble(graph, known, attestations=attestations, signatures=signatures, sightings={}, now=now)
     return sbom.read(sbom.write(graph, judged, timestamp=None, tool_version="0"))
 
 

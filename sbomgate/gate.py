@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sbomgate import __version__, decision, facts, sbom, trust
+from sbomgate import __version__, decision, facts, ledger, sbom, trust
 from sbomgate.canonical import dumps
 from sbomgate.decision import Counts, Decision, EngineRecord, Material, material
 from sbomgate.errors import EvidenceError, InputError, PolicyError, SigningError, TrustError
 from sbomgate.evidence.record import Record
+from sbomgate.ledger import Ledger
 from sbomgate.model import (
     BaselineBuild,
     Bootstrap,
@@ -42,6 +43,8 @@ from sbomgate.strict_json import load_object
 from sbomgate.times import format_time, parse_time
 
 FACTS = "facts.json"
+LEDGER = "ledger.json"
+BASELINE_LEDGER = "baseline.ledger.json"
 BASELINE_SBOM = "baseline.cdx.json"
 TRUSTED_ROOT = "trust/trusted_root.json"
 REGISTRY_KEYS = "trust/registry_keys.json"
@@ -108,6 +111,7 @@ class Answer:
 
     graph: DependencyGraph
     collected: bytes
+    ledger: bytes
     sbom: Sbom
     policy_input: bytes
     evaluation: Evaluation
@@ -137,7 +141,8 @@ def decide(
         )
     engine.prepare(question.bundle, evaluations.QUERY)
     collected = collect(graph)
-    bom = _sbom(graph, collected, question)
+    looks = ledger.update(_looks_before(question), collected.values(), now=question.context.evaluated_at)
+    bom = _sbom(graph, collected, looks, question)
     asked = policy_input.build(
         bom,
         context=question.context,
@@ -160,6 +165,7 @@ def decide(
     return Answer(
         graph=graph,
         collected=facts.dumps(collected),
+        ledger=ledger.dumps(looks),
         sbom=bom,
         policy_input=asked,
         evaluation=evaluation,
@@ -209,6 +215,7 @@ def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tu
     stored = {
         decision.SBOM: (answer.sbom.data, "application/vnd.cyclonedx+json"),
         FACTS: (answer.collected, "application/json"),
+        LEDGER: (answer.ledger, "application/json"),
         decision.POLICY_INPUT: (answer.policy_input, "application/json"),
         decision.POLICY: (bundle.to_tar(question.bundle), "application/gzip"),
         decision.EVALUATION: (answer.evaluation.data, "application/json"),
@@ -219,6 +226,8 @@ def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tu
     stored |= {LISTS + name: (data, "text/csv") for name, data in question.lists.items()}
     if isinstance(question.baseline, BaselineBuild):
         stored[BASELINE_SBOM] = (question.baseline.sbom.data, "application/vnd.cyclonedx+json")
+        if question.baseline.ledger is not None:
+            stored[BASELINE_LEDGER] = (question.baseline.ledger, "application/json")
     held = {hashlib.sha256(data).hexdigest() for data, _ in stored.values()}
     for sha256, data in question.trust.pinned.items():  # every other file that the trust file names
         if sha256 not in held:
@@ -252,14 +261,27 @@ def _evaluate(asked: bytes, question: Question, packages: int, engine: Engine) -
     return evaluations.read(said, question.bundle, packages=packages, profile=question.context.profile)
 
 
-def _sbom(graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts], question: Question) -> Sbom:
+def _looks_before(question: Question) -> Ledger:
+    """Return the approved build's ledger: an accepted signer signed it. A first run starts with an empty one."""
+    if isinstance(question.baseline, Bootstrap) or question.baseline.ledger is None:
+        return {}
+    return ledger.loads(question.baseline.ledger, where=BASELINE_LEDGER)
+
+
+def _sbom(
+    graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts], looks: Ledger, question: Question
+) -> Sbom:
     """Verify what was collected, write it into the SBOM, and go on with what the SBOM says."""
-    package_facts = _believe(graph, collected, question.material, question.context.evaluated_at)
+    package_facts = _believe(graph, collected, looks, question.material, question.context.evaluated_at)
     return sbom.make(graph, package_facts, timestamp=question.source_date, tool_version=question.sbomgate)
 
 
 def _believe(
-    graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts], material: TrustMaterial, now: datetime
+    graph: DependencyGraph,
+    collected: Mapping[FactKey, CollectedFacts],
+    looks: Ledger,
+    material: TrustMaterial,
+    now: datetime,
 ) -> dict[str, PackageFacts]:
     """Return what a rule may use of what was collected: attestations and signatures are verified here."""
     from sbomgate.provenance import Verifier
@@ -267,8 +289,9 @@ def _believe(
 
     verifier = Verifier.from_material(material.trusted_root, material.registry_keys, material.issuers)
     sha512 = {facts.key_of(package): package.sha512 for package in graph.packages}
+    seen = ledger.sightings(looks, collected.values())
     attestations, signatures = verify_all(collected, verifier, sha512)
-    return facts.assemble(graph, collected, attestations=attestations, signatures=signatures, now=now)
+    return facts.assemble(graph, collected, attestations=attestations, signatures=signatures, sightings=seen, now=now)
 
 
 def _lists(files: Mapping[str, bytes]) -> list[malicious.MaliciousList]:
@@ -355,6 +378,7 @@ def replay(
             sbom=sbom.read(stored(BASELINE_SBOM)),
             evidence=claimed.baseline.evidence,
             decided_at=parse_time(asked["baseline"]["decided_at"]),
+            ledger=blobs.get(BASELINE_LEDGER),
         )
     question = Question(
         context=replace(claimed.context, link=claimed.link, time_source=claimed.time_source),
@@ -374,7 +398,9 @@ def replay(
         sbomgate=claimed.sbomgate,
     )
     # (2) decide again, step by step
-    again_bom = _sbom(bom.graph, facts.loads(stored(FACTS)), question)
+    collected = facts.loads(stored(FACTS))
+    looks = ledger.update(_looks_before(question), collected.values(), now=question.context.evaluated_at)
+    again_bom = _sbom(bom.graph, collected, looks, question)
     again_input = policy_input.build(
         again_bom,
         context=question.context,
@@ -395,6 +421,7 @@ def replay(
         ("parameters", "as strict as the trust file", _parameters(known, accepted, question.parameters)),
         ("malicious lists", "those of the trust file", _listed(accepted, blobs)),
         ("sbom, provenance verified again", bom.sha256, again_bom.sha256),
+        ("ledger", claimed.sha256.get(LEDGER, "none"), hashlib.sha256(ledger.dumps(looks)).hexdigest()),
         ("policy input", claimed.sha256[decision.POLICY_INPUT], hashlib.sha256(again_input).hexdigest()),
         ("evaluation", claimed.sha256[decision.EVALUATION], again.sha256),
         ("verdict", claimed.verdict.value, again.verdict.value),

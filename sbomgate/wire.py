@@ -81,6 +81,8 @@ class Publish(Wire):
     source: Literal["attestation", "registry", "recorded", "withdrawn", "unknown"]
     reason: str
     first: Time | None
+    absent: Time | None = Field(description="a look after `time` that did not have this version yet, by our own ledger")
+    seen: Time | None = Field(description="the first look that had it; null where `absent` is")
 
 
 class Scripts(Wire):

@@ -40,7 +40,7 @@ quiet := {p.id |
 	some p in outside
 	[
 		p.kind, p.scripts.state, p.signature.state, p.publish_attestation.state, p.provenance.state,
-		p.publish.reason, p.malicious, p.malicious_name, p.scripts.disagreements,
+		p.publish.reason, p.malicious, p.malicious_name, p.scripts.disagreements, p.publish.absent,
 	] in good
 	p.integrity == p.registry_integrity
 	p.publish.time != null
@@ -49,7 +49,7 @@ quiet := {p.id |
 	p.publish.first < oldest_first
 }
 
-good_news := {["registry", "none", signature, published, built, "", [], [], []] |
+good_news := {["registry", "none", signature, published, built, "", [], [], [], null] |
 	some signature in ["verified", "absent", "not-served"]
 	some published in ["verified", "unattested"]
 	some built in ["verified", "unattested"]

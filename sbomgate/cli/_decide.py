@@ -306,7 +306,7 @@ def _baseline(
     store: Path | None,
 ) -> BaselineBuild | Bootstrap:
     """Find the last approved build: where the command line says, else in the store."""
-    from sbomgate import decision, sbom
+    from sbomgate import decision, gate, sbom
     from sbomgate.evidence import baseline as baselines
     from sbomgate.model import BaselineBuild, Bootstrap, Claimed
 
@@ -337,7 +337,10 @@ def _baseline(
         return Bootstrap(reason=found.reason)
     record = found.evidence.record
     return BaselineBuild(
-        sbom=sbom.read(record.blobs[decision.SBOM]), evidence=record.id, decided_at=found.evidence.time
+        sbom=sbom.read(record.blobs[decision.SBOM]),
+        evidence=record.id,
+        decided_at=found.evidence.time,
+        ledger=record.blobs.get(gate.LEDGER),
     )
 
 

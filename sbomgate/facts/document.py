@@ -146,6 +146,7 @@ def word_document(word: RegistryWord) -> dict[str, Any]:
         "signatures": [{"keyid": one.keyid, "sig": one.sig} for one in word.signatures],
         "tarball": word.tarball,
         "trusted_publisher": word.trusted_publisher,
+        "versions": word.versions,
     }
 
 
@@ -345,6 +346,7 @@ def _read_word(word: _Reader) -> RegistryWord:
         maintainers=tuple(maintainers),
         licence=word.text_or_none("licence"),
         deprecated=word.text_or_none("deprecated"),
+        versions=word.text("versions"),
     )
     word.done()
     return result

@@ -229,6 +229,8 @@ def _publish(publish: Publish) -> dict[str, Any]:
         "source": publish.source,
         "reason": publish.reason,
         "first": _time(publish.first) if publish.first else None,
+        "absent": _time(publish.absent) if publish.absent else None,
+        "seen": _time(publish.seen) if publish.seen else None,
     }
 
 

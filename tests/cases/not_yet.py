@@ -40,7 +40,6 @@ _WAIVERS = "signed waivers and approvals do not exist yet"
 NOT_YET = {
     "C01": "pnpm's lockfiles are not read yet",
     "C02": "yarn's lockfiles are not read yet",
-    "C08": "there is no ledger of what was seen before",
     "L28": "pnpm's lockfiles are not read yet",
     "T09": _WAIVERS,
     "T16": "dist-tags are not among the facts",

@@ -47,7 +47,7 @@ BUILT = Attestation(
     state=AttestationState.VERIFIED, reason="", log_proof="inclusion+SET", log_time=OLD, claims=CLAIMS, sha256="0" * 64
 )
 PARAMETERS = {
-    "release_age": {"minimum_age_hours": 72},
+    "release_age": {"minimum_age_hours": 72, "mirror_lag_hours": 24},
     "new_dependencies": {"first_release_days": 7},
     "pinned": {"mode": "locked"},
     "provenance": {"promise_only_before": "2024-01-01", "trust_root_days": 365},

@@ -23,6 +23,7 @@ LEAVES = {
     "canonical",
     "spdx",
     "schema_errors",
+    "version_set",
 }
 # What each step may use of the others: only what its own docstring names as shared ground.
 MAY_USE = {
@@ -38,6 +39,7 @@ MAY_USE = {
     "decision": set(),
     "trust": set(),
     "tuf": set(),
+    "ledger": set(),
     "config": set(),
     "project": set(),
 }

@@ -35,7 +35,7 @@ def effective(trust: dict[str, Any], project: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_shipped_defaults() -> None:
     assert parameters.effective(SHIPPED, {}, {}) == {
-        "release_age": {"minimum_age_hours": 72},
+        "release_age": {"minimum_age_hours": 72, "mirror_lag_hours": 24},
         "new_dependencies": {"first_release_days": 7},
         "pinned": {"mode": "locked"},
         "provenance": {"promise_only_before": "2024-01-01", "trust_root_days": 365},
