@@ -44,7 +44,7 @@ from sbomgate.times import format_time, parse_time
 
 FACTS = "facts.json"
 LEDGER = "ledger.json"
-BASELINE_LEDGER = "baseline.ledger.json"
+LEDGER_BEFORE = "ledger.before.json"
 BASELINE_SBOM = "baseline.cdx.json"
 TRUSTED_ROOT = "trust/trusted_root.json"
 REGISTRY_KEYS = "trust/registry_keys.json"
@@ -89,6 +89,7 @@ class Question:
         project_files: path in the project → (SHA-256, size in bytes) of every file that was read.
         bundle: the policy.
         baseline: the last approved build, or why there is none.
+        ledger: what registries had at earlier looks: of the newest decision by an accepted signer; None starts one.
         source_date: the SBOM's timestamp (SOURCE_DATE_EPOCH), or None for none.
         sbomgate: version that the SBOM names as its tool.
     """
@@ -101,6 +102,7 @@ class Question:
     bundle: PolicyBundle
     baseline: BaselineBuild | Bootstrap
     project_files: Mapping[str, tuple[str, int]]
+    ledger: bytes | None = None
     source_date: datetime | None = None
     sbomgate: str = __version__
 
@@ -226,8 +228,8 @@ def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tu
     stored |= {LISTS + name: (data, "text/csv") for name, data in question.lists.items()}
     if isinstance(question.baseline, BaselineBuild):
         stored[BASELINE_SBOM] = (question.baseline.sbom.data, "application/vnd.cyclonedx+json")
-        if question.baseline.ledger is not None:
-            stored[BASELINE_LEDGER] = (question.baseline.ledger, "application/json")
+    if question.ledger is not None:
+        stored[LEDGER_BEFORE] = (question.ledger, "application/json")
     held = {hashlib.sha256(data).hexdigest() for data, _ in stored.values()}
     for sha256, data in question.trust.pinned.items():  # every other file that the trust file names
         if sha256 not in held:
@@ -262,10 +264,8 @@ def _evaluate(asked: bytes, question: Question, packages: int, engine: Engine) -
 
 
 def _looks_before(question: Question) -> Ledger:
-    """Return the approved build's ledger: an accepted signer signed it. A first run starts with an empty one."""
-    if isinstance(question.baseline, Bootstrap) or question.baseline.ledger is None:
-        return {}
-    return ledger.loads(question.baseline.ledger, where=BASELINE_LEDGER)
+    """Return the ledger that the newest accepted decision left; a first run starts with an empty one."""
+    return {} if question.ledger is None else ledger.loads(question.ledger, where=LEDGER_BEFORE)
 
 
 def _sbom(
@@ -378,7 +378,6 @@ def replay(
             sbom=sbom.read(stored(BASELINE_SBOM)),
             evidence=claimed.baseline.evidence,
             decided_at=parse_time(asked["baseline"]["decided_at"]),
-            ledger=blobs.get(BASELINE_LEDGER),
         )
     question = Question(
         context=replace(claimed.context, link=claimed.link, time_source=claimed.time_source),
@@ -394,6 +393,7 @@ def replay(
         bundle=bundle,
         baseline=baseline,
         project_files={},
+        ledger=blobs.get(LEDGER_BEFORE),
         source_date=sbom.timestamp(bom.data),
         sbomgate=claimed.sbomgate,
     )

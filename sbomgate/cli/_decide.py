@@ -124,6 +124,7 @@ def decide(
         time_source=time_source,
     )
     material = shipped.load()
+    baseline, ledger = _baseline(args, env, context, graph, trust, store)
     question = gate.Question(
         context=context,
         trust=trust,
@@ -136,7 +137,8 @@ def decide(
         ),
         lists=_lists(opened, trust, settings.malicious_lists),
         bundle=bundle,
-        baseline=_baseline(args, env, context, graph, trust, store),
+        baseline=baseline,
+        ledger=ledger,
         project_files=opened.read_so_far(),
         source_date=env.source_date,
     )
@@ -304,15 +306,15 @@ def _baseline(
     graph: DependencyGraph,
     trust: Trust,
     store: Path | None,
-) -> BaselineBuild | Bootstrap:
-    """Find the last approved build: where the command line says, else in the store."""
+) -> tuple[BaselineBuild | Bootstrap, bytes | None]:
+    """Find the last approved build, and the newest ledger: where the command line says, else in the store."""
     from sbomgate import decision, gate, sbom
     from sbomgate.evidence import baseline as baselines
     from sbomgate.model import BaselineBuild, Bootstrap, Claimed
 
     path = store if args.baseline is None else env.working_directory / args.baseline
     if path is None or (args.baseline is None and not path.exists()):
-        return Bootstrap(reason="no evidence was given, and there is no store yet")
+        return Bootstrap(reason="no evidence was given, and there is no store yet"), None
     if not path.exists():
         raise UsageError("no such folder", where=args.baseline, hint="give a store, or one build's evidence")
     if not trust.signers:
@@ -322,11 +324,13 @@ def _baseline(
                 where="--baseline",
                 hint="add --trust FILE",
             )
-        return Bootstrap(reason="without a trust file no signer is accepted")
+        return Bootstrap(reason="without a trust file no signer is accepted"), None
     if context.repository is None and trust.repository is not None:
         # `check` is told no repository; the trust file says which one decisions are about.
         context = replace(context, repository=Claimed(value=trust.repository, source="flag"))
     found = baselines.baseline(path, context, graph.packages[0].name, signers=trust.signers, now=env.now)
+    # A decision that denied is no baseline, and what was seen when it was made was seen all the same.
+    ledger = None if found.latest is None else found.latest.record.blobs.get(gate.LEDGER)
     if found.evidence is None:
         if args.baseline is not None and found.disregarded:
             raise EvidenceError(
@@ -334,14 +338,13 @@ def _baseline(
                 where=args.baseline,
                 hint="was the project renamed? On a first run leave --baseline out",
             )
-        return Bootstrap(reason=found.reason)
+        return Bootstrap(reason=found.reason), ledger
     record = found.evidence.record
     return BaselineBuild(
         sbom=sbom.read(record.blobs[decision.SBOM]),
         evidence=record.id,
         decided_at=found.evidence.time,
-        ledger=record.blobs.get(gate.LEDGER),
-    )
+    ), ledger
 
 
 def recorded_facts(args: argparse.Namespace, env: Environment, trust: Trust) -> Mapping[FactKey, CollectedFacts]:

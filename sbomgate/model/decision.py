@@ -66,13 +66,11 @@ class BaselineBuild:
         sbom: its SBOM, read back from accepted evidence.
         evidence: SHA-256 (hex) that names the evidence.
         decided_at: when it was decided.
-        ledger: its ledger of looks at registries (`ledger.loads`), or None where it has none.
     """
 
     sbom: Sbom
     evidence: str
     decided_at: datetime
-    ledger: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
