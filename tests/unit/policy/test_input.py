@@ -99,6 +99,8 @@ def test_facts_and_claims_are_carried_over() -> None:
         "source": "registry",
         "reason": "",
         "first": "2025-06-01T00:00:00Z",
+        "absent": None,
+        "seen": None,
     }
 
 
