@@ -29,7 +29,7 @@ ELSEWHERE = {
     "T21": f"{FLOWS}, tests/unit/evidence/test_baseline.py",
     "T22": FLOWS,
     "V20": "tests/unit/provenance: other builders, GitLab and CircleCI",
-    "V29": "policies/rules/provenance_test.rego: the age of the trust root; tests/unit/provenance: the public staging instance",
+    "V29": "policies/rules/provenance_test.rego: an old trust root; tests/unit/provenance: the staging instance",
     "W12": "tests/integration/test_cli_trust.py: policies that cannot be used, rules without findings",
     "W13": FLOWS,
     "W14": "tests/integration/test_cli_trust.py: gate signs no policy that nobody accepts",
