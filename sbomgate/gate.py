@@ -115,8 +115,8 @@ class Answer:
     """What was decided, with everything that it was decided from."""
 
     graph: DependencyGraph
-    collected: bytes
-    ledger: bytes
+    collected: Mapping[FactKey, CollectedFacts]
+    ledger: Ledger
     sbom: Sbom
     policy_input: bytes
     evaluation: Evaluation
@@ -171,8 +171,8 @@ def decide(
             )
     return Answer(
         graph=graph,
-        collected=facts.dumps(collected),
-        ledger=ledger.dumps(looks),
+        collected=collected,
+        ledger=looks,
         sbom=bom,
         policy_input=asked,
         evaluation=evaluation,
@@ -238,8 +238,8 @@ def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tu
 
     stored = {
         decision.SBOM: (answer.sbom.data, "application/vnd.cyclonedx+json"),
-        FACTS: (answer.collected, "application/json"),
-        LEDGER: (answer.ledger, "application/json"),
+        FACTS: (facts.dumps(answer.collected), "application/json"),
+        LEDGER: (ledger.dumps(answer.ledger), "application/json"),
         decision.POLICY_INPUT: (answer.policy_input, "application/json"),
         decision.POLICY: (bundle.to_tar(question.bundle), "application/gzip"),
         decision.EVALUATION: (answer.evaluation.data, "application/json"),
