@@ -5,13 +5,22 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path, PurePosixPath
 
 from sbomgate.errors import InputError
 
+MAX_DIRECTORIES = 200_000
+"""Most directories that are looked into for lockfiles: the largest monorepos known have some tens of thousands."""
+
+MAX_LEVELS = 64
+"""Deepest level of directories that is looked into for lockfiles."""
+
 MAX_FILE_BYTES = 256 << 20
 """Largest file that is read, in bytes: a lockfile of 100,000 packages has about 60 MB."""
+
+
+_SKIPPED = frozenset({"node_modules", ".git"})
 
 
 class DiskFiles:
@@ -152,6 +161,42 @@ def find_repository(start: Path) -> Path | None:
         if os.path.lexists(directory / ".git"):
             return directory
     return None
+
+
+def find(files: DiskFiles, names: Set[str]) -> tuple[str, ...]:
+    """Return the paths of all files with these names in the project's folder and below, relative to it, sorted.
+
+    `node_modules` and `.git` are not looked into, nor is what a symbolic link leads to; a link itself is found.
+
+    Raises:
+        InputError: a directory cannot be listed, or there are too many, or too many levels of them.
+    """
+    found: list[str] = []
+    todo = [("", 0)]
+    seen = 0
+    while todo:
+        directory, level = todo.pop()
+        seen += 1
+        if seen > MAX_DIRECTORIES or level > MAX_LEVELS:
+            limit = f"{MAX_LEVELS} levels" if level > MAX_LEVELS else f"{MAX_DIRECTORIES:,} directories"
+            raise InputError(
+                f"more than {limit} to look for lockfiles in",
+                where=directory or ".",
+                hint="name a directory further down, or keep what is no source outside the repository",
+            )
+        try:
+            with os.scandir(files.root / directory) as entries:
+                for entry in entries:
+                    path = f"{directory}/{entry.name}" if directory else entry.name
+                    if entry.name in names and not entry.is_dir(follow_symlinks=False):
+                        found.append(path)
+                    elif entry.name not in _SKIPPED and entry.is_dir(follow_symlinks=False):
+                        todo.append((path, level + 1))
+        except OSError as error:
+            raise InputError(
+                f"cannot be listed: {_reason(error)}", where=directory or ".", hint="check its permissions"
+            ) from error
+    return tuple(sorted(found))
 
 
 def path_in_repository(files: DiskFiles, path: str) -> str:

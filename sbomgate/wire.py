@@ -35,6 +35,9 @@ class Project(Wire):
     repository: Claimed | None
     commit: Claimed | None
     lockfile_path: str
+    workspace: str | None = Field(
+        description='directory of the workspace that is judged ("." for the root project alone); null: the whole lockfile'
+    )
 
 
 class Subject(Wire):
@@ -386,6 +389,7 @@ class Report(Wire):
     verdict: Literal["allowed", "denied"]
     project: ReportProject
     lockfile: str
+    workspace: str | None = Field(description="directory of the workspace that is judged; null: the whole lockfile")
     packages: int
     profile: Literal["observe", "default", "strict", "release"]
     engine: str
@@ -419,6 +423,7 @@ class DecidingDecision(Wire):
     time_source: str = Field(description="whose word the time is")
     profile: Literal["default", "strict", "release"]
     link: str = Field(description="how the artefact is tied to the lockfile")
+    workspace: str | None = Field(description="directory of the workspace that it is about; null: the whole lockfile")
 
 
 class Verification(Wire):

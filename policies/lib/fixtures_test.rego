@@ -140,7 +140,7 @@ document(profile, packages, changes) := object.union(
 		"project": {
 			"name": "shop", "version": "3.2.0",
 			"repository": {"value": "https://example.test/shop", "source": "flag"},
-			"commit": null, "lockfile_path": "package-lock.json",
+			"commit": null, "lockfile_path": "package-lock.json", "workspace": null,
 		},
 		"subject": null,
 		"link": null,

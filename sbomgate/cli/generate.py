@@ -1,15 +1,17 @@
 """Write the CycloneDX SBOM of a project, from its lockfile alone: no network, no node_modules.
 
 examples:
-  sbomgate generate                    CycloneDX 1.6 of the project in this folder, on stdout
-  sbomgate generate web -o bom.json    of the project in web/, to a file
+  sbomgate generate                             CycloneDX 1.6 of the project in this folder, on stdout
+  sbomgate generate web -o bom.json             of the project in web/, to a file
+  sbomgate generate --workspace services/web    of one workspace of a monorepo
+  sbomgate generate --split sboms               of each workspace and the root project: sboms/services+web.cdx.json, …
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sbomgate.errors import EXIT_ALLOWED
+from sbomgate.errors import EXIT_ALLOWED, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -23,15 +25,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("path", nargs="?", default=".", help="the project's folder, or its lockfile (default: here)")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of stdout")
+    parser.add_argument(
+        "--workspace", action="append", metavar="NAME", help="of one workspace, by directory or name; with --split of several"
+    )
+    parser.add_argument("--split", metavar="DIR", help="write an SBOM of each workspace, and of the root project, to DIR")
 
 
 def run(args: argparse.Namespace, env: Environment) -> int:
-    """Write the SBOM; always 0 when it could be made."""
+    """Write the SBOM, or one for each workspace; always 0 when they could be made."""
     from sbomgate import __version__, lockfiles, sbom
     from sbomgate.cli._environment import emit
-    from sbomgate.cli._project import open_project
+    from sbomgate.cli._project import open_project, parts
 
+    if args.split is not None and args.output is not None:
+        raise UsageError("--split writes files of its own", where="--output", hint="give one of the two")
+    if args.split is None and len(args.workspace or ()) > 1:
+        raise UsageError("several SBOMs, and one place to write to", where="--workspace", hint="add --split DIR")
     project = open_project(args.path, env)
     graph = lockfiles.read(project.files, project.lockfile)
-    emit(sbom.write(graph, {}, timestamp=env.source_date, tool_version=__version__), args.output, env)
+    wanted = (args.workspace or []) if args.split is not None else args.workspace
+    found = parts(project, graph, wanted)
+    files = None
+    if args.split is not None:
+        from sbomgate.cli import _split
+
+        files = _split.files_in(args.split, [part.workspace or "" for part in found], env)
+    for part in found:
+        output = args.output if files is None else files[part.workspace or ""]
+        emit(sbom.write(part, {}, timestamp=env.source_date, tool_version=__version__), output, env)
     return EXIT_ALLOWED

@@ -37,28 +37,53 @@ class Baseline:
     disregarded: int = 0
 
 
-def baseline(path: Path, context: Context, project: str, *, signers: Sequence[Signer], now: datetime) -> Baseline:
-    """Return the newest accepted evidence of a project.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """Every decision at a path, each with its folder, and what lies there besides. What they name was not read."""
+
+    path: Path
+    decisions: tuple[tuple[Statements, Path], ...]
+    notes: tuple[str, ...]
+
+
+def read(path: Path) -> Candidates:
+    """Read the decisions at a path once, for as many workspaces as there are.
 
     Args:
         path: a store, or the folder of one build or one decision in it.
-        context: of the decision that is about to be made: its repository and the folder of its lockfile name the
-            project. Where it names no repository, the name in package.json stands in.
+
+    Raises:
+        EvidenceError: the path is no evidence, or a statement in it was altered.
+    """
+    notes: list[str] = []
+    decisions = tuple(_candidates(path, notes))
+    return Candidates(path=path, decisions=decisions, notes=tuple(notes))
+
+
+def baseline(
+    found: Candidates, context: Context, project: str, *, signers: Sequence[Signer], now: datetime
+) -> Baseline:
+    """Return the newest accepted evidence of a project, or of one workspace of it.
+
+    Args:
+        found: what `read` found.
+        context: of the decision that is about to be made: its repository, the folder of its lockfile and its workspace
+            name the project. Where it names no repository, the name in package.json stands in.
         project: that name.
         signers: `Trust.signers`.
         now: the time of the decision.
 
     Raises:
         TrustError: nobody is accepted.
-        EvidenceError: the path is no evidence; a statement in it, or anything of the chosen evidence, was altered; a
-            decision is from the future; one build's or decision's folder was given and is another project's.
+        EvidenceError: anything of the chosen evidence was altered; a decision is from the future; one build's or
+            decision's folder was given and is another project's.
     """
     if not signers:
         raise TrustError("no signer is accepted: no baseline can be believed", hint="give a trust file with --trust")
-    notes: list[str] = []
+    notes = list(found.notes)
     accepted: list[tuple[Signed[Statements], Path]] = []
     seen, count, ours = False, 0, False
-    for statements, folder in _candidates(path, notes):
+    for statements, folder in found.decisions:
         count += 1
         if not _same_project(statements, context, project):
             continue
@@ -79,10 +104,10 @@ def baseline(path: Path, context: Context, project: str, *, signers: Sequence[Si
                 accepted.append((signed, folder))
             case Reason() as reason:
                 notes.append(f"decision {statements.id[:12]}: {reason.message}")
-    if not seen and layout.is_build(path):
+    if not seen and layout.is_build(found.path):
         raise EvidenceError(
-            "this is the evidence of another project, repository or lockfile",
-            where=str(path),
+            "this is the evidence of another project, repository, lockfile or workspace",
+            where=str(found.path),
             hint="give the store, or evidence of this project",
         )
     newest = _newest_passed(accepted)
@@ -130,6 +155,9 @@ def _same_project(statements: Statements, context: Context, project: str) -> boo
     # The folder, not the file: whoever renames the lockfile (npm-shrinkwrap.json), or changes the package manager, is
     # still measured against what was approved.
     if _folder(other.lockfile_path) != _folder(context.lockfile_path):
+        return False
+    # What another workspace holds, or all of them, was approved for another service.
+    if other.workspace != context.workspace:
         return False
     if context.repository is None:
         return statements.claimed.project == project
