@@ -54,7 +54,7 @@ Collect = Callable[[DependencyGraph], Mapping[FactKey, CollectedFacts]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """What is known about the packages of a lockfile: collected and verified once, for every decision on a part of it."""
+    """What is known about the packages of a lockfile: collected and verified once, for the decision on each part."""
 
     collected: Mapping[FactKey, CollectedFacts]
     verified: Verified
@@ -280,9 +280,7 @@ def _sbom(
     return sbom.make(graph, package_facts, timestamp=question.source_date, tool_version=question.sbomgate)
 
 
-def _verify(
-    graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts], material: TrustMaterial
-) -> Verified:
+def _verify(graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts], material: TrustMaterial) -> Verified:
     """Verify the attestations and signatures that were collected."""
     from sbomgate.provenance import Verifier
     from sbomgate.provenance.batch import verify_all

@@ -36,7 +36,7 @@ class Project(Wire):
     commit: Claimed | None
     lockfile_path: str
     workspace: str | None = Field(
-        description='directory of the workspace that is judged ("." for the root project alone); null: the whole lockfile'
+        description='directory of the workspace that is judged ("." is the root project); null: the whole lockfile'
     )
 
 
@@ -404,6 +404,27 @@ class Report(Wire):
     evaluation_sha256: Sha256
     evidence: str | None = Field(description="where the evidence lies; null for `check`")
     decision_sha256: Sha256 | None
+
+
+class Undecided(Wire):
+    """A decision that could not be made."""
+
+    place: str = Field(description="the workspace, or the lockfile, in the repository")
+    message: str
+    hint: str
+
+
+class Reports(Wire):
+    """What they print with `--json` where several decisions were asked for."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate reports, version 1")
+
+    schema_: Literal["sbomgate/reports/v1"] = Field(alias="schema")
+    verdict: Literal["allowed", "denied"] | None = Field(
+        description="denied where one is; null where one could not be decided"
+    )
+    reports: list[Report]
+    undecided: list[Undecided]
 
 
 class Reason(Wire):

@@ -149,6 +149,7 @@ document(profile, packages, changes) := object.union(
 			"release_age": {"minimum_age_hours": 72},
 			"new_dependencies": {"first_release_days": 7},
 			"pinned": {"mode": "locked"},
+			"lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},
 		},
 		"lockfile": {"path": "package-lock.json", "kind": "npm", "version": "3", "sha256": hex, "findings": {}},
 		"manager": object.union(told, {"name": "npm", "files": {}}),

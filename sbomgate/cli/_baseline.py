@@ -26,8 +26,7 @@ def open_baselines(args: argparse.Namespace, env: Environment, trust: Trust, sto
 
     path = store if args.baseline is None else env.working_directory / args.baseline
     if path is None or (args.baseline is None and not path.exists()):
-        none = Bootstrap(reason="no evidence was given, and there is no store yet")
-        return lambda context, graph: none
+        return _nothing(Bootstrap(reason="no evidence was given, and there is no store yet"))
     if not path.exists():
         raise UsageError("no such folder", where=args.baseline, hint="give a store, or one build's evidence")
     if not trust.signers:
@@ -37,10 +36,13 @@ def open_baselines(args: argparse.Namespace, env: Environment, trust: Trust, sto
                 where="--baseline",
                 hint="add --trust FILE",
             )
-        nobody = Bootstrap(reason="without a trust file no signer is accepted")
-        return lambda context, graph: nobody
+        return _nothing(Bootstrap(reason="without a trust file no signer is accepted"))
     found = baselines.read(path)
     return lambda context, graph: _baseline(found, args, env, trust, context, graph)
+
+
+def _nothing(why: Bootstrap) -> Lookup:
+    return lambda *_: why
 
 
 def _baseline(

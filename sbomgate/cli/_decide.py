@@ -1,8 +1,8 @@
 """What `check` and `gate` share: the arguments, and everything from the project's folder to the answers.
 
-    read      the project's files, each once; what is to be judged: the whole lockfile, or workspaces of it
-    judging   all that the decisions share: the policy, the facts about all packages, collected and verified once
-    decide    one decision on one of the parts
+read      the project's files, each once; what is to be judged: the whole lockfile, or workspaces of it
+judging   all that the decisions share: the policy, the facts about all packages, collected and verified once
+decide    one decision on one of the parts
 """
 
 from __future__ import annotations
@@ -264,24 +264,6 @@ def report(decided: Decided, *, evidence: str | None = None, decision: str | Non
     )
 
 
-def show(made: Report, args: argparse.Namespace) -> None:
-    """Print the report: the result, on stdout."""
-    import sys
-
-    from sbomgate.report import json, text
-
-    rendered = json.render(made) if args.json else text.render(made, verbose=args.verbose)
-    sys.stdout.buffer.write(rendered.encode("utf-8"))
-
-
-def exit_code(decided: Decided) -> int:
-    """0 allowed, 1 denied."""
-    from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
-    from sbomgate.model import Verdict
-
-    return EXIT_ALLOWED if decided.answer.evaluation.verdict is Verdict.ALLOWED else EXIT_DENIED
-
-
 def _accepted_policy(bundle: PolicyBundle, trust: Trust, shipped: PolicyBundle) -> None:
     """Refuse to sign what nobody would accept: the policy must be the shipped one, or one that the trust file names."""
     from sbomgate.errors import PolicyError
@@ -310,5 +292,3 @@ def _lists(opened: Project, trust: Trust, paths: tuple[str, ...]) -> dict[str, b
             raise UsageError("no such file", where=path, place=f"{CONFIG}: malicious.lists", hint="correct the path")
         found[f"project/{path}"] = data
     return found
-
-

@@ -56,8 +56,8 @@ def collect(
     from urllib.parse import urlsplit
 
     from sbomgate.npm import auth
-    from sbomgate.npm.cache import FactCache
     from sbomgate.npm import collect as collecting
+    from sbomgate.npm.cache import FactCache
     from sbomgate.npm.wanted import wanted
 
     user = env.home / ".npmrc"

@@ -7,7 +7,7 @@ examples:
   sbomgate check --workspace services/web             one workspace of a monorepo
   sbomgate check --split                              each workspace and the root project, one decision each
 
-exit codes: 0 the policy allows, 1 it denies, 2 no decision could be made (of several, the worst)
+exit codes: 0 the policy allows, 1 it denies, 2 no decision could be made; of several the worst
 """
 
 from __future__ import annotations
@@ -26,9 +26,7 @@ HELP = "decide whether a project may be built; nothing is signed"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument(
-        "path", nargs="*", default=["."], help="each project's folder, or its lockfile (default: here)"
-    )
+    parser.add_argument("path", nargs="*", default=["."], help="each project's folder, or its lockfile (default: here)")
     parser.add_argument(
         "--workspace", action="append", metavar="NAME", help="one workspace, by directory or name; may be repeated"
     )
@@ -39,13 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Print the decision, or all of them."""
+    from sbomgate.cli._results import Results
     from sbomgate.errors import UsageError
 
     if args.split and args.workspace:
         raise UsageError("--split is every workspace", where="--workspace", hint="give one of the two")
     workspaces = [] if args.split else args.workspace
     store = env.working_directory / _decide.DEFAULT_STORE  # where `gate` in this folder stores
-    results = _decide.Results(args, many=args.split or len(args.path) > 1 or len(workspaces or ()) > 1)
+    results = Results(args, many=args.split or len(args.path) > 1 or len(workspaces or ()) > 1)
     for path in args.path:
         tree = _decide.read(args, env, path, workspaces)
         with _decide.judging(tree, args, env, profile=args.profile, store=store) as judge:

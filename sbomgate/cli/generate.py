@@ -26,9 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", nargs="?", default=".", help="the project's folder, or its lockfile (default: here)")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of stdout")
     parser.add_argument(
-        "--workspace", action="append", metavar="NAME", help="of one workspace, by directory or name; with --split of several"
+        "--workspace",
+        action="append",
+        metavar="NAME",
+        help="of one workspace, by directory or name; with --split of several",
     )
-    parser.add_argument("--split", metavar="DIR", help="write an SBOM of each workspace, and of the root project, to DIR")
+    parser.add_argument(
+        "--split", metavar="DIR", help="write an SBOM of each workspace, and of the root project, to DIR"
+    )
 
 
 def run(args: argparse.Namespace, env: Environment) -> int:

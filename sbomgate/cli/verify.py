@@ -92,7 +92,7 @@ _NEXT = {
     "age": "gate the artefact again: what is known of its packages has changed since",
     "failed": "`sbomgate check --verbose` in the project says what to do about each finding",
     "superseded": "find out why the newer decision failed; it is about the same bytes",
-    "workspace": "gate this workspace (`sbomgate gate --workspace DIR`), or name the one that the artefact was built from",
+    "workspace": "gate this workspace (`sbomgate gate --workspace`), or name the one that the artefact was built from",
     "environment": "gate the artefact for this environment (--environment)",
     "policy": "gate the artefact again with the policy that is accepted now",
     "profile": "gate the artefact again under the profile that the trust file demands",

@@ -83,9 +83,12 @@ def baseline(
     notes = list(found.notes)
     accepted: list[tuple[Signed[Statements], Path]] = []
     seen, count, ours = False, 0, False
+    elsewhere: list[Statements] = []
     for statements, folder in found.decisions:
         count += 1
         if not _same_project(statements, context, project):
+            if _another_workspace(statements, context):
+                elsewhere.append(statements)
             continue
         seen = True
         match signed_by(statements, signers):
@@ -115,7 +118,9 @@ def baseline(
         why = "no evidence of this project by an accepted signer"
         if accepted:
             why = f"none of the {len(accepted)} decisions on this project stands as PASSED"
-        disregarded = 0 if ours or accepted else count
+        # A workspace that is new beside others that are accepted has no evidence yet, and that is nothing strange.
+        ours = ours or bool(accepted) or any(isinstance(signed_by(one, signers), Signed) for one in elsewhere)
+        disregarded = 0 if ours else count
         return Baseline(evidence=None, reason=why, notes=tuple(sorted(notes)), disregarded=disregarded)
     match signed_by(layout.read(newest), signers):
         case Signed() as evidence:
@@ -161,7 +166,21 @@ def _same_project(statements: Statements, context: Context, project: str) -> boo
         return False
     if context.repository is None:
         return statements.claimed.project == project
-    return other.repository is not None and other.repository.value == context.repository.value
+    return _same_repository(other, context)
+
+
+def _another_workspace(statements: Statements, context: Context) -> bool:
+    """Whether it is about another part of the same lockfile's tree, as far as anything tells."""
+    other = statements.claimed.context
+    same_tree = _folder(other.lockfile_path) == _folder(context.lockfile_path)
+    named = context.repository is None or _same_repository(other, context)
+    return same_tree and named and other.workspace != context.workspace
+
+
+def _same_repository(one: Context, other: Context) -> bool:
+    return (
+        one.repository is not None and other.repository is not None and one.repository.value == other.repository.value
+    )
 
 
 def _folder(path: str) -> str:

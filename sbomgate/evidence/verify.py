@@ -276,9 +276,7 @@ def _reasons(
     return found
 
 
-def _unasked(
-    decision: Decision, trust: Trust, environments: tuple[str, ...], workspace: str | None
-) -> list[str]:
+def _unasked(decision: Decision, trust: Trust, environments: tuple[str, ...], workspace: str | None) -> list[str]:
     """Return what was accepted only because the trust file does not ask: "verified" does not say it."""
     context, found = decision.context, []
     if trust.repository is None:

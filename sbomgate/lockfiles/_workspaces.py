@@ -1,7 +1,7 @@
 """One workspace of a monorepo as a dependency graph of its own: what belongs to it, and nothing else.
 
-Pure: the graph of the whole lockfile and the package.json of its workspaces in, a graph out. docs/monorepos.md says what
-belongs to a workspace, and why.
+Pure: the graph of the whole lockfile and the package.json of its workspaces in, a graph out. docs/monorepos.md says
+what belongs to a workspace, and why.
 """
 
 from __future__ import annotations
@@ -201,10 +201,14 @@ def _is_link(package: Package) -> bool:
     return package.target is not None and package.kind in (Kind.WORKSPACE, Kind.LINK)
 
 
-def _package(package: Package, bits: Mapping[str, int], direct: Collection[str | None], ids: Mapping[str, str]) -> Package:
+def _package(
+    package: Package, bits: Mapping[str, int], direct: Collection[str | None], ids: Mapping[str, str]
+) -> Package:
     id_ = ids.get(package.id, package.id)
     if not id_:
-        return replace(package, id="", kind=Kind.ROOT, resolved=None, direct=package.id in direct, **reached(bits[package.id]))
+        return replace(
+            package, id="", kind=Kind.ROOT, resolved=None, direct=package.id in direct, **reached(bits[package.id])
+        )
     reached_as = package.target if package.target is not None and _is_link(package) else package.id
     return replace(
         package,
@@ -228,8 +232,8 @@ def _edge(edge: Edge, ids: Mapping[str, str]) -> Edge:
 def _findings(graph: DependencyGraph, ids: Mapping[str, str], held: Collection[str]) -> Iterable[LockFinding]:
     """Yield what concerns the whole lockfile, or a package that is held.
 
-    What the root project's own entry contradicts is a contradiction of the lockfile that all are installed from; what it
-    declares loosely is its own affair.
+    What the root project's own entry contradicts is a contradiction of the lockfile that all are installed from; what
+    it declares loosely is its own affair.
     """
     for finding in graph.findings:
         if finding.package is None:

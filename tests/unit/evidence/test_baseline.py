@@ -10,7 +10,7 @@ import pytest
 
 from sbomgate.errors import EvidenceError, TrustError
 from sbomgate.evidence import layout
-from sbomgate.evidence.baseline import Baseline, baseline
+from sbomgate.evidence.baseline import Baseline, baseline, read
 from sbomgate.evidence.record import Record
 from sbomgate.model import Subject, SubjectKind, Verdict
 from testkit.evidence import NOW, REPOSITORY, decision, key, record, signer
@@ -24,7 +24,7 @@ def build(number: int) -> Subject:
 
 
 def look(path: Path, project: str = "shop", signers: Any = SIGNERS, **context: Any) -> Baseline:
-    return baseline(path, decision(**context).context, project, signers=signers, now=NOW)
+    return baseline(read(path), decision(**context).context, project, signers=signers, now=NOW)
 
 
 def put(store: Path, *records: Record) -> list[Path]:
