@@ -117,8 +117,8 @@ class Decision:
 
     Attributes:
         verdict, counts, rules: of the evaluation; `rules` are the ids of the rules that ran, sorted.
-        context: subject (never None here), profile, time, lockfile path, workspace; repository, commit, environment, who
-            says so.
+        context: subject (never None here), profile, time, lockfile path, workspace; repository, commit, environment,
+            who says so.
         time_source: who vouches for the time: `self-declared` for a key alone (P17).
         link: how the artefact is tied to the lockfile (P13): `asserted` for now.
         project, project_version: of package.json.
