@@ -100,14 +100,48 @@ SOURCES: Files = {
 SOURCES_WITHOUT_GIT: Files = json.loads(json.dumps(SOURCES).replace('"from-git": "git+file://{git}", ', ""))
 PLAIN: Files = {"package.json": {"name": "fixture", "version": "1.0.0", "dependencies": {"is-odd": "3.0.1"}}}
 # Forty services, each with a package that no other service has, and what all of them share.
-OWN = (
-    "ansi-regex@5.0.1 ansi-regex@6.0.1 bytes@3.1.2 cookie@0.6.0 depd@1.1.2 depd@2.0.0 destroy@1.2.0 ee-first@1.1.1 "
-    "escape-html@1.0.3 etag@1.8.1 fresh@0.5.2 inherits@2.0.3 inherits@2.0.4 is-number@6.0.0 is-odd@3.0.1 isarray@1.0.0 "
-    "isarray@2.0.5 isexe@2.0.0 merge-descriptors@1.0.3 methods@1.1.2 mimic-fn@2.1.0 ms@2.0.0 once@1.4.0 parseurl@1.3.3 "
-    "path-key@3.1.1 path-to-regexp@0.1.12 range-parser@1.2.1 safe-buffer@5.2.1 setprototypeof@1.2.0 shebang-regex@3.0.0 "
-    "signal-exit@3.0.7 statuses@2.0.1 strip-ansi@6.0.1 toidentifier@1.0.1 unpipe@1.0.0 util-deprecate@1.0.2 "
-    "utils-merge@1.0.1 vary@1.1.2 which@2.0.2 xtend@4.0.2"
-).split()
+OWN = [
+    "ansi-regex@5.0.1",
+    "ansi-regex@6.0.1",
+    "bytes@3.1.2",
+    "cookie@0.6.0",
+    "depd@1.1.2",
+    "depd@2.0.0",
+    "destroy@1.2.0",
+    "ee-first@1.1.1",
+    "escape-html@1.0.3",
+    "etag@1.8.1",
+    "fresh@0.5.2",
+    "inherits@2.0.3",
+    "inherits@2.0.4",
+    "is-number@6.0.0",
+    "is-odd@3.0.1",
+    "isarray@1.0.0",
+    "isarray@2.0.5",
+    "isexe@2.0.0",
+    "merge-descriptors@1.0.3",
+    "methods@1.1.2",
+    "mimic-fn@2.1.0",
+    "ms@2.0.0",
+    "once@1.4.0",
+    "parseurl@1.3.3",
+    "path-key@3.1.1",
+    "path-to-regexp@0.1.12",
+    "range-parser@1.2.1",
+    "safe-buffer@5.2.1",
+    "setprototypeof@1.2.0",
+    "shebang-regex@3.0.0",
+    "signal-exit@3.0.7",
+    "statuses@2.0.1",
+    "strip-ansi@6.0.1",
+    "toidentifier@1.0.1",
+    "unpipe@1.0.0",
+    "util-deprecate@1.0.2",
+    "utils-merge@1.0.1",
+    "vary@1.1.2",
+    "which@2.0.2",
+    "xtend@4.0.2",
+]
 SERVICES: Files = {
     "package.json": {"name": "acme", "version": "1.0.0", "private": True, "devDependencies": {"mkdirp": "3.0.1"}},
     "pnpm-workspace.yaml": "packages:\n  - services/*\n  - packages/*\n",

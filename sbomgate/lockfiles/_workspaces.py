@@ -45,7 +45,7 @@ def workspaces(graph: DependencyGraph, directory_of: Callable[[Package], str | N
 
 def choose(known: Iterable[Workspace], name: str) -> Workspace:
     """Return the workspace of that path or name; see `lockfiles.choose`."""
-    path = name.removeprefix("./").rstrip("/") or ROOT
+    path = name.removeprefix("./").rstrip("/") or (ROOT if name == "./" else "")
     named = "" if name.startswith("./") else name
     found = {one.path: one for one in known if one.path == path or (named and one.name == named)}
     if len(found) == 1:
