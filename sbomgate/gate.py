@@ -7,7 +7,7 @@ reaches outside (collecting facts, the engine, the signer) is handed in by `sbom
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -54,10 +54,17 @@ Collect = Callable[[DependencyGraph], Mapping[FactKey, CollectedFacts]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """What is known about the packages of a lockfile: collected and verified once, for the decision on each part."""
+    """What is known about the packages of a lockfile: collected and verified once, for the decision on each part.
+
+    Attributes:
+        collected: the facts, as they were found.
+        verified: the states of their attestations and signatures.
+        lists: of malicious packages.
+    """
 
     collected: Mapping[FactKey, CollectedFacts]
     verified: Verified
+    lists: Sequence[malicious.MaliciousList]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,16 +122,17 @@ def prepare(bundle: PolicyBundle, engine: Engine) -> None:
     engine.prepare(bundle, evaluations.QUERY)
 
 
-def gather(graph: DependencyGraph, material: TrustMaterial, *, collect: Collect) -> Gathered:
+def gather(graph: DependencyGraph, question: Question, *, collect: Collect) -> Gathered:
     """Collect what is known about the packages of a lockfile, and verify it.
 
     Args:
-        graph: of `lockfiles.read`: the whole, whatever parts of it are judged.
-        material: what package provenance is verified against.
+        graph: of `lockfiles.read`: the packages of all parts that are judged.
+        question: what provenance is verified against, and the lists of malicious packages.
         collect: collects the facts; the only step that may use the network.
     """
+    lists = _lists(question.lists)
     collected = collect(graph)
-    return Gathered(collected=collected, verified=_verify(graph, collected, material))
+    return Gathered(collected=collected, verified=_verify(graph, collected, question.material), lists=lists)
 
 
 def decide(
@@ -162,7 +170,7 @@ def decide(
         trust=question.trust,
         baseline=question.baseline,
         parameters=question.parameters,
-        lists=_lists(question.lists),
+        lists=gathered.lists,
     )
     policy_input.validate(asked)
     evaluation = _evaluate(asked, question, len(graph.packages) - 1, engine)

@@ -152,7 +152,8 @@ SERVICES: Files = {
         "devDependencies": {"array-flatten": "1.1.1", "lru-cache": "7.18.3"},
         "peerDependencies": {"lru-cache": "^7.0.0"},
     },
-} | {
+}
+SERVICES |= {
     f"services/s{number:02}/package.json": {
         "name": f"@acme/s{number:02}",
         "version": "1.0.0",

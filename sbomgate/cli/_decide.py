@@ -216,7 +216,7 @@ def judging(
         gate.prepare(tree.bundle, engine)  # compiles while the network is waited for
         yield Judge(
             question=question,
-            gathered=gate.gather(_together(tree.parts), question.material, collect=collect),
+            gathered=gate.gather(_together(tree.parts), question, collect=collect),
             baselines=baselines,
             engine=engine,
             second=second,

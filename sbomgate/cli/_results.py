@@ -97,7 +97,7 @@ class Results:
         for one in self._results:
             what = ""
             if one.report is not None:
-                what = f"{one.report.packages} packages"
+                what = "1 package" if one.report.packages == 1 else f"{one.report.packages} packages"
                 if one.report.evidence is not None:
                     what += f"  {plain(one.report.evidence)}"
             lines.append(f"  {_word(one).upper():<10} {plain(one.label):<{width}}  {what}".rstrip())

@@ -99,6 +99,8 @@ def _file(path: str, env: Environment) -> list[tuple[str | None, str]]:
     from sbomgate import files
 
     hint = 'write a line "WORKSPACE" = "SUBJECT" for each workspace'
+    if not (env.working_directory / path).exists():
+        raise UsageError("no such file", where=path, hint=hint)
     try:
         text = files.read(env.working_directory / path, limit=MAX_FILE_BYTES, error=InputError).decode("utf-8")
         document = tomllib.loads(text)
