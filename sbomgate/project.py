@@ -163,40 +163,36 @@ def find_repository(start: Path) -> Path | None:
     return None
 
 
-def find(files: DiskFiles, names: Set[str]) -> tuple[str, ...]:
-    """Return the paths of all files with these names in the project's folder and below, relative to it, sorted.
+def find(files: DiskFiles, names: Set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return where files with these names lie in the project's folder and below, and what could not be searched.
 
-    `node_modules` and `.git` are not looked into, nor is what a symbolic link leads to; a link itself is found.
-
-    Raises:
-        InputError: a directory cannot be listed, or there are too many, or too many levels of them.
+    Both are paths relative to the project, sorted; those of directories end with `/`. `node_modules` and `.git` are
+    not looked into, nor is what a symbolic link leads to; a link itself is found. A directory that cannot be listed,
+    or lies too deep, or comes after `MAX_DIRECTORIES` others, could not be searched.
     """
     found: list[str] = []
+    unseen: list[str] = []
     todo = [("", 0)]
     seen = 0
     while todo:
         directory, level = todo.pop()
         seen += 1
-        if seen > MAX_DIRECTORIES or level > MAX_LEVELS:
-            limit = f"{MAX_LEVELS} levels" if level > MAX_LEVELS else f"{MAX_DIRECTORIES:,} directories"
-            raise InputError(
-                f"more than {limit} to look for lockfiles in",
-                where=directory or ".",
-                hint="name a directory further down, or keep what is no source outside the repository",
-            )
+        if level > MAX_LEVELS or seen > MAX_DIRECTORIES:
+            unseen.append(directory or "./")
+            if seen > MAX_DIRECTORIES:
+                break
+            continue
         try:
             with os.scandir(files.root / directory) as entries:
                 for entry in entries:
-                    path = f"{directory}/{entry.name}" if directory else entry.name
+                    path = directory + entry.name
                     if entry.name in names and not entry.is_dir(follow_symlinks=False):
                         found.append(path)
                     elif entry.name not in _SKIPPED and entry.is_dir(follow_symlinks=False):
-                        todo.append((path, level + 1))
-        except OSError as error:
-            raise InputError(
-                f"cannot be listed: {_reason(error)}", where=directory or ".", hint="check its permissions"
-            ) from error
-    return tuple(sorted(found))
+                        todo.append((f"{path}/", level + 1))
+        except OSError:
+            unseen.append(directory or "./")
+    return tuple(sorted(found)), tuple(sorted(unseen))
 
 
 def path_in_repository(files: DiskFiles, path: str) -> str:

@@ -168,3 +168,17 @@ test_a_lockfile_that_is_judged_elsewhere if {
 }
 
 place := fx.lock_finding("lockfile_sound", "lockfile-not-judged", null).place
+
+# An SBOM in place of the lockfile: what it does not say is a debt, and what no rule can judge denies everywhere.
+test_an_sbom_is_less_than_a_lockfile if {
+	every code in ["lockfile-unseen", "files-not-judged", "edges-unknown", "packages-unreached", "sbom-incomplete"] {
+		said("default", code, null) == {sprintf("%s:warn", [code])}
+		said("strict", code, null) == {sprintf("%s:deny", [code])}
+		said("release", code, null) == {sprintf("%s:deny", [code])}
+	}
+	every profile in ["default", "strict", "release"] {
+		said(profile, "not-judged", null) == {"not-judged:deny"}
+	}
+	with_baseline("reference-dangling", [p]) == {"reference-dangling:warn"}
+	with_baseline("reference-dangling", []) == {"reference-dangling:deny"}
+}

@@ -1,4 +1,4 @@
-"""The PATH argument: a project's folder, or a lockfile in it; and the workspaces that are meant."""
+"""The PATH argument: a project's folder, a lockfile in it, or an SBOM; and the workspaces that are meant."""
 
 from __future__ import annotations
 
@@ -69,3 +69,33 @@ def parts(project: Project, graph: DependencyGraph, workspaces: Sequence[str] | 
         if one in chosen[:index]:
             raise UsageError("this workspace is named twice", where=workspaces[index], hint="name it once")
     return tuple(lockfiles.sub_graphs(project.files, graph, chosen))
+
+
+def read_sbom(argument: str, env: Environment) -> DependencyGraph:
+    """Return the graph of the SBOM that an argument names, whatever the file's name is.
+
+    Raises:
+        InputError: there is no such file, or it is no SBOM that can be read.
+    """
+    from sbomgate import lockfiles
+
+    project = open_project(argument, env)
+    if project.lockfile is None:
+        raise InputError("a folder, expected a CycloneDX SBOM", where=argument, hint="name the file")
+    return lockfiles.read_sbom(project.files, project.lockfile)
+
+
+def say_unknown(graph: DependencyGraph) -> None:
+    """Say on stderr what an SBOM that another tool made does not say; of a lockfile nothing."""
+    from sbomgate.cli._environment import say
+
+    if graph.lockfile.kind != "cyclonedx":
+        return
+    counted: dict[str, int] = {}
+    for finding in graph.findings:
+        if finding.package is None:
+            say(f"unknown: {finding.message}")
+        else:
+            counted[finding.code] = counted.get(finding.code, 0) + 1
+    for code, number in sorted(counted.items()):
+        say(f"{code}: {number} packages")

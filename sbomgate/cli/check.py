@@ -6,6 +6,7 @@ examples:
   sbomgate check --profile strict --offline --json
   sbomgate check --workspace services/web             one workspace of a monorepo
   sbomgate check --split                              each workspace and the root project, one decision each
+  sbomgate check bom.json                             an SBOM that another tool made: what it does not say is unknown
 
 exit codes: 0 the policy allows, 1 it denies, 2 no decision could be made; of several the worst
 """
@@ -26,7 +27,9 @@ HELP = "decide whether a project may be built; nothing is signed"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("path", nargs="*", default=["."], help="each project's folder, or its lockfile (default: here)")
+    parser.add_argument(
+        "path", nargs="*", default=["."], help="each project's folder, its lockfile, or an SBOM (default: here)"
+    )
     parser.add_argument(
         "--workspace", action="append", metavar="NAME", help="one workspace, by directory or name; may be repeated"
     )

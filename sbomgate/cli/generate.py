@@ -5,6 +5,7 @@ examples:
   sbomgate generate web -o bom.json             of the project in web/, to a file
   sbomgate generate --workspace services/web    of one workspace of a monorepo
   sbomgate generate --split sboms               of each workspace and the root project: sboms/services+web.cdx.json, …
+  sbomgate generate --from theirs.xml           of an SBOM that another tool made: what it does not say is unknown
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ HELP = "write the CycloneDX SBOM of a project"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("path", nargs="?", default=".", help="the project's folder, or its lockfile (default: here)")
+    parser.add_argument("--from", dest="sbom", metavar="SBOM", help="read a CycloneDX SBOM (JSON or XML) instead")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of stdout")
     parser.add_argument(
         "--workspace",
@@ -40,16 +42,25 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     """Write the SBOM, or one for each workspace; always 0 when they could be made."""
     from sbomgate import __version__, lockfiles, sbom
     from sbomgate.cli._environment import emit
-    from sbomgate.cli._project import open_project, parts
+    from sbomgate.cli._project import open_project, parts, read_sbom, say_unknown
 
     if args.split is not None and args.output is not None:
         raise UsageError("--split writes files of its own", where="--output", hint="give one of the two")
     if args.split is None and len(args.workspace or ()) > 1:
         raise UsageError("several SBOMs, and one place to write to", where="--workspace", hint="add --split DIR")
-    project = open_project(args.path, env)
-    graph = lockfiles.read(project.files, project.lockfile)
     wanted = (args.workspace or []) if args.split is not None else args.workspace
-    found = parts(project, graph, wanted)
+    if args.sbom is None:
+        project = open_project(args.path, env)
+        graph = lockfiles.read(project.files, project.lockfile)
+        found = parts(project, graph, wanted)
+    else:
+        if args.path != ".":
+            raise UsageError("PATH and --from are two inputs", hint="give one of them")
+        if wanted is not None:
+            raise UsageError("an SBOM has no workspaces", where="--from", hint="leave out --workspace and --split")
+        graph = read_sbom(args.sbom, env)
+        found = (graph,)
+    say_unknown(graph)
     files = None
     if args.split is not None:
         from sbomgate.cli import _split

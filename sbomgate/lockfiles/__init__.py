@@ -17,7 +17,7 @@ from dataclasses import replace
 from posixpath import join, normpath
 from typing import TYPE_CHECKING, Any
 
-from sbomgate.errors import InputError
+from sbomgate.errors import InputError, UsageError
 from sbomgate.model import DependencyGraph, LockFinding, ProjectFiles
 from sbomgate.strict_json import load_object
 
@@ -34,6 +34,7 @@ READERS = {
 }
 """File name → module of its reader; a manager's own names in the order of its preference."""
 
+_SBOM_SUFFIXES = (".json", ".xml", ".cdx")
 # Lockfiles of managers that no reader of ours reads yet; a reader that names the file takes it out of this table.
 _KNOWN = {
     "deno.lock": "deno",
@@ -48,6 +49,8 @@ _TOLD = ("other-lockfile", "nested-lockfile", "shrinkwrap-shadow")
 def read(files: ProjectFiles, path: str | None = None) -> DependencyGraph:
     """Read the project's lockfile: the one at `path`, else the only one, else that of the manager in `packageManager`.
 
+    At `path` there may be a CycloneDX SBOM in its place: what others made is read by `read_sbom`.
+
     A lockfile of another manager beside it is a finding (`other-lockfile`): nobody gates that one.
 
     Raises:
@@ -57,10 +60,12 @@ def read(files: ProjectFiles, path: str | None = None) -> DependencyGraph:
     if path is not None:
         name = path.rpartition("/")[2]
         if name not in READERS:
+            if name not in _KNOWN and name.endswith(_SBOM_SUFFIXES):
+                return read_sbom(files, path)
             raise InputError(
                 f"{_KNOWN[name]} lockfiles are not supported yet" if name in _KNOWN else "not the name of a lockfile",
                 where=path,
-                hint=f"supported: {', '.join(READERS)}",
+                hint=f"supported: {', '.join(READERS)}, or a CycloneDX SBOM (*{', *'.join(_SBOM_SUFFIXES)})",
             )
         return _read(files, path)
     found = [name for name in READERS if files.has(name)]
@@ -89,12 +94,24 @@ def read(files: ProjectFiles, path: str | None = None) -> DependencyGraph:
     )
 
 
-def note_others(graph: DependencyGraph, paths: Sequence[str]) -> DependencyGraph:
+def read_sbom(files: ProjectFiles, path: str) -> DependencyGraph:
+    """Read the CycloneDX SBOM at `path`, whatever its name is: see `sbomgate.lockfiles.cyclonedx`.
+
+    Raises:
+        InputError: not CycloneDX 1.4 to 1.7, without one single meaning, or over a limit.
+    """
+    from sbomgate.lockfiles import cyclonedx
+
+    return cyclonedx.read(files, path)
+
+
+def note_others(graph: DependencyGraph, paths: Sequence[str], unseen: Sequence[str] = ()) -> DependencyGraph:
     """Return the graph with a finding for each lockfile among `paths` that nothing has judged yet.
 
     Args:
         graph: of the lockfile that is judged.
-        paths: what lies in the project's folder and below (`project.find`), relative to it.
+        paths: lockfiles in the project's folder and below (`project.find`), relative to it.
+        unseen: directories where there may be others.
     """
     told = {finding.place for finding in graph.findings if finding.code in _TOLD}
     folder = graph.lockfile.path.rpartition("/")[0]
@@ -110,15 +127,31 @@ def note_others(graph: DependencyGraph, paths: Sequence[str]) -> DependencyGraph
         for path in paths
         if path not in told and path.rpartition("/")[0] != folder
     ]
-    if not more:
-        return graph
-    return replace(graph, findings=_sorted([*graph.findings, *more]))
+    more += [
+        LockFinding(
+            code="lockfile-not-judged",
+            rule="lockfile_sound",
+            package=None,
+            place=path,
+            message="cannot be searched: a lockfile in it is not judged here",
+        )
+        for path in unseen
+    ]
+    return replace(graph, findings=_sorted([*graph.findings, *more])) if more else graph
 
 
 def workspaces(graph: DependencyGraph) -> tuple[Workspace, ...]:
-    """Return the root project (path ".") and every workspace that the lockfile knows, the root first, then by path."""
+    """Return the root project (path ".") and every workspace that the lockfile knows, the root first, then by path.
+
+    Raises:
+        UsageError: the graph is of an SBOM.
+    """
     from sbomgate.lockfiles import _workspaces
 
+    if graph.lockfile.kind not in READERS.values():
+        raise UsageError(
+            "an SBOM says nothing of workspaces", where=graph.lockfile.path, hint="name the project or its lockfile"
+        )
     reader = importlib.import_module(f"{__name__}.{graph.lockfile.kind}")
     return _workspaces.workspaces(graph, reader.directory_of)
 
