@@ -72,6 +72,7 @@ codes := {
 	"workspace-differs": {"class": "debt", "fix": rewrite},
 	"other-lockfile": {"class": "debt", "fix": "keep one lockfile: the other tool installs something else"},
 	"nested-lockfile": {"class": "debt", "fix": "remove the workspace's own lockfile, or gate it as well"},
+	"lockfile-not-judged": {"class": "note", "fix": "`sbomgate check` and `gate` that lockfile too; the trust file's judged_elsewhere names those that others judge"},
 	"no-integrity-format": {"class": "debt", "fix": "nothing in this format ties an entry to the registry's bytes: a lockfile of npm, pnpm or yarn 1 does"},
 	"peer-unmet": {"class": "note", "fix": "nothing to do for the gate: the peer is not installed"},
 	"peer-invalid": {"class": "note", "fix": "nothing to do for the gate: what is installed was judged"},
@@ -122,10 +123,7 @@ findings contains f if {
 	some said in input.lockfile.findings.lockfile_sound
 	said.code == "lockfile-not-judged"
 	not elsewhere(said.place)
-	f := lock.judge("lockfile_sound", said, {
-		"class": unjudged_class,
-		"fix": "`sbomgate check` and `gate` that lockfile too; the trust file's judged_elsewhere names those that others judge",
-	})
+	f := lock.judge("lockfile_sound", said, object.union(codes["lockfile-not-judged"], {"class": unjudged_class}))
 }
 
 settings := input.parameters.lockfile_sound

@@ -234,6 +234,12 @@ def test_the_root_as_a_dependency() -> None:
     }
 
 
+def test_an_sbom_has_no_workspaces() -> None:
+    graph, _ = small()
+    with pytest.raises(UsageError, match="says nothing of workspaces"):
+        lockfiles.workspaces(replace(graph, lockfile=replace(graph.lockfile, kind="cyclonedx")))
+
+
 def finding(package: str | None, rule: str = "lockfile_sound") -> LockFinding:
     return LockFinding(code="c", rule=rule, package=package, place="p", message="m")
 
