@@ -126,7 +126,13 @@ def test_names_of_a_directory(tmp_path: Path) -> None:
 
 def test_files_below_are_found(tmp_path: Path) -> None:
     """Not in what is installed or git's own, and never through a link."""
-    for path in ("yarn.lock", "a/b/yarn.lock", "node_modules/x/yarn.lock", ".git/yarn.lock", "c/node_modules/yarn.lock"):
+    for path in (
+        "yarn.lock",
+        "a/b/yarn.lock",
+        "node_modules/x/yarn.lock",
+        ".git/yarn.lock",
+        "c/node_modules/yarn.lock",
+    ):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("")
     (tmp_path / "d" / "yarn.lock").mkdir(parents=True)
