@@ -7,9 +7,10 @@ reaches outside (collecting facts, the engine, the signer) is handed in by `sbom
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sbomgate import __version__, decision, facts, ledger, sbom, trust
 from sbomgate.canonical import dumps
@@ -27,7 +28,6 @@ from sbomgate.model import (
     Engine,
     Evaluation,
     FactKey,
-    PackageFacts,
     PolicyBundle,
     Sbom,
     Trust,
@@ -42,6 +42,9 @@ from sbomgate.signing import Signer
 from sbomgate.strict_json import load_object
 from sbomgate.times import format_time, parse_time
 
+if TYPE_CHECKING:
+    from sbomgate.provenance.batch import Verified
+
 FACTS = "facts.json"
 LEDGER = "ledger.json"
 LEDGER_BEFORE = "ledger.before.json"
@@ -54,6 +57,21 @@ SBOM_KIND = "cyclonedx"
 """`Lockfile.kind` where an SBOM that another tool made stands for the lockfile."""
 
 Collect = Callable[[DependencyGraph], Mapping[FactKey, CollectedFacts]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """What is known about the packages of a lockfile: collected and verified once, for the decision on each part.
+
+    Attributes:
+        collected: the facts, as they were found.
+        verified: the states of their attestations and signatures.
+        lists: of malicious packages.
+    """
+
+    collected: Mapping[FactKey, CollectedFacts]
+    verified: Verified
+    lists: Sequence[malicious.MaliciousList]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,21 +141,44 @@ class Answer:
     engine: EngineRecord
 
 
+def prepare(bundle: PolicyBundle, engine: Engine) -> None:
+    """Have the engine compile the policy in the background, where it can, for the next `decide`."""
+    engine.prepare(bundle, evaluations.QUERY)
+
+
+def gather(graph: DependencyGraph, question: Question, *, collect: Collect) -> Gathered:
+    """Collect what is known about the packages of a lockfile, and verify it.
+
+    Args:
+        graph: of `lockfiles.read`: the packages of all parts that are judged.
+        question: what provenance is verified against, and the lists of malicious packages.
+        collect: collects the facts; the only step that may use the network.
+    """
+    lists = _lists(question.lists)
+    collected = collect(graph)
+    return Gathered(collected=collected, verified=_verify(graph, collected, question.material), lists=lists)
+
+
 def decide(
-    graph: DependencyGraph, question: Question, *, collect: Collect, engine: Engine, second: Engine | None = None
+    graph: DependencyGraph, gathered: Gathered, question: Question, *, engine: Engine, second: Engine | None = None
 ) -> Answer:
     """Decide whether the build may ship.
 
     Args:
-        graph: of `lockfiles.read`.
+        graph: of `lockfiles.read`, or of one workspace (`lockfiles.sub_graphs`).
+        gathered: about the whole lockfile; only what is about the graph's own packages becomes part of the decision.
         question: what it depends on.
-        collect: collects the facts; the only step that may use the network.
         engine: evaluates the policy.
         second: the embedded engine, where `engine` is an OPA that we do not run and the profile is `release` (P24).
 
     Raises:
         SbomgateError: no decision could be made.
     """
+    if graph.workspace != question.context.workspace:
+        raise InputError(
+            f"the graph is of the workspace {graph.workspace!r}, the question about {question.context.workspace!r}",
+            where=graph.lockfile.path,
+        )
     if len(graph.packages) < 2 and any(edge.kind is not EdgeKind.PEER_OPTIONAL for edge in graph.edges):
         raise InputError(
             "package.json declares dependencies, and the lockfile holds no package",
@@ -146,10 +187,10 @@ def decide(
         )
     if graph.lockfile.kind == SBOM_KIND:
         _judgeable(graph, question.context)
-    engine.prepare(question.bundle, evaluations.QUERY)
-    collected = collect(graph)
+    keys = {facts.key_of(package) for package in graph.packages}
+    collected = {key: found for key, found in gathered.collected.items() if key in keys}
     looks = ledger.update(_looks_before(question), collected.values(), now=question.context.evaluated_at)
-    bom = _sbom(graph, collected, looks, question)
+    bom = _sbom(graph, collected, gathered.verified, looks, question)
     asked = policy_input.build(
         bom,
         context=question.context,
@@ -157,7 +198,7 @@ def decide(
         trust_root=question.material.root,
         baseline=question.baseline,
         parameters=question.parameters,
-        lists=_lists(question.lists),
+        lists=gathered.lists,
     )
     policy_input.validate(asked)
     evaluation = _evaluate(asked, question, len(graph.packages) - 1, engine)
@@ -291,29 +332,32 @@ def _looks_before(question: Question) -> Ledger:
 
 
 def _sbom(
-    graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts], looks: Ledger, question: Question
+    graph: DependencyGraph,
+    collected: Mapping[FactKey, CollectedFacts],
+    verified: Verified,
+    looks: Ledger,
+    question: Question,
 ) -> Sbom:
-    """Verify what was collected, write it into the SBOM, and go on with what the SBOM says."""
-    package_facts = _believe(graph, collected, looks, question.material, question.context.evaluated_at)
+    """Write what a rule may use of what was collected into the SBOM, and go on with what the SBOM says."""
+    attestations, signatures = verified
+    package_facts = facts.assemble(
+        graph,
+        collected,
+        attestations=attestations,
+        signatures=signatures,
+        sightings=ledger.sightings(looks, collected.values()),
+        now=question.context.evaluated_at,
+    )
     return sbom.make(graph, package_facts, timestamp=question.source_date, tool_version=question.sbomgate)
 
 
-def _believe(
-    graph: DependencyGraph,
-    collected: Mapping[FactKey, CollectedFacts],
-    looks: Ledger,
-    material: TrustMaterial,
-    now: datetime,
-) -> dict[str, PackageFacts]:
-    """Return what a rule may use of what was collected: attestations and signatures are verified here."""
+def _verify(graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts], material: TrustMaterial) -> Verified:
+    """Verify the attestations and signatures that were collected."""
     from sbomgate.provenance import Verifier
     from sbomgate.provenance.batch import verify_all
 
     verifier = Verifier.from_material(material.trusted_root, material.registry_keys, material.issuers)
-    sha512 = {facts.key_of(package): package.sha512 for package in graph.packages}
-    seen = ledger.sightings(looks, collected.values())
-    attestations, signatures = verify_all(collected, verifier, sha512)
-    return facts.assemble(graph, collected, attestations=attestations, signatures=signatures, sightings=seen, now=now)
+    return verify_all(collected, verifier, {facts.key_of(package): package.sha512 for package in graph.packages})
 
 
 def _lists(files: Mapping[str, bytes]) -> list[malicious.MaliciousList]:
@@ -422,7 +466,7 @@ def replay(
     # (2) decide again, step by step
     collected = facts.loads(stored(FACTS))
     looks = ledger.update(_looks_before(question), collected.values(), now=question.context.evaluated_at)
-    again_bom = _sbom(bom.graph, collected, looks, question)
+    again_bom = _sbom(bom.graph, collected, _verify(bom.graph, collected, question.material), looks, question)
     again_input = policy_input.build(
         again_bom,
         context=question.context,
@@ -457,15 +501,15 @@ def replay(
 
 
 def _project_files(claimed: Decision, graph: DependencyGraph) -> tuple[str, str]:
-    """Return what the detail and the SBOM say of the project: its name, and the digest of each file that was read."""
+    """Return what the detail and the SBOM say of the project: name, workspace, and the digest of each file read."""
     root = graph.packages[0]
     folder = claimed.context.lockfile_path.removesuffix(graph.lockfile.path)
     files = {**graph.manager.files, graph.lockfile.path: graph.lockfile.sha256}
     named = claimed.sha256
     theirs = {path: named.get(f"{decision.PROJECT}{folder}{path}", "not named") for path in files}
     return (
-        _digest([claimed.project, claimed.project_version, theirs]),
-        _digest([root.name or "(unnamed project)", root.version, files]),
+        _digest([claimed.project, claimed.project_version, claimed.context.workspace, theirs]),
+        _digest([root.name or "(unnamed project)", root.version, graph.workspace, files]),
     )
 
 

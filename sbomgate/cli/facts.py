@@ -42,7 +42,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     """Collect, sign, write."""
     from sbomgate import facts, lockfiles
     from sbomgate import trust as trust_file
-    from sbomgate.cli import _decide
+    from sbomgate.cli import _facts
     from sbomgate.cli._environment import emit, say
     from sbomgate.cli._project import open_project
     from sbomgate.errors import SigningError
@@ -60,9 +60,9 @@ def run(args: argparse.Namespace, env: Environment) -> int:
                 hint='sign with a key that has the role "facts" there, or give it that role',
             )
     graph = lockfiles.read(opened.files, opened.lockfile)
-    recorded = _decide.recorded_facts(args, env, trust)
+    recorded = _facts.recorded(args, env, trust)
     # As for what is signed otherwise: no cache is believed, the registry is asked again (P26).
-    collected = _decide.collect_facts(graph, args, env, opened, trust, recorded, signs=True)
+    collected = _facts.collect(graph, args, env, opened, trust, recorded, signs=True)
     emit(signer.sign(facts.write_statement(collected)), args.output, env)
     say(f"facts of {len(collected)} packages{_unknown(collected.values())}, signed by {signer.identity}")
     return EXIT_ALLOWED

@@ -48,6 +48,7 @@ BUILT = Attestation(
 )
 PARAMETERS = {
     "release_age": {"minimum_age_hours": 72, "mirror_lag_hours": 24},
+    "lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},
     "new_dependencies": {"first_release_days": 7},
     "pinned": {"mode": "locked"},
     "provenance": {"promise_only_before": "2024-01-01", "trust_root_days": 365},

@@ -39,6 +39,7 @@ def test_the_shipped_defaults() -> None:
         "new_dependencies": {"first_release_days": 7},
         "pinned": {"mode": "locked"},
         "provenance": {"promise_only_before": "2024-01-01", "trust_root_days": 365},
+        "lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},
     }
 
 
