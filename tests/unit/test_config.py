@@ -39,7 +39,7 @@ def test_an_empty_file_says_nothing() -> None:
         (
             b"[rules.relase_age]\nminimum_age_hours = 1",
             "rules",
-            "known here: new_dependencies, pinned, provenance, release_age",
+            "new_dependencies, pinned, provenance, release_age",
         ),
         (b"[malicious]\nlists = 'x'", "malicious.lists", ""),
     ],
