@@ -71,7 +71,8 @@ class Question:
         project_files: path in the project → (SHA-256, size in bytes) of every file that was read.
         bundle: the policy.
         baseline: the last approved build, or why there is none.
-        source_date: the SBOM's timestamp (SOURCE_DATE_EPOCH), or None for none.
+        source_date: the SBOM's timestamp, or None for none.
+        parties: who made the SBOM and who supplies the project, by the user's own word.
         sbomgate: version that the SBOM names as its tool.
     """
 
@@ -85,6 +86,7 @@ class Question:
     project_files: Mapping[str, tuple[str, int]]
     source_date: datetime | None = None
     sbomgate: str = __version__
+    parties: sbom.Parties = sbom.NOBODY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +241,13 @@ def _evaluate(asked: bytes, question: Question, packages: int, engine: Engine) -
 def _sbom(graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts], question: Question) -> Sbom:
     """Verify what was collected, write it into the SBOM, and go on with what the SBOM says."""
     package_facts = _believe(graph, collected, question.material, question.context.evaluated_at)
-    return sbom.make(graph, package_facts, timestamp=question.source_date, tool_version=question.sbomgate)
+    return sbom.make(
+        graph,
+        package_facts,
+        timestamp=question.source_date,
+        tool_version=question.sbomgate,
+        parties=question.parties,
+    )
 
 
 def _believe(
@@ -324,6 +332,7 @@ def replay(
 
     # (1) read back every input
     bom = sbom.read(stored(decision.SBOM))
+    heading = sbom.heading(bom.data)
     bundle = bundles.from_tar(stored(decision.POLICY))
     pinned = {hashlib.sha256(data).hexdigest(): data for data in blobs.values()}
     accepted = trust.parse(stored(decision.TRUST), pinned=_by_digest(pinned), where=decision.TRUST)
@@ -345,7 +354,8 @@ def replay(
         bundle=bundle,
         baseline=baseline,
         project_files={},
-        source_date=sbom.timestamp(bom.data),
+        source_date=heading.timestamp,
+        parties=heading.parties,
         sbomgate=claimed.sbomgate,
     )
     # (2) decide again, step by step

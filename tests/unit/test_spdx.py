@@ -81,5 +81,6 @@ def test_as_license_expression_has_it() -> None:
 
     licensing = get_spdx_licensing()
     for text in EXPRESSIONS:
-        if "Ref-" not in text and "Apache-1.0+" not in text:  # it knows neither
+        # what it reads otherwise: references, `+` of what is not listed with it, the old names of two things in one
+        if "Ref-" not in text and "Apache-1.0+" not in text and "-with-" not in text:
             assert licensing.validate(text.strip()).errors == []
