@@ -178,7 +178,7 @@ def _document(
         "metadata": metadata,
         "components": components[1:],
         "dependencies": [_dependency(package, edges.get(package.id, ())) for package in graph.packages],
-        "compositions": compositions(graph, edges),
+        "compositions": compositions(graph),
     }
 
 
@@ -212,7 +212,8 @@ class _Components:
         self._licences: dict[str, list[dict[str, Any]]] = {}
         lockfile, manager = graph.lockfile, graph.manager
         self._canonical = lockfile.kind in _CANONICAL and (lockfile.kind, lockfile.version) != ("yarn", "1")
-        self._registry, self._scopes = manager.registry, manager.scopes
+        self._registry = _base(manager.registry)
+        self._scopes = {scope: _base(url) for scope, url in manager.scopes.items()}
 
     def of(self, package: Package, edges: Any, facts: PackageFacts | None) -> dict[str, Any]:
         """Return the component of one entry of the lockfile."""
@@ -313,9 +314,16 @@ class _Components:
                 add({"name": "sbomgate:resolved", "value": url})
                 url = None
         elif kind is Kind.REGISTRY and self._canonical and package.version is not None:
-            url = self._address(package.name, package.version)
-            if url is not None:
+            scope, slash, base = package.name.partition("/")
+            if slash:
+                registry = self._scopes.get(scope, self._registry)
+                url = f"{registry}{package.name}/-/{base}-{package.version}.tgz"
+            else:
+                url = f"{self._registry}{scope}/-/{scope}-{package.version}.tgz"
+            if purl.is_iri(url):
                 add(_DERIVED)
+            else:
+                url = None
         if url is not None:
             reference: dict[str, Any] = {"type": SOURCES[kind], "url": url}
             if hashes:
@@ -334,12 +342,9 @@ class _Components:
                 references.append({"type": "source-distribution", "url": source, "comment": comment})
         return references
 
-    def _address(self, name: str, version: str) -> str | None:
-        """Return where the registry serves a tarball by everybody's convention; None where no URL can say it."""
-        scope, slash, base = name.partition("/")
-        registry = self._scopes.get(scope, self._registry) if slash else self._registry
-        url = f"{purl.public_url(registry).rstrip('/')}/{name}/-/{base or name}-{version}.tgz"
-        return url if purl.is_iri(url) else None
+
+def _base(registry: str) -> str:
+    return purl.public_url(registry).rstrip("/") + "/"
 
 
 def _edge(edge: Edge) -> str:

@@ -6,22 +6,20 @@ here (`assemblies`): packages that its tarball bundles? What the format of the l
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sbomgate.model import DependencyGraph, Edge, EdgeKind, Kind
+from sbomgate.model import DependencyGraph, EdgeKind, Kind
 
 _FETCHED = frozenset({Kind.REGISTRY, Kind.GIT, Kind.TARBALL, Kind.FILE, Kind.PATCH, Kind.UNKNOWN})
 # An optional peer that nobody installs is no dependency; everything else that is declared and not here is a gap.
 _NEEDED = frozenset(EdgeKind) - {EdgeKind.PEER_OPTIONAL}
 
 
-def compositions(graph: DependencyGraph, edges: Mapping[str, Sequence[Edge]]) -> list[dict[str, Any]]:
-    """Return one composition for each answer that occurs, in a fixed order; every component stands in one of them.
+def compositions(graph: DependencyGraph) -> list[dict[str, Any]]:
+    """Return one composition for each answer that occurs, in a fixed order.
 
-    Args:
-        graph: what the lockfile says.
-        edges: package id → its edges.
+    Every component stands in one of those about dependencies. Of those about assemblies, the complete one names what
+    holds others: the project itself, and whatever bundles packages by the lockfile's own word.
     """
     kind, version = graph.lockfile.kind, graph.lockfile.version
     # npm 1 and yarn classic do not say which peers a package wants.
@@ -31,12 +29,12 @@ def compositions(graph: DependencyGraph, edges: Mapping[str, Sequence[Edge]]) ->
     complete: list[str] = []
     incomplete: list[str] = []
     unknown: list[str] = []
-    closed: list[str] = []
     opaque: list[str] = []
+    gaps = {edge.source for edge in graph.edges if edge.target is None and edge.kind in _NEEDED}
     for package in graph.packages:
         ref = "/" + package.id
         fetched = package.kind in _FETCHED
-        if any(edge.target is None and edge.kind in _NEEDED for edge in edges.get(package.id, ())):
+        if package.id in gaps:
             incomplete.append(ref)
         elif (fetched and peers_unsaid) or (package.kind is Kind.LINK and package.target is None):
             unknown.append(ref)
@@ -44,13 +42,12 @@ def compositions(graph: DependencyGraph, edges: Mapping[str, Sequence[Edge]]) ->
             complete.append(ref)
         if fetched and bundles_unsaid:
             opaque.append(ref)
-        else:
-            closed.append(ref)
+    holders = {"", *(package.bundled_in for package in graph.packages if package.bundled_in is not None)}
     answers = (
         ("complete", "dependencies", complete),
         ("incomplete", "dependencies", incomplete),
         ("unknown", "dependencies", unknown),
-        ("complete", "assemblies", closed),
+        ("complete", "assemblies", [f"/{holder}" for holder in sorted(holders)]),
         ("unknown", "assemblies", opaque),
     )
     return [{"aggregate": aggregate, of: refs} for aggregate, of, refs in answers if refs]
