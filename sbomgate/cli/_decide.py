@@ -92,6 +92,7 @@ def decide(
     """
     from sbomgate import config, gate, lockfiles, project
     from sbomgate import trust as trust_file
+    from sbomgate.cli import _sbom
     from sbomgate.cli._project import open_project
     from sbomgate.model import Context
     from sbomgate.policy import bundle as bundles
@@ -138,7 +139,8 @@ def decide(
         bundle=bundle,
         baseline=_baseline(args, env, context, graph, trust, store),
         project_files=opened.read_so_far(),
-        source_date=env.source_date,
+        source_date=_sbom.source_date(env, opened),
+        parties=_sbom.parties(settings),
     )
     recorded = _recorded(args, env, trust)
 

@@ -3,12 +3,15 @@
 examples:
   sbomgate generate                    CycloneDX 1.6 of the project in this folder, on stdout
   sbomgate generate web -o bom.json    of the project in web/, to a file
+  sbomgate generate --spec-version 1.7 --format xml
+  sbomgate generate --author 'Release team <release@acme.example>' --conform ntia -o bom.json
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sbomgate.cli import _sbom
 from sbomgate.errors import EXIT_ALLOWED
 
 if TYPE_CHECKING:
@@ -23,15 +26,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("path", nargs="?", default=".", help="the project's folder, or its lockfile (default: here)")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of stdout")
+    _sbom.add_arguments(parser)
 
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Write the SBOM; always 0 when it could be made."""
-    from sbomgate import __version__, lockfiles, sbom
+    from sbomgate import lockfiles
     from sbomgate.cli._environment import emit
     from sbomgate.cli._project import open_project
 
     project = open_project(args.path, env)
+    rendering = _sbom.rendering(args, env, project)
     graph = lockfiles.read(project.files, project.lockfile)
-    emit(sbom.write(graph, {}, timestamp=env.source_date, tool_version=__version__), args.output, env)
+    if args.conform is None or args.output is not None:
+        emit(rendering.sbom(graph), args.output, env)
+    if args.conform is not None:
+        emit(rendering.report(graph, args.conform, as_json=args.json), None, env)
     return EXIT_ALLOWED

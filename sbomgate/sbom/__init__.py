@@ -1,9 +1,9 @@
 """The dependency graph and its facts as CycloneDX, and back, without loss.
 
-Specification: ECMA-424 / CycloneDX 1.6 JSON, and 1.5, 1.7 and XML on request. What the format has a field for stands there; everything else that a rule
-needs is a property: of the `cdx:npm:package` taxonomy where it has the name, else of `sbomgate:`. docs/sbom.md lists
-them. One component stands for one entry of the lockfile: copies of a package are components of their own, with the same
-purl and a `bom-ref` made from the install path.
+Specification: ECMA-424 / CycloneDX 1.6 JSON, and 1.5, 1.7 and XML on request. What the format has a field for stands
+there; everything else that a rule needs is a property: of the `cdx:npm:package` taxonomy where it has the name, else of
+`sbomgate:`. docs/sbom.md lists them. One component stands for one entry of the lockfile: copies of a package are
+components of their own, with the same purl and a `bom-ref` made from the install path.
 """
 
 from __future__ import annotations

@@ -53,9 +53,7 @@ _LOCKFILE_PROPERTIES = frozenset(
 )
 
 
-def cited(
-    document: Mapping[str, Any], graph: DependencyGraph, facts: Mapping[str, PackageFacts]
-) -> dict[str, Any]:
+def cited(document: Mapping[str, Any], graph: DependencyGraph, facts: Mapping[str, PackageFacts]) -> dict[str, Any]:
     """Return the document with its citations and the sources that they name."""
     metadata = dict(document["metadata"])
     if "timestamp" not in metadata:

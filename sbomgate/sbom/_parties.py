@@ -14,7 +14,9 @@ MAX_NAME = 1024
 
 # `NAME <EMAIL>`, `NAME <URL>`, `NAME <EMAIL> (URL)` as in package.json. Compiled at their first use.
 _WRITTEN = r"\s*([^<>()]*?)\s*(?:<([^<>()\s]*)>)?\s*(?:\(([^()<>\s]*)\))?\s*"
-_EMAIL = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_EMAIL = rf"(?=.{{3,254}}$)(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+"
 _URL = r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~!$&'()*+,;=:@/-]*)?"
 
 
@@ -110,6 +112,6 @@ def _parse(text: str) -> Party | None:
     name, address, _ = found.groups()
     if address is None:
         return Party(name=name)
-    if re.fullmatch(_EMAIL, address) and len(address) <= 254:
+    if re.fullmatch(_EMAIL, address):
         return Party(name=name, email=address)
     return Party(name=name, url=address) if re.fullmatch(_URL, address) else None

@@ -156,7 +156,9 @@ class _Writer:
         return "".join(out)
 
     def _properties(self, properties: Iterable[Mapping[str, str]]) -> str:
-        inside = (f"<property{self._attributes(one, 'name')}>{self._text(one['value'])}</property>" for one in properties)
+        inside = (
+            f"<property{self._attributes(one, 'name')}>{self._text(one['value'])}</property>" for one in properties
+        )
         return f"<properties>{''.join(inside)}</properties>"
 
     def _dependency(self, dependency: Mapping[str, Any]) -> str:
