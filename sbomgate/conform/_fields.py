@@ -70,13 +70,18 @@ def identifier(component: Component, _: Index) -> State:
 
 def dependencies(component: Component, index: Index) -> State:
     """An entry among the dependencies, an empty one included: it says that there are none."""
-    return state(component.get("bom-ref") in index.dependencies)
+    return state(text(component, "bom-ref") in index.dependencies)
 
 
 def dependencies_and_completeness(component: Component, index: Index) -> State:
     """The dependencies, and whether they are said to be complete, incomplete or unknown."""
-    ref = component.get("bom-ref")
+    ref = text(component, "bom-ref")
     return state(ref in index.dependencies and ref in index.completeness)
+
+
+def completeness(component: Component, index: Index) -> State:
+    """Whether it is said that something about it is complete, incomplete or unknown."""
+    return state(text(component, "bom-ref") in index.completeness)
 
 
 def licence(component: Component, _: Index) -> State:

@@ -37,7 +37,7 @@ FIELDS = (
         id="coverage",
         title="Coverage: known unknowns are said",
         where="compositions",
-        component=lambda component, index: _fields.state(component.get("bom-ref") in index.completeness),
+        component=_fields.completeness,
     ),
     Field(id="tool", title="Tool Name", where="metadata.tools", document=_fields.tool),
     Field(
