@@ -36,6 +36,7 @@ from sbomgate.policy import input as policy_input
 from sbomgate.policy import lists as malicious
 from sbomgate.policy import parameters
 from sbomgate.policy.parameters import Declared
+from sbomgate.sbom.parties import Parties
 from sbomgate.signing import Signer
 from sbomgate.strict_json import load_object
 from sbomgate.times import parse_time
@@ -86,7 +87,7 @@ class Question:
     project_files: Mapping[str, tuple[str, int]]
     source_date: datetime | None = None
     sbomgate: str = __version__
-    parties: sbom.Parties = sbom.NOBODY
+    parties: Parties | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

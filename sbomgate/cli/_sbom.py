@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sbomgate.cli._project import Project
     from sbomgate.config import Config
     from sbomgate.model import DependencyGraph
-    from sbomgate.sbom import Parties
+    from sbomgate.sbom.parties import Parties, Party
 
 _CONFIG = "sbomgate.toml"
 _ROLES = {
@@ -44,7 +44,7 @@ class Rendering:
     """How the SBOMs of one run are written."""
 
     timestamp: datetime | None
-    parties: Parties
+    parties: Parties | None
     spec_version: str
     xml: bool
 
@@ -94,20 +94,24 @@ def rendering(args: argparse.Namespace, env: Environment, project: Project) -> R
     )
 
 
-def parties(config: Config | None, args: argparse.Namespace | None = None) -> Parties:
-    """Return who stands behind the SBOM: by the command line, else by the project's own file.
+def parties(config: Config | None, args: argparse.Namespace | None = None) -> Parties | None:
+    """Return who stands behind the SBOM: by the command line, else by the project's own file; None for nobody.
 
     Raises:
         UsageError: not NAME <EMAIL or URL>.
     """
-    from sbomgate.sbom import Parties, Party
-
     found: dict[str, Party] = {}
     for role in _ROLES:
         asked = None if args is None else getattr(args, role)
         text = asked if asked is not None or config is None else config.sbom.get(role)
         if text is not None:
+            from sbomgate.sbom.parties import Party
+
             found[role] = Party.parse(text, where=f"{_CONFIG}: sbom.{role}" if asked is None else f"--{role}")
+    if not found:
+        return None
+    from sbomgate.sbom.parties import Parties
+
     return Parties(**found)
 
 

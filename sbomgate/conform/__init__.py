@@ -6,8 +6,9 @@ A profile is a module of this folder without a leading underscore, with
     FIELDS: tuple[Field, ...]     one for each field, in the order of that document
     NEVER: tuple[str, ...]        what no lockfile, registry or tarball can say: sbomgate never knows it
 
-Adding a profile is adding its file, and its name to `PROFILES`. A report is evidence, not certification: it says what stands in the fields, not
-whether it is true.
+Adding a profile is adding its file, and its name to `PROFILES`.
+
+A report is evidence, not certification: it says what stands in the fields, not whether it is true.
 """
 
 from __future__ import annotations

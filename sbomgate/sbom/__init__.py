@@ -9,7 +9,6 @@ components of their own, with the same purl and a `bom-ref` made from the instal
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha1, sha256
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ import orjson
 
 from sbomgate import purl
 from sbomgate.errors import InputError
-from sbomgate.model import AttestationState, DependencyGraph, Edge, Kind, Package
+from sbomgate.model import DependencyGraph, Edge, Kind, Package
 from sbomgate.sbom._compositions import compositions
 from sbomgate.sbom._names import (
     ALGORITHMS,
@@ -34,26 +33,13 @@ from sbomgate.sbom._names import (
     SPEC_VERSION,
     SPEC_VERSIONS,
 )
-from sbomgate.sbom._parties import NOBODY, Parties, Party
-from sbomgate.sbom._parties import of_package as _author
 from sbomgate.spdx import is_expression, is_identifier
 
 if TYPE_CHECKING:
     from sbomgate.model import PackageFacts, Sbom
+    from sbomgate.sbom.parties import Heading, Parties
 
-__all__ = [
-    "MAX_BYTES",
-    "NOBODY",
-    "SPEC_VERSION",
-    "SPEC_VERSIONS",
-    "Heading",
-    "Parties",
-    "Party",
-    "heading",
-    "make",
-    "read",
-    "write",
-]
+__all__ = ["MAX_BYTES", "SPEC_VERSION", "SPEC_VERSIONS", "heading", "make", "read", "write"]
 
 MAX_BYTES = 512 << 20
 """Largest SBOM that is read, in bytes: about 2 kB a package, so 200,000 packages."""
@@ -92,7 +78,7 @@ def write(
     *,
     timestamp: datetime | None,
     tool_version: str,
-    parties: Parties = NOBODY,
+    parties: Parties | None = None,
     spec_version: str = SPEC_VERSION,
     xml: bool = False,
 ) -> bytes:
@@ -106,7 +92,7 @@ def write(
         facts: by package id.
         timestamp: timezone-aware, or None for none. Without one, 1.7 has no citations: each of them needs a time.
         tool_version: sbomgate's.
-        parties: who made the SBOM, and who supplies what it describes: the user's word.
+        parties: who made the SBOM, and who supplies what it describes: the user's word; None for nobody.
         spec_version: one of `SPEC_VERSIONS`.
         xml: XML instead of JSON.
 
@@ -131,7 +117,7 @@ def make(
     *,
     timestamp: datetime | None,
     tool_version: str,
-    parties: Parties = NOBODY,
+    parties: Parties | None = None,
 ) -> Sbom:
     """Return what `read` makes of what `write` writes, without parsing the bytes that were just written.
 
@@ -152,26 +138,22 @@ def _document(
     facts: Mapping[str, PackageFacts],
     timestamp: datetime | None,
     tool_version: str,
-    parties: Parties,
+    parties: Parties | None,
 ) -> dict[str, Any]:
     """Return the document of the default version, all but format, version and serial number."""
     edges: dict[str, list[Edge]] = {}
     for edge in graph.edges:
         edges.setdefault(edge.source, []).append(edge)
-    writer = _Components(graph, parties)
+    people = {} if parties is None else parties.metadata()
+    writer = _Components(graph, people.get("supplier"))
     components = [writer.of(package, edges.get(package.id, ()), facts.get(package.id)) for package in graph.packages]
     metadata: dict[str, Any] = {}
     if timestamp is not None:
         metadata["timestamp"] = _time(timestamp)
     metadata["lifecycles"] = [{"phase": "pre-build"}]
     metadata["tools"] = {"components": [{"type": "application", "name": "sbomgate", "version": tool_version}]}
-    if parties.author is not None:
-        metadata["authors"] = [parties.author.contact()]
     metadata["component"] = components[0]
-    if parties.manufacturer is not None:
-        metadata["manufacturer"] = parties.manufacturer.entity()
-    if parties.supplier is not None:
-        metadata["supplier"] = parties.supplier.entity()
+    metadata.update(people)
     metadata["properties"] = _graph_properties(graph)
     return {
         "version": 1,
@@ -207,8 +189,8 @@ def _serial(body: bytes, spec_version: str) -> str:
 class _Components:
     """Components of one graph: what they have in common is made once."""
 
-    def __init__(self, graph: DependencyGraph, parties: Parties) -> None:
-        self._supplier = None if parties.supplier is None else parties.supplier.entity()
+    def __init__(self, graph: DependencyGraph, supplier: dict[str, Any] | None) -> None:
+        self._supplier = supplier
         self._licences: dict[str, list[dict[str, Any]]] = {}
         lockfile, manager = graph.lockfile, graph.manager
         self._canonical = lockfile.kind in _CANONICAL and (lockfile.kind, lockfile.version) != ("yarn", "1")
@@ -337,7 +319,7 @@ class _Components:
             source = claims.repository
             if claims.commit is not None and source.startswith("https://github.com/"):
                 source = f"{source}/tree/{claims.commit}"
-            if facts.provenance.state is AttestationState.VERIFIED and purl.is_iri(source):
+            if facts.provenance.state == "verified" and purl.is_iri(source):
                 comment = f"by verified provenance: commit {claims.commit or 'not named'}"
                 references.append({"type": "source-distribution", "url": source, "comment": comment})
         return references
@@ -383,7 +365,11 @@ def _people(facts: PackageFacts) -> dict[str, Any]:
     found: dict[str, Any] = {}
     # An account of a trusted publisher is a build service: nobody's name.
     publisher = facts.publisher if facts.trusted_publisher is None else None
-    author = None if facts.author is None else _author(facts.author)
+    author = None
+    if facts.author is not None:
+        from sbomgate.sbom.parties import of_package
+
+        author = of_package(facts.author)
     if author is not None:
         found["supplier"] = author.entity()
         if author.email or author.url:
@@ -487,20 +473,14 @@ def _uuid5(name: str) -> str:
 # Reading
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heading:
-    """What stands in an SBOM and comes neither from the lockfile nor from facts."""
-
-    timestamp: datetime | None
-    parties: Parties
-
-
 def heading(data: bytes) -> Heading:
     """Return the heading of an SBOM of ours in the default version: what `write` needs to write it again.
 
     Raises:
         InputError: time or parties are not as `write` writes them.
     """
+    from sbomgate.sbom.parties import Heading, Parties, Party
+
     try:
         metadata = orjson.loads(data)["metadata"]
         text = metadata.get("timestamp")

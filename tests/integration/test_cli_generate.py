@@ -29,11 +29,12 @@ GIT = {
 def git(folder: Path, *arguments: str) -> str:
     run = subprocess.run(
         ("git", "-C", str(folder), *arguments),
-        env={**os.environ, **GIT, "HOME": str(folder)},
-        check=True,
+        env={**{key: value for key, value in os.environ.items() if not key.startswith("GIT_")}, **GIT},
+        check=False,
         capture_output=True,
         text=True,
     )
+    assert run.returncode == 0, run.stderr
     return run.stdout
 
 

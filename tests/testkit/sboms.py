@@ -9,14 +9,15 @@ from pathlib import Path
 from sbomgate import lockfiles, sbom
 from sbomgate.model import Attestation, AttestationState, Claims, DependencyGraph, PackageFacts
 from sbomgate.project import DiskFiles
+from sbomgate.sbom.parties import Parties, Party
 from testkit.inputs import FACTS
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 TIME = datetime(2026, 11, 20, 1, 2, 3, tzinfo=UTC)
-PARTIES = sbom.Parties(
-    author=sbom.Party.parse("Jane Doe <jane@acme.example>", where="test"),
-    manufacturer=sbom.Party.parse("Acme Ltd <https://acme.example/sbom>", where="test"),
-    supplier=sbom.Party.parse("Acme Ltd <sbom@acme.example>", where="test"),
+PARTIES = Parties(
+    author=Party.parse("Jane Doe <jane@acme.example>", where="test"),
+    manufacturer=Party.parse("Acme Ltd <https://acme.example/sbom>", where="test"),
+    supplier=Party.parse("Acme Ltd <sbom@acme.example>", where="test"),
 )
 PROVENANCE = Attestation(
     state=AttestationState.VERIFIED,

@@ -14,6 +14,7 @@ from sbomgate import lockfiles, sbom
 from sbomgate.errors import InputError, UsageError
 from sbomgate.model import DependencyGraph, Kind, Package
 from sbomgate.project import DiskFiles
+from sbomgate.sbom.parties import NOBODY, Heading, Party
 from testkit import graphs, sboms
 from testkit.schema import errors, xml_errors
 
@@ -154,8 +155,8 @@ def test_people() -> None:
 def test_heading_comes_back() -> None:
     found = sbom.heading(write(sboms.fixture("npm/peers")))
     assert (found.timestamp, found.parties) == (sboms.TIME, sboms.PARTIES)
-    assert sbom.heading(write(sboms.fixture("npm/peers"), timestamp=None, parties=sbom.NOBODY)) == sbom.Heading(
-        timestamp=None, parties=sbom.NOBODY
+    assert sbom.heading(write(sboms.fixture("npm/peers"), timestamp=None, parties=NOBODY)) == Heading(
+        timestamp=None, parties=NOBODY
     )
     with pytest.raises(InputError, match="time and authors"):
         sbom.heading(b'{"metadata": {"authors": [{}]}}')
@@ -180,14 +181,14 @@ NO_PARTY = [
 
 @pytest.mark.parametrize("text", PARTY)
 def test_party(text: str) -> None:
-    found = sbom.Party.parse(text, where="--author")
+    found = Party.parse(text, where="--author")
     assert (found.name, found.email, found.url) == PARTY[text]
 
 
 @pytest.mark.parametrize("text", NO_PARTY, ids=lambda text: ascii(text[:20]))
 def test_no_party(text: str) -> None:
     with pytest.raises(UsageError, match="expected NAME <EMAIL> or NAME <URL>"):
-        sbom.Party.parse(text, where="--author")
+        Party.parse(text, where="--author")
 
 
 COMPOSITIONS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sbomgate.errors import UsageError
@@ -81,8 +82,27 @@ class Parties:
     manufacturer: Party | None = None
     supplier: Party | None = None
 
+    def metadata(self) -> dict[str, Any]:
+        """Return what stands of them in CycloneDX's metadata."""
+        found: dict[str, Any] = {}
+        if self.author is not None:
+            found["authors"] = [self.author.contact()]
+        if self.manufacturer is not None:
+            found["manufacturer"] = self.manufacturer.entity()
+        if self.supplier is not None:
+            found["supplier"] = self.supplier.entity()
+        return found
+
 
 NOBODY = Parties()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heading:
+    """What stands in an SBOM and comes neither from the lockfile nor from facts."""
+
+    timestamp: datetime | None
+    parties: Parties
 
 
 def of_package(text: str) -> Party | None:
