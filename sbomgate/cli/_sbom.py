@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sbomgate.errors import UsageError
+from sbomgate.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
     from datetime import datetime
 
     from sbomgate.cli._environment import Environment
@@ -27,8 +28,12 @@ _ROLES = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments; the names that other generators have are understood as well."""
-    parser.add_argument("--spec-version", "--sv", choices=("1.5", "1.6", "1.7"), default="1.6", help="of CycloneDX")
-    parser.add_argument("--format", "--output-format", "--of", choices=("json", "xml"), default="json", dest="format")
+    parser.add_argument(
+        "--spec-version", "--sv", choices=("1.5", "1.6", "1.7"), default="1.6", help="of CycloneDX (default: 1.6)"
+    )
+    parser.add_argument(
+        "--format", "--output-format", "--of", choices=("json", "xml"), default="json", help="default: json"
+    )
     for role, what in _ROLES.items():
         parser.add_argument(f"--{role}", metavar="NAME", help=f"{what}: NAME <EMAIL or URL> (or in {_CONFIG})")
     parser.add_argument(
@@ -62,33 +67,57 @@ class Rendering:
             xml=self.xml if xml is None else xml,
         )
 
-    def report(self, graph: DependencyGraph, profile: str, *, as_json: bool) -> bytes:
-        """Return the report on conformance of the SBOM of a graph."""
+    def document(self, graph: DependencyGraph) -> dict[str, Any]:
+        """Return the SBOM of a graph as it stands in JSON."""
         import orjson
 
-        from sbomgate import conform
-        from sbomgate.conform import _rendering
-
-        found = conform.judge(orjson.loads(self.sbom(graph, xml=False)), profile)
-        return _rendering.json(found) if as_json else _rendering.text(found).encode()
+        found: dict[str, Any] = orjson.loads(self.sbom(graph, xml=False))
+        return found
 
 
-def rendering(args: argparse.Namespace, env: Environment, project: Project) -> Rendering:
-    """Return how the SBOM is to be written.
+def document_of(path: str, env: Environment) -> dict[str, Any]:
+    """Return the document of an SBOM in JSON, by whomever.
+
+    Raises:
+        InputError: not JSON with one meaning, or over a limit.
+    """
+    from sbomgate.cli._project import open_project
+    from sbomgate.strict_json import load_object
+
+    project = open_project(path, env)
+    data = (project.files.read(project.lockfile) if project.lockfile else None) or b""
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        raise InputError(
+            "XML, and --conform reads JSON alone", where=path, hint="convert it to JSON with the tool that made it"
+        )
+    return load_object(data, path)
+
+
+def report(document: Mapping[str, Any], profile: str, *, as_json: bool) -> bytes:
+    """Return the report on conformance of an SBOM."""
+    from sbomgate import conform
+    from sbomgate.conform import _rendering
+
+    found = conform.judge(document, profile)
+    return _rendering.json(found) if as_json else _rendering.text(found).encode()
+
+
+def rendering(args: argparse.Namespace, env: Environment, project: Project | None) -> Rendering:
+    """Return how the SBOM is to be written; without a project (an SBOM is read) by the command line alone.
 
     Raises:
         UsageError: a name, an address or a time is not one; or arguments that do not go together.
     """
     if args.json and args.conform is None:
         raise UsageError("the SBOM is JSON already", where="--json", hint="leave it out, or add --conform PROFILE")
-    time = source_date(env, project)
+    time = env.source_date if project is None else source_date(env, project)
     if time is None and args.spec_version == "1.7":
         from sbomgate.cli._environment import say
 
         say("note: no time is known (SOURCE_DATE_EPOCH, or a commit), so the SBOM holds no citations")
     return Rendering(
         timestamp=time,
-        parties=parties(_config(project), args),
+        parties=parties(None if project is None else _config(project), args),
         spec_version=args.spec_version,
         xml=args.format == "xml",
     )

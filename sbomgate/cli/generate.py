@@ -5,6 +5,7 @@ examples:
   sbomgate generate web -o bom.json    of the project in web/, to a file
   sbomgate generate --spec-version 1.7 --format xml
   sbomgate generate --author 'Release team <release@acme.example>' --conform ntia -o bom.json
+  sbomgate generate --from theirs.xml  of an SBOM that another tool made: what it does not say is unknown
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sbomgate.cli import _sbom
-from sbomgate.errors import EXIT_ALLOWED
+from sbomgate.errors import EXIT_ALLOWED, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -25,6 +26,7 @@ HELP = "write the CycloneDX SBOM of a project"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("path", nargs="?", default=".", help="the project's folder, or its lockfile (default: here)")
+    parser.add_argument("--from", dest="sbom", metavar="SBOM", help="read a CycloneDX SBOM (JSON or XML) instead")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of stdout")
     _sbom.add_arguments(parser)
 
@@ -33,13 +35,22 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     """Write the SBOM; always 0 when it could be made."""
     from sbomgate import lockfiles
     from sbomgate.cli._environment import emit
-    from sbomgate.cli._project import open_project
+    from sbomgate.cli._project import open_project, read_sbom, say_unknown
 
-    project = open_project(args.path, env)
-    rendering = _sbom.rendering(args, env, project)
-    graph = lockfiles.read(project.files, project.lockfile)
+    if args.sbom is None:
+        project = open_project(args.path, env)
+        rendering = _sbom.rendering(args, env, project)
+        graph = lockfiles.read(project.files, project.lockfile)
+    else:
+        if args.path != ".":
+            raise UsageError("PATH and --from are two inputs", hint="give one of them")
+        rendering = _sbom.rendering(args, env, None)
+        graph = read_sbom(args.sbom, env)
+    say_unknown(graph)
     if args.conform is None or args.output is not None:
         emit(rendering.sbom(graph), args.output, env)
     if args.conform is not None:
-        emit(rendering.report(graph, args.conform, as_json=args.json), None, env)
+        # Of an SBOM that another tool made, its own words are judged: what is written of it here says less.
+        document = rendering.document(graph) if args.sbom is None else _sbom.document_of(args.sbom, env)
+        emit(_sbom.report(document, args.conform, as_json=args.json), None, env)
     return EXIT_ALLOWED

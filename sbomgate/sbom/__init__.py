@@ -150,7 +150,8 @@ def _document(
     metadata: dict[str, Any] = {}
     if timestamp is not None:
         metadata["timestamp"] = _time(timestamp)
-    metadata["lifecycles"] = [{"phase": "pre-build"}]
+    if graph.lockfile.kind != "cyclonedx":  # when another tool made its SBOM is that one's to know
+        metadata["lifecycles"] = [{"phase": "pre-build"}]
     metadata["tools"] = {"components": [{"type": "application", "name": "sbomgate", "version": tool_version}]}
     metadata["component"] = components[0]
     metadata.update(people)

@@ -65,7 +65,9 @@ def cited(document: Mapping[str, Any], graph: DependencyGraph, facts: Mapping[st
         own = MANIFEST if package.kind in (Kind.ROOT, Kind.WORKSPACE) and graph.lockfile.kind != "npm" else LOCKFILE
         for field, source in _fields(component, own, facts.get(package.id), package.kind):
             pointers[source].append(at + field)
-    pointers[TOOL] += ("/metadata/timestamp", "/metadata/lifecycles", "/metadata/properties", "/compositions")
+    own_fields = ("timestamp", "lifecycles", "properties")
+    pointers[TOOL] += (f"/metadata/{name}" for name in own_fields if name in metadata)
+    pointers[TOOL].append("/compositions")
     pointers[LOCKFILE].append("/dependencies")
     pointers[USER] += (f"/metadata/{name}" for name in ("authors", "manufacturer", "supplier") if name in metadata)
     used = [source for source in _NOTES if pointers[source]]

@@ -26,6 +26,8 @@ def compositions(graph: DependencyGraph) -> list[dict[str, Any]]:
     peers_unsaid = (kind, version) in (("npm", "1"), ("yarn", "1"))
     # pnpm and yarn do not say what a tarball bundles.
     bundles_unsaid = kind in ("pnpm", "yarn")
+    # Of an SBOM that another tool made, nothing is known to be complete.
+    claimed = kind == "cyclonedx"
     complete: list[str] = []
     incomplete: list[str] = []
     unknown: list[str] = []
@@ -36,13 +38,17 @@ def compositions(graph: DependencyGraph) -> list[dict[str, Any]]:
         fetched = package.kind in _FETCHED
         if package.id in gaps:
             incomplete.append(ref)
-        elif (fetched and peers_unsaid) or (package.kind is Kind.LINK and package.target is None):
+        elif claimed or (fetched and peers_unsaid) or (package.kind is Kind.LINK and package.target is None):
             unknown.append(ref)
         else:
             complete.append(ref)
-        if fetched and bundles_unsaid:
+        if claimed or (fetched and bundles_unsaid):
             opaque.append(ref)
-    holders = {"", *(package.bundled_in for package in graph.packages if package.bundled_in is not None)}
+    holders = (
+        set()
+        if claimed
+        else {"", *(package.bundled_in for package in graph.packages if package.bundled_in is not None)}
+    )
     answers = (
         ("complete", "dependencies", complete),
         ("incomplete", "dependencies", incomplete),

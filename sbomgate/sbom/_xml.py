@@ -63,8 +63,12 @@ class _Writer:
         out = ["<metadata>"]
         if "timestamp" in metadata:
             out.append(self._element("timestamp", metadata["timestamp"]))
-        phases = (f"<lifecycle>{self._element('phase', one['phase'])}</lifecycle>" for one in metadata["lifecycles"])
-        out += ("<lifecycles>", *phases, "</lifecycles>", self._tools(metadata["tools"]))
+        if "lifecycles" in metadata:
+            phases = (
+                f"<lifecycle>{self._element('phase', one['phase'])}</lifecycle>" for one in metadata["lifecycles"]
+            )
+            out += ("<lifecycles>", *phases, "</lifecycles>")
+        out.append(self._tools(metadata["tools"]))
         if "authors" in metadata:
             out.append(self._authors(metadata["authors"]))
         out.append(self._component(metadata["component"]))

@@ -15,7 +15,6 @@ from testkit.commandline import PROGRAM
 from testkit.schema import errors, xml_errors
 
 GIT = {
-    "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_AUTHOR_NAME": "a",
     "GIT_AUTHOR_EMAIL": "a@a.example",
@@ -27,9 +26,10 @@ GIT = {
 
 
 def git(folder: Path, *arguments: str) -> str:
+    plain = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "XDG_"))}
     run = subprocess.run(
         ("git", "-C", str(folder), *arguments),
-        env={**{key: value for key, value in os.environ.items() if not key.startswith("GIT_")}, **GIT},
+        env={**plain, **GIT, "HOME": str(folder)},
         check=False,
         capture_output=True,
         text=True,
@@ -161,3 +161,40 @@ def test_usage(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     code, data, said = generate(project(tmp_path), *arguments)
     assert (code, data) == (2, b"")
     assert said
+
+
+def test_of_an_sbom_that_another_tool_made(tmp_path: Path) -> None:
+    """Its own words are judged; what is written of it claims neither completeness nor a phase."""
+    theirs = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "metadata": {"component": {"type": "application", "bom-ref": "r", "name": "r"}},
+        "components": [
+            {
+                "type": "library",
+                "bom-ref": "a",
+                "name": "a",
+                "version": "1.0.0",
+                "purl": "pkg:npm/a@1.0.0",
+                "supplier": {"name": "Ann"},
+            }
+        ],
+        "dependencies": [{"ref": "r", "dependsOn": ["a"]}, {"ref": "a"}],
+    }
+    path = tmp_path / "theirs.json"
+    path.write_text(json.dumps(theirs))
+    output = tmp_path / "ours.json"
+    arguments = ("--from", str(path), "--conform", "ntia", "--json", "--spec-version", "1.7", "-o", str(output))
+    code, data, _ = generate(Path(), *arguments, SOURCE_DATE_EPOCH="0")
+    supplier = json.loads(data)["fields"][0]
+    assert (code, supplier["present"], supplier["applicable"]) == (0, 1, 2)
+    assert errors(output.read_bytes(), "1.7") == []
+    written = json.loads(output.read_bytes())
+    assert "lifecycles" not in written["metadata"]
+    assert {one["aggregate"] for one in written["compositions"]} == {"unknown"}
+    code, data, _ = generate(Path(), "--from", str(path), "--format", "xml")
+    assert (code, xml_errors(data)) == (0, [])
+    path.write_bytes(data)
+    code, _, said = generate(Path(), "--from", str(path), "--conform", "ntia")
+    assert code == 2
+    assert "reads JSON alone" in said

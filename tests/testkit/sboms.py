@@ -36,7 +36,10 @@ ATTESTED = replace(FACTS, author="Ann <ann@author.example> (https://author.examp
 
 
 def fixture(name: str) -> DependencyGraph:
-    """Return the graph of a fixture (`npm/sources`)."""
+    """Return the graph of a fixture: of a project (`npm/sources`), or of an SBOM that another tool made."""
+    path = FIXTURES / name
+    if path.is_file():
+        return lockfiles.read_sbom(DiskFiles(path.parent, path.parent), path.name)
     return lockfiles.read(DiskFiles(FIXTURES / name, FIXTURES / name))
 
 

@@ -20,7 +20,10 @@ from testkit.schema import errors, xml_errors
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "sbom"
 FIXTURES = sorted(
-    f"{folder.name}/{project.name}" for folder in sboms.FIXTURES.iterdir() for project in folder.iterdir()
+    f"{folder.name}/{project.name}"
+    for folder in sboms.FIXTURES.iterdir()
+    for project in folder.iterdir()
+    if folder.name != "foreign" or project.suffix in (".json", ".xml")  # SBOMs that other tools made
 )
 FORMS = [(version, xml) for version in sbom.SPEC_VERSIONS for xml in (False, True)]
 
