@@ -36,6 +36,7 @@ MAY_USE = {
     "signing": set(),
     "report": set(),
     "sbom": set(),
+    "conform": set(),
     "decision": set(),
     "trust": set(),
     "tuf": set(),
