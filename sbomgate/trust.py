@@ -141,6 +141,13 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
         return found
 
     sigstore: dict[str, Any] = document.get("sigstore", {})
+    if "updated" in sigstore and "trusted_root" not in sigstore:
+        raise TrustError(
+            "the time is that of a trusted_root, and none is named",
+            where=where,
+            place="sigstore.updated",
+            hint="`sbomgate trust update` prints the whole table",
+        )
     return Trust(
         sha256=hashlib.sha256(data).hexdigest(),
         data=data,
@@ -171,6 +178,7 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
             from_file(sigstore["registry_keys"], "sigstore.registry_keys") if "registry_keys" in sigstore else None
         ),
         resource_uri=document.get("resource_uri"),
+        trusted_root_updated=_time(sigstore.get("updated"), where, "sigstore.updated"),
         pinned=named,
         malicious_lists=(
             {one["path"]: from_file(one, f"malicious_lists[{i}]") for i, one in enumerate(document["malicious_lists"])}
