@@ -157,6 +157,7 @@ BUN = {
         **SPACES, overrides={"inner": "1.0.0"}, patchedDependencies={"only-sha1@1.0.0": "patches/only-sha1.patch"}
     ),
 }
+NEW_BUN = {**BUN, "package.json": {**BUN["package.json"], "overrides": {"overridden": {"leaf": "2.0.0"}}}}
 CLASSIC = {
     **BESIDE,
     "package.json": manifest(
@@ -187,7 +188,7 @@ FIXTURES: Mapping[str, Fixture] = {
     "berry-10": Fixture(manager="@yarnpkg/cli-dist", files=BERRY),
     "bun-0": Fixture(manager="bun", version="1.1.45", files=BUN, flags=("--save-text-lockfile",)),
     "bun-1": Fixture(manager="bun", version="1.2.23", files=BUN),
-    "bun-2": Fixture(manager="bun", files=BUN),
+    "bun-2": Fixture(manager="bun", files=NEW_BUN),
 }
 PINNED = tuple(name for name, one in FIXTURES.items() if one.version is None)
 LISTINGS = {"npm": "listing.json", "pnpm": "listing.json", "bun": "listing.txt"}
@@ -277,7 +278,8 @@ def _packed() -> bytes:
 
 
 def _plain(entry: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in entry.items() if key != "path"}
+    """Leave out where it lies, and how much of it pnpm counts as shown before, which differs from run to run."""
+    return {key: value for key, value in entry.items() if key not in ("path", "dedupedDependenciesCount")}
 
 
 def make(name: str, here: Loopback, scratch: Path, target: Path) -> None:
@@ -298,7 +300,8 @@ def make(name: str, here: Loopback, scratch: Path, target: Path) -> None:
             listing = run([*command, "ls", "--all", "--json", "--package-lock-only"], work, env, may_fail=True)
         case "pnpm":
             run([*command, "install", "--ignore-scripts", "--no-strict-peer-dependencies", *one.flags], work, env)
-            told = run([*command, "list", "--json", "--recursive", "--depth", "Infinity"], work, env)
+            alone = ["--lockfile-only"] if one.version is None else []  # older ones list what is installed
+            told = run([*command, "list", "--json", "--recursive", "--depth", "Infinity", *alone], work, env)
             listing = json.dumps(json.loads(told, object_hook=_plain), indent=2) + "\n"
         case "yarn":
             run([*command, "install", "--ignore-scripts", "--non-interactive", "--cache-folder", f"{home}/v1"], work, env)
