@@ -117,7 +117,7 @@ def test_kinds(name: str) -> None:
     graph = load(name)
     packages = {package.id: package for package in graph.packages}
     reached = {
-        edge.name: packages[packages[edge.target].target or edge.target]
+        edge.name: packages[edge.target]
         for edge in graph.edges
         if edge.source == "" and edge.target is not None
     }
@@ -143,7 +143,7 @@ def test_kinds(name: str) -> None:
         if edge.name == "leaf" and edge.kind is EdgeKind.PEER and packages[edge.source].name == "needs-peer"
     }
     if name != "npm-1" and not name.startswith(("yarn", "berry")):
-        assert met == ({False} if name.startswith("npm") or name == "bun-0" else {True, False})
+        assert met == ({False} if name.startswith("npm") or name in ("bun-0", "bun-1") else {True, False})
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -179,8 +179,11 @@ def test_npm_ls(name: str) -> None:
     found = {(by_id[edge.source], edge.name, by_id[edge.target]) for edge in graph.edges if edge.target is not None}
     theirs = set(_npm_walk(listing(name)[0], "fixture"))
     if name == "npm-1":  # it has the address in place of the version of what comes from an address
-        unknown = {"from-git@1.2.3": "from-git@None", "from-url@1.0.0": "from-url@None"}
-        theirs = {(unknown.get(source, source), edge, unknown.get(target, target)) for source, edge, target in theirs}
+
+        def known(listed: str) -> str:
+            return re.sub(r"^(from-git|from-url)@.*", r"\1@None", listed)
+
+        theirs = {(known(source), edge, known(target)) for source, edge, target in theirs}
     assert found == theirs
 
 
@@ -299,4 +302,9 @@ def test_the_real_manager_writes_and_lists_the_same(name: str, tmp_path: Path) -
     kept = {path.relative_to(FIXTURES / name) for path in (FIXTURES / name).rglob("*") if path.is_file()}
     assert made == kept
     for path in sorted(made):
+        if name == "pnpm-9" and path.name == "listing.json":  # which of several copies pnpm shows whole is chance
+            found = json.loads((tmp_path / "made" / path).read_text("utf-8"))
+            both = [{e for one in told for e in _pnpm_walk(one, one["name"])} for told in (found, listing(name)[0])]
+            assert both[0] == both[1]
+            continue
         assert (tmp_path / "made" / path).read_bytes() == (FIXTURES / name / path).read_bytes(), path
