@@ -19,6 +19,9 @@ A case starts from its base's files. Its `edit` list is done in this order, wher
     {symlink = PATH, to = PATH}     a link
     {generate = WHAT, count = N}    only when the case runs: too large to be checked in
 
+A case with `format` starts from its base's files with the lockfile told in that format; `file` in its edits then names
+what is edited.
+
 `{integrity NAME@VERSION}` and `{resolved NAME@VERSION}` in a text stand for those of a release.
 """
 
@@ -37,7 +40,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from testkit import cases  # noqa: E402
+from testkit import cases, locks  # noqa: E402
 
 TABLE = ROOT / "docs" / "cases.md"
 LOCK = "package-lock.json"
@@ -56,6 +59,8 @@ def project(case: cases.Case) -> Files:
     if not case.base:
         return _on_disk(case)
     files = project(cases.find(case.base))
+    if case.format:
+        _retell(files, case.format)
     known = cases.releases(case)
     parsed: dict[str, Any] = {}
 
@@ -96,6 +101,20 @@ def _on_disk(case: cases.Case) -> Files:
         path.relative_to(case.folder).as_posix(): path.readlink() if path.is_symlink() else path.read_bytes()
         for path in case.files()
     }
+
+
+def _retell(files: Files, format: str) -> None:
+    """Put the lockfile of another package manager in place of npm's; the packages and edges are the same."""
+    data = files.pop(LOCK)
+    assert isinstance(data, bytes)
+    own = {
+        name.removesuffix("/package.json"): json.loads(text)
+        for name, text in files.items()
+        if name.endswith("/package.json") and isinstance(text, bytes)
+    }
+    files[locks.FORMATS[format]] = locks.convert(json.loads(data), format, own)
+    if format == "pnpm" and (spaces := json.loads(files["package.json"]).get("workspaces")):  # type: ignore[arg-type]
+        files["pnpm-workspace.yaml"] = "".join(["packages:\n", *(f"  - {one}\n" for one in spaces)]).encode()
 
 
 def _filled(value: Any, known: Mapping[str, cases.Release]) -> Any:

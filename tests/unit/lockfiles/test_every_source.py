@@ -164,9 +164,9 @@ def test_every_entry_once(name: str) -> None:
 
 def _npm_walk(tree: dict[str, Any], source: str) -> Iterator[Edge]:
     for name, entry in tree.get("dependencies", {}).items():
-        if "version" not in entry:
+        if not entry:
             continue  # a peer that nobody installs
-        target = name if name in FROM_DIRECTORIES else f"{name}@{entry['version']}"
+        target = name if name in FROM_DIRECTORIES else f"{name}@{entry.get('version')}"
         yield source, name, target
         yield from _npm_walk(entry, target)
 
