@@ -273,11 +273,36 @@ def table() -> str:
         strongest = [case.expect[p] for p in cases.PROFILES if p in case.expect and case.expect[p].denies]
         by = ", ".join(sorted({d for one in strongest for d in one.denies}))
         lines.append(f"| {case.name} | {case.title.replace('|', '&#124;')} | {' | '.join(cells)} | {by} |")
+    lines += _by_format(not_yet)
     lines += ["", "## Told by tests of their own", "", "| row | where |", "|---|---|"]
     lines += [f"| {row} | {where} |" for row, where in sorted(not_yet.ELSEWHERE.items())]
     lines += ["", "## Not yet", "", "| row | why |", "|---|---|"]
     lines += [f"| {row} | {why} |" for row, why in sorted(not_yet.NOT_YET.items())]
     return "\n".join(lines) + "\n"
+
+
+def reason(not_yet: Any, row: str, format: str) -> str | None:
+    """Return why a row has no folder in a format, None where nobody says."""
+    return next((why for formats, why in not_yet.NOWHERE.get(row, {}).items() if format in formats), None)
+
+
+def _by_format(not_yet: Any) -> list[str]:
+    """Return the table of the rows about lockfiles: how many folders there are in each format, or why there is none."""
+    counts: dict[tuple[str, str], int] = {}
+    for case in cases.all_cases():
+        key = case.id, case.format or "npm"
+        counts[key] = counts.get(key, 0) + 1
+    lines = ["", "## In which lockfile format", "", "Cases of each row that is about lockfiles, or why there can be none."]
+    lines += ["", f"| row | {' | '.join(not_yet.FORMATS.values())} | none, because |", "|---" * 7 + "|"]
+    for row in not_yet.ROWS:
+        if row[0] not in "ALSC" or row in not_yet.NOT_YET:
+            continue
+        cells = [str(counts.get((row, format), "–")) for format in not_yet.FORMATS]
+        if row[0] == "A" and not any((row, format) in counts for format in list(not_yet.FORMATS)[1:]):
+            continue
+        why = "; ".join(f"{', '.join(not_yet.FORMATS[f] for f in fs)}: {w}" for fs, w in not_yet.NOWHERE.get(row, {}).items())
+        lines.append(f"| {row} | {' | '.join(cells)} | {why} |")
+    return lines
 
 
 def _cell(expected: cases.Expected | None) -> str:
