@@ -1,7 +1,7 @@
 """npm's lockfile (version 3) told again as pnpm's, yarn's of both kinds, and bun's: the same packages and edges.
 
-For cases and property tests, which are told once and run in each format, and for large made lockfiles. That it writes
-what the managers write is tested on fixtures of theirs. What a format cannot say raises `CannotSay`.
+For cases and property tests, which are told once and run in each format, and for large made lockfiles. The forms are
+those of tests/fixtures, which the managers themselves write. What a format cannot say raises `CannotSay`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -36,6 +36,12 @@ class _Tree:
     """npm's `packages`, and npm's walk over it."""
 
     packages: Mapping[str, Mapping[str, Any]]
+    projects: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        links = {str(entry["resolved"]) for entry in self.packages.values() if entry.get("link")}
+        own = sorted(place for place in self.packages if place and "node_modules" not in place and place in links)
+        self.projects = ["", *own]
 
     def name(self, place: str) -> str:
         """The real name of what is installed at a place."""
@@ -62,8 +68,7 @@ class _Tree:
 
     def own(self) -> list[str]:
         """The root and the workspaces."""
-        links = {str(entry["resolved"]) for entry in self.packages.values() if entry.get("link")}
-        return ["", *sorted(place for place in self.packages if place and "node_modules" not in place and place in links)]
+        return self.projects
 
     def fetched(self) -> Iterator[str]:
         """Places of everything else."""
@@ -242,8 +247,9 @@ def _patterns(tree: _Tree, places: list[str], lead: Any) -> dict[str, str]:
             pattern = lead(name, range_)
             if tree.packages[found.setdefault(pattern, target)] != tree.packages[target]:
                 raise CannotSay(f"yarn has one answer for {pattern}")
+    told = {id(tree.packages[target]) for target in found.values()}
     for place in tree.fetched():
-        if not any(tree.packages[place] is tree.packages[target] for target in found.values()):
+        if id(tree.packages[place]) not in told:
             name = place.rpartition("node_modules/")[2]
             real = tree.name(place)
             asked = str(tree.packages[place].get("version"))
