@@ -292,7 +292,12 @@ def _by_format(not_yet: Any) -> list[str]:
     for case in cases.all_cases():
         key = case.id, case.format or "npm"
         counts[key] = counts.get(key, 0) + 1
-    lines = ["", "## In which lockfile format", "", "Cases of each row that is about lockfiles, or why there can be none."]
+    lines = [
+        "",
+        "## In which lockfile format",
+        "",
+        "Cases of each row that is about lockfiles, or why there can be none.",
+    ]
     lines += ["", f"| row | {' | '.join(not_yet.FORMATS.values())} | none, because |", "|---" * 7 + "|"]
     for row in not_yet.ROWS:
         if row[0] not in "ALSC" or row in not_yet.NOT_YET:
@@ -300,7 +305,9 @@ def _by_format(not_yet: Any) -> list[str]:
         cells = [str(counts.get((row, format), "–")) for format in not_yet.FORMATS]
         if row[0] == "A" and not any((row, format) in counts for format in list(not_yet.FORMATS)[1:]):
             continue
-        why = "; ".join(f"{', '.join(not_yet.FORMATS[f] for f in fs)}: {w}" for fs, w in not_yet.NOWHERE.get(row, {}).items())
+        why = "; ".join(
+            f"{', '.join(not_yet.FORMATS[f] for f in fs)}: {w}" for fs, w in not_yet.NOWHERE.get(row, {}).items()
+        )
         lines.append(f"| {row} | {' | '.join(cells)} | {why} |")
     return lines
 

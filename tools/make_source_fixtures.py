@@ -27,7 +27,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from testkit.loopback import Loopback, loopback, tarball  # noqa: E402
+from testkit.loopback import Loopback, loopback  # noqa: E402
 
 TARGET = ROOT / "tests" / "fixtures" / "every-source"
 MANAGERS = ROOT / ".tools" / "managers" / "node_modules"
@@ -304,7 +304,11 @@ def make(name: str, here: Loopback, scratch: Path, target: Path) -> None:
             told = run([*command, "list", "--json", "--recursive", "--depth", "Infinity", *alone], work, env)
             listing = json.dumps(json.loads(told, object_hook=_plain), indent=2) + "\n"
         case "yarn":
-            run([*command, "install", "--ignore-scripts", "--non-interactive", "--cache-folder", f"{home}/v1"], work, env)
+            run(
+                [*command, "install", "--ignore-scripts", "--non-interactive", "--cache-folder", f"{home}/v1"],
+                work,
+                env,
+            )
             listing = run([*command, "list", "--json", "--no-progress"], work, env)
         case "bun":
             run([*command, "install", "--ignore-scripts", *one.flags], work, env)

@@ -89,7 +89,7 @@ class _Reader:
         entries = _syml.parse_classic(self.text, self.path)
         if len(entries) > MAX_ENTRIES:
             raise InputError(f"{len(entries):,} entries, at most {MAX_ENTRIES:,} are read", where=self.path, hint=HINT)
-        lower: dict[str, str] = {}
+        lower: dict[str, Node] = {}
         merged: dict[tuple[Any, ...], Node] = {}
         for line, keys, fields in entries:
             if "" in fields:

@@ -195,7 +195,7 @@ class Project:
         """Return the place of an entry, or of a field of it; never a line, which moves."""
         return place(node.id, *keys).removeprefix(".") if node.id else place(*keys)
 
-    def judge_name(self, node: Node, lower: dict[str, str]) -> None:
+    def judge_name(self, node: Node, lower: dict[str, Node]) -> None:
         """Judge the name and version of an entry that is not the project's own."""
 
         def find(code: str, rule: str, message: str, *keys: str) -> None:

@@ -69,9 +69,13 @@ NOWHERE: dict[str, dict[tuple[str, ...], str]] = {
     "L22": {_OTHERS: "older versions are read in full: tests/fixtures/every-source"},
     "L23": {_YARN: "bundled packages are fetched like any other, or are not in the lockfile at all (L24)"},
     "L26": {_OTHERS: "the shrinkwrap of a dependency is not obeyed"},
-    "L28": {("npm", "yarn", "berry", "bun"): "one document; a second one is refused: tests/unit/lockfiles/test_hostile.py"},
+    "L28": {
+        ("npm", "yarn", "berry", "bun"): "one document; a second one is refused: tests/unit/lockfiles/test_hostile.py"
+    },
     "C01": {("npm", "yarn", "berry", "bun"): "there is no such hook; what these run is C02 and C03"},
-    "C02": {("npm", "pnpm", "bun"): "no setting replaces the manager by a file of the repository; packageManager is C04"},
+    "C02": {
+        ("npm", "pnpm", "bun"): "no setting replaces the manager by a file of the repository; packageManager is C04"
+    },
     "C03": {("berry",): "no setting names a shell or options of node; what it runs is C02"},
     "C05": {_ALL: "of the SBOM, whatever the lockfile was"},
     "C06": {_ALL: "of the facts, whatever the lockfile was"},

@@ -88,16 +88,16 @@ NOTED = {
     "npm-1": {"lockfile-v1", "link", "weak-integrity"},
     "npm-2": {"link", "peer-invalid", "weak-integrity"},
     "npm-3": {"link", "peer-invalid", "weak-integrity"},
-    **dict.fromkeys(named("pnpm"), {"link", "patched", "peer-invalid", "weak-integrity"}),
+    **{name: {"link", "patched", "peer-invalid", "weak-integrity"} for name in named("pnpm")},
     "yarn-1": {"directory", "link", "weak-integrity"},
-    **dict.fromkeys(
-        named("berry"),
-        {
+    **{
+        name: {
             *("directory", "link", "no-integrity-format", "npmrc-redirects"),
             *("patch", "peer-invalid", "platform-unchecked"),
-        },
-    ),
-    **dict.fromkeys(named("bun"), {"patched", "peer-invalid", "weak-integrity"}),
+        }
+        for name in named("berry")
+    },
+    **{name: {"patched", "peer-invalid", "weak-integrity"} for name in named("bun")},
 }
 
 
@@ -117,9 +117,7 @@ def test_kinds(name: str) -> None:
     graph = load(name)
     packages = {package.id: package for package in graph.packages}
     reached = {
-        edge.name: packages[edge.target]
-        for edge in graph.edges
-        if edge.source == "" and edge.target is not None
+        edge.name: packages[edge.target] for edge in graph.edges if edge.source == "" and edge.target is not None
     }
     for wanted, told in WHERE.items():
         found = reached[wanted]
@@ -224,9 +222,7 @@ def test_yarn_info(name: str) -> None:
     assert {
         (edge.source, edge.name, edge.target)
         for edge in graph.edges
-        if edge.target is not None
-        and edge.kind is not EdgeKind.WORKSPACE
-        and (edge.source, edge.target) not in patched
+        if edge.target is not None and edge.kind is not EdgeKind.WORKSPACE and (edge.source, edge.target) not in patched
     } == {edge for edge in theirs if edge[:2] not in peers}
 
 
