@@ -156,7 +156,7 @@ class _Reader:
                 found[name] = (kind, spec)
         return found
 
-    def _judge(self, node: Node, specs: list[tuple[str, str]], lower: dict[str, str]) -> None:
+    def _judge(self, node: Node, specs: list[tuple[str, str]], lower: dict[str, Node]) -> None:
         project = self.project
         kinds = {links.specifier(spec) for _, spec in specs}
         if len({links.alias_of(spec)[0] if spec.startswith("npm:") else name for name, spec in specs}) > 1:
