@@ -130,7 +130,7 @@ def test_read_all_the_same(name: str, spoil: Spoil) -> None:
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("part", [0.2, 0.5, 0.9])
 def test_cut(name: str, part: float) -> None:
-    """A file that was cut is refused, or what is left contradicts itself: YAML and yarn's form still read at the end of a line."""
+    """A file that was cut is refused, or what is left contradicts itself: some forms still read at a line's end."""
     files = project(name, lambda data: data[: int(len(data) * part)])
     try:
         codes = {finding.code for finding in lockfiles.read(files).findings}
