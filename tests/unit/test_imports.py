@@ -35,6 +35,7 @@ MAY_USE = {
     "signing": set(),
     "report": set(),
     "sbom": set(),
+    "conform": set(),
     "decision": set(),
     "trust": set(),
     "config": set(),
