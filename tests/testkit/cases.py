@@ -188,6 +188,8 @@ class Case:
         baseline: the folder whose build is the approved one, where that is not the base.
         edit: what was done to it. packages: `name@version` → fields of `Release`.
         quiet: rules that must not deny.
+        format: the base's project with its lockfile told in this format (`testkit.locks`); what else the base tells
+            (packages, trust, list of malicious packages) holds here too.
         trust, trust_tables: further lines of the trust file, before its tables and after them.
         malicious: rows of the list of malicious packages, or `shipped`.
     """
@@ -203,6 +205,7 @@ class Case:
     packages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     expect: Mapping[str, Expected] = field(default_factory=dict)
     quiet: tuple[str, ...] = ()
+    format: str = ""
     trust: str = ""
     trust_tables: str = ""
     malicious: str = ""
@@ -580,9 +583,10 @@ class Bench:
         for name in ("trusted_root", "registry_keys"):
             shutil.copyfile(self.root / f"{name}.json", folder / f"{name}.json")
             tables.append(f'[sigstore.{name}]\npath = "{name}.json"\nsha256 = "{_sha256(folder / f"{name}.json")}"')
-        if case.malicious != "shipped":
+        malicious = find(case.base).malicious if case.format and not case.malicious else case.malicious
+        if malicious != "shipped":
             # Day zero: nobody has listed anything yet, unless the case says so.
-            rows = "\n".join(["name,versions,osv_id,wave,sources", *case.malicious.split()])
+            rows = "\n".join(["name,versions,osv_id,wave,sources", *malicious.split()])
             (folder / "malicious.csv").write_text(rows + "\n", "utf-8")
             tables.append(
                 f'[[malicious_lists]]\npath = "malicious.csv"\nsha256 = "{_sha256(folder / "malicious.csv")}"'
@@ -687,6 +691,8 @@ def work(what: str, *arguments: str) -> Outcome | None:
 
 def baseline_of(case: Case) -> str:
     """Return the name of the folder whose approved build a case is compared with."""
+    if case.format and not case.baseline:
+        return f"{baseline_of(find(case.base))}@{case.format}"
     return case.baseline or case.base or case.name
 
 
