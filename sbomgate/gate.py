@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sbomgate import __version__, decision, facts, sbom, trust
+from sbomgate import __version__, approvals, decision, dsse, facts, sbom, trust
 from sbomgate.canonical import dumps
 from sbomgate.decision import Counts, Decision, EngineRecord, Material, material
 from sbomgate.errors import EvidenceError, InputError, PolicyError, SigningError, TrustError
 from sbomgate.evidence.record import Record
 from sbomgate.model import (
+    Authors,
     BaselineBuild,
     Bootstrap,
     CollectedFacts,
@@ -26,7 +27,9 @@ from sbomgate.model import (
     Engine,
     Evaluation,
     FactKey,
+    Level,
     PackageFacts,
+    People,
     PolicyBundle,
     Sbom,
     Trust,
@@ -45,6 +48,7 @@ BASELINE_SBOM = "baseline.cdx.json"
 TRUSTED_ROOT = "trust/trusted_root.json"
 REGISTRY_KEYS = "trust/registry_keys.json"
 LISTS = "lists/"
+APPROVALS = "approvals/"
 
 Collect = Callable[[DependencyGraph], Mapping[FactKey, CollectedFacts]]
 
@@ -71,6 +75,8 @@ class Question:
         project_files: path in the project → (SHA-256, size in bytes) of every file that was read.
         bundle: the policy.
         baseline: the last approved build, or why there is none.
+        approvals: file name → bytes of each waiver and approval that lies beside the project, not yet believed.
+        authors: who made the change.
         source_date: the SBOM's timestamp (SOURCE_DATE_EPOCH), or None for none.
         sbomgate: version that the SBOM names as its tool.
     """
@@ -83,6 +89,8 @@ class Question:
     bundle: PolicyBundle
     baseline: BaselineBuild | Bootstrap
     project_files: Mapping[str, tuple[str, int]]
+    approvals: Mapping[str, bytes] = field(default_factory=dict)
+    authors: Authors = Authors()
     source_date: datetime | None = None
     sbomgate: str = __version__
 
@@ -97,6 +105,7 @@ class Answer:
     policy_input: bytes
     evaluation: Evaluation
     engine: EngineRecord
+    people: People
 
 
 def decide(
@@ -123,6 +132,7 @@ def decide(
     engine.prepare(question.bundle, evaluations.QUERY)
     collected = collect(graph)
     bom = _sbom(graph, collected, question)
+    people = _people(question)
     asked = policy_input.build(
         bom,
         context=question.context,
@@ -130,6 +140,7 @@ def decide(
         baseline=question.baseline,
         parameters=question.parameters,
         lists=_lists(question.lists),
+        people=people,
     )
     policy_input.validate(asked)
     evaluation = _evaluate(asked, question, len(graph.packages) - 1, engine)
@@ -148,6 +159,7 @@ def decide(
         policy_input=asked,
         evaluation=evaluation,
         engine=EngineRecord(name=engine.name, version=engine.version, ours=engine.ours),
+        people=people,
     )
 
 
@@ -181,10 +193,31 @@ def sign(answer: Answer, question: Question, *, signer: Signer) -> Record:
         baseline=_baseline_record(question.baseline),
         counts=decision.count(answer.evaluation, len(answer.graph.packages) - 1),
         materials=materials,
+        valid_until=_valid_until(answer.evaluation, answer.people),
     )
     detail = signer.sign(decision.write_detail(made))
     summary = decision.write_summary(made, detail, uri=question.trust.resource_uri)
     return Record(detail=detail, summary=None if summary is None else signer.sign(summary), blobs=blobs)
+
+
+def _valid_until(evaluation: Evaluation, people: People) -> datetime | None:
+    """Return the earliest end of what the verdict rests on (P29), or None where it rests on nobody's word."""
+    ends = {one.id: one.said.until for one in people.signed}
+    rests_on = {
+        id
+        for finding in evaluation.findings
+        if finding.waived and finding.level is Level.DENY
+        for id in evaluation.waived_by[finding.fingerprint]
+    }
+    if strangers := rests_on - ends.keys():
+        raise PolicyError(f"the policy waives by what nobody signed: {sorted(strangers)}", where="the policy's result")
+    return min((ends[id] for id in rests_on), default=None)
+
+
+def _people(question: Question) -> People:
+    return approvals.accepted(
+        question.approvals, question.trust, now=question.context.evaluated_at, authors=question.authors
+    )
 
 
 def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tuple[Material, ...]]:
@@ -201,6 +234,7 @@ def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tu
         REGISTRY_KEYS: (question.material.registry_keys, "application/json"),
     }
     stored |= {LISTS + name: (data, "text/csv") for name, data in question.lists.items()}
+    stored |= {APPROVALS + name: (data, dsse.BUNDLE_MEDIA_TYPE) for name, data in question.approvals.items()}
     if isinstance(question.baseline, BaselineBuild):
         stored[BASELINE_SBOM] = (question.baseline.sbom.data, "application/vnd.cyclonedx+json")
     held = {hashlib.sha256(data).hexdigest() for data, _ in stored.values()}
@@ -345,11 +379,19 @@ def replay(
         bundle=bundle,
         baseline=baseline,
         project_files={},
+        approvals={name.removeprefix(APPROVALS): data for name, data in blobs.items() if name.startswith(APPROVALS)},
+        # Who made the change was told by what is not stored; the policy input is signed with what was found.
+        authors=Authors(
+            people=tuple(asked["change"]["authors"]),
+            known=asked["change"]["authors_known"],
+            reason=asked["change"]["reason"],
+        ),
         source_date=sbom.timestamp(bom.data),
         sbomgate=claimed.sbomgate,
     )
     # (2) decide again, step by step
     again_bom = _sbom(bom.graph, facts.loads(stored(FACTS)), question)
+    people = _people(question)
     again_input = policy_input.build(
         again_bom,
         context=question.context,
@@ -357,6 +399,7 @@ def replay(
         baseline=baseline,
         parameters=question.parameters,
         lists=_lists(question.lists),
+        people=people,
     )
     again = _evaluate(stored(decision.POLICY_INPUT), question, len(bom.graph.packages) - 1, engine)
     # (3) compare
@@ -372,6 +415,7 @@ def replay(
         ("policy input", claimed.sha256[decision.POLICY_INPUT], hashlib.sha256(again_input).hexdigest()),
         ("evaluation", claimed.sha256[decision.EVALUATION], again.sha256),
         ("verdict", claimed.verdict.value, again.verdict.value),
+        ("end of what it rests on", str(claimed.valid_until), str(_valid_until(again, people))),
         ("counts and rules", _sums(claimed.counts, claimed.rules), _sums(counts, again.rules)),
     )
     return Replay(

@@ -128,7 +128,7 @@ held(p) := {
 
 nobody := {
 	"sha256": null, "registries": [], "first_party": [], "approved_scripts": [], "exclusions": [],
-	"expected_provenance": [], "issuers": [],
+	"expected_provenance": [], "issuers": [], "quorum": 1,
 }
 
 document(profile, packages, changes) := object.union(
@@ -157,7 +157,9 @@ document(profile, packages, changes) := object.union(
 		"edges": {"": [edge(p.id, p.name, "^1.0.0") | some p in packages; p.direct]},
 		"baseline": bootstrap,
 		"trust": nobody,
+		"change": {"authors": ["dora"], "authors_known": true, "reason": ""},
 		"approvals": [],
+		"refused_waivers": [],
 		"waivers": [],
 	},
 	changes,

@@ -35,6 +35,7 @@ MAY_USE = {
     "signing": set(),
     "report": set(),
     "sbom": set(),
+    "approvals": {"signing"},  # who signed them
     "decision": set(),
     "trust": set(),
     "config": set(),
