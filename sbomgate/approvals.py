@@ -33,31 +33,31 @@ NEVER_WAIVED = ("known_malicious",)
 
 def write(said: Waiver | Approval) -> bytes:
     """Return the statement to sign; the same waiver gives the same bytes."""
-    if isinstance(said, Waiver):
-        predicate: dict[str, Any] = {
-            "rule": said.rule,
-            "package": None if said.package is None else dict(zip(_PACKAGE, said.package, strict=True)),
-            "fingerprint": said.fingerprint,
-            "project": said.project,
-            "issuedAt": format_time(said.issued_at),
-            "until": format_time(said.until),
-            "reason": said.reason,
-            "advisory": said.advisory,
-        }
-        scope = {key: predicate[key] for key in ("rule", "package", "fingerprint", "project")}
-        return dsse.statement([("waived", {"sha256": _sha256(scope)})], WAIVER_TYPE, predicate)
-    return dsse.statement(
-        [("change", {"sha256": said.change})],
-        APPROVAL_TYPE,
-        {
-            "project": said.project,
-            "findings": list(said.findings),
-            "packages": [dict(zip(_PACKAGE, one, strict=True)) for one in said.packages],
-            "issuedAt": format_time(said.issued_at),
-            "until": format_time(said.until),
-            "reason": said.reason,
-        },
-    )
+    about = predicate(said)
+    if isinstance(said, Approval):
+        return dsse.statement([("change", {"sha256": said.change})], APPROVAL_TYPE, about)
+    scope = {key: about[key] for key in ("rule", "package", "fingerprint", "project")}
+    return dsse.statement([("waived", {"sha256": _sha256(scope)})], WAIVER_TYPE, about)
+
+
+def predicate(said: Waiver | Approval) -> dict[str, Any]:
+    """Return what a waiver or an approval says, as JSON has it."""
+    common = {
+        "project": said.project,
+        "issuedAt": format_time(said.issued_at),
+        "until": format_time(said.until),
+        "reason": said.reason,
+    }
+    if isinstance(said, Approval):
+        packages = [dict(zip(_PACKAGE, one, strict=True)) for one in said.packages]
+        return {**common, "findings": list(said.findings), "packages": packages}
+    return {
+        **common,
+        "rule": said.rule,
+        "package": None if said.package is None else dict(zip(_PACKAGE, said.package, strict=True)),
+        "fingerprint": said.fingerprint,
+        "advisory": said.advisory,
+    }
 
 
 _PACKAGE = ("name", "version", "integrity")

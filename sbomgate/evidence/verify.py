@@ -150,7 +150,9 @@ def verify_build(
     ]
     # The newest decision that is about what is demanded decides, whatever its age and result; where there is none, the
     # newest of all says why.
-    deciding, reasons = next((one for one in judged if {r.code for r in one[1]} <= {"future", "age", "waiver-ended"}), judged[0])
+    deciding, reasons = next(
+        (one for one in judged if {r.code for r in one[1]} <= {"future", "age", "waiver-ended"}), judged[0]
+    )
     # (11) a FAILED that is newer, whatever it was for, beats it: it is about the same bytes (P19)
     if deciding.decision.verdict is Verdict.ALLOWED:
         for other in counting:
