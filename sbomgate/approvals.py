@@ -67,14 +67,14 @@ def read(payload: bytes, where: str) -> Waiver | Approval:
     """Return what a statement says.
 
     Raises:
-        EvidenceError: neither a waiver nor an approval of this version, or not the bytes that its content is written as.
+        EvidenceError: not a waiver or an approval of this version, or not the bytes that it is written as.
     """
     statement = dsse.read_statement(payload, where)
     said = statement["predicate"]
     try:
         match statement["predicateType"]:
             case "https://sbomgate.dev/waiver/v1":
-                found: Waiver | Approval = Waiver(
+                waiver = Waiver(
                     rule=said["rule"],
                     package=None if said["package"] is None else _package(said["package"]),
                     fingerprint=said["fingerprint"],
@@ -84,8 +84,9 @@ def read(payload: bytes, where: str) -> Waiver | Approval:
                     reason=said["reason"],
                     advisory=said["advisory"],
                 )
-                if (found.package is None) == (found.fingerprint is None):
+                if (waiver.package is None) == (waiver.fingerprint is None):
                     raise EvidenceError("names a package or a finding, and exactly one of the two", place="predicate")
+                found: Waiver | Approval = waiver
             case "https://sbomgate.dev/approval/v1":
                 found = Approval(
                     project=said["project"],

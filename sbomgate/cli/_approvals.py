@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sbomgate.signing import Signer
 
 FOLDER = ".sbomgate/approvals"
-"""Below the project's folder: committed with the change that they are about. They are signed, so anybody may add one."""
+"""Below the project's folder: committed with the change that they are about. Each is signed."""
 SUFFIX = ".sigstore.json"
 MAX_FILES = 10_000  # ten years of a waiver a day, and more
 
