@@ -50,6 +50,8 @@ REGISTRY_KEYS = "trust/registry_keys.json"
 LISTS = "lists/"
 APPROVALS = "approvals/"
 
+AUTHOR_UNKNOWN = Authors()
+
 Collect = Callable[[DependencyGraph], Mapping[FactKey, CollectedFacts]]
 
 
@@ -90,7 +92,7 @@ class Question:
     baseline: BaselineBuild | Bootstrap
     project_files: Mapping[str, tuple[str, int]]
     approvals: Mapping[str, bytes] = field(default_factory=dict)
-    authors: Authors = Authors()
+    authors: Authors = AUTHOR_UNKNOWN
     source_date: datetime | None = None
     sbomgate: str = __version__
 

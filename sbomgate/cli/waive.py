@@ -61,19 +61,19 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     graph = lockfiles.read(opened.files, opened.lockfile)
     project = _approvals.project_name(trust, args.repository, graph.packages[0].name)
     signer = local_key.load(env.working_directory / args.key)
-    chosen = [(None, args.finding)] if args.package is None else [(one, None) for one in _held(graph, args.package)]
-    for package, fingerprint in chosen:
+    chosen = [None] if args.package is None else _held(graph, args.package)
+    for package in chosen:
         waiver = Waiver(
             rule=args.rule,
             package=package,
-            fingerprint=fingerprint,
+            fingerprint=args.finding,
             project=project,
             issued_at=env.now,
             until=end,
             reason=args.reason,
             advisory=args.advisory,
         )
-        about = "-".join((args.rule, *(package[:2] if package is not None else (fingerprint[:12],))))
+        about = "-".join((args.rule, *(package[:2] if package is not None else (args.finding[:12],))))
         print(_approvals.sign(waiver, signer, trust, opened.root, about, env))
     return EXIT_ALLOWED
 
