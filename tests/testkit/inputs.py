@@ -46,6 +46,7 @@ BUILT = Attestation(
     state=AttestationState.VERIFIED, reason="", log_proof="inclusion+SET", log_time=OLD, claims=CLAIMS, sha256="0" * 64
 )
 PARAMETERS = {
+    "approved_changes": {"ends_soon_days": 14},
     "release_age": {"minimum_age_hours": 72},
     "new_dependencies": {"first_release_days": 7},
     "pinned": {"mode": "locked"},
