@@ -37,9 +37,15 @@ default dependencies_without_packages := false
 
 dependencies_without_packages if {
 	count(input.packages) == 0
-	some source in input.edges
+	some source in input.unmet
 	some edge in source
 	edge.kind in {"prod", "dev", "optional", "peer", "unknown"}
+}
+
+dependencies_without_packages if {
+	count(input.packages) == 0
+	some targets in input.edges
+	count(targets) > 0
 }
 
 # (3) Every finding is whole: one that lacks a field would drop out of the comprehensions below.
@@ -67,7 +73,18 @@ shapes := {[level, unknown, waivable, false] |
 
 about_something(package_id) if package_id == null
 
-about_something(package_id) if packages.by_id[package_id]
+about_something(package_id) if packages.entries[package_id]
+
+# (4) Everything that a rule may have looked at is there: what lacks a field, or a name whose approved versions are not
+# said, would drop out of the rules' loops.
+whole_packages if {
+	every id in (packages.noticed | packages.changed) | packages.own {
+		packages.by_id[id]
+	}
+	every id in packages.changed {
+		packages.before(packages.entries[id].name)
+	}
+}
 
 sound if {
 	input.schema == "sbomgate/policy-input/v1"
@@ -77,12 +94,13 @@ sound if {
 	count(present) > 0
 	ran == present
 	not dependencies_without_packages
+	whole_packages
 	every pair in said {
 		whole(pair[0], pair[1])
 	}
 }
 
-# (4) Waivers and approvals. One counts only while its end lies ahead, for this project, and for exactly this finding: an
+# (5) Waivers and approvals. One counts only while its end lies ahead, for this project, and for exactly this finding: an
 # approval names findings by their fingerprints; a waiver names one so, or by rule, name, version and integrity.
 live := [w |
 	some w in array.concat(input.waivers, input.approvals)
@@ -95,7 +113,7 @@ project := input.project.repository.value if not is_null(input.project.repositor
 
 project := input.project.name if is_null(input.project.repository)
 
-# (4a) Whoever made the change does not approve it. An author who is not known may be any of the approvers: then one
+# (5a) Whoever made the change does not approve it. An author who is not known may be any of the approvers: then one
 # more person is needed (P30).
 default quorum := 1000000
 
@@ -105,7 +123,7 @@ quorum := input.trust.quorum + 1 if input.change.authors_known == false
 
 authors := {name | some name in input.change.authors}
 
-# (4b) What each finding is waived by: of every person the one that lasts longest, and of the persons those whose
+# (5b) What each finding is waived by: of every person the one that lasts longest, and of the persons those whose
 # lasts longest, as many as are needed. The others are reported as unused.
 waived[pair] := ids if {
 	count(live) > 0
@@ -132,7 +150,7 @@ covers(w, f) if {
 covers(w, f) if {
 	w.rule == f.rule
 	w.fingerprint == null
-	p := packages.by_id[f.package]
+	p := packages.entries[f.package]
 	w.name == p.name
 	w.version == p.version
 	w.integrity == p.integrity
@@ -142,7 +160,7 @@ used_waivers := {id | some ids in waived; some id in ids}
 
 unused_waivers := {w.id | some w in array.concat(input.waivers, input.approvals)} - used_waivers
 
-# (5) Sorted by rule, package, code, fingerprint.
+# (6) Sorted by rule, package, code, fingerprint.
 findings := [entry[4] |
 	some entry in sort([[f.rule, sort_key(f.package), f.code, f.fingerprint, marked(id, f)] | some [id, f] in said])
 ]
@@ -155,7 +173,7 @@ sort_key(id) := "" if id == null
 
 sort_key(id) := id if id != null
 
-# (6) The verdict: denied, unless each finding is known not to deny. `observe` records and never denies.
+# (7) The verdict: denied, unless each finding is known not to deny. `observe` records and never denies.
 default verdict := "denied"
 
 verdict := "allowed" if input.profile == "observe"

@@ -39,34 +39,34 @@ findings contains f if {
 	f := finding.of("approved_changes", "package", "change", p, {
 		"message": sprintf("%s is not in the last approved build", [packages.label(p)]),
 		"fix": look,
-		"extra": was(p),
+		"extra": address(p),
 	})
 }
 
 # A version without integrity is told from another by where it comes from.
-was(p) := "" if p.integrity != null
+address(p) := "" if p.integrity != null
 
-was(p) := sprintf("%v", [p.resolved]) if p.integrity == null
+address(p) := sprintf("%v", [p.resolved]) if p.integrity == null
 
-# Edges between what was there before. Those of a changed package come with it: its bytes declare them.
+# Edges of what is the project's own. Those of a changed package come with it: its bytes declare them.
 findings contains f if {
 	packages.accepted
-	some source in ({""} | object.keys(packages.by_id)) - packages.changed
+	some source in {""} | packages.own
 	known := object.get(input.baseline.edges, source_name(source), [])
-	some e in input.edges[source]
-	target := packages.by_id[e.target]
-	not target.kind in {"workspace", "link"}
-	not target.name in known
+	some id in input.edges[source]
+	not id in packages.own
+	name := packages.entries[id].name
+	not name in known
 	f := finding.of("approved_changes", "edge", "change", declaring(source), {
-		"message": sprintf("%s depends on %s, which the last approved build does not say", [spoken(source), target.name]),
+		"message": sprintf("%s depends on %s, and did not in the last approved build", [spoken(source), name]),
 		"fix": look,
-		"extra": target.name,
+		"extra": name,
 	})
 }
 
-source_name("") := ""
+source_name(id) := packages.entries[id].name
 
-source_name(id) := packages.by_id[id].name if id != ""
+source_name("") := "" if not packages.entries[""]
 
 declaring("") := packages.whole
 
