@@ -55,7 +55,8 @@ def _lines(review: Review) -> Iterator[str]:
         yield f"  {len(review.never)} findings deny and nothing approves them: an approval does not make this pass"
     yield f"  Change: sha256:{review.sha256}"
     if review.covers:
-        yield f"  Approve exactly this ({len(review.covers)} findings): sbomgate approve --change sha256:{review.sha256}"
+        yield f"  Approve exactly this ({len(review.covers)} findings):"
+        yield f"    sbomgate approve --change sha256:{review.sha256}"
     else:
         yield "  Nothing here needs an approval"
 

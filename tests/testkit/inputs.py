@@ -48,6 +48,7 @@ BUILT = Attestation(
 PARAMETERS = {
     "approved_changes": {"ends_soon_days": 14},
     "release_age": {"minimum_age_hours": 72},
+    "lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},
     "new_dependencies": {"first_release_days": 7},
     "pinned": {"mode": "locked"},
 }

@@ -36,6 +36,7 @@ MAY_USE = {
     "report": set(),
     "sbom": set(),
     "approvals": {"signing"},  # who signed them
+    "conform": set(),
     "decision": set(),
     "trust": set(),
     "config": set(),

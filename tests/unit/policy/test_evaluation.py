@@ -50,7 +50,9 @@ def read(changes: dict[str, Any], *, profile: str = "default") -> Verdict:
     [
         pytest.param({}, Verdict.ALLOWED, id="nothing found"),
         pytest.param({"findings": finding(level="warn")}, Verdict.ALLOWED, id="a warning"),
-        pytest.param({"findings": finding(waived=True), "waived_by": {"0" * 64: ["w1"]}}, Verdict.ALLOWED, id="a waived denial"),
+        pytest.param(
+            {"findings": finding(waived=True), "waived_by": {"0" * 64: ["w1"]}}, Verdict.ALLOWED, id="a waived denial"
+        ),
         pytest.param({"findings": finding(), "verdict": "denied"}, Verdict.DENIED, id="a denial"),
     ],
 )
