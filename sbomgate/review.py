@@ -282,7 +282,7 @@ def _chains(sbom: Sbom) -> dict[str, tuple[str, ...]]:
             onward.setdefault(edge.source, []).append(edge.target)
     label = {package.id: package.alias or package.name or "." for package in sbom.graph.packages}
     queue = [p.id for p in sbom.graph.packages if p.kind in (Kind.ROOT, Kind.WORKSPACE)]
-    found = {start: (label[start],) for start in queue}
+    found: dict[str, tuple[str, ...]] = {start: (label[start],) for start in queue}
     for current in queue:
         for target in onward.get(current, ()):
             if target not in found:

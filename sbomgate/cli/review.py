@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sbomgate.cli import _decide
+from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
 
 if TYPE_CHECKING:
     import argparse
@@ -38,6 +39,7 @@ def add_question(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", nargs="?", default=".", help="the project's folder, or its lockfile (default: here)")
     parser.add_argument("--workspace", metavar="NAME", help="one workspace of the lockfile, not all of it")
     _decide.add_question(parser)
+    parser.add_argument("--profile", choices=_decide.PROFILES, help="how strict (only stricter than the trust file)")
 
 
 def run(args: argparse.Namespace, env: Environment) -> int:
@@ -45,11 +47,12 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     from importlib import import_module
 
     from sbomgate.cli._environment import emit
+    from sbomgate.model import Verdict
 
     _, decided, made = reviewed(args, env)
     rendering = import_module(f"sbomgate.report.review_{args.format}")
     emit(rendering.render(made).encode("utf-8"), args.output, env)
-    return _decide.exit_code([decided])
+    return EXIT_ALLOWED if decided.answer.evaluation.verdict is Verdict.ALLOWED else EXIT_DENIED
 
 
 def reviewed(args: argparse.Namespace, env: Environment) -> tuple[Tree, Decided, Review]:
@@ -58,15 +61,15 @@ def reviewed(args: argparse.Namespace, env: Environment) -> tuple[Tree, Decided,
     from sbomgate.model import BaselineBuild
 
     tree = _decide.read(args, env, args.path, None if args.workspace is None else [args.workspace])
-    with _decide.judging(tree, args, env) as judge:
+    store = env.working_directory / _decide.DEFAULT_STORE  # where `gate` in this folder stores
+    with _decide.judging(tree, args, env, profile=args.profile, store=store) as judge:
         decided = judge.decide(tree.parts[0])
     baseline = decided.question.baseline
-    accepted = isinstance(baseline, BaselineBuild)
     made = review.review(
         decided.answer.sbom,
         decided.answer.evaluation,
         baseline.sbom if isinstance(baseline, BaselineBuild) else baseline,
-        compared=baseline.evidence if isinstance(baseline, BaselineBuild) and accepted else None,
+        compared=baseline.evidence if isinstance(baseline, BaselineBuild) else None,
         profile=decided.question.context.profile,
         now=decided.question.context.evaluated_at,
     )
