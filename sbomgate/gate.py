@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sbomgate import __version__, approvals, decision, dsse, facts, sbom, trust
+from sbomgate import __version__, approvals, decision, facts, sbom, trust
 from sbomgate.canonical import dumps
 from sbomgate.decision import Counts, Decision, EngineRecord, Material, material
 from sbomgate.errors import EvidenceError, InputError, PolicyError, SigningError, TrustError
@@ -302,7 +302,7 @@ def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tu
         REGISTRY_KEYS: (question.material.registry_keys, "application/json"),
     }
     stored |= {LISTS + name: (data, "text/csv") for name, data in question.lists.items()}
-    stored |= {APPROVALS + name: (data, dsse.BUNDLE_MEDIA_TYPE) for name, data in question.approvals.items()}
+    stored |= {APPROVALS + name: (data, "application/json") for name, data in question.approvals.items()}
     if isinstance(question.baseline, BaselineBuild):
         stored[BASELINE_SBOM] = (question.baseline.sbom.data, "application/vnd.cyclonedx+json")
     held = {hashlib.sha256(data).hexdigest() for data, _ in stored.values()}

@@ -88,7 +88,7 @@ def _held(graph: DependencyGraph, wanted: str) -> list[tuple[str, str, str]]:
 
     name, at, version = wanted.rpartition("@")
     if not at or not name:
-        raise UsageError("not PACKAGE@VERSION", where=wanted)
+        raise UsageError("not PACKAGE@VERSION", where=wanted, hint="one exact version, as the lockfile has it")
     copies = [p for p in graph.packages if p.name == name and p.version == version]
     if not copies:
         others = sorted({p.version or "" for p in graph.packages if p.name == name})
