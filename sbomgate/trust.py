@@ -143,6 +143,13 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
 
     sigstore: dict[str, Any] = document.get("sigstore", {})
     approvals: dict[str, Any] = document.get("approvals", {})
+    if "updated" in sigstore and "trusted_root" not in sigstore:
+        raise TrustError(
+            "the time is that of a trusted_root, and none is named",
+            where=where,
+            place="sigstore.updated",
+            hint="`sbomgate trust update` prints the whole table",
+        )
     return Trust(
         sha256=hashlib.sha256(data).hexdigest(),
         data=data,
@@ -175,6 +182,7 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
         resource_uri=document.get("resource_uri"),
         quorum=approvals.get("quorum", 1),
         max_waiver_days=approvals.get("max_days", 90),
+        trusted_root_updated=_time(sigstore.get("updated"), where, "sigstore.updated"),
         pinned=named,
         malicious_lists=(
             {one["path"]: from_file(one, f"malicious_lists[{i}]") for i, one in enumerate(document["malicious_lists"])}

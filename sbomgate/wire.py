@@ -82,6 +82,8 @@ class Publish(Wire):
 
     source: Literal["attestation", "registry", "recorded", "withdrawn", "unknown"]
     reason: str
+    absent: Time | None = Field(description="a look after `time` that did not have this version yet, by our own ledger")
+    seen: Time | None = Field(description="the first look that had it; null where `absent` is")
 
 
 class Scripts(Wire):
@@ -281,6 +283,16 @@ class Change(Wire):
     reason: str = Field(description="why they are not all known; empty where they are")
 
 
+class TrustRoot(Wire):
+    """What package provenance was verified against."""
+
+    trusted_root: Sha256
+    registry_keys: Sha256
+    updated: Time | None = Field(
+        description="when the trusted root was last known to be the newest; null where nobody says"
+    )
+
+
 class Waiver(Wire):
     """A waiver of one finding that an approver signed; the signature was verified."""
 
@@ -356,6 +368,7 @@ class PolicyInput(Wire):
     trust: Trust
     change: Change
     approvals: list[Approval]
+    trust_root: TrustRoot
     waivers: list[Waiver]
     refused_waivers: list[RefusedWaiver]
 
@@ -437,6 +450,7 @@ class Report(Wire):
     engine: str
     baseline: str = Field(description="one phrase: what the build was compared with")
     accepted_signers: int = Field(description="how many signers the trust file accepts; 0 without one")
+    trust_root: TrustRoot
     rules: list[str] = Field(description="ids of the rules that ran, sorted")
     denials: list[ReportEntry]
     warnings: list[ReportEntry]

@@ -144,10 +144,13 @@ class Approvals(Part):
 
 
 class Sigstore(Part):
-    """A private sigstore instance, or a private registry's keys, instead of the shipped ones."""
+    """A newer trust root (`sbomgate trust update`), a private sigstore's, or a private registry's keys."""
 
     trusted_root: PinnedFile | None = None
     registry_keys: PinnedFile | None = None
+    updated: Time | None = Field(
+        default=None, description="when trusted_root was last verified to be the newest; without it its age is unknown"
+    )
 
 
 class TrustFile(Part):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sbomgate.cli._decide import Decided, Tree
     from sbomgate.cli._environment import Environment
-    from sbomgate.review import Review
+    from sbomgate.model.review import Review
 
 HELP = "show what changed since the last approved build"
 FORMATS = ("text", "markdown", "json")

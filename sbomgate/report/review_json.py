@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import orjson
 
-from sbomgate.review import Review
+from sbomgate.model.review import Review
 
 
 def render(review: Review) -> str:

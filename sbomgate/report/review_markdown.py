@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sbomgate.model.review import Entry, Review
 from sbomgate.report.diff_markdown import code
 from sbomgate.report.review_text import summary
-from sbomgate.review import Entry, Review
 
 FOLD = 12
 """Packages that are shown open; those after them are folded, never cut."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sbomgate.model.review import Entry, Review
 from sbomgate.report.escape import plain
-from sbomgate.review import Entry, Review
 
 MAX_SCRIPT = 2000  # characters of a script that are shown: enough to see that it is long
 

@@ -76,7 +76,7 @@ def test_two_people_approve_exactly_what_they_saw(world: World) -> None:
     assert replayed.code == 0, replayed.out + replayed.err
 
     # other bytes of the same version are another change (P28)
-    world.write_project([("left-pad", "1.3.1", tarballs.package("left-pad", "1.3.1", {"index.js": b"evil"}))])
+    world.write_project([("left-pad", "1.3.1", tarballs.package("left-pad", "1.3.1", files={"index.js": b"evil"}))])
     assert check(world) == 1
 
 
