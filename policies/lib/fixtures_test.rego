@@ -147,7 +147,7 @@ held(p) := {
 
 nobody := {
 	"sha256": null, "registries": [], "first_party": [], "approved_scripts": [], "exclusions": [],
-	"expected_provenance": [], "issuers": [],
+	"expected_provenance": [], "issuers": [], "quorum": 1,
 }
 
 document(profile, packages, changes) := object.union(
@@ -180,8 +180,10 @@ document(profile, packages, changes) := object.union(
 		"unmet": {},
 		"baseline": bootstrap,
 		"trust": nobody,
+		"change": {"authors": ["dora"], "authors_known": true, "reason": ""},
 		"trust_root": {"trusted_root": hex, "registry_keys": hex, "updated": "2026-11-01T00:00:00Z"},
 		"approvals": [],
+		"refused_waivers": [],
 		"waivers": [],
 	},
 	changes,

@@ -43,6 +43,13 @@ PROFILES = ("observe", "default", "strict", "release")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that both verbs have, but for the path."""
+    add_question(parser)
+    parser.add_argument("--json", action="store_true", help="the whole decision as JSON")
+    parser.add_argument("--verbose", action="store_true", help="warnings and notes too, and what approves a script")
+
+
+def add_question(parser: argparse.ArgumentParser) -> None:
+    """Declare what a project is judged by."""
     parser.add_argument(
         "--trust", metavar="FILE", help="who and what is accepted: FILE, or FILE@sha256:DIGEST inside the tree"
     )
@@ -53,8 +60,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--offline", action="store_true", help="use no network: only caches and recorded facts")
     _engine.add_arguments(parser)
     parser.add_argument("--policy", metavar="DIR", help="a policy folder or bundle instead of the shipped one")
-    parser.add_argument("--json", action="store_true", help="the whole decision as JSON")
-    parser.add_argument("--verbose", action="store_true", help="warnings and notes too, and what approves a script")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,15 +174,18 @@ def judging(
         time_source: of the signer, or None where nothing is signed. What is signed believes no cache.
     """
     from sbomgate import gate, project
-    from sbomgate.cli import _facts, _sbom
+    from sbomgate.cli import _approvals, _facts, _sbom
     from sbomgate.cli._baseline import open_baselines
-    from sbomgate.model import Bootstrap, Context
+    from sbomgate.model import Bootstrap, Claimed, Context
     from sbomgate.policy import parameters
     from sbomgate.provenance import shipped
     from sbomgate.resources import path as resource
 
     trust, opened = tree.trust, tree.project
-    claims = claims or {}
+    claims = dict(claims or {})
+    if time_source is None and trust.repository is not None:
+        # Who signs says which repository it was built from; else the trust file says which one it is about.
+        claims.setdefault("repository", Claimed(value=trust.repository, source="flag"))
     context = Context(
         evaluated_at=env.now,
         profile=parameters.profile(trust=trust.profile, project=tree.settings.profile, asked=profile),
@@ -202,6 +210,7 @@ def judging(
         bundle=tree.bundle,
         baseline=Bootstrap(reason="not looked for yet"),
         project_files=opened.read_so_far(),
+        approvals=_approvals.read(opened.files),
         source_date=_sbom.source_date(env, opened),
         parties=_sbom.parties(tree.settings),
     )

@@ -13,7 +13,8 @@ class Signer:
 
     Attributes:
         name: for people.
-        roles: what its signature is good for: `decision`, `facts`.
+        person: who that is, for telling two people apart: the same for all keys of one person, in lower case.
+        roles: what its signature is good for: `decision`, `facts`, `approver` (waivers and approvals).
         public_key: SubjectPublicKeyInfo, PEM.
         key_id: SHA-256 (hex) of the DER form.
         environments: decisions are accepted for these only; empty means any.
@@ -27,6 +28,7 @@ class Signer:
     key_id: str
     environments: tuple[str, ...] = ()
     verifier_id: str | None = None
+    person: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,8 @@ class Trust:
         registry_keys: bytes of a keys.json that replaces the shipped registry keys, or None.
         malicious_lists: name → bytes of lists of malicious packages that replace the shipped one, or None.
         resource_uri: the `resourceUri` that a summary must carry, or None where the digest alone is demanded.
+        quorum: how many different people a waiver or an approval needs.
+        max_waiver_days: the longest that a waiver or an approval may hold.
         pinned: SHA-256 (hex) → bytes of every file that the trust file names: evidence stores them, replay reads them.
     """
 
@@ -129,3 +133,5 @@ class Trust:
     trusted_root_updated: datetime | None = None
     pinned: Mapping[str, bytes] = field(default_factory=dict)
     malicious_lists: Mapping[str, bytes] | None = None
+    quorum: int = 1
+    max_waiver_days: float = 90

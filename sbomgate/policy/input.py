@@ -17,6 +17,7 @@ import orjson
 from sbomgate import purl
 from sbomgate.errors import PolicyError
 from sbomgate.model import (
+    Approval,
     Attestation,
     AttestationState,
     BaselineBuild,
@@ -29,6 +30,7 @@ from sbomgate.model import (
     ManagerSettings,
     Package,
     PackageFacts,
+    People,
     Publish,
     Sbom,
     Scripts,
@@ -37,6 +39,7 @@ from sbomgate.model import (
     Subject,
     Trust,
     TrustRoot,
+    Waiver,
 )
 from sbomgate.policy import names
 from sbomgate.policy.lists import Hits, MaliciousList, join
@@ -48,6 +51,10 @@ _OWN = frozenset({Kind.ROOT, Kind.WORKSPACE, Kind.LINK})
 _NO_HITS = Hits(exact=(), other=())
 
 
+NOBODY = People()
+"""Nobody signed anything, and nobody knows who made the change."""
+
+
 def build(
     sbom: Sbom,
     *,
@@ -57,6 +64,7 @@ def build(
     baseline: BaselineBuild | Bootstrap,
     parameters: Mapping[str, Mapping[str, Any]],
     lists: Sequence[MaliciousList],
+    people: People = NOBODY,
 ) -> bytes:
     """Return the PolicyInput as canonical JSON: UTF-8, keys sorted, no white space; the same bytes for the same input.
 
@@ -68,6 +76,7 @@ def build(
         baseline: the last approved build, or why there is none.
         parameters: rule id → parameter → value, as `parameters.effective` returns them.
         lists: the lists of malicious packages to compare with.
+        people: what approvers signed, and who made the change.
 
     Raises:
         PolicyError: a value that JSON cannot hold (a lone surrogate, a time without a zone).
@@ -113,13 +122,12 @@ def build(
         "unmet": _unmet(graph),
         "baseline": held,
         "trust": _trust(trust),
+        **_people(people),
         "trust_root": {
             "trusted_root": trust_root.trusted_root,
             "registry_keys": trust_root.registry_keys,
             "updated": _time(trust_root.updated) if trust_root.updated else None,
         },
-        "approvals": [],
-        "waivers": [],
     }
     try:
         return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
@@ -454,6 +462,42 @@ def _trust(trust: Trust) -> dict[str, Any]:
             for e in trust.expected_provenance
         ],
         "issuers": trust.issuers,
+        "quorum": trust.quorum,
+    }
+
+
+def _people(people: People) -> dict[str, Any]:
+    """Return what people signed, and who made the change."""
+    approvals, waivers = [], []
+    for one in people.signed:
+        common = {"id": one.id, "by": one.by, "project": one.said.project, "reason": one.said.reason}
+        until = _time(one.said.until)
+        match one.said:
+            case Approval(findings=findings):
+                approvals.append({**common, "until": until, "findings": findings})
+            case Waiver(package=package) as said:
+                name, version, integrity = package or (None, None, None)
+                waivers.append(
+                    {
+                        **common,
+                        "until": until,
+                        "rule": said.rule,
+                        "name": name,
+                        "version": version,
+                        "integrity": integrity,
+                        "fingerprint": said.fingerprint,
+                        "advisory": said.advisory,
+                    }
+                )
+    return {
+        "approvals": approvals,
+        "waivers": waivers,
+        "refused_waivers": [{"name": name, "reason": reason} for name, reason in people.refused],
+        "change": {
+            "authors": sorted(people.authors.people),
+            "authors_known": people.authors.known,
+            "reason": people.authors.reason,
+        },
     }
 
 

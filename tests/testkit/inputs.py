@@ -47,6 +47,7 @@ BUILT = Attestation(
     state=AttestationState.VERIFIED, reason="", log_proof="inclusion+SET", log_time=OLD, claims=CLAIMS, sha256="0" * 64
 )
 PARAMETERS = {
+    "approved_changes": {"ends_soon_days": 14},
     "release_age": {"minimum_age_hours": 72, "mirror_lag_hours": 24},
     "lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},
     "new_dependencies": {"first_release_days": 7},

@@ -36,6 +36,7 @@ MAY_USE = {
     "signing": set(),
     "report": set(),
     "sbom": set(),
+    "approvals": {"signing"},  # who signed them
     "conform": set(),
     "decision": set(),
     "trust": set(),

@@ -35,6 +35,7 @@ def effective(trust: dict[str, Any], project: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_shipped_defaults() -> None:
     assert parameters.effective(SHIPPED, {}, {}) == {
+        "approved_changes": {"ends_soon_days": 14},
         "release_age": {"minimum_age_hours": 72, "mirror_lag_hours": 24},
         "new_dependencies": {"first_release_days": 7},
         "pinned": {"mode": "locked"},
