@@ -30,26 +30,24 @@ ELSEWHERE = {
     "T22": FLOWS,
     "V20": "tests/unit/provenance: other builders, GitLab and CircleCI",
     "V29": "policies/rules/provenance_test.rego: an old trust root; tests/unit/provenance: the staging instance",
+    "T09": "policies/decision_test.rego: a waiver of release_age, by the advisory's reason; tests/integration/test_people.py",
+    "W01": "tests/unit/test_approvals.py, policies/decision_test.rego, tests/integration/test_people.py: ends",
+    "W02": "policies/decision_test.rego, tests/integration/test_people.py: another version, `*`",
+    "W05": "policies/decision_test.rego, tests/integration/test_people.py: nobody approves his own change",
+    "W06": "tests/unit/test_approvals.py, tests/integration/test_people.py: a stranger, a signer who is no approver",
+    "W07": "policies/decision_test.rego, tests/unit/test_approvals.py; exclusions: T08-excludes-only-its-rule",
+    "W09": "policies/decision_test.rego, tests/unit/test_approvals.py: unused ones, and the same one twice",
+    "W11": "tests/unit/test_approvals.py, tests/integration/test_people.py: an edited waiver",
     "W12": "tests/integration/test_cli_trust.py: policies that cannot be used, rules without findings",
     "W13": FLOWS,
     "W14": "tests/integration/test_cli_trust.py: gate signs no policy that nobody accepts",
 }
 
-_WAIVERS = "signed waivers and approvals do not exist yet"
-
 NOT_YET = {
-    "T09": _WAIVERS,
     "T16": "dist-tags are not among the facts",
     "T19": "one registry is asked for each package; that its bytes are others than the lockfile's is A11",
     "T24": "`recheck` of past decisions does not exist yet; that a listed package is denied again is T22",
     "V33": "no attestation of others than the registry and the builder is read",
-    "W01": _WAIVERS,
-    "W02": _WAIVERS,
-    "W05": _WAIVERS,
-    "W06": _WAIVERS,
-    "W07": _WAIVERS + "; that no exclusion covers a listed package is T08-excludes-only-its-rule",
-    "W09": _WAIVERS,
-    "W11": _WAIVERS,
 }
 
 FORMATS = {"npm": "npm", "pnpm": "pnpm", "yarn": "yarn 1", "berry": "yarn 2 and later", "bun": "bun"}
