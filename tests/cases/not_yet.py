@@ -30,7 +30,7 @@ ELSEWHERE = {
     "T22": FLOWS,
     "V20": "tests/unit/provenance: other builders, GitLab and CircleCI",
     "V29": "policies/rules/provenance_test.rego: an old trust root; tests/unit/provenance: the staging instance",
-    "T09": "policies/decision_test.rego: a waiver of release_age, by the advisory's reason; tests/integration/test_people.py",
+    "T09": "policies/decision_test.rego, tests/integration/test_people.py: a waiver of release_age",
     "W01": "tests/unit/test_approvals.py, policies/decision_test.rego, tests/integration/test_people.py: ends",
     "W02": "policies/decision_test.rego, tests/integration/test_people.py: another version, `*`",
     "W05": "policies/decision_test.rego, tests/integration/test_people.py: nobody approves his own change",
