@@ -251,7 +251,9 @@ def _believe(
 
     verifier = Verifier.from_material(material.trusted_root, material.registry_keys, material.issuers)
     sha512 = {facts.key_of(package): package.sha512 for package in graph.packages}
-    attestations, signatures = verify_all(collected, verifier, sha512)
+    earlier = facts.earlier_documents(collected)
+    sha512 |= {key: facts.sha512_of(key.integrity) for key in earlier}
+    attestations, signatures = verify_all({**collected, **earlier}, verifier, sha512)
     return facts.assemble(graph, collected, attestations=attestations, signatures=signatures, now=now)
 
 

@@ -167,6 +167,35 @@ class Package(Wire):
     paths: list[list[str]] = Field(description="shortest chains of names from a root, at most three")
 
 
+class Manifest(Wire):
+    """What is odd about a package's manifest."""
+
+    disagreements: list[str] = Field(
+        description="where tarball, registry and lockfile name other dependencies or commands"
+    )
+    shadows: list[str] = Field(description="well-known commands that its `bin` takes the place of")
+    script_files: dict[str, Sha256] = Field(description="files of the tarball that its install scripts name")
+
+
+class EarlierRelease(Wire):
+    """A release of the same package before one that is judged."""
+
+    version: str
+    advertised: bool = Field(description="the registry names attestations of it")
+    provenance: Attestation
+    publisher: str | None
+    trusted_publisher: str | None
+    maintainers: list[str]
+
+
+class Earlier(Wire):
+    """What a package is measured against; `unknown` says why it is not known, "" where it is."""
+
+    unknown: str
+    maintainers: list[str] = Field(description="of the package that is judged, by the registry's word")
+    releases: list[EarlierRelease]
+
+
 class Edge(Wire):
     """One declared dependency; target (an id) null where nothing in the lockfile satisfies it."""
 
@@ -188,6 +217,7 @@ class BaselinePackage(Wire):
     provenance: Attestation
     publisher: str | None
     trusted_publisher: str | None
+    maintainers: list[str] | None = Field(description="by the registry's word; null of a name that nothing is measured of")
 
 
 class BaselineManager(Wire):
@@ -309,6 +339,10 @@ class PolicyInput(Wire):
     manager: Manager
     malicious_lists: list[MaliciousList]
     packages: list[Package]
+    manifests: dict[str, Manifest] = Field(description="id → what is odd about its manifest; absent where nothing is")
+    earlier: dict[str, Earlier] = Field(
+        description="id → the earlier releases that it is measured against; of what is new, changed or, at first, young"
+    )
     edges: dict[str, list[Edge]] = Field(description='id of the declaring package → its dependencies; the root is ""')
     baseline: Baseline
     trust: Trust

@@ -100,6 +100,21 @@ bootstrap := {
 
 told := {"registry": "https://registry.npmjs.org/", "scopes": {}, "settings": {}}
 
+# What the registry's history says of a package that had no release before.
+first_release := {"unknown": "", "maintainers": [], "releases": []}
+
+preceded_by(releases) := object.union(first_release, {"releases": releases})
+
+# An earlier release, from what `pkg` makes of it.
+release(p) := {
+	"version": p.version,
+	"advertised": p.provenance.state != "unattested",
+	"provenance": p.provenance,
+	"publisher": p.publisher,
+	"trusted_publisher": p.trusted_publisher,
+	"maintainers": [],
+}
+
 # A baseline that held exactly these packages and edges (name → names).
 accepted(packages, edges) := {
 	"state": "accepted",
@@ -124,6 +139,7 @@ held(p) := {
 	"provenance": p.provenance,
 	"publisher": p.publisher,
 	"trusted_publisher": p.trusted_publisher,
+	"maintainers": null,
 }
 
 nobody := {
@@ -149,11 +165,14 @@ document(profile, packages, changes) := object.union(
 			"release_age": {"minimum_age_hours": 72},
 			"new_dependencies": {"first_release_days": 7},
 			"pinned": {"mode": "locked"},
+			"trust_drift": {"history_days": 30},
 		},
 		"lockfile": {"path": "package-lock.json", "kind": "npm", "version": "3", "sha256": hex, "findings": {}},
 		"manager": object.union(told, {"name": "npm", "files": {}}),
 		"malicious_lists": [],
 		"packages": packages,
+		"manifests": {},
+		"earlier": {p.id: first_release | some p in packages},
 		"edges": {"": [edge(p.id, p.name, "^1.0.0") | some p in packages; p.direct]},
 		"baseline": bootstrap,
 		"trust": nobody,

@@ -143,7 +143,7 @@ def decide(
     recorded = _recorded(args, env, trust)
 
     def collect(graph: DependencyGraph) -> Mapping[FactKey, CollectedFacts]:
-        return _collect(graph, args, env, opened, trust, recorded, signs=signs)
+        return _collect(graph, args, env, opened, question, recorded, signs=signs)
 
     with ExitStack() as stack:
         chosen = stack.enter_context(engine(args, env))
@@ -366,7 +366,7 @@ def _collect(
     args: argparse.Namespace,
     env: Environment,
     opened: Project,
-    trust: Trust,
+    question: Question,
     recorded: Mapping[FactKey, CollectedFacts],
     *,
     signs: bool,
@@ -374,10 +374,14 @@ def _collect(
     """Collect the facts: recorded, then on this machine, then from the network."""
     from urllib.parse import urlsplit
 
+    from sbomgate.facts import key_of
+    from sbomgate.model import BaselineBuild
     from sbomgate.npm import auth
     from sbomgate.npm.cache import FactCache
     from sbomgate.npm.collect import Sources, collect
     from sbomgate.npm.wanted import wanted
+
+    trust, baseline = question.trust, question.baseline
 
     user = env.home / ".npmrc"
     credentials = auth.read(
@@ -405,7 +409,9 @@ def _collect(
             word_age=timedelta(0) if signs else WORD_AGE,
             trust_cache=not signs,
         )
-        return collect(wanted(graph, first_party=trust.first_party), sources=sources, progress=_progress())
+        approved = {key_of(p) for p in baseline.sbom.graph.packages} if isinstance(baseline, BaselineBuild) else None
+        asked = wanted(graph, first_party=trust.first_party, approved=approved)
+        return collect(asked, sources=sources, progress=_progress())
 
 
 def _progress() -> Callable[[int, int], None] | None:

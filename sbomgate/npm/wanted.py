@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sbomgate.facts.assembly import key_of, why_nothing
 from sbomgate.model import Absence, DependencyGraph, FactKey, Kind, ManagerSettings, Missing
+
+
+class Measured(StrEnum):
+    """Which packages are measured against the releases before them."""
+
+    ALWAYS = "always"  # new or changed against the last approved build
+    YOUNG = "young"  # without an approved build: only where it was published lately
+    NEVER = "never"  # approved as it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +27,7 @@ class Wanted:
         sha512: hex, the only one of the integrity, or None: then no tarball can be bound to the lockfile.
         registry: URL to ask, or None where none is to be asked; `nowhere` then says why.
         resolved: the lockfile's URL of the tarball, or None.
+        measured: whether its earlier releases are asked for too.
     """
 
     key: FactKey
@@ -25,9 +35,12 @@ class Wanted:
     registry: str | None
     resolved: str | None
     nowhere: Missing | None
+    measured: Measured = Measured.NEVER
 
 
-def wanted(graph: DependencyGraph, *, first_party: Sequence[str] = ()) -> tuple[Wanted, ...]:
+def wanted(
+    graph: DependencyGraph, *, first_party: Sequence[str] = (), approved: Collection[FactKey] | None = None
+) -> tuple[Wanted, ...]:
     """Return what to collect for a graph: once per (name, version, integrity), sorted.
 
     Packages from a registry are asked for there, under their real name. Tarballs from a URL or a file are only looked
@@ -37,6 +50,8 @@ def wanted(graph: DependencyGraph, *, first_party: Sequence[str] = ()) -> tuple[
     Args:
         graph: what the lockfile says.
         first_party: scopes (`@acme`, `@acme/*`) and names that no registry is asked about.
+        approved: what the last approved build held, or None where there is none: about what it held, nobody asks what
+            was released before.
     """
     found: dict[FactKey, Wanted] = {}
     for package in graph.packages:
@@ -55,6 +70,11 @@ def wanted(graph: DependencyGraph, *, first_party: Sequence[str] = ()) -> tuple[
             registry=None if nowhere else registry_of(package.name, graph.manager),
             resolved=package.resolved,
             nowhere=nowhere,
+            measured=Measured.YOUNG
+            if approved is None
+            else Measured.NEVER
+            if key in approved and key.integrity
+            else Measured.ALWAYS,
         )
         known = found.get(key)
         if known is None or (known.registry is None, known.resolved is None) > (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -77,7 +77,8 @@ def build(
     """
     graph = sbom.graph
     root = next((p for p in graph.packages if p.kind is Kind.ROOT), None)
-    held = _baseline(baseline)
+    measured = {p.name for p in graph.packages if (facts := sbom.facts.get(p.id)) and facts.earlier is not None}
+    held = _baseline(baseline, measured)
     hits = join(graph.packages, lists)
     similar = _similar(graph.packages, held["packages"]) if isinstance(baseline, BaselineBuild) else {}
     chains = _paths(graph)
@@ -109,6 +110,8 @@ def build(
             for one in sorted(lists, key=lambda one: (one.name, one.sha256))
         ],
         "packages": packages,
+        "manifests": _manifests(sbom),
+        "earlier": _earlier(sbom),
         "edges": _edges(graph),
         "baseline": held,
         "trust": _trust(trust),
@@ -236,6 +239,42 @@ def _scripts(scripts: Scripts) -> dict[str, Any]:
     }
 
 
+def _manifests(sbom: Sbom) -> dict[str, dict[str, Any]]:
+    """Package id → what is odd about its manifest; only of those where anything is."""
+    return {
+        id_: {
+            "disagreements": facts.manifest,
+            "shadows": facts.shadows,
+            "script_files": dict(facts.scripts.files),
+        }
+        for id_, facts in sbom.facts.items()
+        if facts.manifest or facts.shadows or facts.scripts.files
+    }
+
+
+def _earlier(sbom: Sbom) -> dict[str, dict[str, Any]]:
+    """Package id → the earlier releases that it is measured against; only of those that somebody asked about."""
+    return {
+        id_: {
+            "unknown": facts.earlier.unknown,
+            "maintainers": facts.maintainers,
+            "releases": [
+                {
+                    "version": one.version,
+                    "advertised": one.advertised,
+                    "provenance": _attestation(one.provenance),
+                    "publisher": one.publisher,
+                    "trusted_publisher": one.trusted_publisher,
+                    "maintainers": one.maintainers,
+                }
+                for one in facts.earlier.releases
+            ],
+        }
+        for id_, facts in sbom.facts.items()
+        if facts.earlier is not None
+    }
+
+
 def _attestation(a: Attestation) -> dict[str, Any]:
     return {
         "state": a.state._value_,
@@ -337,7 +376,7 @@ def _told(manager: ManagerSettings) -> dict[str, Any]:
 # What it is judged against
 
 
-def _baseline(baseline: BaselineBuild | Bootstrap) -> dict[str, Any]:
+def _baseline(baseline: BaselineBuild | Bootstrap, measured: Collection[str]) -> dict[str, Any]:
     match baseline:
         case Bootstrap(reason=reason):
             return {
@@ -356,12 +395,12 @@ def _baseline(baseline: BaselineBuild | Bootstrap) -> dict[str, Any]:
                 "evidence": baseline.evidence,
                 "decided_at": _time(baseline.decided_at),
                 "manager": _told(sbom.graph.manager),
-                "packages": _baseline_packages(sbom),
+                "packages": _baseline_packages(sbom, measured),
                 "edges": _baseline_edges(sbom.graph),
             }
 
 
-def _baseline_packages(sbom: Sbom) -> dict[str, list[dict[str, Any]]]:
+def _baseline_packages(sbom: Sbom, measured: Collection[str]) -> dict[str, list[dict[str, Any]]]:
     """Name → its entries, once each: copies in several places of the tree are one."""
     held: defaultdict[str, dict[tuple[str, ...], dict[str, Any]]] = defaultdict(dict)
     for p in sbom.graph.packages:
@@ -380,6 +419,7 @@ def _baseline_packages(sbom: Sbom) -> dict[str, list[dict[str, Any]]]:
                 "provenance": _attestation(facts.provenance),
                 "publisher": facts.publisher,
                 "trusted_publisher": facts.trusted_publisher,
+                "maintainers": facts.maintainers if p.name in measured else None,
             },
         )
     return {name: [entries[key] for key in sorted(entries)] for name, entries in held.items()}
