@@ -217,7 +217,7 @@ class BaselinePackage(Wire):
     provenance: Attestation
     publisher: str | None
     trusted_publisher: str | None
-    maintainers: list[str] | None = Field(description="by the registry's word; null of a name that nothing is measured of")
+    maintainers: list[str] | None = Field(description="by the registry's word; null of names that are not measured")
 
 
 class BaselineManager(Wire):

@@ -113,9 +113,7 @@ def earlier_documents(collected: Mapping[FactKey, CollectedFacts]) -> dict[FactK
         for one in facts.earlier if isinstance(facts.earlier, tuple) else ():
             own = earlier_key(key, one)
             if own not in collected and not isinstance(one.attestations, Missing):
-                found[own] = CollectedFacts(
-                    key=own, registry=missing, tarball=missing, attestations=one.attestations
-                )
+                found[own] = CollectedFacts(key=own, registry=missing, tarball=missing, attestations=one.attestations)
     return found
 
 
@@ -134,9 +132,7 @@ def sha512_of(integrity: str) -> str | None:
     return data.hex() if len(data) == 64 else None
 
 
-def _earlier(
-    facts: CollectedFacts, attestations: Mapping[FactKey, tuple[Attestation, Attestation]]
-) -> Earlier | None:
+def _earlier(facts: CollectedFacts, attestations: Mapping[FactKey, tuple[Attestation, Attestation]]) -> Earlier | None:
     if facts.earlier is None:
         return None
     if isinstance(facts.earlier, Missing):
@@ -469,27 +465,30 @@ def _against_registry(word: RegistryWord | Missing, tarball: TarballFacts) -> li
 
 _OWN_COMMANDS = {"node": {"node"}, "npm": {"npm"}, "npx": {"npm", "npx"}, "corepack": {"corepack"}, "which": {"which"}}
 _SHADOWED = frozenset(
-    "node npm npx corepack nodejs sh bash dash zsh env sudo su git ssh scp curl wget tar unzip gzip python python3 "
-    "pip pip3 make cmake gcc g++ cc clang ld docker podman kubectl gpg openssl cat cp mv rm ls ln mkdir rmdir chmod chown "
-    "echo printf test true false sed awk grep find xargs which kill ps head tail sort tee touch dirname basename uname "
-    "cmd powershell pwsh where cosign opa sbomgate".split()
+    re.findall(
+        r"\S+",
+        """
+        node npm npx corepack nodejs sh bash dash zsh env sudo su git ssh scp curl wget tar unzip gzip python python3
+        pip pip3 make cmake gcc g++ cc clang ld docker podman kubectl gpg openssl cat cp mv rm ls ln mkdir rmdir chmod
+        chown echo printf test true false sed awk grep find xargs which kill ps head tail sort tee touch dirname
+        basename uname cmd powershell pwsh where cosign opa sbomgate
+        """,
+    )
 )
 
 
 def _shadows(package: Package, facts: CollectedFacts) -> tuple[str, ...]:
     """Return the well-known commands that a package's `bin` takes the place of.
 
-    npm links every `bin` of the top level into node_modules/.bin, which comes first on the PATH of every script: a `bin`
-    called node needs no install script to run. The packages that are that command are left out.
+    npm links every `bin` of the top level into node_modules/.bin, which comes first on the PATH of every script: a
+    `bin` called node needs no install script to run. The packages that are that command are left out.
     """
     tarball = facts.tarball
     if isinstance(tarball, Missing) or tarball.sha512 != package.sha512 or not tarball.bin:
         return ()
     # On Windows and macOS the case does not count, and Windows finds node.cmd for node.
     plain = ((name, re.sub(r"\.(exe|cmd|bat|ps1)$", "", name.lower())) for name in tarball.bin)
-    return tuple(
-        name for name, word in plain if word in _SHADOWED and package.name not in _OWN_COMMANDS.get(word, ())
-    )
+    return tuple(name for name, word in plain if word in _SHADOWED and package.name not in _OWN_COMMANDS.get(word, ()))
 
 
 def _declared(graph: DependencyGraph) -> dict[str, frozenset[str]]:
@@ -516,12 +515,14 @@ def _manifest(package: Package, facts: CollectedFacts, declared: frozenset[str])
     ]
     if isinstance(word, RegistryWord) and word.dependencies is not None:
         found += [
-            f"dependency {ascii(name)[1:-1]}: the registry's manifest says {_quote(theirs)}, the tarball says {_quote(own)}"
+            f"dependency {_names([name])}: the registry's manifest says {_quote(theirs)}, the tarball {_quote(own)}"
             for name in sorted(ours.keys() | word.dependencies.keys())
             if _range(theirs := word.dependencies.get(name)) != _range(own := ours.get(name))
         ]
     if isinstance(word, RegistryWord) and word.bin is not None and word.bin != tarball.bin:
-        found.append(f"commands: the registry's manifest says {_names(word.bin)}, the tarball says {_names(tarball.bin or ())}")
+        found.append(
+            f"commands: the registry's manifest says {_names(word.bin)}, the tarball says {_names(tarball.bin or ())}"
+        )
     return tuple(found[:MAX_SENTENCES])
 
 

@@ -365,7 +365,7 @@ class PackageFacts:
     registry: str | None  # the registry that was asked
     registry_integrity: str | None  # its dist.integrity: bound_bytes compares it with the lockfile's
     maintainers: tuple[str, ...] = ()  # by the registry's word
-    manifest: tuple[str, ...] = ()  # sentences: where tarball, registry and lockfile name other dependencies or commands
+    manifest: tuple[str, ...] = ()  # where tarball, registry and lockfile name other dependencies or commands
     shadows: tuple[str, ...] = ()  # well-known commands that its `bin` takes the place of
     earlier: Earlier | None = None  # None: nobody asked, because it did not change
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import orjson
 
 from sbomgate.errors import InputError
+from sbomgate.facts.assembly import earlier_key
 from sbomgate.facts.document import read_tarball
 from sbomgate.model import Absence, AttestationDocument, CollectedFacts, FactKey, Missing, Origin, TarballFacts
 from sbomgate.npm import cacache, tarball
@@ -102,15 +103,14 @@ def _from_cache(parts: Sequence[Part], sources: Sources, cache: FactCache) -> No
 def _earlier_from_cache(parts: Iterable[Part], sources: Sources, cache: FactCache) -> None:
     """Take the attestations of earlier releases, once it is known which these are."""
     uses = [
-        (part, one.version, attestations_key(part.wanted.registry or "", key))
+        (part, one.version, attestations_key(part.wanted.registry or "", earlier_key(part.wanted.key, one)))
         for part in parts
         for one in part.unasked(sources.now)
-        if (key := FactKey(name=part.wanted.key.name, version=one.version, integrity=one.integrity or ""))
     ]
-    found = cache.get(key for _, _, key in uses)
-    for part, version, key in uses:
-        if key in found:
-            part.take_documents({version: _document(found[key])})
+    found = cache.get(row for _, _, row in uses)
+    for part, version, row in uses:
+        if row in found:
+            part.take_documents({version: _document(found[row])})
 
 
 def _document(body: bytes) -> AttestationDocument:

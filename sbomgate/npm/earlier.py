@@ -48,7 +48,7 @@ def earlier_versions(version: str, published: Mapping[str, datetime | None]) -> 
         (
             (key, other, time)
             for other, time in published.items()
-            if (key := _key(other)) is not None and key < own and (time is None or at is None or time < at)
+            if (key := _key(other)) is not None and key < own and (time is None or at is None or time <= at)
         ),
         reverse=True,
     )
@@ -86,5 +86,7 @@ def _key(version: str) -> _Key | None:
     major, minor, patch, prerelease = match.groups()
     if prerelease is None:
         return int(major), int(minor), int(patch), _FINAL
-    parts = tuple((0, int(part), "") if part.isdigit() and len(part) < 16 else (1, 0, part) for part in prerelease.split("."))
+    parts = tuple(
+        (0, int(part), "") if part.isdigit() and len(part) < 16 else (1, 0, part) for part in prerelease.split(".")
+    )
     return int(major), int(minor), int(patch), parts

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from sbomgate.facts.assembly import earlier_key
 from sbomgate.model import AttestationDocument, FactKey, Missing, Origin, RegistryWord, TarballFacts
 from sbomgate.npm import packument, tarball
 from sbomgate.npm.part import WORKERS, Part, Sources, not_advertised
@@ -162,11 +163,9 @@ async def _attestations(part: Part, document: _Document) -> None:
 
 
 async def _earlier(part: Part, sources: Sources, document: _Document) -> None:
-    home, name = part.wanted.registry or "", part.wanted.key.name
+    home, key = part.wanted.registry or "", part.wanted.key
     asked = {
-        one.version: document(
-            home, FactKey(name=name, version=one.version, integrity=one.integrity or ""), one.attestations_url or ""
-        )
+        one.version: document(home, earlier_key(key, one), one.attestations_url or "")
         for one in part.unasked(sources.now)
     }
     part.take_documents({version: await task for version, task in asked.items()})

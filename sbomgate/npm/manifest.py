@@ -114,10 +114,8 @@ def commands(document: Mapping[str, Any], name: object) -> tuple[str, ...]:
     if not isinstance(bin_, Mapping):
         return ()
     # npm normalises a name to its last part: "../node" is linked as "node".
-    found = (
-        _plain(one).replace("\\", "/").rpartition("/")[2] for one, path in bin_.items() if isinstance(path, str) and path
-    )
-    return tuple(sorted(filter(None, set(found))))
+    names = (_plain(one) for one, path in bin_.items() if isinstance(path, str) and path)
+    return tuple(sorted({last for name in names if (last := name.replace("\\", "/").rpartition("/")[2])}))
 
 
 def repository(document: Mapping[str, Any]) -> str | None:

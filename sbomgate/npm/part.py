@@ -69,7 +69,18 @@ class Sources:
 class Part:
     """The facts of one key while they are collected; None is not known yet."""
 
-    __slots__ = ("attestations", "earlier", "etag", "lacked", "releases", "stale", "stale_releases", "tarball", "wanted", "word")
+    __slots__ = (
+        "attestations",
+        "earlier",
+        "etag",
+        "lacked",
+        "releases",
+        "stale",
+        "stale_releases",
+        "tarball",
+        "wanted",
+        "word",
+    )
 
     def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
@@ -225,5 +236,3 @@ def _lacked(recorded: object, reason: str) -> Missing:
     if isinstance(recorded, Missing):
         return recorded
     return Missing(absence=Absence.NOT_ASKED, reason=f"offline, and {reason}")
-
-

@@ -10,7 +10,6 @@ import orjson
 from sbomgate.errors import InputError
 from sbomgate.facts.document import (
     read_releases,
-    read_tarball,
     read_word,
     releases_document,
     tarball_document,
@@ -41,10 +40,7 @@ def dump_word(word: RegistryWord, earlier: Sequence[EarlierRelease], etag: str |
 
     Of the earlier releases the attestations are left out: they have rows of their own.
     """
-    bare = [
-        one if one.attestations_url is None else replace(one, attestations=NOT_ASKED)
-        for one in earlier
-    ]
+    bare = [one if one.attestations_url is None else replace(one, attestations=NOT_ASKED) for one in earlier]
     document = {"earlier": releases_document(bare), "etag": etag, "word": word_document(word)}
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
 

@@ -49,6 +49,7 @@ PARAMETERS = {
     "release_age": {"minimum_age_hours": 72},
     "new_dependencies": {"first_release_days": 7},
     "pinned": {"mode": "locked"},
+    "trust_drift": {"history_days": 30},
 }
 TRUST = Trust(
     sha256=None,

@@ -26,8 +26,9 @@ from sbomgate.model import (
 )
 from sbomgate.npm import auth
 from sbomgate.npm.cache import FactCache
-from sbomgate.npm.collect import Sources, collect, dump_tarball, dump_word, load_word
+from sbomgate.npm.collect import Sources, collect
 from sbomgate.npm.registry import open_client
+from sbomgate.npm.rows import dump_tarball, dump_word, load_word
 from sbomgate.npm.wanted import wanted
 from testkit import tarballs
 from testkit.graphs import graph, package
@@ -124,9 +125,9 @@ def test_a_forged_cache_reaches_check_and_not_gate(server: Simulator, cache: Fac
     for (row,) in cache._connection.execute("SELECT key FROM fact").fetchall():
         held = cache.get([row])[row]
         if row.startswith("word"):
-            _, etag = load_word(held)
+            _, earlier, etag = load_word(held)
             assert etag is not None
-            cache.put({row: dump_word(replace(honest.registry, published="2019-01-01T00:00:00Z"), etag)})
+            cache.put({row: dump_word(replace(honest.registry, published="2019-01-01T00:00:00Z"), earlier, etag)})
         elif row.startswith("tarball"):
             cache.put({row: dump_tarball(replace(honest.tarball, scripts={}))})
         else:
