@@ -105,7 +105,7 @@ def _earlier_from_cache(parts: Iterable[Part], sources: Sources, cache: FactCach
     uses = [
         (part, one.version, attestations_key(part.wanted.registry or "", earlier_key(part.wanted.key, one)))
         for part in parts
-        for one in part.unasked(sources.now)
+        for one in part.in_cache(sources.now)
     ]
     found = cache.get(row for _, _, row in uses)
     for part, version, row in uses:

@@ -129,13 +129,19 @@ class Part:
             return []
         return [one for one in self.releases if _is_unasked(one)]
 
+    def in_cache(self, now: datetime) -> list[EarlierRelease]:
+        """Return the earlier releases whose attestations the cache may hold: also of a word that is asked for again."""
+        if self.word is not None:
+            return self.unasked(now)
+        young = self.wanted.measured is Measured.YOUNG and _is_young(self.stale, now)
+        wanted = young or self.wanted.measured is Measured.ALWAYS
+        return [one for one in self.stale_releases if _is_unasked(one)] if wanted else []
+
     def take_documents(self, documents: Mapping[str, AttestationDocument | Missing]) -> None:
         """Take the attestations of earlier releases: version → document, or why there is none."""
         if self.releases is not None:
-            self.releases = tuple(
-                replace(one, attestations=documents[one.version]) if one.version in documents else one
-                for one in self.releases
-            )
+            self.releases = _with_documents(self.releases, documents)
+        self.stale_releases = _with_documents(self.stale_releases, documents)
 
     def settle_earlier(self, now: datetime) -> None:
         """Say what is known of the earlier releases, as soon as nothing of it is left to ask."""
@@ -203,6 +209,15 @@ class Part:
             attestations=self.attestations,
             earlier=self.earlier,
         )
+
+
+def _with_documents(
+    releases: tuple[EarlierRelease, ...], documents: Mapping[str, AttestationDocument | Missing]
+) -> tuple[EarlierRelease, ...]:
+    return tuple(
+        replace(one, attestations=documents[one.version]) if one.version in documents and _is_unasked(one) else one
+        for one in releases
+    )
 
 
 def _is_unasked(one: EarlierRelease) -> bool:
