@@ -182,9 +182,14 @@ def _cold(rounds: int) -> Row:
             server.wait()
     pairs = list(zip(times["ours"], times["bare"], strict=True))
     ours, bare = median(times["ours"]), median(times["bare"])
-    beside = f"{ours.wall:.2f} s ({ours.cpu:.2f}) to {bare.wall:.2f} s ({bare.cpu:.2f}), httpx, {CONCURRENCY} at once"
-    what = f"cold run over {COLD} packages, in a bare client's time"
-    return (what, statistics.median(a.wall / b.wall for a, b in pairs), 1.3, "", beside)
+    wall = statistics.median(a.wall / b.wall for a, b in pairs)
+    beside = (
+        f"{ours.wall:.2f} s ({ours.cpu:.2f}) to {bare.wall:.2f} s ({bare.cpu:.2f}): {wall:.2f} on the clock; "
+        f"httpx, {CONCURRENCY} at once"
+    )
+    # On the clock the simulator is what both wait for: the processor's ratio is the harder of the two.
+    figure = max(wall, statistics.median(a.cpu / b.cpu for a, b in pairs))
+    return (f"cold run over {COLD} packages, in a bare client's time", figure, 1.3, "", beside)
 
 
 def _serve(folder: Path) -> int:
