@@ -38,7 +38,7 @@ dependencies_without_packages if {
 	count(input.packages) == 0
 	some source in input.edges
 	some edge in source
-	edge.kind in {"prod", "dev", "optional", "peer"}
+	edge.kind in {"prod", "dev", "optional", "peer", "unknown"}
 }
 
 # (3) Every finding is whole: one that lacks a field would drop out of the comprehensions below.

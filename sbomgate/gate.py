@@ -46,6 +46,9 @@ TRUSTED_ROOT = "trust/trusted_root.json"
 REGISTRY_KEYS = "trust/registry_keys.json"
 LISTS = "lists/"
 
+SBOM_KIND = "cyclonedx"
+"""`Lockfile.kind` where an SBOM that another tool made stands for the lockfile."""
+
 Collect = Callable[[DependencyGraph], Mapping[FactKey, CollectedFacts]]
 
 
@@ -120,6 +123,8 @@ def decide(
             where=graph.lockfile.path,
             hint="run `npm install --package-lock-only`",
         )
+    if graph.lockfile.kind == SBOM_KIND:
+        _judgeable(graph, question.context)
     engine.prepare(question.bundle, evaluations.QUERY)
     collected = collect(graph)
     bom = _sbom(graph, collected, question)
@@ -149,6 +154,23 @@ def decide(
         evaluation=evaluation,
         engine=EngineRecord(name=engine.name, version=engine.version, ours=engine.ours),
     )
+
+
+def _judgeable(graph: DependencyGraph, context: Context) -> None:
+    """Refuse to sign a verdict on an SBOM that somebody else made, and to judge one that holds nothing.
+
+    What such a file leaves out nobody knows: no release rests on it (P4).
+    """
+    if context.time_source is not None:
+        raise InputError(
+            "an SBOM is only its author's word, and what is signed rests on the lockfile",
+            where=graph.lockfile.path,
+            hint="name the project or its lockfile; `sbomgate check` judges an SBOM, unsigned",
+        )
+    if len(graph.packages) < 2:  # (P3) nothing to judge is no reason to allow
+        raise InputError(
+            "no npm package stands in this SBOM", where=graph.lockfile.path, hint="name a project, or another SBOM"
+        )
 
 
 def sign(answer: Answer, question: Question, *, signer: Signer) -> Record:

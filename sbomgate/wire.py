@@ -201,7 +201,7 @@ class Edge(Wire):
 
     target: str | None
     name: str
-    kind: Literal["prod", "dev", "optional", "peer", "peerOptional", "workspace"]
+    kind: Literal["prod", "dev", "optional", "peer", "peerOptional", "workspace", "unknown"]
     range: str
     satisfied: bool | None
 

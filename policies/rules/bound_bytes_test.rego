@@ -93,3 +93,21 @@ test_other_dependencies_than_the_manifest_says if {
 	fx.codes(rule.findings) == {"manifest-differs:deny"} with input as fx.document("default", [p], object.union(told, other))
 	fx.codes(rule.findings) == set() with input as fx.document("strict", [p], odd({"shadows": ["node"]}))
 }
+
+# What an SBOM of another tool says of a package: what cannot be told denies where it is new, what is settled is a note.
+test_of_an_sbom if {
+	every code in ["bytes-unknown", "purl-differs", "several-addresses"] {
+		found := [fx.lock_finding("bound_bytes", code, "node_modules/good")]
+		said("default", {}, found) == {sprintf("%s:warn", [code])}
+		said("strict", {}, found) == {sprintf("%s:deny", [code])}
+		changed := rule.findings with input as fx.document("default", [fx.pkg("good", "1.0.0", {})], object.union(
+			fx.with_findings(found),
+			{"baseline": fx.accepted([], {})},
+		))
+		fx.codes(changed) == {sprintf("%s:deny", [code])}
+	}
+	every code in ["purl-case", "name-is-alias"] {
+		said("strict", {}, [fx.lock_finding("bound_bytes", code, "node_modules/good")]) == {sprintf("%s:note", [code])}
+	}
+	said("default", {}, [fx.lock_finding("bound_bytes", "purl-version-differs", "node_modules/good")]) == {"purl-version-differs:deny"}
+}

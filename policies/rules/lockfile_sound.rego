@@ -28,6 +28,8 @@ rehash := "remove the entry from the lockfile, run `npm install --package-lock-o
 
 rewrite_yarn := "let yarn write the lockfile anew (`yarn install`, with `checksumBehavior: throw`) and review the difference"
 
+remake := "check the lockfile itself, or have a tool that states every edge make the SBOM"
+
 codes := {
 	"shrinkwrap-shadow": {"class": "always", "fix": "keep one of the two lockfiles: npm reads npm-shrinkwrap.json and ignores the other"},
 	"sections-disagree": {"class": "always", "fix": rewrite},
@@ -60,6 +62,13 @@ codes := {
 	"peer-unmet": {"class": "note", "fix": "nothing to do for the gate: the peer is not installed"},
 	"peer-invalid": {"class": "note", "fix": "nothing to do for the gate: what is installed was judged"},
 	"lockfile-v1": {"class": "note", "fix": "npm 7 or later writes a newer lockfile, which says more"},
+	"lockfile-unseen": {"class": "debt", "fix": "check the lockfile itself: an SBOM is what its author says of it", "unknown": true},
+	"not-judged": {"class": "always", "fix": "judge them with a tool that knows their kind, and check the npm project by its lockfile", "unknown": true},
+	"files-not-judged": {"class": "debt", "fix": "nothing here looks into files, data or services that an SBOM lists", "unknown": true},
+	"edges-unknown": {"class": "debt", "fix": remake, "unknown": true},
+	"packages-unreached": {"class": "debt", "fix": remake, "unknown": true},
+	"reference-dangling": {"class": "changed", "fix": remake, "unknown": true},
+	"sbom-incomplete": {"class": "debt", "fix": remake, "unknown": true},
 	"platform-unchecked": {"class": "note", "fix": "`supportedArchitectures` in .yarnrc.yml makes yarn record the checksums of other platforms"},
 }
 

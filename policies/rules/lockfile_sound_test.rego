@@ -140,3 +140,17 @@ test_findings_about_the_project_name_their_place if {
 	]))
 	{startswith(f.message, "packages: ") | some f in findings; f.package == null} == {true}
 }
+
+# An SBOM in place of the lockfile: what it does not say is a debt, and what no rule can judge denies everywhere.
+test_an_sbom_is_less_than_a_lockfile if {
+	every code in ["lockfile-unseen", "files-not-judged", "edges-unknown", "packages-unreached", "sbom-incomplete"] {
+		said("default", code, null) == {sprintf("%s:warn", [code])}
+		said("strict", code, null) == {sprintf("%s:deny", [code])}
+		said("release", code, null) == {sprintf("%s:deny", [code])}
+	}
+	every profile in ["default", "strict", "release"] {
+		said(profile, "not-judged", null) == {"not-judged:deny"}
+	}
+	with_baseline("reference-dangling", [p]) == {"reference-dangling:warn"}
+	with_baseline("reference-dangling", []) == {"reference-dangling:deny"}
+}

@@ -76,3 +76,10 @@ test_a_missing_optional_dependency_is_no_drift_and_an_unmet_one_is if {
 	drift([sibling, missing]) == {"lock-drift:warn"}
 	drift([sibling, unmet]) == {"lock-drift:deny"}
 }
+
+# An SBOM states no ranges: mode `exact` cannot be met.
+test_unseen_ranges if {
+	said("default", "ranges-unseen", {}) == {"ranges-unseen:warn"}
+	said("strict", "ranges-unseen", {}) == {"ranges-unseen:deny"}
+	said("default", "ranges-unseen", exact) == {"ranges-unseen:deny"}
+}

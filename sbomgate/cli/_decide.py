@@ -44,7 +44,12 @@ MAX_INPUT_BYTES = 512 << 20  # a facts file or list of malicious packages
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that both verbs have."""
-    parser.add_argument("path", nargs="?", default=".", help="the project's folder, or its lockfile (default: here)")
+    parser.add_argument(
+        "path",
+        nargs="?",
+        default=".",
+        help="the project's folder, or its lockfile; for check also an SBOM (default: here)",
+    )
     parser.add_argument(
         "--trust", metavar="FILE", help="who and what is accepted: FILE, or FILE@sha256:DIGEST inside the tree"
     )

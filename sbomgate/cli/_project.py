@@ -1,4 +1,4 @@
-"""The PATH argument: a project's folder, or a lockfile in it."""
+"""The PATH argument: a project's folder, a lockfile in it, or an SBOM."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sbomgate.errors import InputError
 
 if TYPE_CHECKING:
     from sbomgate.cli._environment import Environment
+    from sbomgate.model import DependencyGraph
     from sbomgate.project import DiskFiles
 
 
@@ -44,3 +45,33 @@ def open_project(argument: str, env: Environment) -> Project:
         where=argument,
         hint="give the folder that holds package.json and the lockfile",
     )
+
+
+def read_sbom(argument: str, env: Environment) -> DependencyGraph:
+    """Return the graph of the SBOM that an argument names, whatever the file's name is.
+
+    Raises:
+        InputError: there is no such file, or it is no SBOM that can be read.
+    """
+    from sbomgate import lockfiles
+
+    project = open_project(argument, env)
+    if project.lockfile is None:
+        raise InputError("a folder, expected a CycloneDX SBOM", where=argument, hint="name the file")
+    return lockfiles.read_sbom(project.files, project.lockfile)
+
+
+def say_unknown(graph: DependencyGraph) -> None:
+    """Say on stderr what an SBOM that another tool made does not say; of a lockfile nothing."""
+    from sbomgate.cli._environment import say
+
+    if graph.lockfile.kind != "cyclonedx":
+        return
+    counted: dict[str, int] = {}
+    for finding in graph.findings:
+        if finding.package is None:
+            say(f"unknown: {finding.message}")
+        else:
+            counted[finding.code] = counted.get(finding.code, 0) + 1
+    for code, number in sorted(counted.items()):
+        say(f"{code}: {number} packages")

@@ -4,6 +4,7 @@ examples:
   sbomgate check                                      the project in this folder
   sbomgate check --trust ../trust.toml                compared with the last build in ./evidence by an accepted signer
   sbomgate check --profile strict --offline --json
+  sbomgate check bom.json                             an SBOM that another tool made: what it does not say is unknown
 
 exit codes: 0 the policy allows, 1 it denies, 2 no decision could be made
 """

@@ -27,6 +27,7 @@ READERS = {
 }
 """File name → module of its reader; a manager's own names in the order of its preference."""
 
+_SBOM_SUFFIXES = (".json", ".xml", ".cdx")
 # Lockfiles of managers that no reader of ours reads yet; a reader that names the file takes it out of this table.
 _KNOWN = {
     "deno.lock": "deno",
@@ -35,6 +36,8 @@ _KNOWN = {
 
 def read(files: ProjectFiles, path: str | None = None) -> DependencyGraph:
     """Read the project's lockfile: the one at `path`, else the only one, else that of the manager in `packageManager`.
+
+    At `path` there may be a CycloneDX SBOM in its place: what others made is read by `read_sbom`.
 
     A lockfile of another manager beside it is a finding (`other-lockfile`): nobody gates that one.
 
@@ -45,10 +48,12 @@ def read(files: ProjectFiles, path: str | None = None) -> DependencyGraph:
     if path is not None:
         name = path.rpartition("/")[2]
         if name not in READERS:
+            if name not in _KNOWN and name.endswith(_SBOM_SUFFIXES):
+                return read_sbom(files, path)
             raise InputError(
                 f"{_KNOWN[name]} lockfiles are not supported yet" if name in _KNOWN else "not the name of a lockfile",
                 where=path,
-                hint=f"supported: {', '.join(READERS)}",
+                hint=f"supported: {', '.join(READERS)}, or a CycloneDX SBOM (*{', *'.join(_SBOM_SUFFIXES)})",
             )
         return _read(files, path)
     found = [name for name in READERS if files.has(name)]
@@ -75,6 +80,17 @@ def read(files: ProjectFiles, path: str | None = None) -> DependencyGraph:
         f"no lockfile here: looked for {', '.join(READERS)}",
         hint="run `npm install --package-lock-only` and commit the lockfile, or name the project's directory",
     )
+
+
+def read_sbom(files: ProjectFiles, path: str) -> DependencyGraph:
+    """Read the CycloneDX SBOM at `path`, whatever its name is: see `sbomgate.lockfiles.cyclonedx`.
+
+    Raises:
+        InputError: not CycloneDX 1.4 to 1.7, without one single meaning, or over a limit.
+    """
+    from sbomgate.lockfiles import cyclonedx
+
+    return cyclonedx.read(files, path)
 
 
 def _manager(files: ProjectFiles) -> str:

@@ -74,6 +74,7 @@ class EdgeKind(StrEnum):
     PEER = "peer"
     PEER_OPTIONAL = "peerOptional"
     WORKSPACE = "workspace"
+    UNKNOWN = "unknown"  # an SBOM that another tool made: it says that there is an edge, and no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

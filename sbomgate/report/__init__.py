@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sbomgate.model import DependencyGraph, Evaluation, Package, PolicyFinding, Sbom, Verdict
 
 UNKNOWN_RULE = "complete_evidence"
+INPUT_RULE = "lockfile_sound"
 """The rule that counts what is not known."""
 
 SCRIPT_RULE = "install_scripts"
@@ -62,7 +63,7 @@ class Report:
     Attributes:
         packages: how many were judged; signers: how many the trust file accepts.
         denials: what denies, worst first; warnings: what warns; notes: what is only recorded; waived: what would deny.
-        unknown: what is not known, one finding for each kind of evidence.
+        unknown: what is not known, one finding for each kind of evidence, and what an SBOM does not say.
         evidence: path of the stored evidence, or None where nothing was stored.
         decision: SHA-256 (hex) of the decision statement, or None.
     """
@@ -144,7 +145,12 @@ def build(
         warnings=entries("warn"),
         notes=entries("note"),
         waived=entries("waived"),
-        unknown=tuple(finding for finding in evaluation.findings if finding.rule == UNKNOWN_RULE),
+        unknown=tuple(
+            finding
+            for finding in evaluation.findings
+            if finding.rule == UNKNOWN_RULE
+            or (finding.rule == INPUT_RULE and finding.unknown and finding.package is None)
+        ),
         evaluation=evaluation,
         evidence=evidence,
         decision=decision,
