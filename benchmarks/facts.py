@@ -108,9 +108,8 @@ def _verifying(rounds: int) -> list[Row]:
             assert {state.state.value for pair in attestations.values() for state in pair} == {"verified"}
 
         cpu, wall = _timed(again, rounds)
-    rows.append(
-        (f"{PACKAGES:,} packages, {ATTESTED} attested, from the cache", wall, 2.5, " s", f"processor {cpu:.2f} s")
-    )
+    what = f"{PACKAGES:,} packages, {ATTESTED} attested, all verified again from the cache, processor"
+    rows.append((what, cpu, 2.5, " s", f"{wall:.2f} s on the clock"))
     return rows
 
 
