@@ -95,7 +95,7 @@ class Answer:
     """What was decided, with everything that it was decided from."""
 
     graph: DependencyGraph
-    collected: bytes
+    collected: Mapping[FactKey, CollectedFacts]
     sbom: Sbom
     policy_input: bytes
     evaluation: Evaluation
@@ -148,7 +148,7 @@ def decide(
             )
     return Answer(
         graph=graph,
-        collected=facts.dumps(collected),
+        collected=collected,
         sbom=bom,
         policy_input=asked,
         evaluation=evaluation,
@@ -214,7 +214,7 @@ def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tu
 
     stored = {
         decision.SBOM: (answer.sbom.data, "application/vnd.cyclonedx+json"),
-        FACTS: (answer.collected, "application/json"),
+        FACTS: (facts.dumps(answer.collected), "application/json"),
         decision.POLICY_INPUT: (answer.policy_input, "application/json"),
         decision.POLICY: (bundle.to_tar(question.bundle), "application/gzip"),
         decision.EVALUATION: (answer.evaluation.data, "application/json"),

@@ -75,12 +75,10 @@ class Manager(Wire):
 
 
 class Publish(Wire):
-    """When this version was published; `first` is the package's first release of all."""
+    """Who says when a version was published."""
 
-    time: Time | None
     source: Literal["attestation", "registry", "recorded", "withdrawn", "unknown"]
     reason: str
-    first: Time | None
 
 
 class Scripts(Wire):
@@ -132,30 +130,33 @@ class Attestation(Wire):
 
 
 class Package(Wire):
-    """One entry of the lockfile with its facts; the root is not among them. Sorted by id."""
+    """One entry of the lockfile: what is its own. The root is not among them. Sorted by id."""
 
     id: str
-    purl: str
     name: str
     version: str | None
-    alias: str | None
+    alias: str | None = Field(default=None, description="the name it is installed under, where that is another")
     kind: Literal["registry", "git", "tarball", "file", "link", "workspace", "bundled", "patch", "unknown"]
-    direct: bool
-    reachable: bool
-    dev: bool
-    optional: bool
-    peer: bool
-    bundled_in: str | None
+    flags: list[Literal["direct", "dev", "optional", "peer", "unreachable"]]
+    bundled_in: str | None = Field(default=None, description="id of the package whose tarball holds it, where one does")
     resolved: str | None
     integrity: str | None
-    registry: str | None
     registry_integrity: str | None
+    published: Time | None
+    first_published: Time | None = Field(description="of the package's first release of all")
+    publisher: str | None
+    facts: int = Field(description="index of its facts in `facts`")
+
+
+class Facts(Wire):
+    """What was collected and verified about packages that have all of it in common."""
+
+    registry: str | None
     publish: Publish
     scripts: Scripts
     signature: Signature
     publish_attestation: Attestation
     provenance: Attestation
-    publisher: str | None
     trusted_publisher: str | None
     licence: str | None
     deprecated: str | None
@@ -164,7 +165,6 @@ class Package(Wire):
     similar: list[str] = Field(
         description="names one edit away, of the baseline or well known; only for a name new to the baseline"
     )
-    paths: list[list[str]] = Field(description="shortest chains of names from a root, at most three")
 
 
 class Manifest(Wire):
@@ -196,8 +196,8 @@ class Earlier(Wire):
     releases: list[EarlierRelease]
 
 
-class Edge(Wire):
-    """One declared dependency; target (an id) null where nothing in the lockfile satisfies it."""
+class Unmet(Wire):
+    """A declared dependency that no entry satisfies: target (an id) null where there is none of that name."""
 
     target: str | None
     name: str
@@ -217,7 +217,7 @@ class BaselinePackage(Wire):
     provenance: Attestation
     publisher: str | None
     trusted_publisher: str | None
-    maintainers: list[str] | None = Field(description="by the registry's word; null of names that are not measured")
+    maintainers: list[str]
 
 
 class BaselineManager(Wire):
@@ -236,11 +236,16 @@ class Baseline(Wire):
     evidence: Sha256 | None
     decided_at: Time | None
     manager: BaselineManager | None
+    held: dict[str, list[list[str | None]]] = Field(
+        description="name → [version, integrity], or [version, null, resolved] where there is none; sorted; no root, "
+        "no workspaces, no links"
+    )
     packages: dict[str, list[BaselinePackage]] = Field(
-        description="name → what was held of it, sorted; no root, no workspaces, no links"
+        description="name → all that was held of it, sorted; of names that now have an entry which was not held"
     )
     edges: dict[str, list[str]] = Field(
-        description='name of the declaring package → real names of its dependencies, sorted; the root is ""'
+        description='name of the declaring package → real names of its dependencies, sorted; the root is ""; of the '
+        "project's own packages and of those in `packages`"
     )
 
 
@@ -339,11 +344,17 @@ class PolicyInput(Wire):
     manager: Manager
     malicious_lists: list[MaliciousList]
     packages: list[Package]
+    facts: list[Facts] = Field(description="facts, each once: packages name them by index")
     manifests: dict[str, Manifest] = Field(description="id → what is odd about its manifest; absent where nothing is")
     earlier: dict[str, Earlier] = Field(
         description="id → the earlier releases that it is measured against; of what is new, changed or, at first, young"
     )
-    edges: dict[str, list[Edge]] = Field(description='id of the declaring package → its dependencies; the root is ""')
+    edges: dict[str, list[str]] = Field(
+        description='id of the declaring package → ids of its dependencies, sorted; the root is ""'
+    )
+    unmet: dict[str, list[Unmet]] = Field(
+        description="id of the declaring package → declared dependencies that no entry satisfies"
+    )
     baseline: Baseline
     trust: Trust
     approvals: list[dict[str, Any]]

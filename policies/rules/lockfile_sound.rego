@@ -86,8 +86,8 @@ case_class(id) := "note" if registry_has(id)
 case_class(id) := codes["name-case"].class if not registry_has(id)
 
 registry_has(id) if {
-	packages.by_id[id].integrity != null
-	packages.by_id[id].integrity == packages.by_id[id].registry_integrity
+	packages.entries[id].integrity != null
+	packages.entries[id].integrity == packages.entries[id].registry_integrity
 }
 
 # The root block of a workspace lags behind whenever a sibling's version is raised; what it leads to is judged by itself.
@@ -101,7 +101,7 @@ root_class(id) := "debt" if is_workspace(id)
 
 root_class(id) := "always" if not is_workspace(id)
 
-is_workspace(id) if packages.by_id[id].kind == "workspace"
+is_workspace(id) if packages.entries[id].kind == "workspace"
 
 findings contains f if {
 	some p in packages.noticeable

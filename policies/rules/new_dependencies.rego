@@ -101,26 +101,33 @@ findings contains f if {
 	})
 }
 
-# (3) Edges, of what did not change too: whoever edits the entry of an approved version changes no byte of it.
-# [id of the declaring package, id of the dependency] that the baseline does not hold, by real names.
-new_edges := {[source, target.id] |
-	packages.accepted
-	some source, edges in input.edges
-	known := {name | some name in object.get(input.baseline.edges, source_name(source), [])}
-	some e in edges
-	target := packages.by_id[e.target]
-	not target.name in known
-	not target.kind in {"workspace", "link"}
+# (3) Edges. What is the project's own, new or changed; and of the rest what the input says has other edges than it had:
+# whoever edits the entry of an approved version changes no byte of it.
+declaring := (({""} | packages.own) | packages.changed) | rewired if packages.accepted
+
+rewired := {id |
+	some id, _ in input.edges
+	input.baseline.edges[packages.entries[id].name]
 }
 
-source_name(id) := packages.by_id[id].name
+# [id of the declaring package, id of the dependency] that the baseline does not hold, by real names.
+new_edges := {[source, id] |
+	packages.accepted
+	some source in declaring
+	known := object.get(input.baseline.edges, source_name(source), [])
+	some id in input.edges[source]
+	not id in packages.own
+	not packages.entries[id].name in known
+}
 
-source_name("") := "" if not packages.by_id[""]
+source_name(id) := packages.entries[id].name
+
+source_name("") := "" if not packages.entries[""]
 
 # (3a) An update of a package that we use brings in a package that we do not.
 findings contains f if {
 	some [source, id] in new_edges
-	input.baseline.packages[source_name(source)]
+	input.baseline.held[source_name(source)]
 	target := packages.by_id[id]
 	target.name in packages.new_names
 	p := packages.by_id[source]
@@ -148,7 +155,7 @@ harmless(p, target) if {
 expected_step(_, target) if target.provenance.state == "verified"
 
 expected_step(p, _) if {
-	before := versions.predecessor(p.version, input.baseline.packages[p.name])
+	before := versions.predecessor(p.version, packages.before(p.name))
 	versions.step(before.version, p.version) != "patch"
 }
 

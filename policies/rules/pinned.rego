@@ -55,10 +55,10 @@ drift_class(id) := "debt" if among_workspaces(id)
 drift_class(id) := "always" if not among_workspaces(id)
 
 among_workspaces(id) if {
-	unmet := [e | some e in input.edges[id]; not met(e)]
+	unmet := [e | some e in input.unmet[id]; not met(e)]
 	count(unmet) > 0
 	every e in unmet {
-		packages.by_id[e.target].kind == "workspace"
+		packages.entries[e.target].kind == "workspace"
 	}
 }
 

@@ -60,7 +60,7 @@ against[id] := array.concat(approved_before(p), history(p)) if {
 	p := packages.by_id[id]
 }
 
-held(p) := object.get(input.baseline.packages, p.name, [])
+held(p) := packages.before(p.name)
 
 approved_before(p) := [from_approval(before)] if {
 	before := versions.predecessor(p.version, held(p))
