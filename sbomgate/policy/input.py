@@ -446,9 +446,9 @@ def _baseline_edges(graph: DependencyGraph, now: DependencyGraph, names: Set[str
     Of the root, of these names, and of those that depend on anything now which they did not.
     """
     held = _by_name(graph)
-    gained = {source for source, targets in _by_name(now).items() if not targets <= held.get(source, set())}
+    gained = {source for source, targets in _by_name(now).items() if source and not targets <= held.get(source, set())}
     return {
-        source: sorted(held.get(source, ())) for source in {"", *names, *gained} if held.get(source) or source in gained
+        source: sorted(held.get(source, ())) for source in {"", *names, *gained} if source in held or source in gained
     }
 
 
