@@ -35,6 +35,9 @@ class Project(Wire):
     repository: Claimed | None
     commit: Claimed | None
     lockfile_path: str
+    workspace: str | None = Field(
+        description='directory of the workspace that is judged ("." is the root project); null: the whole lockfile'
+    )
 
 
 class Subject(Wire):
@@ -431,6 +434,7 @@ class Report(Wire):
     verdict: Literal["allowed", "denied"]
     project: ReportProject
     lockfile: str
+    workspace: str | None = Field(description="directory of the workspace that is judged; null: the whole lockfile")
     packages: int
     profile: Literal["observe", "default", "strict", "release"]
     engine: str
@@ -445,6 +449,27 @@ class Report(Wire):
     evaluation_sha256: Sha256
     evidence: str | None = Field(description="where the evidence lies; null for `check`")
     decision_sha256: Sha256 | None
+
+
+class Undecided(Wire):
+    """A decision that could not be made."""
+
+    place: str = Field(description="the workspace, or the lockfile, in the repository")
+    message: str
+    hint: str
+
+
+class Reports(Wire):
+    """What they print with `--json` where several decisions were asked for."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate reports, version 1")
+
+    schema_: Literal["sbomgate/reports/v1"] = Field(alias="schema")
+    verdict: Literal["allowed", "denied"] | None = Field(
+        description="denied where one is; null where one could not be decided"
+    )
+    reports: list[Report]
+    undecided: list[Undecided]
 
 
 class Reason(Wire):
@@ -464,6 +489,7 @@ class DecidingDecision(Wire):
     time_source: str = Field(description="whose word the time is")
     profile: Literal["default", "strict", "release"]
     link: str = Field(description="how the artefact is tied to the lockfile")
+    workspace: str | None = Field(description="directory of the workspace that it is about; null: the whole lockfile")
 
 
 class Verification(Wire):

@@ -171,7 +171,7 @@ document(profile, packages, changes) := object.union(
 		"project": {
 			"name": "shop", "version": "3.2.0",
 			"repository": {"value": "https://example.test/shop", "source": "flag"},
-			"commit": null, "lockfile_path": "package-lock.json",
+			"commit": null, "lockfile_path": "package-lock.json", "workspace": null,
 		},
 		"subject": null,
 		"link": null,
@@ -181,6 +181,7 @@ document(profile, packages, changes) := object.union(
 			"new_dependencies": {"first_release_days": 7},
 			"pinned": {"mode": "locked"},
 			"trust_drift": {"history_days": 30},
+			"lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},
 		},
 		"lockfile": {"path": "package-lock.json", "kind": "npm", "version": "3", "sha256": hex, "findings": {}},
 		"manager": object.union(told, {"name": "npm", "files": {}}),

@@ -219,6 +219,8 @@ class DependencyGraph:
     """Everything that a lockfile says: each entry once, each edge, and what is wrong with it.
 
     `packages` is sorted by id and holds the root (id "") first; `edges` is sorted by (source, name, kind).
+    `workspace` is None for the whole; else this is the part that belongs to one workspace, which is the root, and
+    `workspace` its directory relative to the lockfile's ("." for the root project without its workspaces).
     """
 
     lockfile: Lockfile
@@ -226,3 +228,4 @@ class DependencyGraph:
     packages: tuple[Package, ...]
     edges: tuple[Edge, ...]
     findings: tuple[LockFinding, ...]
+    workspace: str | None = None

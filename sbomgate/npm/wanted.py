@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -38,8 +38,29 @@ class Wanted:
     measured: Measured = Measured.NEVER
 
 
+def measure(parts: Iterable[tuple[DependencyGraph, Collection[FactKey] | None]]) -> dict[FactKey, Measured]:
+    """Return which packages are measured against the releases before them.
+
+    Args:
+        parts: each graph that is decided about, with what its last approved build held, or None where there is none.
+            What one of them had not approved is measured for all.
+    """
+    found: dict[FactKey, Measured] = {}
+    for graph, approved in parts:
+        for package in graph.packages:
+            key = key_of(package)
+            if approved is not None and not (key in approved and key.integrity):
+                found[key] = Measured.ALWAYS
+            elif approved is None:
+                found.setdefault(key, Measured.YOUNG)
+    return found
+
+
 def wanted(
-    graph: DependencyGraph, *, first_party: Sequence[str] = (), approved: Collection[FactKey] | None = None
+    graph: DependencyGraph,
+    *,
+    first_party: Sequence[str] = (),
+    measured: Mapping[FactKey, Measured] | None = None,
 ) -> tuple[Wanted, ...]:
     """Return what to collect for a graph: once per (name, version, integrity), sorted.
 
@@ -50,8 +71,7 @@ def wanted(
     Args:
         graph: what the lockfile says.
         first_party: scopes (`@acme`, `@acme/*`) and names that no registry is asked about.
-        approved: what the last approved build held, or None where there is none: about what it held, nobody asks what
-            was released before.
+        measured: of `measure`; about what is not in it, nobody asks what was released before.
     """
     found: dict[FactKey, Wanted] = {}
     for package in graph.packages:
@@ -70,11 +90,7 @@ def wanted(
             registry=None if nowhere else registry_of(package.name, graph.manager),
             resolved=package.resolved,
             nowhere=nowhere,
-            measured=Measured.YOUNG
-            if approved is None
-            else Measured.NEVER
-            if key in approved and key.integrity
-            else Measured.ALWAYS,
+            measured=(measured or {}).get(key, Measured.NEVER),
         )
         known = found.get(key)
         if known is None or (known.registry is None, known.resolved is None) > (

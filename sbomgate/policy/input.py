@@ -92,6 +92,7 @@ def build(
             "repository": _claimed(context.repository),
             "commit": _claimed(context.commit),
             "lockfile_path": context.lockfile_path,
+            "workspace": context.workspace,
         },
         "subject": _subject(context.subject),
         "link": context.link,

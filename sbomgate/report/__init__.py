@@ -61,6 +61,7 @@ class Report:
     """What a person, a program or a page is told of one decision.
 
     Attributes:
+        workspace: directory of the workspace that was judged, or None for the whole lockfile.
         packages: how many were judged; signers: how many the trust file accepts.
         denials: what denies, worst first; warnings: what warns; notes: what is only recorded; waived: what would deny.
         unknown: what is not known, one finding for each kind of evidence, and what an SBOM does not say.
@@ -72,6 +73,7 @@ class Report:
     project: str
     version: str | None
     lockfile: str
+    workspace: str | None
     packages: int
     profile: str
     engine: str
@@ -136,6 +138,7 @@ def build(
         project=(root.name if root is not None else "") or "(unnamed project)",
         version=root.version if root is not None else None,
         lockfile=graph.lockfile.path,
+        workspace=graph.workspace,
         packages=len(graph.packages) - 1,
         profile=profile,
         engine=engine,

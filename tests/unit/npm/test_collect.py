@@ -29,7 +29,8 @@ from sbomgate.npm.cache import FactCache
 from sbomgate.npm.collect import Sources, collect
 from sbomgate.npm.registry import open_client
 from sbomgate.npm.rows import dump_tarball, dump_word, load_word
-from sbomgate.npm.wanted import wanted
+from sbomgate.npm.wanted import Measured, wanted
+from sbomgate.npm.wanted import measure as measure_parts
 from testkit import tarballs
 from testkit.graphs import graph, package
 from testkit.npm_cache import put
@@ -515,7 +516,8 @@ def updated() -> Package:
 
 
 def measure(server: Simulator, *packages: Package, approved: Any = frozenset(), **options: Any) -> CollectedFacts:
-    asked = wanted(graph(*(packages or (updated(),)), registry=server.url), approved=approved)
+    tree = graph(*(packages or (updated(),)), registry=server.url)
+    asked = wanted(tree, measured=measure_parts([(tree, approved)]))
     return collect(asked, sources=sources(**options))[asked[-1].key]
 
 
@@ -629,3 +631,14 @@ def test_facts_with_a_history_travel(history: Simulator) -> None:
     ):
         written = facts.dumps({found.key: found})
         assert facts.dumps(facts.loads(written)) == written
+
+
+def test_what_one_part_had_not_approved_is_measured_for_all() -> None:
+    tree = graph(a(), updated())
+    old, new = (one.key for one in wanted(tree))
+    assert measure_parts([(tree, {old, new}), (tree, {old})]) == {new: Measured.ALWAYS}
+    assert measure_parts([(tree, None), (tree, {old})])[new] is Measured.ALWAYS
+    assert measure_parts([(tree, {old}), (tree, None)])[old] is Measured.YOUNG
+    assert measure_parts([(tree, {old, new})]) == {}
+    bare = graph(package("a", "1.0.0"))
+    assert set(measure_parts([(bare, {one.key for one in wanted(bare)})]).values()) == {Measured.ALWAYS}

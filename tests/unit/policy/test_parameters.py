@@ -33,6 +33,7 @@ def test_the_shipped_defaults() -> None:
         "new_dependencies": {"first_release_days": 7},
         "pinned": {"mode": "locked"},
         "trust_drift": {"history_days": 30},
+        "lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},
     }
 
 
