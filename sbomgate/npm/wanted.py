@@ -48,6 +48,8 @@ def measure(parts: Iterable[tuple[DependencyGraph, Collection[FactKey] | None]])
     found: dict[FactKey, Measured] = {}
     for graph, approved in parts:
         for package in graph.packages:
+            if package.kind is not Kind.REGISTRY:
+                continue
             key = key_of(package)
             if approved is not None and not (key in approved and key.integrity):
                 found[key] = Measured.ALWAYS
