@@ -82,6 +82,8 @@ class Publish(Wire):
 
     source: Literal["attestation", "registry", "recorded", "withdrawn", "unknown"]
     reason: str
+    absent: Time | None = Field(description="a look after `time` that did not have this version yet, by our own ledger")
+    seen: Time | None = Field(description="the first look that had it; null where `absent` is")
 
 
 class Scripts(Wire):
@@ -300,21 +302,59 @@ class Trust(Wire):
     exclusions: list[Exclusion]
     expected_provenance: list[ExpectedProvenance]
     issuers: list[str]
+    quorum: int = Field(description="how many different people a waiver or an approval needs", ge=1)
+
+
+class Change(Wire):
+    """Who made the change since the last approved build: nobody approves his own (PROMISES P30)."""
+
+    authors: list[str] = Field(description="people as the trust file names them, on verified identity only")
+    authors_known: bool = Field(description="whether these are all; else each approver may be the author")
+    reason: str = Field(description="why they are not all known; empty where they are")
+
+
+class TrustRoot(Wire):
+    """What package provenance was verified against."""
+
+    trusted_root: Sha256
+    registry_keys: Sha256
+    updated: Time | None = Field(
+        description="when the trusted root was last known to be the newest; null where nobody says"
+    )
 
 
 class Waiver(Wire):
-    """A waiver whose signature was verified. None can be made yet: the list is empty until waivers are signed."""
+    """A waiver of one finding that an approver signed; the signature was verified."""
 
     id: str
     rule: str
-    name: str
-    version: str
+    name: str | None
+    version: str | None
     integrity: str | None
     fingerprint: Sha256 | None = Field(description="of the very finding that is waived, or null: by rule and package")
     project: str = Field(description="the repository; the project's name only where no repository is known")
     until: Time
     reason: str
+    advisory: str | None = Field(description="the advisory that a security fix answers")
+    by: str = Field(description="the person who signed, as the trust file names it")
+
+
+class Approval(Wire):
+    """A change that an approver signed: the findings that it was shown with, by fingerprint."""
+
+    id: str
+    project: str = Field(description="as in a waiver")
+    findings: list[Sha256]
+    until: Time
+    reason: str
     by: str
+
+
+class RefusedWaiver(Wire):
+    """A waiver or an approval beside the project that does not count, and why."""
+
+    name: str
+    reason: str
 
 
 class MaliciousList(Wire):
@@ -360,8 +400,11 @@ class PolicyInput(Wire):
     )
     baseline: Baseline
     trust: Trust
-    approvals: list[dict[str, Any]]
+    change: Change
+    approvals: list[Approval]
+    trust_root: TrustRoot
     waivers: list[Waiver]
+    refused_waivers: list[RefusedWaiver]
 
 
 class Finding(Wire):
@@ -390,6 +433,7 @@ class EvaluationResult(Wire):
     findings: list[Finding]
     rules: list[str] = Field(description="ids of the rules that ran, sorted")
     packages: int = Field(description="how many packages were judged")
+    waived_by: dict[Sha256, list[str]] = Field(description="fingerprint → ids of the waivers or approvals it rests on")
     unused_waivers: list[str]
 
 
@@ -440,6 +484,7 @@ class Report(Wire):
     engine: str
     baseline: str = Field(description="one phrase: what the build was compared with")
     accepted_signers: int = Field(description="how many signers the trust file accepts; 0 without one")
+    trust_root: TrustRoot
     rules: list[str] = Field(description="ids of the rules that ran, sorted")
     denials: list[ReportEntry]
     warnings: list[ReportEntry]

@@ -19,14 +19,12 @@ from sbomgate.errors import UsageError
 if TYPE_CHECKING:
     import argparse
 
-    from sbomgate.cli._baseline import Lookup
+    from sbomgate.cli._baseline import Found, Lookup
     from sbomgate.cli._environment import Environment
     from sbomgate.cli._project import Project
     from sbomgate.config import Config
     from sbomgate.gate import Answer, Gathered, Question
     from sbomgate.model import (
-        BaselineBuild,
-        Bootstrap,
         Claimed,
         CollectedFacts,
         Context,
@@ -47,6 +45,13 @@ PROFILES = ("observe", "default", "strict", "release")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that both verbs have, but for the path."""
+    add_question(parser)
+    parser.add_argument("--json", action="store_true", help="the whole decision as JSON")
+    parser.add_argument("--verbose", action="store_true", help="warnings and notes too, and what approves a script")
+
+
+def add_question(parser: argparse.ArgumentParser) -> None:
+    """Declare what a project is judged by."""
     parser.add_argument(
         "--trust", metavar="FILE", help="who and what is accepted: FILE, or FILE@sha256:DIGEST inside the tree"
     )
@@ -57,8 +62,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--offline", action="store_true", help="use no network: only caches and recorded facts")
     _engine.add_arguments(parser)
     parser.add_argument("--policy", metavar="DIR", help="a policy folder or bundle instead of the shipped one")
-    parser.add_argument("--json", action="store_true", help="the whole decision as JSON")
-    parser.add_argument("--verbose", action="store_true", help="warnings and notes too, and what approves a script")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +147,8 @@ class Judge:
             subject=subject,
             link=None if subject is None else "asserted",
         )
-        question = replace(self.question, context=context, baseline=self.baselines(context, part))
+        baseline, ledger = self.baselines(context, part)
+        question = replace(self.question, context=context, baseline=baseline, ledger=ledger)
         answer = gate.decide(part, self.gathered, question, engine=self.engine, second=self.second)
         return Decided(question=question, answer=answer)
 
@@ -172,15 +176,18 @@ def judging(
         time_source: of the signer, or None where nothing is signed. What is signed believes no cache.
     """
     from sbomgate import gate, project
-    from sbomgate.cli import _facts
+    from sbomgate.cli import _approvals, _facts, _sbom
     from sbomgate.cli._baseline import open_baselines
-    from sbomgate.model import Bootstrap, Context
+    from sbomgate.model import Bootstrap, Claimed, Context
     from sbomgate.policy import parameters
     from sbomgate.provenance import shipped
     from sbomgate.resources import path as resource
 
     trust, opened = tree.trust, tree.project
-    claims = claims or {}
+    claims = dict(claims or {})
+    if time_source is None and trust.repository is not None:
+        # Who signs says which repository it was built from; else the trust file says which one it is about.
+        claims.setdefault("repository", Claimed(value=trust.repository, source="flag"))
     context = Context(
         evaluated_at=env.now,
         profile=parameters.profile(trust=trust.profile, project=tree.settings.profile, asked=profile),
@@ -194,7 +201,7 @@ def judging(
     question = gate.Question(
         context=context,
         trust=trust,
-        material=gate.material_of(trust, material.trusted_root, material.registry_keys),
+        material=gate.material_of(trust, material.trusted_root, material.registry_keys, updated=material.collected),
         parameters=parameters.effective(
             parameters.declared(resource(*parameters.CATALOGUE).read_bytes()),
             trust.parameters,
@@ -205,7 +212,9 @@ def judging(
         bundle=tree.bundle,
         baseline=Bootstrap(reason="not looked for yet"),
         project_files=opened.read_so_far(),
-        source_date=env.source_date,
+        approvals=_approvals.read(opened.files),
+        source_date=_sbom.source_date(env, opened),
+        parties=_sbom.parties(tree.settings),
     )
     baselines = _once(open_baselines(args, env, trust, store))
     measured = _measured(tree.parts, context, baselines)
@@ -231,9 +240,9 @@ def judging(
 
 def _once(lookup: Lookup) -> Lookup:
     """Return a lookup that reads the baseline of each part once: it is needed for the facts, and for the decision."""
-    found: dict[str | None, BaselineBuild | Bootstrap] = {}
+    found: dict[str | None, Found] = {}
 
-    def look(context: Context, part: DependencyGraph) -> BaselineBuild | Bootstrap:
+    def look(context: Context, part: DependencyGraph) -> Found:
         if part.workspace not in found:
             found[part.workspace] = lookup(context, part)
         return found[part.workspace]
@@ -251,7 +260,7 @@ def _measured(parts: Sequence[DependencyGraph], context: Context, baselines: Loo
     compared: list[tuple[DependencyGraph, frozenset[FactKey] | None]] = []
     for part in parts:
         try:
-            held = baselines(replace(context, workspace=part.workspace), part)
+            held, _ = baselines(replace(context, workspace=part.workspace), part)
         except SbomgateError:
             continue  # said where this part is decided: the others do not suffer for it
         approved = frozenset(map(key_of, held.sbom.graph.packages)) if isinstance(held, BaselineBuild) else None
@@ -295,6 +304,7 @@ def report(decided: Decided, *, evidence: str | None = None, decision: str | Non
         baseline=said,
         baseline_versions=versions,
         signers=len(decided.question.trust.signers),
+        trust_root=decided.question.material.root,
         evidence=evidence,
         decision=decision,
     )

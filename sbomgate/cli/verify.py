@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import argparse
 
     from sbomgate.cli._environment import Environment
+    from sbomgate.evidence.record import Record
     from sbomgate.evidence.verify import VerificationResult
 
 MAX_SUBJECT_BYTES = 1 << 40  # hashed as a stream: a limit only against a device that never ends
@@ -76,6 +77,7 @@ def _text(result: VerificationResult, subject: str) -> str:
             lines.append(f"  workspace {plain(context.workspace)}")
         lines.append(f"  decision sha256:{signed.record.id}")
         lines.append(f"  artefact and lockfile: {_LINKS.get(signed.decision.link, signed.decision.link)}")
+        lines.append(f"  package provenance: by {_trust_root(signed.record)}")
     else:
         lines = [f"REFUSED  {plain(subject)}"]
         lines += [f"  {reason.code:<18}{plain(reason.message)}" for reason in result.reasons]
@@ -84,12 +86,25 @@ def _text(result: VerificationResult, subject: str) -> str:
     return "\n".join(lines)
 
 
+def _trust_root(record: Record) -> str:
+    """Return what package provenance was verified against, and since when that may be out of date."""
+    import orjson
+
+    from sbomgate import decision, gate
+
+    # The rules' own input, whose digest is signed: the detail holds no dates of its materials.
+    said = orjson.loads(record.blobs[decision.POLICY_INPUT]).get("trust_root", {}).get("updated")
+    since = "nobody says how old" if said is None else f"known to be the newest on {said[:10]}"
+    return f"the trust root sha256:{record.claimed.sha256.get(gate.TRUSTED_ROOT, 'unknown')[:12]}…, {since}"
+
+
 _LINKS = {"asserted": "tied together by the release job's word alone (asserted)"}
 
 # What to do about the first reason; the others follow from it more often than not.
 _NEXT = {
     "no-decision": "gate this very artefact (`sbomgate gate`), or name the store that holds its evidence (--store)",
     "age": "gate the artefact again: what is known of its packages has changed since",
+    "waiver-ended": "gate the artefact again: with a new waiver, or without the package",
     "failed": "`sbomgate check --verbose` in the project says what to do about each finding",
     "superseded": "find out why the newer decision failed; it is about the same bytes",
     "workspace": "gate this workspace (`sbomgate gate --workspace`), or name the one that the artefact was built from",

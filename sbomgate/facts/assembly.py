@@ -34,6 +34,7 @@ from sbomgate.model import (
     Publish,
     RegistryWord,
     Scripts,
+    Sighting,
     Signature,
     SignatureState,
     TarballFacts,
@@ -57,6 +58,7 @@ def assemble(
     *,
     attestations: Mapping[FactKey, tuple[Attestation, Attestation]],
     signatures: Mapping[FactKey, Signature],
+    sightings: Mapping[FactKey, Sighting],
     now: datetime,
 ) -> dict[str, PackageFacts]:
     """Return package id → facts, for every package of the graph, the root included.
@@ -68,6 +70,7 @@ def assemble(
             that nobody verified is `cannot-verify`; what is missing follows from why (`attestation_of_missing`).
         signatures: the verified states of each key with registry signatures; without one it follows from the registry's
             word (`signature_of`).
+        sightings: versions that an earlier look at the registry did not have (`ledger.sightings`).
         now: the time of evaluation. A time more than five minutes after it is kept, with the reason: "nobody knows"
             would be the gentler word for a registry that says something impossible.
     """
@@ -82,7 +85,10 @@ def assemble(
             publish, provenance = _unverified(facts.attestations)
         word = None if isinstance(facts.registry, Missing) else facts.registry
         result[package.id] = PackageFacts(
-            publish=_publish(facts, publish, now, withdrawn=_withdrawn(package, facts.registry, graph.manager)),
+            publish=_sighted(
+                _publish(facts, publish, now, withdrawn=_withdrawn(package, facts.registry, graph.manager)),
+                sightings.get(key),
+            ),
             scripts=_scripts(package, facts, collected, by_id),
             signature=_signature(facts, signatures.get(key)),
             publish_attestation=publish,
@@ -97,6 +103,7 @@ def assemble(
             manifest=_manifest(package, facts, declared.get(package.id, frozenset())),
             shadows=_shadows(package, facts),
             earlier=_earlier(facts, attestations),
+            author=_author(facts),
         )
     return result
 
@@ -247,6 +254,12 @@ def _licence(package: Package, facts: CollectedFacts) -> str | None:
     return facts.registry.licence if isinstance(facts.registry, RegistryWord) else package.licence
 
 
+def _author(facts: CollectedFacts) -> str | None:
+    if isinstance(facts.tarball, TarballFacts):
+        return facts.tarball.author
+    return facts.registry.author if isinstance(facts.registry, RegistryWord) else None
+
+
 # --------------------------------------------------------------------------------------------------------------------
 # Publish time
 
@@ -288,6 +301,13 @@ def _publish(facts: CollectedFacts, attestation: Attestation, now: datetime, *, 
     if log_time - stated > MAX_CONTRADICTION:  # CASES T05
         reason = f"the registry says {format_time(stated)}, older than the verified log time {format_time(log_time)}"
     return Publish(time=log_time, source="attestation", reason=reason, first=first)
+
+
+def _sighted(publish: Publish, sighting: Sighting | None) -> Publish:
+    """Add what was seen, where it contradicts: a look after the publish time did not have the version (CASES C08)."""
+    if sighting is None or publish.time is None or publish.time >= sighting.absent:
+        return publish
+    return replace(publish, absent=sighting.absent, seen=sighting.seen)
 
 
 def _future(what: str, time: datetime) -> str:

@@ -145,6 +145,7 @@ def word_document(word: RegistryWord) -> dict[str, Any]:
         "has_install_script": word.has_install_script,
         "integrity": word.integrity,
         "licence": word.licence,
+        **_author(word.author),
         "maintainers": list(word.maintainers),
         "origin": word.origin.value,
         "published": word.published,
@@ -155,6 +156,7 @@ def word_document(word: RegistryWord) -> dict[str, Any]:
         "signatures": [{"keyid": one.keyid, "sig": one.sig} for one in word.signatures],
         "tarball": word.tarball,
         "trusted_publisher": word.trusted_publisher,
+        "versions": word.versions,
     }
 
 
@@ -176,6 +178,7 @@ def tarball_document(facts: TarballFacts) -> dict[str, Any]:
         "files": dict(facts.files),
         "gyp": facts.gyp,
         "licence": facts.licence,
+        **_author(facts.author),
         "name": facts.name,
         "origin": facts.origin.value,
         "repository": facts.repository,
@@ -251,6 +254,11 @@ def _attestations(document: AttestationDocument | Missing) -> dict[str, Any]:
         return _missing(document)
     body = base64.b64encode(document.body).decode()
     return {"body": body, "origin": document.origin.value, "sha256": document.sha256}
+
+
+def _author(text: str | None) -> dict[str, str]:
+    """An author where one is known: documents of before hold none."""
+    return {} if text is None else {"author": text}
 
 
 def _missing(missing: Missing) -> dict[str, Any]:
@@ -429,9 +437,11 @@ def _read_word(word: _Reader) -> RegistryWord:
         trusted_publisher=word.text_or_none("trusted_publisher"),
         maintainers=word.words("maintainers"),
         licence=word.text_or_none("licence"),
+        author=word.text("author") if "author" in word.value else None,
         deprecated=word.text_or_none("deprecated"),
         dependencies=word.texts_or_none("dependencies"),
         bin=word.words_or_none("bin"),
+        versions=word.text("versions"),
     )
     word.done()
     return result
@@ -463,6 +473,7 @@ def _read_tarball(tarball: _Reader) -> TarballFacts:
         dependencies=tarball.texts_or_none("dependencies"),
         bin=tarball.words_or_none("bin"),
         repository=tarball.text_or_none("repository"),
+        author=tarball.text("author") if "author" in tarball.value else None,
     )
     tarball.done()
     return result

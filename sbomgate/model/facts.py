@@ -85,6 +85,8 @@ class RegistryWord:
         dependencies: name → range of the manifest's dependencies and optionalDependencies together, or None where it is
             not known (a document of somebody who did not read it).
         bin: the commands that the manifest puts on the path, sorted, or None where it is not known.
+        author: `Name <email> (url)` as in the manifest, or None.
+        versions: all versions that it has of the package, as a text of `version_set`; "" where nobody noted them.
     """
 
     registry: str
@@ -106,6 +108,16 @@ class RegistryWord:
     deprecated: str | None
     dependencies: Mapping[str, str] | None = None
     bin: tuple[str, ...] | None = None
+    author: str | None = None
+    versions: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """That a version was not there at one look (`absent`), and was at the next (`seen`): the ledger's word."""
+
+    absent: datetime
+    seen: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +147,7 @@ class TarballFacts:
         files: path → SHA-256 (hex) of the files in it that its install scripts name.
         dependencies, bin: of package.json, as in `RegistryWord`.
         repository: the repository that package.json claims, or None: the author's word, which proves nothing (P11).
+        author: `Name <email> (url)` of package.json, or None.
     """
 
     sha512: str
@@ -149,6 +162,7 @@ class TarballFacts:
     dependencies: Mapping[str, str] | None = None
     bin: tuple[str, ...] | None = None
     repository: str | None = None
+    author: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,12 +297,16 @@ class Publish:
             from says that there is no such version), or `unknown`.
         reason: why it is unknown, or contradictory; "" where all is well.
         first: when the package (any version) was first published, by the registry's word; None where not known.
+        absent: a look at the registry, after `time`, that did not have this version yet; None where there was none.
+        seen: the first look that had it; None where `absent` is.
     """
 
     time: datetime | None
     source: str
     reason: str
     first: datetime | None
+    absent: datetime | None = None
+    seen: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -368,6 +386,7 @@ class PackageFacts:
     manifest: tuple[str, ...] = ()  # where tarball, registry and lockfile name other dependencies or commands
     shadows: tuple[str, ...] = ()  # well-known commands that its `bin` takes the place of
     earlier: Earlier | None = None  # None: nobody asked, because it did not change
+    author: str | None = None  # `Name <email> (url)`, by the word of package.json: nobody verified it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024  # the largest package.json in the public registry is below 1 MiB
 MAX_REPOSITORY = 2048  # characters of a URL that is only shown
+MAX_AUTHOR = 1000  # characters: a name, an address, a URL
 INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")  # what npm runs for a dependency from a registry
 
 
@@ -33,6 +34,7 @@ class Manifest:
         dependencies: name → range of dependencies and optionalDependencies together.
         bin: names of the commands, sorted.
         repository: the repository's URL as stated, or None.
+        author: `Name <email> (url)`, or None.
     """
 
     name: str | None
@@ -43,6 +45,7 @@ class Manifest:
     dependencies: Mapping[str, str]
     bin: tuple[str, ...]
     repository: str | None
+    author: str | None = None
 
 
 def read(data: bytes) -> Manifest:
@@ -61,6 +64,7 @@ def read(data: bytes) -> Manifest:
         dependencies=dependencies(document),
         bin=commands(document, document.get("name")),
         repository=repository(document),
+        author=author(document),
     )
 
 
@@ -136,6 +140,17 @@ def _licence_name(value: object) -> str | None:
     if not isinstance(value, str):
         return None
     return value.encode("utf-8", "replace").decode().strip() or None
+
+
+def author(document: Mapping[str, Any]) -> str | None:
+    """Return the author of a parsed manifest in npm's own spelling, `Name <email> (url)`; what is malformed is none."""
+    value = document.get("author")
+    if isinstance(value, Mapping):
+        name, email, url = (part if isinstance(part := value.get(key), str) else "" for key in ("name", "email", "url"))
+        value = " ".join((name, f"<{email}>" if email else "", f"({url})" if url else ""))
+    if not isinstance(value, str):
+        return None
+    return " ".join(value.encode("utf-8", "replace").decode().split())[:MAX_AUTHOR] or None
 
 
 def _text(document: Mapping[str, Any], key: str) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import orjson
 
+from sbomgate import version_set
 from sbomgate.model import Absence, EarlierRelease, Missing, Origin, RegistrySignature, RegistryWord
 from sbomgate.npm import manifest
 from sbomgate.npm.earlier import earlier_versions
@@ -51,6 +52,7 @@ def read(
     known = _object(packument.get("versions"))
     times = _object(packument.get("time"))
     first = _first(times)
+    listed = version_set.encode(known) if len(known) <= version_set.MAX_VERSIONS else ""
     serves = any(_dist_has_evidence(one) for one in known.values())
     published = {version: _time(times.get(version)) for version in known}
     result: dict[str, Said | Missing] = {}
@@ -61,7 +63,7 @@ def read(
             result[version] = Missing(absence=Absence.ABSENT, reason=reason)
         else:
             result[version] = Said(
-                word=_word(found, _text(times.get(version)), first, serves, registry, asked_at),
+                word=_word(found, _text(times.get(version)), first, serves, registry, asked_at, listed),
                 earlier=tuple(
                     _earlier(one, _object(known[one]), _text(times.get(one)), serves)
                     for one in earlier_versions(version, published)
@@ -112,6 +114,7 @@ def _word(
     serves: bool,
     registry: str,
     asked_at: datetime,
+    listed: str,
 ) -> RegistryWord:
     dist = _object(version.get("dist"))
     user = _object(version.get("_npmUser"))
@@ -138,9 +141,11 @@ def _word(
         trusted_publisher=_text(_object(user.get("trustedPublisher")).get("id")),
         maintainers=_maintainers(version),
         licence=_clean(manifest.licence(version)),
+        author=manifest.author(version),
         deprecated=_text(deprecated) or ("deprecated" if deprecated is True else None),
         dependencies=manifest.dependencies(version),
         bin=manifest.commands(version, str(version.get("name"))),
+        versions=listed,
     )
 
 

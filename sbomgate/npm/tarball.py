@@ -120,6 +120,7 @@ def _facts(data: bytes, sha512: str, origin: Origin) -> TarballFacts:
         dependencies=root.manifest.dependencies,
         bin=root.manifest.bin,
         repository=root.manifest.repository,
+        author=root.manifest.author,
     )
 
 

@@ -17,6 +17,7 @@ import orjson
 from sbomgate import purl
 from sbomgate.errors import PolicyError
 from sbomgate.model import (
+    Approval,
     Attestation,
     AttestationState,
     BaselineBuild,
@@ -29,6 +30,7 @@ from sbomgate.model import (
     ManagerSettings,
     Package,
     PackageFacts,
+    People,
     Publish,
     Sbom,
     Scripts,
@@ -36,6 +38,8 @@ from sbomgate.model import (
     SignatureState,
     Subject,
     Trust,
+    TrustRoot,
+    Waiver,
 )
 from sbomgate.policy import names
 from sbomgate.policy.lists import Hits, MaliciousList, join
@@ -47,14 +51,20 @@ _OWN = frozenset({Kind.ROOT, Kind.WORKSPACE, Kind.LINK})
 _NO_HITS = Hits(exact=(), other=())
 
 
+NOBODY = People()
+"""Nobody signed anything, and nobody knows who made the change."""
+
+
 def build(
     sbom: Sbom,
     *,
     context: Context,
     trust: Trust,
+    trust_root: TrustRoot,
     baseline: BaselineBuild | Bootstrap,
     parameters: Mapping[str, Mapping[str, Any]],
     lists: Sequence[MaliciousList],
+    people: People = NOBODY,
 ) -> bytes:
     """Return the PolicyInput as canonical JSON: UTF-8, keys sorted, no white space; the same bytes for the same input.
 
@@ -62,9 +72,11 @@ def build(
         sbom: what is judged; packages without facts get facts that are unknown, never none.
         context: when, where, and for what the decision is made.
         trust: the trust file (or what holds without one).
+        trust_root: what provenance was verified against.
         baseline: the last approved build, or why there is none.
         parameters: rule id → parameter → value, as `parameters.effective` returns them.
         lists: the lists of malicious packages to compare with.
+        people: what approvers signed, and who made the change.
 
     Raises:
         PolicyError: a value that JSON cannot hold (a lone surrogate, a time without a zone).
@@ -112,8 +124,12 @@ def build(
         "unmet": _unmet(graph),
         "baseline": held,
         "trust": _trust(trust),
-        "approvals": [],
-        "waivers": [],
+        **_people(people),
+        "trust_root": {
+            "trusted_root": trust_root.trusted_root,
+            "registry_keys": trust_root.registry_keys,
+            "updated": _time(trust_root.updated) if trust_root.updated else None,
+        },
     }
     try:
         return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
@@ -195,8 +211,7 @@ def _shared(
     licence = facts.licence if facts.licence is not None else p.licence
     deprecated = facts.deprecated if facts.deprecated is not None else p.deprecated
     same = (
-        publish.source,
-        publish.reason,
+        *(publish.source, publish.reason, publish.absent, publish.seen),
         *(scripts.state, scripts.source, scripts.reason, scripts.gyp, scripts.digest, scripts.disagreements),
         *(tuple(scripts.scripts.items()), facts.signature, facts.publish_attestation, facts.provenance),
         *(facts.registry, facts.trusted_publisher, licence, deprecated, hits.exact, hits.other, tuple(similar)),
@@ -207,7 +222,12 @@ def _shared(
             len(shared),
             {
                 "registry": _address(facts.registry),
-                "publish": {"source": publish.source, "reason": publish.reason},
+                "publish": {
+                    "source": publish.source,
+                    "reason": publish.reason,
+                    "absent": _time(publish.absent) if publish.absent else None,
+                    "seen": _time(publish.seen) if publish.seen else None,
+                },
                 "scripts": _scripts(scripts),
                 "signature": {"state": facts.signature.state._value_, "reason": facts.signature.reason},
                 "publish_attestation": _attestation(facts.publish_attestation),
@@ -494,6 +514,42 @@ def _trust(trust: Trust) -> dict[str, Any]:
             for e in trust.expected_provenance
         ],
         "issuers": trust.issuers,
+        "quorum": trust.quorum,
+    }
+
+
+def _people(people: People) -> dict[str, Any]:
+    """Return what people signed, and who made the change."""
+    approvals, waivers = [], []
+    for one in people.signed:
+        common = {"id": one.id, "by": one.by, "project": one.said.project, "reason": one.said.reason}
+        until = _time(one.said.until)
+        match one.said:
+            case Approval(findings=findings):
+                approvals.append({**common, "until": until, "findings": findings})
+            case Waiver(package=package) as said:
+                name, version, integrity = package or (None, None, None)
+                waivers.append(
+                    {
+                        **common,
+                        "until": until,
+                        "rule": said.rule,
+                        "name": name,
+                        "version": version,
+                        "integrity": integrity,
+                        "fingerprint": said.fingerprint,
+                        "advisory": said.advisory,
+                    }
+                )
+    return {
+        "approvals": approvals,
+        "waivers": waivers,
+        "refused_waivers": [{"name": name, "reason": reason} for name, reason in people.refused],
+        "change": {
+            "authors": sorted(people.authors.people),
+            "authors_known": people.authors.known,
+            "reason": people.authors.reason,
+        },
     }
 
 

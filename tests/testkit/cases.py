@@ -31,7 +31,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sbomgate import facts
+from sbomgate import facts, version_set
 from sbomgate.model import (
     Absence,
     AttestationDocument,
@@ -80,6 +80,8 @@ class Release:
         registry: `known`; `unreachable`; `mirror`: it serves neither signatures nor attestations.
         tarball: `known`, or `unreachable`.
         publisher, trusted_publisher, deprecated, maintainers: the registry's word.
+        listed: all versions that the registry lists, for the ledger; empty where nobody notes them.
+        asked_hours_ago: when it was asked.
     """
 
     name: str
@@ -106,6 +108,8 @@ class Release:
     trusted_publisher: str | None = None
     deprecated: str | None = None
     maintainers: tuple[str, ...] = ()
+    listed: Sequence[str] = ()
+    asked_hours_ago: float = 0.0
 
     @property
     def data(self) -> bytes:
@@ -197,6 +201,8 @@ class Case:
         baseline: the folder whose build is the approved one, where that is not the base.
         edit: what was done to it. packages: `name@version` → fields of `Release`.
         quiet: rules that must not deny.
+        format: the base's project with its lockfile told in this format (`testkit.locks`); what else the base tells
+            (packages, trust, list of malicious packages) holds here too.
         trust, trust_tables: further lines of the trust file, before its tables and after them.
         malicious: rows of the list of malicious packages, or `shipped`.
     """
@@ -212,6 +218,7 @@ class Case:
     packages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     expect: Mapping[str, Expected] = field(default_factory=dict)
     quiet: tuple[str, ...] = ()
+    format: str = ""
     trust: str = ""
     trust_tables: str = ""
     malicious: str = ""
@@ -385,7 +392,7 @@ class World:
         scripts = dict(one.scripts if one.registry_scripts is None else one.registry_scripts)
         return RegistryWord(
             registry=REGISTRY,
-            asked_at=self.now,
+            asked_at=self.now - timedelta(hours=one.asked_hours_ago),
             origin=Origin.NETWORK,
             published=self._ago(one.published_hours_ago),
             first_published=self._ago(one.first_published_hours_ago),
@@ -407,6 +414,7 @@ class World:
             if one.integrity_
             else dict(one.dependencies if one.registry_dependencies is None else one.registry_dependencies),
             bin=None if one.integrity_ else tuple(sorted(one.bin if one.registry_bin is None else one.registry_bin)),
+            versions=version_set.encode(one.listed),
         )
 
     def _ago(self, hours: float) -> str | None:
@@ -620,13 +628,15 @@ class Bench:
         for name in ("trusted_root", "registry_keys"):
             shutil.copyfile(self.root / f"{name}.json", folder / f"{name}.json")
             tables.append(f'[sigstore.{name}]\npath = "{name}.json"\nsha256 = "{_sha256(folder / f"{name}.json")}"')
-        if case.malicious != "shipped":
+        malicious = find(case.base).malicious if case.format and not case.malicious else case.malicious
+        if malicious != "shipped":
             # Day zero: nobody has listed anything yet, unless the case says so.
-            rows = "\n".join(["name,versions,osv_id,wave,sources", *case.malicious.split()])
+            rows = "\n".join(["name,versions,osv_id,wave,sources", *malicious.split()])
             (folder / "malicious.csv").write_text(rows + "\n", "utf-8")
             tables.append(
                 f'[[malicious_lists]]\npath = "malicious.csv"\nsha256 = "{_sha256(folder / "malicious.csv")}"'
             )
+        tables.append(f"[sigstore]\nupdated = {format_time(self.now)}")
         text = "\n\n".join(['schema = "sbomgate/trust/v1"', *(one.trust for one in line), *tables]) + "\n"
         return fill(text, world.releases)
 
@@ -726,6 +736,8 @@ def work(what: str, *arguments: str) -> Outcome | None:
 
 def baseline_of(case: Case) -> str:
     """Return the name of the folder whose approved build a case is compared with."""
+    if case.format and not case.baseline:
+        return f"{baseline_of(find(case.base))}@{case.format}"
     return case.baseline or case.base or case.name
 
 

@@ -31,6 +31,7 @@ from sbomgate.model import (
     RegistrySignature,
     RegistryWord,
     Scripts,
+    Sighting,
     Signature,
     SignatureState,
     TarballFacts,
@@ -99,6 +100,7 @@ def assemble(
     *others: Package,
     states: tuple[Attestation, Attestation] | None = None,
     signature: Signature | None = None,
+    sighting: Sighting | None = None,
     **fields: Any,
 ) -> PackageFacts:
     key = key_of(one)
@@ -107,6 +109,7 @@ def assemble(
         collected(one, **fields),
         attestations={key: states} if states else {},
         signatures={key: signature} if signature else {},
+        sightings={key: sighting} if sighting else {},
         now=NOW,
     )[one.id]
 
@@ -325,9 +328,9 @@ B = package("b", "2.0.0", id="node_modules/a/node_modules/b", kind=Kind.BUNDLED,
 
 
 def bundled(**fields: Any) -> PackageFacts:
-    return facts.assemble(graph(a(), B), collected(a(), **fields), attestations={}, signatures={}, now=NOW)[
-        "node_modules/a/node_modules/b"
-    ]
+    return facts.assemble(
+        graph(a(), B), collected(a(), **fields), attestations={}, signatures={}, sightings={}, now=NOW
+    )["node_modules/a/node_modules/b"]
 
 
 @pytest.mark.parametrize("kind", [Kind.TARBALL, Kind.FILE, Kind.REGISTRY])
@@ -437,7 +440,7 @@ def test_signatures(registry: RegistryWord | Missing, verified_as: Signature | N
 def test_every_package_has_facts_and_nothing_collected_is_unknown(kind: Kind) -> None:
     """P4, P14: no fact by absence."""
     one = a(kind=kind)
-    found = facts.assemble(graph(one), {}, attestations={}, signatures={}, now=NOW)
+    found = facts.assemble(graph(one), {}, attestations={}, signatures={}, sightings={}, now=NOW)
     assert set(found) == {"", "node_modules/a"}
     mine = found["node_modules/a"]
     asked = kind in (Kind.REGISTRY, Kind.UNKNOWN)
@@ -449,7 +452,7 @@ def test_every_package_has_facts_and_nothing_collected_is_unknown(kind: Kind) ->
 
 
 def test_first_party_says_so() -> None:
-    found = facts.assemble(graph(), {}, attestations={}, signatures={}, now=NOW)[""]
+    found = facts.assemble(graph(), {}, attestations={}, signatures={}, sightings={}, now=NOW)[""]
     assert found.scripts.reason == "first-party: not from a registry"
 
 
@@ -496,7 +499,9 @@ def test_a_tarball_of_other_bytes_is_no_ordinary_unknown() -> None:
 def manifests(package_: Package, edges: tuple[Edge, ...] = (), kind: str = "npm", **fields: Any) -> PackageFacts:
     whole = graph(package_)
     whole = replace(whole, edges=edges, lockfile=replace(whole.lockfile, kind=kind))
-    return facts.assemble(whole, collected(package_, **fields), attestations={}, signatures={}, now=NOW)[package_.id]
+    return facts.assemble(whole, collected(package_, **fields), attestations={}, signatures={}, sightings={}, now=NOW)[
+        package_.id
+    ]
 
 
 def edge(name: str, kind: EdgeKind = EdgeKind.PROD) -> Edge:
@@ -588,7 +593,9 @@ def test_earlier_releases_are_what_was_verified_of_them() -> None:
     (key,) = facts.earlier_documents(found)
     assert (key.name, key.version, facts.sha512_of(key.integrity)) == ("a", "0.9.0", "00" * 64)
     good = Attestation(state=AttestationState.VERIFIED, reason="")
-    assembled = facts.assemble(graph(a()), found, attestations={key: (good, good)}, signatures={}, now=NOW)
+    assembled = facts.assemble(
+        graph(a()), found, attestations={key: (good, good)}, signatures={}, sightings={}, now=NOW
+    )
     earlier = assembled["node_modules/a"].earlier
     assert earlier is not None
     assert [(one.version, one.advertised, one.provenance, one.publisher) for one in earlier.releases] == [

@@ -70,6 +70,7 @@ def test_everything_that_is_used() -> None:
         deprecated="no",
         dependencies={"x": "^1.0.0", "y": "2"},
         bin=("a", "node"),
+        versions="0.9.0 1.0.0",
     )
 
 
