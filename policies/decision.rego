@@ -84,6 +84,24 @@ whole_packages if {
 	every id in packages.changed {
 		packages.before(packages.entries[id].name)
 	}
+	is_object(input.manifests)
+	every id, odd in input.manifests {
+		packages.entries[id]
+		is_array(odd.disagreements)
+		is_array(odd.shadows)
+	}
+	is_object(input.earlier)
+	every id, history in input.earlier {
+		packages.entries[id]
+		is_string(history.unknown)
+		is_array(history.maintainers)
+		every release in history.releases {
+			is_string(release.version)
+			is_boolean(release.advertised)
+			is_string(release.provenance.state)
+			is_array(release.maintainers)
+		}
+	}
 }
 
 sound if {

@@ -252,3 +252,22 @@ test_the_fingerprint_depends_on_the_package_and_not_on_the_place if {
 	there := result(fx.document("default", [object.union(young, {"id": "node_modules/a/node_modules/axios"})], {})).findings
 	[f.fingerprint | some f in here; f.rule == "release_age"] == [f.fingerprint | some f in there; f.rule == "release_age"]
 }
+
+# What is odd about manifests, and what was released before, are known to be known.
+test_a_history_that_lacks_anything_is_no_decision if {
+	document := fx.document("default", [quiet], {})
+	release := fx.release(quiet)
+	result(told_of(fx.preceded_by([release]))).verdict == "allowed"
+	every broken in [
+		json.remove(document, ["/earlier"]), json.remove(document, ["/manifests"]),
+		object.union(document, {"earlier": {"node_modules/nobody": fx.first_release}}),
+		object.union(document, {"manifests": {quiet.id: null}}),
+		told_of({"releases": null}), told_of({"unknown": null}), told_of({"maintainers": null}),
+		told_of(fx.preceded_by([object.remove(release, ["provenance"])])),
+		told_of(fx.preceded_by([object.remove(release, ["advertised"])])),
+	] {
+		not decision.result with input as broken
+	}
+}
+
+told_of(history) := object.union(fx.document("default", [quiet], {}), {"earlier": {quiet.id: history}})

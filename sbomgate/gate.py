@@ -402,7 +402,10 @@ def _verify(graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts],
     from sbomgate.provenance.batch import verify_all
 
     verifier = Verifier.from_material(material.trusted_root, material.registry_keys, material.issuers)
-    return verify_all(collected, verifier, {facts.key_of(package): package.sha512 for package in graph.packages})
+    sha512 = {facts.key_of(package): package.sha512 for package in graph.packages}
+    earlier = facts.earlier_documents(collected)
+    sha512 |= {key: facts.sha512_of(key.integrity) for key in earlier}
+    return verify_all({**collected, **earlier}, verifier, sha512)
 
 
 def _lists(files: Mapping[str, bytes]) -> list[malicious.MaliciousList]:

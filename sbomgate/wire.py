@@ -172,6 +172,35 @@ class Facts(Wire):
     )
 
 
+class Manifest(Wire):
+    """What is odd about a package's manifest."""
+
+    disagreements: list[str] = Field(
+        description="where tarball, registry and lockfile name other dependencies or commands"
+    )
+    shadows: list[str] = Field(description="well-known commands that its `bin` takes the place of")
+    script_files: dict[str, Sha256] = Field(description="files of the tarball that its install scripts name")
+
+
+class EarlierRelease(Wire):
+    """A release of the same package before one that is judged."""
+
+    version: str
+    advertised: bool = Field(description="the registry names attestations of it")
+    provenance: Attestation
+    publisher: str | None
+    trusted_publisher: str | None
+    maintainers: list[str]
+
+
+class Earlier(Wire):
+    """What a package is measured against; `unknown` says why it is not known, "" where it is."""
+
+    unknown: str
+    maintainers: list[str] = Field(description="of the package that is judged, by the registry's word")
+    releases: list[EarlierRelease]
+
+
 class Unmet(Wire):
     """A declared dependency that no entry satisfies: target (an id) null where there is none of that name."""
 
@@ -193,6 +222,7 @@ class BaselinePackage(Wire):
     provenance: Attestation
     publisher: str | None
     trusted_publisher: str | None
+    maintainers: list[str]
 
 
 class BaselineManager(Wire):
@@ -358,6 +388,10 @@ class PolicyInput(Wire):
     malicious_lists: list[MaliciousList]
     packages: list[Package]
     facts: list[Facts] = Field(description="facts, each once: packages name them by index")
+    manifests: dict[str, Manifest] = Field(description="id → what is odd about its manifest; absent where nothing is")
+    earlier: dict[str, Earlier] = Field(
+        description="id → the earlier releases that it is measured against; of what is new, changed or, at first, young"
+    )
     edges: dict[str, list[str]] = Field(
         description='id of the declaring package → ids of its dependencies, sorted; the root is ""'
     )

@@ -51,7 +51,7 @@ address(p) := sprintf("%v", [p.resolved]) if p.integrity == null
 # Edges of what is the project's own. Those of a changed package come with it: its bytes declare them.
 findings contains f if {
 	packages.accepted
-	some source in {""} | packages.own
+	some source in ({""} | packages.own)
 	known := object.get(input.baseline.edges, source_name(source), [])
 	some id in input.edges[source]
 	not id in packages.own
@@ -100,7 +100,7 @@ findings contains f if {
 	some w in array.concat(input.waivers, input.approvals)
 	times.ahead(w.until)
 	left := time.parse_rfc3339_ns(w.until) - times.now
-	left < ((input.parameters.approved_changes.ends_soon_days * 24) * times.hour)
+	left < (input.parameters.approved_changes.ends_soon_days * 24) * times.hour
 	f := finding.of("approved_changes", "waiver-ends-soon", "note", packages.whole, {
 		"message": sprintf("the waiver or approval %s by %s ends in %s", [substring(w.id, 0, 12), w.by, times.span(left)]),
 		"fix": "have it looked at again before it ends",

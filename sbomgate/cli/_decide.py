@@ -19,7 +19,7 @@ from sbomgate.errors import UsageError
 if TYPE_CHECKING:
     import argparse
 
-    from sbomgate.cli._baseline import Lookup
+    from sbomgate.cli._baseline import Found, Lookup
     from sbomgate.cli._environment import Environment
     from sbomgate.cli._project import Project
     from sbomgate.config import Config
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sbomgate.model import (
         Claimed,
         CollectedFacts,
+        Context,
         DependencyGraph,
         Engine,
         FactKey,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         Subject,
         Trust,
     )
+    from sbomgate.npm.wanted import Measured
     from sbomgate.report import Report
 
 DEFAULT_STORE = "evidence"
@@ -214,11 +216,12 @@ def judging(
         source_date=_sbom.source_date(env, opened),
         parties=_sbom.parties(tree.settings),
     )
-    baselines = open_baselines(args, env, trust, store)
+    baselines = _once(open_baselines(args, env, trust, store))
+    measured = _measured(tree.parts, context, baselines)
     known = _facts.recorded(args, env, trust)
 
     def collect(graph: DependencyGraph) -> Mapping[FactKey, CollectedFacts]:
-        return _facts.collect(graph, args, env, opened, trust, known, signs=time_source is not None)
+        return _facts.collect(graph, args, env, opened, trust, known, measured, signs=time_source is not None)
 
     with ExitStack() as stack:
         engine = stack.enter_context(_engine.open_engine(args, env, opened.root))
@@ -233,6 +236,36 @@ def judging(
             engine=engine,
             second=second,
         )
+
+
+def _once(lookup: Lookup) -> Lookup:
+    """Return a lookup that reads the baseline of each part once: it is needed for the facts, and for the decision."""
+    found: dict[str | None, Found] = {}
+
+    def look(context: Context, part: DependencyGraph) -> Found:
+        if part.workspace not in found:
+            found[part.workspace] = lookup(context, part)
+        return found[part.workspace]
+
+    return look
+
+
+def _measured(parts: Sequence[DependencyGraph], context: Context, baselines: Lookup) -> Mapping[FactKey, Measured]:
+    """Return which packages are measured against their earlier releases: what any part holds and had not approved."""
+    from sbomgate.errors import SbomgateError
+    from sbomgate.facts import key_of
+    from sbomgate.model import BaselineBuild
+    from sbomgate.npm.wanted import measure
+
+    compared: list[tuple[DependencyGraph, frozenset[FactKey] | None]] = []
+    for part in parts:
+        try:
+            held, _ = baselines(replace(context, workspace=part.workspace), part)
+        except SbomgateError:
+            continue  # said where this part is decided: the others do not suffer for it
+        approved = frozenset(map(key_of, held.sbom.graph.packages)) if isinstance(held, BaselineBuild) else None
+        compared.append((part, approved))
+    return measure(compared)
 
 
 def _together(parts: Sequence[DependencyGraph]) -> DependencyGraph:

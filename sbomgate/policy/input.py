@@ -118,6 +118,8 @@ def build(
         ],
         "packages": packages,
         "facts": [facts for _, facts in shared.values()],
+        "manifests": _manifests(sbom),
+        "earlier": _earlier(sbom),
         "edges": _edges(graph),
         "unmet": _unmet(graph),
         "baseline": held,
@@ -281,6 +283,42 @@ def _scripts(scripts: Scripts) -> dict[str, Any]:
     }
 
 
+def _manifests(sbom: Sbom) -> dict[str, dict[str, Any]]:
+    """Package id → what is odd about its manifest; only of those where anything is."""
+    return {
+        id_: {
+            "disagreements": facts.manifest,
+            "shadows": facts.shadows,
+            "script_files": dict(facts.scripts.files),
+        }
+        for id_, facts in sbom.facts.items()
+        if facts.manifest or facts.shadows or facts.scripts.files
+    }
+
+
+def _earlier(sbom: Sbom) -> dict[str, dict[str, Any]]:
+    """Package id → the earlier releases that it is measured against; only of those that somebody asked about."""
+    return {
+        id_: {
+            "unknown": facts.earlier.unknown,
+            "maintainers": facts.maintainers,
+            "releases": [
+                {
+                    "version": one.version,
+                    "advertised": one.advertised,
+                    "provenance": _attestation(one.provenance),
+                    "publisher": one.publisher,
+                    "trusted_publisher": one.trusted_publisher,
+                    "maintainers": one.maintainers,
+                }
+                for one in facts.earlier.releases
+            ],
+        }
+        for id_, facts in sbom.facts.items()
+        if facts.earlier is not None
+    }
+
+
 def _attestation(a: Attestation) -> dict[str, Any]:
     return {
         "state": a.state._value_,
@@ -387,7 +425,9 @@ def _baseline(baseline: BaselineBuild | Bootstrap, graph: DependencyGraph) -> di
                 "manager": _told(sbom.graph.manager),
                 "held": known,
                 "packages": _baseline_packages(sbom, differ),
-                "edges": _baseline_edges(sbom.graph, differ | {p.name for p in graph.packages if p.kind in _OWN}),
+                "edges": _baseline_edges(
+                    sbom.graph, graph, differ | {p.name for p in graph.packages if p.kind in _OWN}
+                ),
             }
 
 
@@ -415,19 +455,31 @@ def _baseline_packages(sbom: Sbom, names: Set[str]) -> dict[str, list[dict[str, 
                 "provenance": _attestation(facts.provenance),
                 "publisher": facts.publisher,
                 "trusted_publisher": facts.trusted_publisher,
+                "maintainers": facts.maintainers,
             },
         )
     return {name: [entries[key] for key in sorted(entries)] for name, entries in held.items()}
 
 
-def _baseline_edges(graph: DependencyGraph, names: Set[str]) -> dict[str, list[str]]:
-    """Name of the declaring package ("" for the root) → real names of what it depends on; of these and of the root."""
+def _baseline_edges(graph: DependencyGraph, now: DependencyGraph, names: Set[str]) -> dict[str, list[str]]:
+    """Name of the declaring package ("" for the root) → real names of what it depended on.
+
+    Of the root, of these names, and of those that depend on anything now which they did not.
+    """
+    held = _by_name(graph)
+    gained = {source for source, targets in _by_name(now).items() if source and not targets <= held.get(source, set())}
+    return {
+        source: sorted(held.get(source, ())) for source in {"", *names, *gained} if source in held or source in gained
+    }
+
+
+def _by_name(graph: DependencyGraph) -> dict[str, set[str]]:
     by_id = {p.id: "" if p.kind is Kind.ROOT else p.name for p in graph.packages}
     edges: defaultdict[str, set[str]] = defaultdict(set)
     for e in graph.edges:
-        if e.target in by_id and e.source in by_id and (not by_id[e.source] or by_id[e.source] in names):
+        if e.target in by_id and e.source in by_id:
             edges[by_id[e.source]].add(by_id[e.target])
-    return {source: sorted(targets) for source, targets in edges.items()}
+    return edges
 
 
 def _similar(packages: Iterable[Package], held: Mapping[str, object]) -> dict[str, list[str]]:

@@ -52,6 +52,7 @@ PARAMETERS = {
     "lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},
     "new_dependencies": {"first_release_days": 7},
     "pinned": {"mode": "locked"},
+    "trust_drift": {"history_days": 30},
     "provenance": {"promise_only_before": "2024-01-01", "trust_root_days": 365},
 }
 TRUST_ROOT = TrustRoot(trusted_root="6" * 64, registry_keys="7" * 64, updated=NOW)

@@ -39,6 +39,7 @@ def test_the_shipped_defaults() -> None:
         "release_age": {"minimum_age_hours": 72, "mirror_lag_hours": 24},
         "new_dependencies": {"first_release_days": 7},
         "pinned": {"mode": "locked"},
+        "trust_drift": {"history_days": 30},
         "provenance": {"promise_only_before": "2024-01-01", "trust_root_days": 365},
         "lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},
     }
