@@ -36,9 +36,8 @@ def main() -> int:
             loads.append(middle - begin)
             assert len(hits) == HITS
         load, join = statistics.median(loads), statistics.median(joins)
-        print(
-            f"| {name}, {len(data) / 1e6:.1f} MB | {load * 1000:.1f} ms | {join * 1000:.1f} ms | {(load + join) * 1000:.1f} ms |"
-        )
+        figures = " | ".join(f"{seconds * 1000:.1f} ms" for seconds in (load, join, load + join))
+        print(f"| {name}, {len(data) / 1e6:.1f} MB | {figures} |")
         if data is sealed:
             over = load + join > BAR
     return 1 if over else 0

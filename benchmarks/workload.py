@@ -33,8 +33,9 @@ from sbomgate.model import (
     RegistryWord,
     Sbom,
     TarballFacts,
+    TrustRoot,
 )
-from sbomgate.npm import collect
+from sbomgate.npm import rows
 from sbomgate.npm.cache import FactCache
 from sbomgate.npm.wanted import wanted
 from sbomgate.policy import input as policy_input
@@ -113,17 +114,17 @@ def collected(graph: DependencyGraph, now: datetime, sigstore: TestSigstore) -> 
 
 def fill_cache(cache: Path, known: Mapping[FactKey, CollectedFacts]) -> None:
     """Fill the fact cache as a first run does."""
-    rows: dict[str, bytes] = {}
+    kept_rows: dict[str, bytes] = {}
     for key, one in known.items():
         assert isinstance(one.registry, RegistryWord)
         assert isinstance(one.tarball, TarballFacts)
         registry = one.registry.registry
-        rows[collect.word_key(registry, key)] = collect.dump_word(one.registry, None)
-        rows[collect.tarball_key(one.tarball.sha512)] = collect.dump_tarball(one.tarball)
+        kept_rows[rows.word_key(registry, key)] = rows.dump_word(one.registry, (), None)
+        kept_rows[rows.tarball_key(one.tarball.sha512)] = rows.dump_tarball(one.tarball)
         if isinstance(one.attestations, AttestationDocument):
-            rows[collect.attestations_key(registry, key)] = one.attestations.body
+            kept_rows[rows.attestations_key(registry, key)] = one.attestations.body
     with FactCache(cache) as kept:
-        kept.put(rows)
+        kept.put(kept_rows)
 
 
 def trust(folder: Path, known: Mapping[FactKey, CollectedFacts], sigstore: TestSigstore) -> str:
@@ -171,6 +172,7 @@ def policy_inputs(graph: DependencyGraph, packages: int, now: datetime, sigstore
             now_bom,
             context=Context(evaluated_at=now, profile="default", lockfile_path="package-lock.json"),
             trust=NOBODY,
+            trust_root=TrustRoot(trusted_root="00" * 32, registry_keys="00" * 32, updated=now),
             baseline=held,
             parameters=parameters.effective(
                 parameters.declared(resource(*parameters.CATALOGUE).read_bytes()), {}, {}, trust_where=""
@@ -209,7 +211,7 @@ def _sbom(graph: DependencyGraph, now: datetime, sigstore: TestSigstore) -> Sbom
     verifier = Verifier.from_material(sigstore.trusted_root_json(), sigstore.registry_keys_json(), DEFAULT_ISSUERS)
     sha512 = {facts.key_of(package): package.sha512 for package in graph.packages}
     attestations, signatures = verify_all(known, verifier, sha512)
-    judged = facts.assemble(graph, known, attestations=attestations, signatures=signatures, now=now)
+    judged = facts.assemble(graph, known, attestations=attestations, signatures=signatures, sightings={}, now=now)
     return sbom.read(sbom.write(graph, judged, timestamp=None, tool_version="0"))
 
 

@@ -117,7 +117,8 @@ class Decision:
 
     Attributes:
         verdict, counts, rules: of the evaluation; `rules` are the ids of the rules that ran, sorted.
-        context: subject (never None here), profile, time, lockfile path; repository, commit, environment, who says so.
+        context: subject (never None here), profile, time, lockfile path, workspace; repository, commit, environment,
+            who says so.
         time_source: who vouches for the time: `self-declared` for a key alone (P17).
         link: how the artefact is tied to the lockfile (P13): `asserted` for now.
         project, project_version: of package.json.
@@ -127,6 +128,7 @@ class Decision:
         trust: SHA-256 of the trust file.
         baseline: what drift was measured against.
         materials: every input and output by digest, sorted by name.
+        valid_until: the earliest end of what it rests on (waivers, approvals), or None (P29).
     """
 
     verdict: Verdict
@@ -144,6 +146,7 @@ class Decision:
     baseline: BaselineRecord
     counts: Counts
     materials: tuple[Material, ...]
+    valid_until: datetime | None = None
 
     @property
     def subject(self) -> Subject:
@@ -221,6 +224,7 @@ def write_detail(decision: Decision) -> bytes:
                 "repository": _claimed(context.repository),
                 "commit": _claimed(context.commit),
                 "lockfilePath": context.lockfile_path,
+                "workspace": context.workspace,
             },
             "environment": _claimed(context.environment),
             "verifier": {"id": decision.verifier_id, "sbomgate": decision.sbomgate},
@@ -231,6 +235,7 @@ def write_detail(decision: Decision) -> bytes:
             },
             "policy": {"sha256": decision.policy, "rules": list(decision.rules)},
             "trust": {"sha256": decision.trust},
+            "validUntil": None if decision.valid_until is None else write_time(decision.valid_until),
             "baseline": {
                 "state": decision.baseline.state,
                 "reason": decision.baseline.reason,
@@ -294,10 +299,12 @@ def write_summary(decision: Decision, detail_bundle: bytes, *, uri: str | None =
             f"{EXTENSION}timeSource": decision.time_source,
             f"{EXTENSION}link": decision.link,
             f"{EXTENSION}lockfilePath": context.lockfile_path,
+            f"{EXTENSION}workspace": context.workspace,
             f"{EXTENSION}repository": _claimed(context.repository),
             f"{EXTENSION}commit": _claimed(context.commit),
             f"{EXTENSION}environment": _claimed(context.environment),
             f"{EXTENSION}waiversUsed": decision.counts.waived,
+            f"{EXTENSION}validUntil": None if decision.valid_until is None else write_time(decision.valid_until),
         },
     )
     if len(data) > MAX_SUMMARY_BYTES:
@@ -428,6 +435,8 @@ def _check(decision: Decision) -> None:
         raise refuse("the count is not the number of rules that ran", "counts.rules")
     if decision.verdict is Verdict.ALLOWED and decision.counts.denied and context.profile != OBSERVE:
         raise refuse("allowed, although findings deny", "counts.denied")
+    if decision.valid_until is not None and decision.valid_until <= context.evaluated_at:
+        raise refuse("it rested on something that had ended", "validUntil")
     names = [m.name for m in decision.materials]
     if names != sorted(set(names)):
         raise refuse("not sorted by name, or one is there twice", "materials")
@@ -471,15 +480,13 @@ def _decision(predicate: dict[str, Any]) -> Decision:
         return None if value is None else Claimed(value=_str(value["value"]), source=_str(value["source"]))
 
     project, subject, baseline = predicate["project"], predicate["subject"], predicate["baseline"]
-    time = datetime.fromisoformat(predicate["evaluatedAt"])
-    if time.utcoffset() != timedelta(0):
-        raise ValueError("evaluatedAt is not in UTC")
     return Decision(
         verdict=Verdict(predicate["verdict"]),
         context=Context(
-            evaluated_at=time.astimezone(UTC),
+            evaluated_at=_utc(_str(predicate["evaluatedAt"]), "evaluatedAt"),
             profile=_str(predicate["profile"]),
             lockfile_path=_str(project["lockfilePath"]),
+            workspace=None if project["workspace"] is None else _str(project["workspace"]),
             repository=claimed(project["repository"]),
             commit=claimed(project["commit"]),
             environment=claimed(predicate["environment"]),
@@ -519,7 +526,15 @@ def _decision(predicate: dict[str, Any]) -> Decision:
             )
             for m in predicate["materials"]
         ),
+        valid_until=None if predicate["validUntil"] is None else _utc(_str(predicate["validUntil"]), "validUntil"),
     )
+
+
+def _utc(value: str, place: str) -> datetime:
+    time = datetime.fromisoformat(value)
+    if time.utcoffset() != timedelta(0):
+        raise ValueError(f"{place} is not in UTC")
+    return time.astimezone(UTC)
 
 
 def _str(value: Any) -> str:

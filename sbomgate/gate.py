@@ -7,16 +7,19 @@ reaches outside (collecting facts, the engine, the signer) is handed in by `sbom
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from sbomgate import __version__, decision, facts, sbom, trust
+from sbomgate import __version__, approvals, decision, facts, ledger, sbom, trust
 from sbomgate.canonical import dumps
 from sbomgate.decision import Counts, Decision, EngineRecord, Material, material
 from sbomgate.errors import EvidenceError, InputError, PolicyError, SigningError, TrustError
 from sbomgate.evidence.record import Record
+from sbomgate.ledger import Ledger
 from sbomgate.model import (
+    Authors,
     BaselineBuild,
     Bootstrap,
     CollectedFacts,
@@ -26,25 +29,36 @@ from sbomgate.model import (
     Engine,
     Evaluation,
     FactKey,
-    PackageFacts,
+    Level,
+    People,
     PolicyBundle,
     Sbom,
     Trust,
+    TrustRoot,
 )
 from sbomgate.policy import evaluation as evaluations
 from sbomgate.policy import input as policy_input
 from sbomgate.policy import lists as malicious
 from sbomgate.policy import parameters
 from sbomgate.policy.parameters import Declared
+from sbomgate.sbom.parties import Parties
 from sbomgate.signing import Signer
 from sbomgate.strict_json import load_object
-from sbomgate.times import parse_time
+from sbomgate.times import format_time, parse_time
+
+if TYPE_CHECKING:
+    from sbomgate.provenance.batch import Verified
 
 FACTS = "facts.json"
+LEDGER = "ledger.json"
+LEDGER_BEFORE = "ledger.before.json"
 BASELINE_SBOM = "baseline.cdx.json"
 TRUSTED_ROOT = "trust/trusted_root.json"
 REGISTRY_KEYS = "trust/registry_keys.json"
 LISTS = "lists/"
+APPROVALS = "approvals/"
+
+AUTHOR_UNKNOWN = Authors()
 
 SBOM_KIND = "cyclonedx"
 """`Lockfile.kind` where an SBOM that another tool made stands for the lockfile."""
@@ -53,12 +67,41 @@ Collect = Callable[[DependencyGraph], Mapping[FactKey, CollectedFacts]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """What is known about the packages of a lockfile: collected and verified once, for the decision on each part.
+
+    Attributes:
+        collected: the facts, as they were found.
+        verified: the states of their attestations and signatures.
+        lists: of malicious packages.
+    """
+
+    collected: Mapping[FactKey, CollectedFacts]
+    verified: Verified
+    lists: Sequence[malicious.MaliciousList]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrustMaterial:
-    """What package provenance is verified against: sigstore's trusted root and the registry's keys, as files."""
+    """What package provenance is verified against: sigstore's trusted root and the registry's keys, as files.
+
+    Attributes:
+        updated: when the trusted root was last known to be the newest; None where the trust file names it and no time.
+    """
 
     trusted_root: bytes
     registry_keys: bytes
     issuers: tuple[str, ...]
+    updated: datetime | None = None
+
+    @property
+    def root(self) -> TrustRoot:
+        """What the rules see of it."""
+        return TrustRoot(
+            trusted_root=hashlib.sha256(self.trusted_root).hexdigest(),
+            registry_keys=hashlib.sha256(self.registry_keys).hexdigest(),
+            updated=self.updated,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +117,11 @@ class Question:
         project_files: path in the project → (SHA-256, size in bytes) of every file that was read.
         bundle: the policy.
         baseline: the last approved build, or why there is none.
-        source_date: the SBOM's timestamp (SOURCE_DATE_EPOCH), or None for none.
+        approvals: file name → bytes of each waiver and approval that lies beside the project, not yet believed.
+        authors: who made the change.
+        ledger: what registries had at earlier looks: of the newest decision by an accepted signer; None starts one.
+        source_date: the SBOM's timestamp, or None for none.
+        parties: who made the SBOM and who supplies the project, by the user's own word.
         sbomgate: version that the SBOM names as its tool.
     """
 
@@ -86,8 +133,12 @@ class Question:
     bundle: PolicyBundle
     baseline: BaselineBuild | Bootstrap
     project_files: Mapping[str, tuple[str, int]]
+    approvals: Mapping[str, bytes] = field(default_factory=dict)
+    authors: Authors = AUTHOR_UNKNOWN
+    ledger: bytes | None = None
     source_date: datetime | None = None
     sbomgate: str = __version__
+    parties: Parties | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,27 +147,52 @@ class Answer:
 
     graph: DependencyGraph
     collected: Mapping[FactKey, CollectedFacts]
+    ledger: Ledger
     sbom: Sbom
     policy_input: bytes
     evaluation: Evaluation
     engine: EngineRecord
+    people: People
+
+
+def prepare(bundle: PolicyBundle, engine: Engine) -> None:
+    """Have the engine compile the policy in the background, where it can, for the next `decide`."""
+    engine.prepare(bundle, evaluations.QUERY)
+
+
+def gather(graph: DependencyGraph, question: Question, *, collect: Collect) -> Gathered:
+    """Collect what is known about the packages of a lockfile, and verify it.
+
+    Args:
+        graph: of `lockfiles.read`: the packages of all parts that are judged.
+        question: what provenance is verified against, and the lists of malicious packages.
+        collect: collects the facts; the only step that may use the network.
+    """
+    lists = _lists(question.lists)
+    collected = collect(graph)
+    return Gathered(collected=collected, verified=_verify(graph, collected, question.material), lists=lists)
 
 
 def decide(
-    graph: DependencyGraph, question: Question, *, collect: Collect, engine: Engine, second: Engine | None = None
+    graph: DependencyGraph, gathered: Gathered, question: Question, *, engine: Engine, second: Engine | None = None
 ) -> Answer:
     """Decide whether the build may ship.
 
     Args:
-        graph: of `lockfiles.read`.
+        graph: of `lockfiles.read`, or of one workspace (`lockfiles.sub_graphs`).
+        gathered: about the whole lockfile; only what is about the graph's own packages becomes part of the decision.
         question: what it depends on.
-        collect: collects the facts; the only step that may use the network.
         engine: evaluates the policy.
         second: the embedded engine, where `engine` is an OPA that we do not run and the profile is `release` (P24).
 
     Raises:
         SbomgateError: no decision could be made.
     """
+    if graph.workspace != question.context.workspace:
+        raise InputError(
+            f"the graph is of the workspace {graph.workspace!r}, the question about {question.context.workspace!r}",
+            where=graph.lockfile.path,
+        )
     if len(graph.packages) < 2 and any(edge.kind is not EdgeKind.PEER_OPTIONAL for edge in graph.edges):
         raise InputError(
             "package.json declares dependencies, and the lockfile holds no package",
@@ -125,16 +201,20 @@ def decide(
         )
     if graph.lockfile.kind == SBOM_KIND:
         _judgeable(graph, question.context)
-    engine.prepare(question.bundle, evaluations.QUERY)
-    collected = collect(graph)
-    bom = _sbom(graph, collected, question)
+    keys = {facts.key_of(package) for package in graph.packages}
+    collected = {key: found for key, found in gathered.collected.items() if key in keys}
+    looks = ledger.update(_looks_before(question), collected.values(), now=question.context.evaluated_at)
+    bom = _sbom(graph, collected, gathered.verified, looks, question)
+    people = _people(question)
     asked = policy_input.build(
         bom,
         context=question.context,
         trust=question.trust,
+        trust_root=question.material.root,
         baseline=question.baseline,
         parameters=question.parameters,
-        lists=_lists(question.lists),
+        lists=gathered.lists,
+        people=people,
     )
     policy_input.validate(asked)
     evaluation = _evaluate(asked, question, len(graph.packages) - 1, engine)
@@ -149,10 +229,12 @@ def decide(
     return Answer(
         graph=graph,
         collected=collected,
+        ledger=looks,
         sbom=bom,
         policy_input=asked,
         evaluation=evaluation,
         engine=EngineRecord(name=engine.name, version=engine.version, ours=engine.ours),
+        people=people,
     )
 
 
@@ -203,10 +285,31 @@ def sign(answer: Answer, question: Question, *, signer: Signer) -> Record:
         baseline=_baseline_record(question.baseline),
         counts=decision.count(answer.evaluation, len(answer.graph.packages) - 1),
         materials=materials,
+        valid_until=_valid_until(answer.evaluation, answer.people),
     )
     detail = signer.sign(decision.write_detail(made))
     summary = decision.write_summary(made, detail, uri=question.trust.resource_uri)
     return Record(detail=detail, summary=None if summary is None else signer.sign(summary), blobs=blobs)
+
+
+def _valid_until(evaluation: Evaluation, people: People) -> datetime | None:
+    """Return the earliest end of what the verdict rests on (P29), or None where it rests on nobody's word."""
+    ends = {one.id: one.said.until for one in people.signed}
+    rests_on = {
+        id
+        for finding in evaluation.findings
+        if finding.waived and finding.level is Level.DENY
+        for id in evaluation.waived_by[finding.fingerprint]
+    }
+    if strangers := rests_on - ends.keys():
+        raise PolicyError(f"the policy waives by what nobody signed: {sorted(strangers)}", where="the policy's result")
+    return min((ends[id] for id in rests_on), default=None)
+
+
+def _people(question: Question) -> People:
+    return approvals.accepted(
+        question.approvals, question.trust, now=question.context.evaluated_at, authors=question.authors
+    )
 
 
 def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tuple[Material, ...]]:
@@ -215,6 +318,7 @@ def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tu
     stored = {
         decision.SBOM: (answer.sbom.data, "application/vnd.cyclonedx+json"),
         FACTS: (facts.dumps(answer.collected), "application/json"),
+        LEDGER: (ledger.dumps(answer.ledger), "application/json"),
         decision.POLICY_INPUT: (answer.policy_input, "application/json"),
         decision.POLICY: (bundle.to_tar(question.bundle), "application/gzip"),
         decision.EVALUATION: (answer.evaluation.data, "application/json"),
@@ -223,8 +327,11 @@ def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tu
         REGISTRY_KEYS: (question.material.registry_keys, "application/json"),
     }
     stored |= {LISTS + name: (data, "text/csv") for name, data in question.lists.items()}
+    stored |= {APPROVALS + name: (data, "application/json") for name, data in question.approvals.items()}
     if isinstance(question.baseline, BaselineBuild):
         stored[BASELINE_SBOM] = (question.baseline.sbom.data, "application/vnd.cyclonedx+json")
+    if question.ledger is not None:
+        stored[LEDGER_BEFORE] = (question.ledger, "application/json")
     held = {hashlib.sha256(data).hexdigest() for data, _ in stored.values()}
     for sha256, data in question.trust.pinned.items():  # every other file that the trust file names
         if sha256 not in held:
@@ -258,23 +365,47 @@ def _evaluate(asked: bytes, question: Question, packages: int, engine: Engine) -
     return evaluations.read(said, question.bundle, packages=packages, profile=question.context.profile)
 
 
-def _sbom(graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts], question: Question) -> Sbom:
-    """Verify what was collected, write it into the SBOM, and go on with what the SBOM says."""
-    package_facts = _believe(graph, collected, question.material, question.context.evaluated_at)
-    return sbom.make(graph, package_facts, timestamp=question.source_date, tool_version=question.sbomgate)
+def _looks_before(question: Question) -> Ledger:
+    """Return the ledger that the newest accepted decision left; a first run starts with an empty one."""
+    return {} if question.ledger is None else ledger.loads(question.ledger, where=LEDGER_BEFORE)
 
 
-def _believe(
-    graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts], material: TrustMaterial, now: datetime
-) -> dict[str, PackageFacts]:
-    """Return what a rule may use of what was collected: attestations and signatures are verified here."""
+def _sbom(
+    graph: DependencyGraph,
+    collected: Mapping[FactKey, CollectedFacts],
+    verified: Verified,
+    looks: Ledger,
+    question: Question,
+) -> Sbom:
+    """Write what a rule may use of what was collected into the SBOM, and go on with what the SBOM says."""
+    attestations, signatures = verified
+    package_facts = facts.assemble(
+        graph,
+        collected,
+        attestations=attestations,
+        signatures=signatures,
+        sightings=ledger.sightings(looks, collected.values()),
+        now=question.context.evaluated_at,
+    )
+    return sbom.make(
+        graph,
+        package_facts,
+        timestamp=question.source_date,
+        tool_version=question.sbomgate,
+        parties=question.parties,
+    )
+
+
+def _verify(graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts], material: TrustMaterial) -> Verified:
+    """Verify the attestations and signatures that were collected."""
     from sbomgate.provenance import Verifier
     from sbomgate.provenance.batch import verify_all
 
     verifier = Verifier.from_material(material.trusted_root, material.registry_keys, material.issuers)
     sha512 = {facts.key_of(package): package.sha512 for package in graph.packages}
-    attestations, signatures = verify_all(collected, verifier, sha512)
-    return facts.assemble(graph, collected, attestations=attestations, signatures=signatures, now=now)
+    earlier = facts.earlier_documents(collected)
+    sha512 |= {key: facts.sha512_of(key.integrity) for key in earlier}
+    return verify_all({**collected, **earlier}, verifier, sha512)
 
 
 def _lists(files: Mapping[str, bytes]) -> list[malicious.MaliciousList]:
@@ -346,11 +477,16 @@ def replay(
 
     # (1) read back every input
     bom = sbom.read(stored(decision.SBOM))
+    heading = sbom.heading(bom.data)
     bundle = bundles.from_tar(stored(decision.POLICY))
     pinned = {hashlib.sha256(data).hexdigest(): data for data in blobs.values()}
     accepted = trust.parse(stored(decision.TRUST), pinned=_by_digest(pinned), where=decision.TRUST)
-    # What nothing else holds: the parameters, and when the baseline was decided. The comparison below covers the rest.
+    # What nothing else holds: the parameters, when the baseline was decided, and the date of another version's trust
+    # root. The comparison below covers the rest.
     asked = load_object(stored(decision.POLICY_INPUT), decision.POLICY_INPUT)
+    updated = asked.get("trust_root", {}).get("updated")
+    if shipped is not None and claimed.sbomgate == __version__:
+        updated = None if shipped.updated is None else format_time(shipped.updated)
     baseline: BaselineBuild | Bootstrap = Bootstrap(reason=claimed.baseline.reason)
     if claimed.baseline.evidence is not None:
         baseline = BaselineBuild(
@@ -361,24 +497,43 @@ def replay(
     question = Question(
         context=replace(claimed.context, link=claimed.link, time_source=claimed.time_source),
         trust=accepted,
-        material=material_of(accepted, stored(TRUSTED_ROOT), stored(REGISTRY_KEYS)),
+        material=material_of(
+            accepted,
+            stored(TRUSTED_ROOT),
+            stored(REGISTRY_KEYS),
+            updated=None if updated is None else parse_time(updated),
+        ),
         parameters=asked["parameters"],
         lists={name.removeprefix(LISTS): data for name, data in blobs.items() if name.startswith(LISTS)},
         bundle=bundle,
         baseline=baseline,
         project_files={},
-        source_date=sbom.timestamp(bom.data),
+        approvals={name.removeprefix(APPROVALS): data for name, data in blobs.items() if name.startswith(APPROVALS)},
+        # Who made the change was told by what is not stored; the policy input is signed with what was found.
+        authors=Authors(
+            people=tuple(asked["change"]["authors"]),
+            known=asked["change"]["authors_known"],
+            reason=asked["change"]["reason"],
+        ),
+        ledger=blobs.get(LEDGER_BEFORE),
+        source_date=heading.timestamp,
+        parties=heading.parties,
         sbomgate=claimed.sbomgate,
     )
     # (2) decide again, step by step
-    again_bom = _sbom(bom.graph, facts.loads(stored(FACTS)), question)
+    collected = facts.loads(stored(FACTS))
+    looks = ledger.update(_looks_before(question), collected.values(), now=question.context.evaluated_at)
+    again_bom = _sbom(bom.graph, collected, _verify(bom.graph, collected, question.material), looks, question)
+    people = _people(question)
     again_input = policy_input.build(
         again_bom,
         context=question.context,
         trust=accepted,
+        trust_root=question.material.root,
         baseline=baseline,
         parameters=question.parameters,
         lists=_lists(question.lists),
+        people=people,
     )
     again = _evaluate(stored(decision.POLICY_INPUT), question, len(bom.graph.packages) - 1, engine)
     # (3) compare
@@ -391,9 +546,11 @@ def replay(
         ("parameters", "as strict as the trust file", _parameters(known, accepted, question.parameters)),
         ("malicious lists", "those of the trust file", _listed(accepted, blobs)),
         ("sbom, provenance verified again", bom.sha256, again_bom.sha256),
+        ("ledger", claimed.sha256.get(LEDGER, "none"), hashlib.sha256(ledger.dumps(looks)).hexdigest()),
         ("policy input", claimed.sha256[decision.POLICY_INPUT], hashlib.sha256(again_input).hexdigest()),
         ("evaluation", claimed.sha256[decision.EVALUATION], again.sha256),
         ("verdict", claimed.verdict.value, again.verdict.value),
+        ("end of what it rests on", str(claimed.valid_until), str(_valid_until(again, people))),
         ("counts and rules", _sums(claimed.counts, claimed.rules), _sums(counts, again.rules)),
     )
     return Replay(
@@ -404,15 +561,15 @@ def replay(
 
 
 def _project_files(claimed: Decision, graph: DependencyGraph) -> tuple[str, str]:
-    """Return what the detail and the SBOM say of the project: its name, and the digest of each file that was read."""
+    """Return what the detail and the SBOM say of the project: name, workspace, and the digest of each file read."""
     root = graph.packages[0]
     folder = claimed.context.lockfile_path.removesuffix(graph.lockfile.path)
     files = {**graph.manager.files, graph.lockfile.path: graph.lockfile.sha256}
     named = claimed.sha256
     theirs = {path: named.get(f"{decision.PROJECT}{folder}{path}", "not named") for path in files}
     return (
-        _digest([claimed.project, claimed.project_version, theirs]),
-        _digest([root.name or "(unnamed project)", root.version, files]),
+        _digest([claimed.project, claimed.project_version, claimed.context.workspace, theirs]),
+        _digest([root.name or "(unnamed project)", root.version, graph.workspace, files]),
     )
 
 
@@ -459,8 +616,16 @@ def _by_digest(blobs: Mapping[str, bytes]) -> Callable[[str, str], bytes]:
     return pinned
 
 
-def material_of(accepted: Trust, trusted_root: bytes, registry_keys: bytes) -> TrustMaterial:
+def material_of(
+    accepted: Trust, trusted_root: bytes, registry_keys: bytes, *, updated: datetime | None
+) -> TrustMaterial:
     """Return what provenance is verified against: what the trust file replaces, else what is given.
+
+    Args:
+        accepted: the trust file.
+        trusted_root: sigstore's.
+        registry_keys: the registry's.
+        updated: when `trusted_root` was last known to be the newest.
 
     Raises:
         TrustError: the trust file accepts no issuer although it names some.
@@ -473,4 +638,5 @@ def material_of(accepted: Trust, trusted_root: bytes, registry_keys: bytes) -> T
         trusted_root=accepted.trusted_root or trusted_root,
         registry_keys=accepted.registry_keys or registry_keys,
         issuers=accepted.issuers or DEFAULT_ISSUERS,
+        updated=updated if accepted.trusted_root is None else accepted.trusted_root_updated,
     )

@@ -14,6 +14,7 @@ import math
 import os
 import re
 import tomllib
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -141,6 +142,14 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
         return found
 
     sigstore: dict[str, Any] = document.get("sigstore", {})
+    approvals: dict[str, Any] = document.get("approvals", {})
+    if "updated" in sigstore and "trusted_root" not in sigstore:
+        raise TrustError(
+            "the time is that of a trusted_root, and none is named",
+            where=where,
+            place="sigstore.updated",
+            hint="`sbomgate trust update` prints the whole table",
+        )
     return Trust(
         sha256=hashlib.sha256(data).hexdigest(),
         data=data,
@@ -171,6 +180,9 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
             from_file(sigstore["registry_keys"], "sigstore.registry_keys") if "registry_keys" in sigstore else None
         ),
         resource_uri=document.get("resource_uri"),
+        quorum=approvals.get("quorum", 1),
+        max_waiver_days=approvals.get("max_days", 90),
+        trusted_root_updated=_time(sigstore.get("updated"), where, "sigstore.updated"),
         pinned=named,
         malicious_lists=(
             {one["path"]: from_file(one, f"malicious_lists[{i}]") for i, one in enumerate(document["malicious_lists"])}
@@ -257,6 +269,7 @@ def _signers(
         signers.append(
             Signer(
                 name=one["name"],
+                person=_person(one.get("person", one["name"])),
                 roles=tuple(sorted(one["roles"])),
                 public_key=public_key,
                 key_id=key_id,
@@ -265,6 +278,11 @@ def _signers(
             )
         )
     return tuple(signers)
+
+
+def _person(name: str) -> str:
+    """One person is one text, however it is written (Unicode NFKC, case folded, blanks as one)."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def _public_key(pem: bytes, where: str, place: str) -> tuple[str, str]:

@@ -35,6 +35,9 @@ class Project(Wire):
     repository: Claimed | None
     commit: Claimed | None
     lockfile_path: str
+    workspace: str | None = Field(
+        description='directory of the workspace that is judged ("." is the root project); null: the whole lockfile'
+    )
 
 
 class Subject(Wire):
@@ -79,6 +82,8 @@ class Publish(Wire):
 
     source: Literal["attestation", "registry", "recorded", "withdrawn", "unknown"]
     reason: str
+    absent: Time | None = Field(description="a look after `time` that did not have this version yet, by our own ledger")
+    seen: Time | None = Field(description="the first look that had it; null where `absent` is")
 
 
 class Scripts(Wire):
@@ -167,6 +172,35 @@ class Facts(Wire):
     )
 
 
+class Manifest(Wire):
+    """What is odd about a package's manifest."""
+
+    disagreements: list[str] = Field(
+        description="where tarball, registry and lockfile name other dependencies or commands"
+    )
+    shadows: list[str] = Field(description="well-known commands that its `bin` takes the place of")
+    script_files: dict[str, Sha256] = Field(description="files of the tarball that its install scripts name")
+
+
+class EarlierRelease(Wire):
+    """A release of the same package before one that is judged."""
+
+    version: str
+    advertised: bool = Field(description="the registry names attestations of it")
+    provenance: Attestation
+    publisher: str | None
+    trusted_publisher: str | None
+    maintainers: list[str]
+
+
+class Earlier(Wire):
+    """What a package is measured against; `unknown` says why it is not known, "" where it is."""
+
+    unknown: str
+    maintainers: list[str] = Field(description="of the package that is judged, by the registry's word")
+    releases: list[EarlierRelease]
+
+
 class Unmet(Wire):
     """A declared dependency that no entry satisfies: target (an id) null where there is none of that name."""
 
@@ -188,6 +222,7 @@ class BaselinePackage(Wire):
     provenance: Attestation
     publisher: str | None
     trusted_publisher: str | None
+    maintainers: list[str]
 
 
 class BaselineManager(Wire):
@@ -267,21 +302,59 @@ class Trust(Wire):
     exclusions: list[Exclusion]
     expected_provenance: list[ExpectedProvenance]
     issuers: list[str]
+    quorum: int = Field(description="how many different people a waiver or an approval needs", ge=1)
+
+
+class Change(Wire):
+    """Who made the change since the last approved build: nobody approves his own (PROMISES P30)."""
+
+    authors: list[str] = Field(description="people as the trust file names them, on verified identity only")
+    authors_known: bool = Field(description="whether these are all; else each approver may be the author")
+    reason: str = Field(description="why they are not all known; empty where they are")
+
+
+class TrustRoot(Wire):
+    """What package provenance was verified against."""
+
+    trusted_root: Sha256
+    registry_keys: Sha256
+    updated: Time | None = Field(
+        description="when the trusted root was last known to be the newest; null where nobody says"
+    )
 
 
 class Waiver(Wire):
-    """A waiver whose signature was verified. None can be made yet: the list is empty until waivers are signed."""
+    """A waiver of one finding that an approver signed; the signature was verified."""
 
     id: str
     rule: str
-    name: str
-    version: str
+    name: str | None
+    version: str | None
     integrity: str | None
     fingerprint: Sha256 | None = Field(description="of the very finding that is waived, or null: by rule and package")
     project: str = Field(description="the repository; the project's name only where no repository is known")
     until: Time
     reason: str
+    advisory: str | None = Field(description="the advisory that a security fix answers")
+    by: str = Field(description="the person who signed, as the trust file names it")
+
+
+class Approval(Wire):
+    """A change that an approver signed: the findings that it was shown with, by fingerprint."""
+
+    id: str
+    project: str = Field(description="as in a waiver")
+    findings: list[Sha256]
+    until: Time
+    reason: str
     by: str
+
+
+class RefusedWaiver(Wire):
+    """A waiver or an approval beside the project that does not count, and why."""
+
+    name: str
+    reason: str
 
 
 class MaliciousList(Wire):
@@ -319,6 +392,10 @@ class PolicyInput(Wire):
         description="licence text of `facts` → the ways to accept it: each the licences that hold together, each by "
         "its names from the most exact to the most general; a text that is no SPDX expression is not here"
     )
+    manifests: dict[str, Manifest] = Field(description="id → what is odd about its manifest; absent where nothing is")
+    earlier: dict[str, Earlier] = Field(
+        description="id → the earlier releases that it is measured against; of what is new, changed or, at first, young"
+    )
     edges: dict[str, list[str]] = Field(
         description='id of the declaring package → ids of its dependencies, sorted; the root is ""'
     )
@@ -327,8 +404,11 @@ class PolicyInput(Wire):
     )
     baseline: Baseline
     trust: Trust
-    approvals: list[dict[str, Any]]
+    change: Change
+    approvals: list[Approval]
+    trust_root: TrustRoot
     waivers: list[Waiver]
+    refused_waivers: list[RefusedWaiver]
 
 
 class Finding(Wire):
@@ -357,6 +437,7 @@ class EvaluationResult(Wire):
     findings: list[Finding]
     rules: list[str] = Field(description="ids of the rules that ran, sorted")
     packages: int = Field(description="how many packages were judged")
+    waived_by: dict[Sha256, list[str]] = Field(description="fingerprint → ids of the waivers or approvals it rests on")
     unused_waivers: list[str]
 
 
@@ -401,11 +482,13 @@ class Report(Wire):
     verdict: Literal["allowed", "denied"]
     project: ReportProject
     lockfile: str
+    workspace: str | None = Field(description="directory of the workspace that is judged; null: the whole lockfile")
     packages: int
     profile: Literal["observe", "default", "strict", "release"]
     engine: str
     baseline: str = Field(description="one phrase: what the build was compared with")
     accepted_signers: int = Field(description="how many signers the trust file accepts; 0 without one")
+    trust_root: TrustRoot
     rules: list[str] = Field(description="ids of the rules that ran, sorted")
     denials: list[ReportEntry]
     warnings: list[ReportEntry]
@@ -415,6 +498,27 @@ class Report(Wire):
     evaluation_sha256: Sha256
     evidence: str | None = Field(description="where the evidence lies; null for `check`")
     decision_sha256: Sha256 | None
+
+
+class Undecided(Wire):
+    """A decision that could not be made."""
+
+    place: str = Field(description="the workspace, or the lockfile, in the repository")
+    message: str
+    hint: str
+
+
+class Reports(Wire):
+    """What they print with `--json` where several decisions were asked for."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate reports, version 1")
+
+    schema_: Literal["sbomgate/reports/v1"] = Field(alias="schema")
+    verdict: Literal["allowed", "denied"] | None = Field(
+        description="denied where one is; null where one could not be decided"
+    )
+    reports: list[Report]
+    undecided: list[Undecided]
 
 
 class Reason(Wire):
@@ -434,6 +538,7 @@ class DecidingDecision(Wire):
     time_source: str = Field(description="whose word the time is")
     profile: Literal["default", "strict", "release"]
     link: str = Field(description="how the artefact is tied to the lockfile")
+    workspace: str | None = Field(description="directory of the workspace that it is about; null: the whole lockfile")
 
 
 class Verification(Wire):

@@ -85,8 +85,12 @@ class Signer(Part):
     """Who may sign, what for, and for which environments."""
 
     name: Exact
+    person: Exact | None = Field(
+        default=None, description="who that is: the same for all keys of one person; absent means the name"
+    )
     roles: Annotated[
-        list[Literal["decision", "facts", "policy"]], Field(min_length=1, json_schema_extra={"uniqueItems": True})
+        list[Literal["decision", "facts", "approver", "policy"]],
+        Field(min_length=1, json_schema_extra={"uniqueItems": True}),
     ]
     public_key: Pem | PinnedFile = Field(
         description="ECDSA P-256, PEM: inline, or a file beside this one with its digest"
@@ -133,11 +137,21 @@ class ExpectedProvenance(Part):
     workflow: RelativePath | None = None
 
 
+class Approvals(Part):
+    """What a waiver or an approval needs, beside the signature of a signer with the role `approver`."""
+
+    quorum: Annotated[int, Field(ge=1, le=16)] = Field(default=1, description="how many different people")
+    max_days: Annotated[float, Field(gt=0, le=366)] = Field(default=90, description="the longest that one may hold")
+
+
 class Sigstore(Part):
-    """A private sigstore instance, or a private registry's keys, instead of the shipped ones."""
+    """A newer trust root (`sbomgate trust update`), a private sigstore's, or a private registry's keys."""
 
     trusted_root: PinnedFile | None = None
     registry_keys: PinnedFile | None = None
+    updated: Time | None = Field(
+        default=None, description="when trusted_root was last verified to be the newest; without it its age is unknown"
+    )
 
 
 class TrustFile(Part):
@@ -176,3 +190,4 @@ class TrustFile(Part):
     expected_provenance: list[ExpectedProvenance] = []
     issuers: list[Url] = Field(default=[], description="OIDC issuers that are accepted in package provenance")
     sigstore: Sigstore | None = None
+    approvals: Approvals | None = None

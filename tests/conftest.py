@@ -13,11 +13,16 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / "shared"
 
+MANAGERS = REPOSITORY / ".tools" / "managers" / "node_modules"
 PARTS = {
     "opa": (("opa",), "go install github.com/open-policy-agent/opa@v1.22.0"),
     "cosign": (("cosign",), "go install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3"),
     "npm": (("node", "npm"), "install Node.js 20 or newer with npm"),
     "go": (("go",), "install Go 1.26"),
+    "managers": (
+        ("node", "git", *(str(MANAGERS / ".bin" / name) for name in ("bun", "npm", "pnpm", "yarn"))),
+        "sh tools/install_parts.sh .tools/bin",
+    ),
 }
 
 

@@ -7,6 +7,7 @@
 | schemas/policy-input.schema.json | the PolicyInput |
 | schemas/evaluation.schema.json | what decision.rego returns |
 | schemas/report.schema.json | what `check --json` and `gate --json` print |
+| schemas/reports.schema.json | what they print where several decisions were asked for |
 | schemas/verification.schema.json | what `verify --json` prints |
 | schemas/config.schema.json | sbomgate.toml |
 | schemas/rego/policy-input.json | the PolicyInput for `opa check --schema schemas/rego` |
@@ -36,7 +37,7 @@ PROFILES = ["observe", "default", "strict", "release"]
 
 def parameter_schema(declared: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of one parameter as its METADATA declares it."""
-    kept = ("type", "enum", "minimum", "maximum", "items", "description")
+    kept = ("type", "enum", "pattern", "minimum", "maximum", "items", "description")
     return {key: declared[key] for key in kept if key in declared}
 
 
@@ -65,6 +66,11 @@ def policy_input(rules: dict[str, Any]) -> dict[str, Any]:
     return {"$schema": DRAFT, **schema}
 
 
+def party(what: str) -> dict[str, Any]:
+    """Return the schema of a person or organisation."""
+    return {"type": "string", "minLength": 1, "maxLength": 1024, "description": f"{what}: NAME <EMAIL or URL>"}
+
+
 def config(rules: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of sbomgate.toml."""
     return {
@@ -79,6 +85,15 @@ def config(rules: dict[str, Any]) -> dict[str, Any]:
                 "additionalProperties": False,
                 "properties": rule_parameters(rules, complete=False),
                 "description": "rule → parameter → a stricter value than the trust file's",
+            },
+            "sbom": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {
+                    "author": party("the person or team that makes the SBOM"),
+                    "manufacturer": party("the organisation that makes the SBOM"),
+                    "supplier": party("the organisation that makes and supplies this project"),
+                },
             },
             "malicious": {
                 "type": "object",
@@ -117,6 +132,7 @@ def generate() -> dict[Path, str]:
         schemas / "policy-input.schema.json": policy_input(rules),
         schemas / "evaluation.schema.json": {"$schema": DRAFT, **wire.EvaluationResult.model_json_schema()},
         schemas / "report.schema.json": {"$schema": DRAFT, **wire.Report.model_json_schema()},
+        schemas / "reports.schema.json": {"$schema": DRAFT, **wire.Reports.model_json_schema()},
         schemas / "verification.schema.json": {"$schema": DRAFT, **wire.Verification.model_json_schema()},
         schemas / "config.schema.json": config(rules),
         schemas / "rego" / "policy-input.json": for_rego(policy_input(rules)),

@@ -67,6 +67,7 @@ def main(sdist: str, seeds: str) -> None:
         raise SystemExit("sigstore and @sigstore/tuf carry different trusted roots")
     written = {
         "trust_root/trusted_root.json": trusted_root,
+        "trust_root/tuf_root.json": files("sigstore").joinpath("_store", STORE, "root.json").read_bytes(),
         "trust_root/keys.json": base64.b64decode(targets["registry.npmjs.org%2Fkeys.json"]),
     }
     with tarfile.open(sdist) as archive:

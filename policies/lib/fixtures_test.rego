@@ -49,9 +49,13 @@ postinstall(text) := object.union(no_scripts, {
 
 unknown_scripts := object.union(no_scripts, {"state": "unknown", "source": "unknown", "reason": "no tarball in reach"})
 
-published(at) := {"time": at, "source": "registry", "reason": "", "first": "2020-01-01T00:00:00Z"}
+published(at) := {
+	"time": at, "source": "registry", "reason": "", "first": "2020-01-01T00:00:00Z", "absent": null, "seen": null,
+}
 
-unknown_time := {"time": null, "source": "unknown", "reason": "registry unreachable", "first": null}
+unknown_time := {
+	"time": null, "source": "unknown", "reason": "registry unreachable", "first": null, "absent": null, "seen": null,
+}
 
 # An old, plain package of the public registry; `changes` win.
 pkg(name, version, changes) := object.union(
@@ -92,7 +96,7 @@ shared(p) := object.union(
 		"registry", "scripts", "signature", "publish_attestation", "provenance", "trusted_publisher", "licence", "deprecated",
 		"malicious", "malicious_name", "similar",
 	]),
-	{"publish": object.filter(p.publish, ["source", "reason"])},
+	{"publish": object.filter(p.publish, ["source", "reason", "absent", "seen"])},
 )
 
 integrity(name, version) := sprintf("sha512-%s-%s", [name, version])
@@ -105,6 +109,21 @@ bootstrap := {
 }
 
 told := {"registry": "https://registry.npmjs.org/", "scopes": {}, "settings": {}}
+
+# What the registry's history says of a package that had no release before.
+first_release := {"unknown": "", "maintainers": [], "releases": []}
+
+preceded_by(releases) := object.union(first_release, {"releases": releases})
+
+# An earlier release, from what `pkg` makes of it.
+release(p) := {
+	"version": p.version,
+	"advertised": p.provenance.state != "unattested",
+	"provenance": p.provenance,
+	"publisher": p.publisher,
+	"trusted_publisher": p.trusted_publisher,
+	"maintainers": [],
+}
 
 # A baseline that held exactly these packages and edges (name → names).
 accepted(packages, edges) := {
@@ -139,11 +158,12 @@ held(p) := {
 	"provenance": p.provenance,
 	"publisher": p.publisher,
 	"trusted_publisher": p.trusted_publisher,
+	"maintainers": [],
 }
 
 nobody := {
 	"sha256": null, "registries": [], "first_party": [], "approved_scripts": [], "exclusions": [],
-	"expected_provenance": [], "issuers": [],
+	"expected_provenance": [], "issuers": [], "quorum": 1,
 }
 
 document(profile, packages, changes) := object.union(
@@ -155,17 +175,20 @@ document(profile, packages, changes) := object.union(
 		"project": {
 			"name": "shop", "version": "3.2.0",
 			"repository": {"value": "https://example.test/shop", "source": "flag"},
-			"commit": null, "lockfile_path": "package-lock.json",
+			"commit": null, "lockfile_path": "package-lock.json", "workspace": null,
 		},
 		"subject": null,
 		"link": null,
 		"time_source": null,
 		"parameters": {
-			"release_age": {"minimum_age_hours": 72},
+			"release_age": {"minimum_age_hours": 72, "mirror_lag_hours": 24},
 			"new_dependencies": {"first_release_days": 7},
 			"pinned": {"mode": "locked"},
 			"licences": {"allow": ["*"], "deny": [], "dev_allow": ["*"], "dev_deny": [], "texts": [], "unknown": "note"},
 			"deprecated": {"level": "note"},
+			"trust_drift": {"history_days": 30},
+			"provenance": {"promise_only_before": "2024-01-01", "trust_root_days": 365},
+			"lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},
 		},
 		"lockfile": {"path": "package-lock.json", "kind": "npm", "version": "3", "sha256": hex, "findings": {}},
 		"manager": object.union(told, {"name": "npm", "files": {}}),
@@ -173,11 +196,16 @@ document(profile, packages, changes) := object.union(
 		"packages": [of_its_own(p, index) | some index, p in packages],
 		"facts": [shared(p) | some p in packages],
 		"licences": {"MIT": [[["MIT"]]]},
+		"manifests": {},
+		"earlier": {p.id: first_release | some p in packages},
 		"edges": {"": [p.id | some p in packages; "direct" in p.flags]},
 		"unmet": {},
 		"baseline": bootstrap,
 		"trust": nobody,
+		"change": {"authors": ["dora"], "authors_known": true, "reason": ""},
+		"trust_root": {"trusted_root": hex, "registry_keys": hex, "updated": "2026-11-01T00:00:00Z"},
 		"approvals": [],
+		"refused_waivers": [],
 		"waivers": [],
 	},
 	changes,

@@ -15,6 +15,20 @@
 #     unknown-source: {default: deny where new or changed; else warn, strict: deny, release: deny}
 #     name-case: {default: note where the registry has it; else deny where new or changed, strict: note where the registry has it; else deny, release: note where the registry has it; else deny}
 #     unjudged: {default: deny, strict: deny, release: deny}
+#     lockfile-not-judged: {default: by unjudged_lockfiles, strict: by unjudged_lockfiles, release: by unjudged_lockfiles}
+#   parameters:
+#     unjudged_lockfiles:
+#       type: string
+#       enum: [note, warn, deny]
+#       default: note
+#       stricter: [note, warn, deny]
+#       description: What another lockfile further down in the tree does, which this decision says nothing about
+#     judged_elsewhere:
+#       type: array
+#       items: {type: string}
+#       default: []
+#       stricter: subset
+#       description: Lockfiles in the tree that another job judges, or nobody installs from. Paths; with a `/` at the end, all that lies below
 package sbomgate.rules.lockfile_sound
 
 import data.sbomgate.lib.finding
@@ -58,6 +72,7 @@ codes := {
 	"workspace-differs": {"class": "debt", "fix": rewrite},
 	"other-lockfile": {"class": "debt", "fix": "keep one lockfile: the other tool installs something else"},
 	"nested-lockfile": {"class": "debt", "fix": "remove the workspace's own lockfile, or gate it as well"},
+	"lockfile-not-judged": {"class": "note", "fix": "`sbomgate check` and `gate` that lockfile too; the trust file's judged_elsewhere names those that others judge"},
 	"no-integrity-format": {"class": "debt", "fix": "nothing in this format ties an entry to the registry's bytes: a lockfile of npm, pnpm or yarn 1 does"},
 	"peer-unmet": {"class": "note", "fix": "nothing to do for the gate: the peer is not installed"},
 	"peer-invalid": {"class": "note", "fix": "nothing to do for the gate: what is installed was judged"},
@@ -72,7 +87,7 @@ codes := {
 	"platform-unchecked": {"class": "note", "fix": "`supportedArchitectures` in .yarnrc.yml makes yarn record the checksums of other platforms"},
 }
 
-findings contains f if some f in lock.judged("lockfile_sound", codes, {"root-differs", "name-case"})
+findings contains f if some f in lock.judged("lockfile_sound", codes, {"root-differs", "name-case", "lockfile-not-judged"})
 
 # A name in capitals is fine where the registry has these very bytes under it: only old packages do, as JSONStream.
 findings contains f if {
@@ -102,6 +117,28 @@ root_class(id) := "debt" if is_workspace(id)
 root_class(id) := "always" if not is_workspace(id)
 
 is_workspace(id) if packages.entries[id].kind == "workspace"
+
+# What is installed from another lockfile of the tree is nothing that this decision covers.
+findings contains f if {
+	some said in input.lockfile.findings.lockfile_sound
+	said.code == "lockfile-not-judged"
+	not elsewhere(said.place)
+	f := lock.judge("lockfile_sound", said, object.union(codes["lockfile-not-judged"], {"class": unjudged_class}))
+}
+
+settings := input.parameters.lockfile_sound
+
+default unjudged_class := "always"
+
+unjudged_class := settings.unjudged_lockfiles if settings.unjudged_lockfiles in {"note", "warn"}
+
+elsewhere(path) if path in settings.judged_elsewhere
+
+elsewhere(path) if {
+	some directory in settings.judged_elsewhere
+	endswith(directory, "/")
+	startswith(path, directory)
+}
 
 findings contains f if {
 	some p in packages.noticeable

@@ -6,8 +6,11 @@ examples:
   sbomgate gate --subject file:dist/app.tgz --key release.key --trust ../trust.toml
   sbomgate gate web --subject oci:registry.example/web@sha256:… --key release.key --trust ../trust.toml \
       --repository https://github.com/acme/web --commit "$(git rev-parse HEAD)" --environment production
+  sbomgate gate --subject services/web=file:dist/web.tgz --subject services/api=file:dist/api.tgz \
+      --key release.key --trust ../trust.toml
+  sbomgate gate --subjects release.toml --key release.key --trust ../trust.toml
 
-exit codes: 0 the policy allows, 1 it denies (signed and stored too), 2 no decision could be made
+exit codes: 0 the policy allows, 1 it denies (signed and stored too), 2 no decision could be made; of several the worst
 """
 
 from __future__ import annotations
@@ -18,21 +21,27 @@ from sbomgate.cli import _decide
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from sbomgate.cli._decide import Decided
     from sbomgate.cli._environment import Environment
     from sbomgate.model import Subject
+    from sbomgate.project import DiskFiles
 
-MAX_SUBJECT_BYTES = 1 << 40  # hashed as a stream: a limit only against a device that never ends
 HELP = "decide whether a release may ship, sign and store the decision"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments: first what a release needs."""
+    parser.add_argument("path", nargs="?", default=".", help="the project's folder, or its lockfile (default: here)")
     parser.add_argument(
-        "--subject", required=True, help="what ships: file:PATH, git:COMMIT or oci:HOST/REPO@sha256:DIGEST"
+        "--subject",
+        action="append",
+        metavar="[WORKSPACE=]SUBJECT",
+        help="what ships: file:PATH, git:COMMIT or oci:HOST/REPO@sha256:DIGEST; may be repeated, with workspaces",
     )
+    parser.add_argument("--subjects", metavar="FILE", help='a TOML file of them, one a line: "WORKSPACE" = "SUBJECT"')
+    parser.add_argument("--workspace", metavar="NAME", help="the workspace that the one subject was built from")
     parser.add_argument("--key", required=True, metavar="FILE", help="the local signing key (`sbomgate key new`)")
     parser.add_argument("--store", metavar="DIR", help=f"where evidence is kept (default: {_decide.DEFAULT_STORE})")
     parser.add_argument("--repository", metavar="URL", help="where it was built from")
@@ -45,8 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Decide, sign, store, print."""
-    from sbomgate import files, gate, subject
-    from sbomgate.cli._project import open_project
+    from sbomgate import gate
+    from sbomgate.cli import _subjects
+    from sbomgate.cli._results import Results
     from sbomgate.errors import InputError, UsageError
     from sbomgate.evidence import layout
     from sbomgate.model import Claimed, SubjectKind
@@ -57,30 +67,37 @@ def run(args: argparse.Namespace, env: Environment) -> int:
             "gate signs only what somebody accepts", where="--trust", hint="make one with `sbomgate trust new`"
         )
     signer = local_key.load(env.working_directory / args.key)
-    about = subject.parse(
-        args.subject,
-        lambda path: files.sha256_of(env.working_directory / path, limit=MAX_SUBJECT_BYTES, error=InputError),
-    )
+    asked = _subjects.read(args, env)
+    tree = _decide.read(args, env, args.path, asked.workspaces, signs=True)
+    results = Results(args, many=asked.many)
+    subjects = asked.parse(env)
     claims = {
         name: Claimed(value=value, source="flag")
         for name in ("repository", "commit", "environment")
         if (value := getattr(args, name)) is not None
     }
-    _require_head(args, about, open_project(args.path, env).files.repository)
+    files = tree.project.files
+    about = [one for one in subjects if not isinstance(one, InputError)]
+    _require_head(args, about, files.repository)
     store = env.working_directory / (args.store or _decide.DEFAULT_STORE)
-    decided = _decide.decide(args, env, subject=about, claims=claims, store=store, time_source=signer.time_source)
-    if args.commit is not None or about.kind is SubjectKind.GIT:
-        _require_committed(decided)
-    record = gate.sign(decided.answer, decided.question, signer=signer)
-    written = layout.write(store, record)
-    shown = layout.folder(store, written.build)
-    if shown.is_relative_to(env.working_directory):
-        shown = shown.relative_to(env.working_directory)
-    _decide.show(_decide.report(decided, evidence=str(shown), decision=record.id), args)
-    return _decide.exit_code(decided)
+    with _decide.judging(tree, args, env, claims=claims, store=store, time_source=signer.time_source) as judge:
+        if args.commit is not None or any(one.kind is SubjectKind.GIT for one in about):
+            _require_committed(files)
+        for part, subject in zip(tree.parts, subjects, strict=True):
+            with results.of(judge, part):
+                if isinstance(subject, InputError):
+                    raise subject
+                decided = judge.decide(part, subject)
+                record = gate.sign(decided.answer, decided.question, signer=signer)
+                written = layout.write(store, record)
+                shown = layout.folder(store, written.build)
+                if shown.is_relative_to(env.working_directory):
+                    shown = shown.relative_to(env.working_directory)
+                results.add(_decide.report(decided, evidence=str(shown), decision=record.id))
+    return results.show()
 
 
-def _require_head(args: argparse.Namespace, about: Subject, repository: Path) -> None:
+def _require_head(args: argparse.Namespace, subjects: Sequence[Subject], repository: Path) -> None:
     """Refuse a commit that is not the one that is checked out; where the checkout does not tell, nothing is known.
 
     Raises:
@@ -90,7 +107,8 @@ def _require_head(args: argparse.Namespace, about: Subject, repository: Path) ->
     from sbomgate.errors import UsageError
 
     head = _worktree.head(repository)
-    for flag, commit in (("--commit", args.commit), ("--subject", about.digest.get("gitCommit"))):
+    commits = [("--subject", subject.digest.get("gitCommit")) for subject in subjects]
+    for flag, commit in (("--commit", args.commit), *commits):
         if head is not None and commit is not None and commit != head:
             raise UsageError(
                 f"names the commit {commit}, and {head} is checked out",
@@ -99,24 +117,25 @@ def _require_head(args: argparse.Namespace, about: Subject, repository: Path) ->
             )
 
 
-def _require_committed(decided: Decided) -> None:
+def _require_committed(opened: DiskFiles) -> None:
     """Refuse to sign that a commit holds a lockfile, or a package.json, that it does not hold.
 
     Raises:
         InputError: one of them has changes that are in no commit.
     """
-    from sbomgate.cli import _worktree
+    from sbomgate.cli import _approvals, _worktree
     from sbomgate.cli._environment import say
     from sbomgate.errors import InputError
     from sbomgate.project import path_in_repository
 
-    opened = decided.project.files
     read = {
         path_in_repository(opened, path): opened.read(path) or b""
         for path in opened.digests()
         if not opened.is_link(path)
     }
     for path in _worktree.changed(opened.repository, read):
+        if f"{_approvals.FOLDER}/" in path:  # each is signed: it counts wherever it comes from
+            continue
         if path.endswith(".npmrc"):  # CI systems write tokens into it
             say(f"warning: {path} is not as it was committed")
             continue

@@ -154,14 +154,14 @@ def _new(args: argparse.Namespace, env: Environment) -> int:
 
 
 def _test(args: argparse.Namespace, env: Environment) -> int:
-    from sbomgate.cli import _decide
+    from sbomgate.cli import _engine
     from sbomgate.cli._environment import discreet
     from sbomgate.errors import EXIT_DENIED
     from sbomgate.policy import testing
 
     folder = env.working_directory / args.policy
     bundle = _bundle(args.policy, env)
-    outcome = testing.run(_decide.opa_on_path(env, folder, asked="policy test"), bundle, folder)
+    outcome = testing.run(_engine.opa_on_path(env, folder, asked="policy test"), bundle, folder)
     for name in outcome.failed:
         print(discreet(f"FAIL  {name}"))
     for path, percent in outcome.coverage:

@@ -52,6 +52,13 @@ def read(files: ProjectFiles, path: str) -> DependencyGraph:
     return _Reader(files, path).read()
 
 
+def directory_of(package: Package) -> str | None:
+    """Return the directory of a workspace, relative to the lockfile's; None for what is none, or leads to one."""
+    if package.kind is not Kind.WORKSPACE or package.resolved is not None:
+        return None  # a copy of one (`injected`) has an address
+    return package.id
+
+
 class _Reader(Reading):
     """One lockfile while it is read; the methods stand in the order in which they run."""
 
@@ -560,7 +567,7 @@ class _Reader(Reading):
         kind, remarks = judge(name, version, tarball, registries)
         for code, rule, message in remarks:
             self.find(code, rule, found, at, message)
-        self._compare_source(found, stated, (tarball, f"@{tarball}"), at)
+        self._compare_source(found, stated, (tarball, f"@{tarball}", keys.of_address(tarball)), at)
         if kind is Kind.TARBALL:
             self._judge_source(found, stated, ("remote",), at)
         return kind, tarball

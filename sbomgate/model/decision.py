@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -43,6 +43,8 @@ class Context:
 
     Attributes:
         lockfile_path: relative to the repository's root, POSIX.
+        workspace: directory of the workspace that it is about, relative to the lockfile's ("." for the root project
+            without its workspaces); None for all that the lockfile holds.
         link: how the artefact is tied to the lockfile (P13), `asserted` for now; None without an artefact.
         time_source: who vouches for the time (P17), `self-declared` for a key alone; None where nothing is signed.
     """
@@ -50,6 +52,7 @@ class Context:
     evaluated_at: datetime
     profile: str
     lockfile_path: str
+    workspace: str | None = None
     repository: Claimed | None = None
     commit: Claimed | None = None
     environment: Claimed | None = None
@@ -116,10 +119,15 @@ class PolicyFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """The result of one evaluation: `data` is its canonical JSON, byte for byte the same from every engine."""
+    """The result of one evaluation: `data` is its canonical JSON, byte for byte the same from every engine.
+
+    `waived_by` has the fingerprint of each waived finding → ids of the waivers and approvals that it rests on.
+    """
 
     data: bytes
     sha256: str
     verdict: Verdict
     findings: tuple[PolicyFinding, ...]
     rules: tuple[str, ...]
+    waived_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unused_waivers: tuple[str, ...] = ()

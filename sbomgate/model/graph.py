@@ -110,6 +110,7 @@ class Package:
         licence: the lockfile's word, or None.
         deprecated: the lockfile's word, or None.
         line: 1-based line in the lockfile where the entry starts, or None.
+        withheld: something was left out of `resolved` before it came here (read from an SBOM, PROMISES P40).
     """
 
     id: str
@@ -135,6 +136,7 @@ class Package:
     licence: str | None = None
     deprecated: str | None = None
     line: int | None = None
+    withheld: bool = False
 
     @property
     def sha512(self) -> str | None:
@@ -219,6 +221,8 @@ class DependencyGraph:
     """Everything that a lockfile says: each entry once, each edge, and what is wrong with it.
 
     `packages` is sorted by id and holds the root (id "") first; `edges` is sorted by (source, name, kind).
+    `workspace` is None for the whole; else this is the part that belongs to one workspace, which is the root, and
+    `workspace` its directory relative to the lockfile's ("." for the root project without its workspaces).
     """
 
     lockfile: Lockfile
@@ -226,3 +230,4 @@ class DependencyGraph:
     packages: tuple[Package, ...]
     edges: tuple[Edge, ...]
     findings: tuple[LockFinding, ...]
+    workspace: str | None = None

@@ -11,7 +11,7 @@ import functools
 import re
 from collections.abc import Sequence
 
-from sbomgate import spdx
+from sbomgate.spdx._list import EXCEPTIONS, LICENCES
 
 MAX_CHARACTERS = 1024
 """Of an expression: real ones are below 100. A longer one counts as unknown."""
@@ -95,7 +95,7 @@ def _one(tokens: Sequence[str], at: int, depth: int) -> tuple[list[Way], int]:
     names = _names(token)
     at += 1
     if at < len(tokens) and tokens[at].upper() == "WITH":
-        exception = _IDS.get(tokens[at + 1].lower()) if at + 1 < len(tokens) else None
+        exception = _EXCEPTIONS.get(tokens[at + 1].lower()) if at + 1 < len(tokens) else None
         if exception is None:
             raise _NoExpressionError
         names = (*(f"{name} WITH {exception}" for name in names), *names)
@@ -110,7 +110,8 @@ def _limited(found: list[Way]) -> list[Way]:
     return found
 
 
-_IDS = {identifier.lower(): identifier for identifier in spdx.IDS}
+_IDS = {identifier.lower(): identifier for identifier in LICENCES}
+_EXCEPTIONS = {identifier.lower(): identifier for identifier in EXCEPTIONS}
 
 
 def _names(token: str) -> Licence:
@@ -122,7 +123,7 @@ def _names(token: str) -> Licence:
         raise _NoExpressionError
     family = identifier.removesuffix("-only").removesuffix("-or-later").removesuffix("+")
     later = token.endswith("+") or identifier.endswith(("-or-later", "+"))
-    if f"{family}-only" in spdx.IDS:
+    if f"{family}-only" in LICENCES:
         exact = (f"{family}-only", family)
         return (f"{family}-or-later", f"{family}+", *exact) if later else exact
     return (f"{family}+", family) if later else (identifier,)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sbomgate.model import DependencyGraph, Evaluation, Package, PolicyFinding, Sbom, Verdict
+from sbomgate.model import DependencyGraph, Evaluation, Package, PolicyFinding, Sbom, TrustRoot, Verdict
 
 UNKNOWN_RULE = "complete_evidence"
 INPUT_RULE = "lockfile_sound"
@@ -61,6 +61,7 @@ class Report:
     """What a person, a program or a page is told of one decision.
 
     Attributes:
+        workspace: directory of the workspace that was judged, or None for the whole lockfile.
         packages: how many were judged; signers: how many the trust file accepts.
         denials: what denies, worst first; warnings: what warns; notes: what is only recorded; waived: what would deny.
         unknown: what is not known, one finding for each kind of evidence, and what an SBOM does not say.
@@ -72,11 +73,13 @@ class Report:
     project: str
     version: str | None
     lockfile: str
+    workspace: str | None
     packages: int
     profile: str
     engine: str
     baseline: str
     signers: int
+    trust_root: TrustRoot
     denials: tuple[Entry, ...]
     warnings: tuple[Entry, ...]
     notes: tuple[Entry, ...]
@@ -96,6 +99,7 @@ def build(
     baseline: str,
     baseline_versions: Mapping[str, frozenset[str]],
     signers: int,
+    trust_root: TrustRoot,
     evidence: str | None = None,
     decision: str | None = None,
 ) -> Report:
@@ -109,6 +113,7 @@ def build(
         baseline: one phrase: what the build was compared with.
         baseline_versions: name → versions in the baseline, for `1.14.0 → 1.14.1`.
         signers: how many signers the trust file accepts.
+        trust_root: what package provenance was verified against.
         evidence: where the evidence lies.
         decision: digest of the decision.
     """
@@ -136,11 +141,13 @@ def build(
         project=(root.name if root is not None else "") or "(unnamed project)",
         version=root.version if root is not None else None,
         lockfile=graph.lockfile.path,
+        workspace=graph.workspace,
         packages=len(graph.packages) - 1,
         profile=profile,
         engine=engine,
         baseline=baseline,
         signers=signers,
+        trust_root=trust_root,
         denials=entries("deny"),
         warnings=entries("warn"),
         notes=entries("note"),

@@ -33,8 +33,9 @@ def render(report: Report, *, verbose: bool = False) -> str:
 
 def _lines(report: Report, *, verbose: bool) -> Iterator[str]:
     title = " ".join(filter(None, (plain(report.project, 80), plain(report.version or "", 40))))
+    place = report.lockfile if report.workspace is None else f"{report.lockfile} · workspace {report.workspace}"
     yield (
-        f"{report.verdict.value.upper():<9}{title} · {plain(report.lockfile)} · {_count(report.packages, 'package')} · "
+        f"{report.verdict.value.upper():<9}{title} · {plain(place)} · {_count(report.packages, 'package')} · "
         f"profile {report.profile} · {report.engine}"
     )
     yield from _section(report.denials, verbose=verbose)
@@ -63,6 +64,10 @@ def _facts(report: Report, *, verbose: bool) -> Iterator[str]:
     yield from _wrapped("  Compared with: ", plain(report.baseline))
     if report.signers == 0:
         yield "  Trusted: nobody. Without --trust FILE no signer, baseline or recorded fact is accepted"
+    if verbose:
+        updated = report.trust_root.updated
+        since = "nobody says how old" if updated is None else f"known to be the newest on {updated:%Y-%m-%d}"
+        yield f"  Trust root: sha256:{report.trust_root.trusted_root[:12]}…, {since}"
     yield from _wrapped("  ", _tail(report, verbose=verbose))
     if report.evidence is not None:
         yield f"  Evidence: {plain(report.evidence)}"

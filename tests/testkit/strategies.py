@@ -11,6 +11,8 @@ from sbomgate.model import (
     AttestationState,
     Claims,
     DependencyGraph,
+    Earlier,
+    EarlierFacts,
     Edge,
     EdgeKind,
     Hash,
@@ -93,6 +95,7 @@ def package(id_: str, ids: list[str]) -> st.SearchStrategy[Package]:
         | TEXT,
         deprecated=maybe(TEXT),
         line=st.none() | st.integers(1, 10**8),
+        withheld=st.just(False),
     )
 
 
@@ -119,7 +122,14 @@ def graphs(draw: st.DrawFn) -> DependencyGraph:
     )
     return DependencyGraph(
         lockfile=draw(
-            st.builds(Lockfile, path=WORD, kind=st.just("npm"), version=WORD, sha256=HEX, size=st.integers(0, 10**9))
+            st.builds(
+                Lockfile,
+                path=WORD,
+                kind=st.sampled_from(["npm", "pnpm", "yarn", "bun"]),
+                version=WORD | st.just("1"),
+                sha256=HEX,
+                size=st.integers(0, 10**9),
+            )
         ),
         manager=draw(
             st.builds(
@@ -150,7 +160,8 @@ CLAIMS = st.builds(
     Claims,
     issuer=TEXT,
     identity=TEXT,
-    **{name: maybe(TEXT) for name in Claims.__slots__ if name not in ("issuer", "identity")},
+    repository=maybe(TEXT) | st.just("https://github.com/o/r"),
+    **{name: maybe(TEXT) for name in Claims.__slots__ if name not in ("issuer", "identity", "repository")},
 )
 ATTESTATION = st.builds(
     Attestation,
@@ -160,6 +171,16 @@ ATTESTATION = st.builds(
     log_time=st.none() | TIME,
     claims=st.none() | CLAIMS,
     sha256=st.none() | HEX,
+)
+TEXTS = st.lists(TEXT, max_size=2).map(tuple)
+RELEASE = st.builds(
+    EarlierFacts,
+    version=WORD,
+    advertised=st.booleans(),
+    provenance=ATTESTATION,
+    publisher=maybe(TEXT),
+    trusted_publisher=maybe(TEXT),
+    maintainers=TEXTS,
 )
 FACTS = st.builds(
     PackageFacts,
@@ -173,6 +194,7 @@ FACTS = st.builds(
         gyp=st.booleans(),
         digest=st.none() | HEX,
         disagreements=st.lists(TEXT, max_size=2).map(tuple),
+        files=st.dictionaries(WORD, HEX, max_size=2),
     ),
     signature=st.builds(Signature, state=st.sampled_from(SignatureState), reason=TEXT),
     publish_attestation=ATTESTATION,
@@ -180,7 +202,12 @@ FACTS = st.builds(
     publisher=maybe(TEXT),
     trusted_publisher=maybe(TEXT),
     licence=maybe(TEXT),
+    author=maybe(TEXT) | st.sampled_from(["A <a@b.example> (https://b.example/)", "A <..@b>", "<a@b.example>"]),
     deprecated=maybe(TEXT),
     registry=st.none() | st.just("https://registry.npmjs.org/"),
     registry_integrity=maybe(TEXT),
+    maintainers=TEXTS,
+    manifest=TEXTS,
+    shadows=TEXTS,
+    earlier=st.none() | st.builds(Earlier, unknown=TEXT, releases=st.lists(RELEASE, max_size=2).map(tuple)),
 )

@@ -20,6 +20,12 @@ DECLARED: dict[str, dict[str, dict[str, Any]]] = {
         "deny": {"type": "array", "default": ["x"], "stricter": "superset"},
         "allow": {"type": "array", "default": ["x", "y"], "stricter": "subset"},
         "names": {"type": "array", "default": ["gpl-*", "MIT"], "stricter": "narrower"},
+        "day": {
+            "type": "string",
+            "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+            "default": "2024-01-01",
+            "stricter": "earlier",
+        },
     }
 }
 
@@ -30,7 +36,8 @@ def effective(trust: dict[str, Any], project: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_shipped_defaults() -> None:
     assert parameters.effective(SHIPPED, {}, {}) == {
-        "release_age": {"minimum_age_hours": 72},
+        "approved_changes": {"ends_soon_days": 14},
+        "release_age": {"minimum_age_hours": 72, "mirror_lag_hours": 24},
         "new_dependencies": {"first_release_days": 7},
         "pinned": {"mode": "locked"},
         "deprecated": {"level": "note"},
@@ -42,6 +49,9 @@ def test_the_shipped_defaults() -> None:
             "texts": [],
             "unknown": "note",
         },
+        "trust_drift": {"history_days": 30},
+        "provenance": {"promise_only_before": "2024-01-01", "trust_root_days": 365},
+        "lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},
     }
 
 
@@ -56,6 +66,7 @@ def test_the_trust_file_sets_either_way() -> None:
         ("hours", 72), ("hours", 168), ("count", 3), ("count", 1), ("strictly", True), ("strictly", False),
         ("leniently", False), ("leniently", True), ("mode", "c"), ("mode", "b"), ("deny", ["y", "x"]), ("allow", []),
         ("names", []), ("names", ["GPL-2.0", "mit"]), ("names", ["gpl-2.*"]), ("names", ["GPL-*"]),
+        ("day", "2024-01-01"), ("day", "2023-05-18"),
     ],
 )  # fmt: skip
 def test_a_project_may_tighten(name: str, value: object) -> None:
@@ -71,6 +82,7 @@ def test_a_project_may_tighten(name: str, value: object) -> None:
         ("mode", "a"),
         ("deny", []),
         ("allow", ["x", "z"]),
+        ("day", "2024-01-02"),
         ("names", ["*"]),
         ("names", ["gpl*"]),
         ("names", ["MIT-0"]),
@@ -100,7 +112,7 @@ def test_loosening_is_measured_against_the_trust_file() -> None:
     [
         ("hours", "72"), ("hours", True), ("hours", float("nan")), ("hours", float("inf")), ("hours", -1),
         ("count", 1.5), ("count", 10), ("strictly", 1), ("mode", "d"), ("mode", 1), ("deny", "x"), ("deny", [1]),
-        ("unknown", 1),
+        ("unknown", 1), ("day", "2024-1-1"), ("day", "2024-01-01T00:00:00Z"), ("day", 20240101), ("day", "٢٠٢٤-01-01"),
     ],
 )  # fmt: skip
 def test_what_is_no_value(name: str, value: object) -> None:
