@@ -184,9 +184,9 @@ def _is(kind: str, value: object) -> bool:
 def _at_least(stricter: object, value: Any, base: Any) -> bool:
     """Whether `value` is as strict as `base` or stricter, by what the parameter's METADATA calls stricter.
 
-    `larger` and `smaller` for numbers, `earlier` for days (2024-01-01), `superset` and `subset` for lists, `narrower` for
-    lists of names that may end in `*` (each must be one that the other list speaks of), true or false for switches, and the
-    list of all values from the loosest to the strictest for words.
+    `larger` and `smaller` for numbers, `earlier` for days (2024-01-01), `superset` and `subset` for lists, `narrower`
+    for lists of names that may end in `*` (each must be one that the other list speaks of), true or false for switches,
+    and the list of all values from the loosest to the strictest for words.
     """
     match stricter:
         case True | False:
