@@ -211,14 +211,14 @@ test_an_approval_covers_what_it_was_shown_with if {
 	was := fx.pkg("axios", "1.14.0", {})
 	changes := {"baseline": fx.accepted([was], {"": ["axios"]})}
 	now := fx.pkg("axios", "1.14.1", {})
-	before := result(fx.document("strict", [now], changes))
+	before := result(fx.document("release", [now], changes))
 	before.verdict == "denied"
 	shown := [f.fingerprint | some f in before.findings; f.level == "deny"]
-	r := result(fx.document("strict", [now], object.union(changes, {"approvals": [approval(shown)]})))
+	r := result(fx.document("release", [now], object.union(changes, {"approvals": [approval(shown)]})))
 	r.verdict == "allowed"
 	{id | some ids in r.waived_by; some id in ids} == {"a1"}
 	other := fx.pkg("axios", "1.14.1", {"integrity": "sha512-other", "registry_integrity": "sha512-other"})
-	result(fx.document("strict", [other], object.union(changes, {"approvals": [approval(shown)]}))).verdict == "denied"
+	result(fx.document("release", [other], object.union(changes, {"approvals": [approval(shown)]}))).verdict == "denied"
 }
 
 # W07, P28

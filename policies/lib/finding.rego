@@ -16,15 +16,13 @@ profile := "default" if input.profile == "observe"
 profile := input.profile if input.profile != "observe"
 
 # changed: under `default` it denies what is new or changed against the accepted baseline, and warns for the rest.
-# change: a change that no person approved: recorded under `default`, denied where every change needs an approver.
-# settings: the same as changed, for what the package manager is told: registries, scopes, settings.
+# settings: the same, for what the package manager is told: registries, scopes, settings.
 classes := {
 	"always": {"default": "deny", "strict": "deny", "release": "deny"},
 	"changed": {"default": "deny", "strict": "deny", "release": "deny"},
 	"settings": {"default": "deny", "strict": "deny", "release": "deny"},
 	"debt": {"default": "warn", "strict": "deny", "release": "deny"},
 	"release": {"default": "note", "strict": "warn", "release": "deny"},
-	"change": {"default": "note", "strict": "deny", "release": "deny"},
 	"warn": {"default": "warn", "strict": "warn", "release": "warn"},
 	"note": {"default": "note", "strict": "note", "release": "note"},
 }

@@ -3,7 +3,8 @@
 # description: |
 #   Treats a dependency update as the privileged change that it is: every package and every edge that the last approved
 #   build did not have, and every changed setting of the package manager, needs a person who approved exactly it
-#   (`sbomgate review`, `sbomgate approve`). Recorded under `default`; `strict` and `release` deny without an approval.
+#   (`sbomgate review`, `sbomgate approve`). Recorded under `default`, a warning under `strict`; `release` denies without
+#   an approval.
 #   It also says which waivers and approvals beside the project do not count, and which end soon.
 # schemas:
 #   - input: schema["policy-input"]
@@ -13,9 +14,9 @@
 #   fix: Look at the change (`sbomgate review`), and approve it (`sbomgate approve`), or go back to the approved lockfile.
 #   unknown: Without a baseline nothing is a change; new_dependencies says that there is none.
 #   severity:
-#     package: {default: note, strict: deny, release: deny}
-#     edge: {default: note, strict: deny, release: deny}
-#     settings: {default: note, strict: deny, release: deny}
+#     package: {default: note, strict: warn, release: deny}
+#     edge: {default: note, strict: warn, release: deny}
+#     settings: {default: note, strict: warn, release: deny}
 #     waiver-refused: {default: warn, strict: warn, release: warn}
 #     waiver-ends-soon: {default: note, strict: note, release: note}
 #   parameters:
@@ -36,7 +37,7 @@ look := "look at the change (`sbomgate review`) and have it approved (`sbomgate 
 findings contains f if {
 	some id in packages.changed
 	p := packages.by_id[id]
-	f := finding.of("approved_changes", "package", "change", p, {
+	f := finding.of("approved_changes", "package", "release", p, {
 		"message": sprintf("%s is not in the last approved build", [packages.label(p)]),
 		"fix": look,
 		"extra": address(p),
@@ -57,7 +58,7 @@ findings contains f if {
 	not id in packages.own
 	name := packages.entries[id].name
 	not name in known
-	f := finding.of("approved_changes", "edge", "change", declaring(source), {
+	f := finding.of("approved_changes", "edge", "release", declaring(source), {
 		"message": sprintf("%s depends on %s, and did not in the last approved build", [spoken(source), name]),
 		"fix": look,
 		"extra": name,
@@ -78,7 +79,7 @@ spoken(id) := packages.label(packages.by_id[id]) if id != ""
 
 findings contains f if {
 	packages.settings_changed
-	f := finding.of("approved_changes", "settings", "change", packages.whole, {
+	f := finding.of("approved_changes", "settings", "release", packages.whole, {
 		"message": "the package manager is told something else than in the last approved build",
 		"fix": look,
 		"extra": json.marshal(packages.told(input.manager)),

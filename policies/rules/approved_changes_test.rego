@@ -24,22 +24,22 @@ test_without_a_baseline_nothing_is_a_change if found("release", [now], {}) == se
 test_a_changed_package_needs_an_approval if {
 	baseline := {"baseline": fx.accepted([was], {"": ["axios"]})}
 	fx.codes(found("default", [now], baseline)) == {"package:note"}
-	fx.codes(found("strict", [now], baseline)) == {"package:deny"}
+	fx.codes(found("strict", [now], baseline)) == {"package:warn"}
 	fx.codes(found("release", [now], baseline)) == {"package:deny"}
 }
 
 test_other_bytes_of_one_version_are_a_change if {
 	bytes := fx.pkg("axios", "1.14.0", {"integrity": "sha512-other"})
-	fx.codes(found("strict", [bytes], {"baseline": fx.accepted([was], {"": ["axios"]})})) == {"package:deny"}
+	fx.codes(found("release", [bytes], {"baseline": fx.accepted([was], {"": ["axios"]})})) == {"package:deny"}
 }
 
 test_a_new_edge_of_the_project_itself_is_a_change if {
-	fx.codes(found("strict", [was, other], {"baseline": fx.accepted([was, other], {"": ["axios"]})})) == {"edge:deny"}
+	fx.codes(found("release", [was, other], {"baseline": fx.accepted([was, other], {"": ["axios"]})})) == {"edge:deny"}
 }
 
 test_changed_settings_are_a_change if {
 	changes := {"baseline": fx.accepted([was], {"": ["axios"]}), "manager": {"registry": "https://npm.example.test/"}}
-	fx.codes(found("strict", [was], changes)) == {"settings:deny"}
+	fx.codes(found("release", [was], changes)) == {"settings:deny"}
 }
 
 signed(until) := {"waivers": [{
