@@ -388,6 +388,10 @@ class PolicyInput(Wire):
     malicious_lists: list[MaliciousList]
     packages: list[Package]
     facts: list[Facts] = Field(description="facts, each once: packages name them by index")
+    licences: dict[str, list[list[list[str]]]] = Field(
+        description="licence text of `facts` → the ways to accept it: each the licences that hold together, each by "
+        "its names from the most exact to the most general; a text that is no SPDX expression is not here"
+    )
     manifests: dict[str, Manifest] = Field(description="id → what is odd about its manifest; absent where nothing is")
     earlier: dict[str, Earlier] = Field(
         description="id → the earlier releases that it is measured against; of what is new, changed or, at first, young"

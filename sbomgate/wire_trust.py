@@ -89,7 +89,8 @@ class Signer(Part):
         default=None, description="who that is: the same for all keys of one person; absent means the name"
     )
     roles: Annotated[
-        list[Literal["decision", "facts", "approver"]], Field(min_length=1, json_schema_extra={"uniqueItems": True})
+        list[Literal["decision", "facts", "approver", "policy"]],
+        Field(min_length=1, json_schema_extra={"uniqueItems": True}),
     ]
     public_key: Pem | PinnedFile = Field(
         description="ECDSA P-256, PEM: inline, or a file beside this one with its digest"

@@ -61,7 +61,7 @@ def add_question(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--facts", metavar="FILE", help="recorded facts, signed by an accepted signer")
     parser.add_argument("--offline", action="store_true", help="use no network: only caches and recorded facts")
     _engine.add_arguments(parser)
-    parser.add_argument("--policy", metavar="DIR", help="a policy folder or bundle instead of the shipped one")
+    parser.add_argument("--policy", metavar="DIR", help="own rules besides the shipped ones, or a whole policy instead")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +110,9 @@ def read(
     if (data := opened.files.read(CONFIG)) is not None:
         settings = config.parse(data, schema=resource(*config.SCHEMA).read_bytes())
     bundle = bundles.load(None if args.policy is None else env.working_directory / args.policy)
+    if args.policy is not None:
+        check_policy(bundle, env)
+        _signed_policy(bundle, trust, env.working_directory / args.policy)
     if signs:
         _accepted_policy(bundle, trust, bundles.load(None))
     graph = lockfiles.read(opened.files, opened.lockfile)
@@ -308,6 +311,46 @@ def report(decided: Decided, *, evidence: str | None = None, decision: str | Non
         evidence=evidence,
         decision=decision,
     )
+
+
+def check_policy(bundle: PolicyBundle, env: Environment, *, strict: bool = False) -> None:
+    """Refuse a policy that calls what it may not, or reads what the input's schema does not have, before it is used.
+
+    Raises:
+        PolicyError: it does. (`strict` also refuses what `opa check --strict` does.)
+    """
+    from sbomgate.cli._environment import say
+    from sbomgate.policy.engines.embedded import EmbeddedEngine
+    from sbomgate.resources import path as resource
+
+    schema = resource("schemas", "rego", "policy-input.json").read_bytes()
+    with EmbeddedEngine(env.cache / "engine", say) as checker:
+        checker.check(bundle, {"policy-input": schema}, strict=strict)
+
+
+def _signed_policy(bundle: PolicyBundle, trust: Trust, path: Path) -> None:
+    """Verify the signature beside a policy bundle, where there is one and the trust file accepts a signer of policies.
+
+    Raises:
+        PolicyError: nobody who is accepted signed it, or it is about other bytes; or none is there although the trust
+            file accepts signers of policies.
+    """
+    from sbomgate import files
+    from sbomgate.errors import PolicyError
+    from sbomgate.policy import signature
+    from sbomgate.policy.bundle import MAX_BUNDLE_BYTES, to_tar
+    from sbomgate.signing.verify import NotAccepted, verify
+
+    if not any("policy" in signer.roles for signer in trust.signers):
+        return
+    beside = path.with_name(path.name + signature.SUFFIX)
+    if not beside.exists():
+        raise PolicyError("is not signed", where=str(path), hint="`sbomgate policy build --key` signs a policy")
+    data = files.read(beside, limit=MAX_BUNDLE_BYTES, error=PolicyError)
+    found = verify(data, trust.signers, role="policy", where=str(beside))
+    if isinstance(found, NotAccepted):
+        raise PolicyError(found.reason, where=str(beside), hint="have it signed by an accepted signer of policies")
+    signature.check(found.statement, bundle, to_tar(bundle), where=str(beside))
 
 
 def _accepted_policy(bundle: PolicyBundle, trust: Trust, shipped: PolicyBundle) -> None:

@@ -14,7 +14,8 @@ class Signer:
     Attributes:
         name: for people.
         person: who that is, for telling two people apart: the same for all keys of one person, in lower case.
-        roles: what its signature is good for: `decision`, `facts`, `approver` (waivers and approvals).
+        roles: what its signature is good for: `decision`, `facts`, `approver` (waivers and approvals),
+            `policy` (bundles given with --policy).
         public_key: SubjectPublicKeyInfo, PEM.
         key_id: SHA-256 (hex) of the DER form.
         environments: decisions are accepted for these only; empty means any.

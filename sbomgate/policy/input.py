@@ -41,7 +41,7 @@ from sbomgate.model import (
     TrustRoot,
     Waiver,
 )
-from sbomgate.policy import names
+from sbomgate.policy import licences, names
 from sbomgate.policy.lists import Hits, MaliciousList, join
 
 SCHEMA = ("schemas", "policy-input.schema.json")
@@ -118,6 +118,7 @@ def build(
         ],
         "packages": packages,
         "facts": [facts for _, facts in shared.values()],
+        "licences": _licences(facts["licence"] for _, facts in shared.values()),
         "manifests": _manifests(sbom),
         "earlier": _earlier(sbom),
         "edges": _edges(graph),
@@ -241,6 +242,11 @@ def _shared(
             },
         )
     return found[0]
+
+
+def _licences(texts: Iterable[str | None]) -> dict[str, tuple[licences.Way, ...]]:
+    """Return what each licence text comes to, where it is an SPDX expression."""
+    return {text: ways for text in texts if text is not None and (ways := licences.ways(text)) is not None}
 
 
 def _facts(state: AttestationState, signature: SignatureState, scripts: str, reason: str) -> PackageFacts:

@@ -48,7 +48,7 @@ def verify(
     Args:
         bundle: a sigstore bundle v0.3 (JSON) with one DSSE signature by a key.
         signers: `Trust.signers`; nobody is accepted where it is empty.
-        role: `decision` or `facts`.
+        role: `decision`, `facts` or `policy`.
         where: what to call the bundle in errors.
 
     Raises:

@@ -52,6 +52,8 @@ PARAMETERS = {
     "lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},
     "new_dependencies": {"first_release_days": 7},
     "pinned": {"mode": "locked"},
+    "licences": {"allow": ["*"], "deny": [], "dev_allow": ["*"], "dev_deny": [], "texts": [], "unknown": "note"},
+    "deprecated": {"level": "note"},
     "trust_drift": {"history_days": 30},
     "provenance": {"promise_only_before": "2024-01-01", "trust_root_days": 365},
 }
