@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the real parts that the tests run against into DIR, at the pinned versions: opa as the embedded engine's go.mod
-# names it, and cosign. Both are Go modules.
+# names it, cosign, and a whole sigstore (install_sigstore_parts.sh). All are Go modules.
 # usage: install_parts.sh DIR
 set -eu
 mkdir -p "$1"
@@ -14,4 +14,5 @@ done
 at() { command -v "$dir/$1" >/dev/null 2>&1 && "$dir/$1" version 2>/dev/null | grep -q "${2#v}"; }
 at opa "$opa" || GOFLAGS='' GOBIN=$dir go install "github.com/open-policy-agent/opa@$opa"
 at cosign "$cosign" || GOFLAGS='' GOBIN=$dir go install "github.com/sigstore/cosign/v3/cmd/cosign@$cosign"
+sh tools/install_sigstore_parts.sh "$dir"
 echo "opa $opa, cosign $cosign, node $(node --version), npm $(npm --version), $(go version | cut -d' ' -f3)"
