@@ -6,15 +6,18 @@ examples:
   sbomgate gate --subject file:dist/app.tgz --key release.key --trust ../trust.toml
   sbomgate gate web --subject oci:registry.example/web@sha256:… --key release.key --trust ../trust.toml \
       --repository https://github.com/acme/web --commit "$(git rev-parse HEAD)" --environment production
+  sbomgate gate --subject file:dist/app.tgz --signer keyless --trust ../trust.toml
+  sbomgate gate --resume 81c0… --signer keyless --trust ../trust.toml    what could not be signed then
 
 exit codes: 0 the policy allows, 1 it denies (signed and stored too), 2 no decision could be made
 """
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from sbomgate.cli import _decide
+from sbomgate.cli import _decide, _signing
 
 if TYPE_CHECKING:
     import argparse
@@ -22,7 +25,8 @@ if TYPE_CHECKING:
 
     from sbomgate.cli._decide import Decided
     from sbomgate.cli._environment import Environment
-    from sbomgate.model import Subject
+    from sbomgate.evidence.record import Record
+    from sbomgate.model import Subject, Trust
 
 MAX_SUBJECT_BYTES = 1 << 40  # hashed as a stream: a limit only against a device that never ends
 HELP = "decide whether a release may ship, sign and store the decision"
@@ -30,10 +34,8 @@ HELP = "decide whether a release may ship, sign and store the decision"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments: first what a release needs."""
-    parser.add_argument(
-        "--subject", required=True, help="what ships: file:PATH, git:COMMIT or oci:HOST/REPO@sha256:DIGEST"
-    )
-    parser.add_argument("--key", required=True, metavar="FILE", help="the local signing key (`sbomgate key new`)")
+    parser.add_argument("--subject", help="what ships: file:PATH, git:COMMIT or oci:HOST/REPO@sha256:DIGEST")
+    _signing.add_arguments(parser)
     parser.add_argument("--store", metavar="DIR", help=f"where evidence is kept (default: {_decide.DEFAULT_STORE})")
     parser.add_argument("--repository", metavar="URL", help="where it was built from")
     parser.add_argument(
@@ -46,17 +48,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Decide, sign, store, print."""
     from sbomgate import files, gate, subject
+    from sbomgate import trust as trust_file
     from sbomgate.cli._project import open_project
     from sbomgate.errors import InputError, UsageError
-    from sbomgate.evidence import layout
     from sbomgate.model import Claimed, SubjectKind
-    from sbomgate.signing import local_key
 
     if args.trust is None:
         raise UsageError(
             "gate signs only what somebody accepts", where="--trust", hint="make one with `sbomgate trust new`"
         )
-    signer = local_key.load(env.working_directory / args.key)
+    repository = open_project(args.path, env).files.repository
+    trust = trust_file.load(args.trust, project_root=repository)
+    store = env.working_directory / (args.store or _decide.DEFAULT_STORE)
+    if args.resume is not None:
+        return _resume(args, env, trust, store)
+    if args.subject is None:
+        raise UsageError("what ships is not named", where="--subject", hint="file:PATH, git:COMMIT or oci:…@sha256:…")
     about = subject.parse(
         args.subject,
         lambda path: files.sha256_of(env.working_directory / path, limit=MAX_SUBJECT_BYTES, error=InputError),
@@ -66,18 +73,44 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         for name in ("repository", "commit", "environment")
         if (value := getattr(args, name)) is not None
     }
-    _require_head(args, about, open_project(args.path, env).files.repository)
-    store = env.working_directory / (args.store or _decide.DEFAULT_STORE)
-    decided = _decide.decide(args, env, subject=about, claims=claims, store=store, time_source=signer.time_source)
-    if args.commit is not None or about.kind is SubjectKind.GIT:
-        _require_committed(decided)
-    record = gate.sign(decided.answer, decided.question, signer=signer)
-    written = layout.write(store, record)
-    shown = layout.folder(store, written.build)
-    if shown.is_relative_to(env.working_directory):
-        shown = shown.relative_to(env.working_directory)
-    _decide.show(_decide.report(decided, evidence=str(shown), decision=record.id), args)
+    _require_head(args, about, repository)
+    with ExitStack() as stack:
+        signer = _signing.open_signer(args, env, trust, stack)
+        decided = _decide.decide(args, env, subject=about, claims=claims, store=store, time_source=signer.time_source)
+        if args.commit is not None or about.kind is SubjectKind.GIT:
+            _require_committed(decided)
+        made = gate.unsigned(decided.answer, decided.question, signer=signer)
+        record = _signing.sign_and_store(made, decided.question.trust, signer, store)
+    _decide.show(_decide.report(decided, evidence=_folder(record, store, env), decision=record.id), args)
     return _decide.exit_code(decided)
+
+
+def _resume(args: argparse.Namespace, env: Environment, trust: Trust, store: Path) -> int:
+    """Sign what is pending, and say what it was."""
+    from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED, UsageError
+    from sbomgate.model import Verdict
+    from sbomgate.report.escape import plain
+
+    if args.subject is not None or args.json:
+        raise UsageError(
+            "a pending decision has its subject, and is not decided again",
+            where="--resume",
+            hint="leave --subject and --json out: `sbomgate report` and `verify` read what was stored",
+        )
+    record = _signing.resume(args, env, trust, store)
+    claimed, decided_at = record.claimed, f"{record.claimed_time:%Y-%m-%d %H:%M} UTC"
+    print(
+        f"{claimed.verdict.value.upper()}  {plain(claimed.subject.name)} · decided {decided_at} · signed now · "
+        f"decision sha256:{record.id} · {plain(_folder(record, store, env))}"
+    )
+    return EXIT_ALLOWED if claimed.verdict is Verdict.ALLOWED else EXIT_DENIED
+
+
+def _folder(record: Record, store: Path, env: Environment) -> str:
+    from sbomgate.evidence import layout
+
+    shown = layout.folder(store, record.build.sha256)
+    return str(shown.relative_to(env.working_directory) if shown.is_relative_to(env.working_directory) else shown)
 
 
 def _require_head(args: argparse.Namespace, about: Subject, repository: Path) -> None:

@@ -1,7 +1,8 @@
 """An OIDC issuer and a certificate log for the real sigstore parts, as one small server on loopback.
 
 The issuer is ours because a test needs tokens of any identity; Fulcio treats it as it treats GitHub's. The certificate
-log signs what Fulcio submits (RFC 6962, `add-pre-chain`) and keeps nothing: no real log is to be had as a Go module here.
+log signs what Fulcio submits (RFC 6962, `add-pre-chain`) and keeps nothing: no real log is to be had as a Go module
+here.
 """
 
 from __future__ import annotations
@@ -195,7 +196,7 @@ def _handler(server: IdentityServer) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(data)
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: Any) -> None:
             pass
 
     return Handler

@@ -1,7 +1,7 @@
 """The real Fulcio, Rekor v1 and v2 and timestamp authority, as processes on loopback for as long as a test needs them.
 
-`tools/install_sigstore_parts.sh` builds them from their Go modules. What makes them one private sigstore (the trusted root,
-the signing configuration) is asked from the parts themselves; identities come from `testkit.identity`.
+`tools/install_sigstore_parts.sh` builds them from their Go modules. What makes them one private sigstore (the trusted
+root, the signing configuration) is asked from the parts themselves; identities come from `testkit.identity`.
 
     with running(folder) as sigstore:
         token = sigstore.identity.token(ref="refs/tags/v1.0.0")
@@ -40,7 +40,7 @@ from testkit.identity import ACTIONS, AUDIENCE, PEOPLE, IdentityServer
 
 COMMANDS = ("fulcio", "rekor-server", "rekor-server-posix", "timestamp-server", "trillian_in_memory")
 LOG_HOST = "rekor.localhost"
-"""The origin in the checkpoints of the Rekor v2 log: cosign wants it to be the host of the log's URL in the trusted root."""
+"""The origin in Rekor v2's checkpoints: cosign wants it to be the host of the log's URL in the trusted root."""
 START_SECONDS = 60
 """How long the parts may take to answer: they need 2 seconds, on a loaded machine 20."""
 _CLAIMS = "fulcio-config.yaml"
