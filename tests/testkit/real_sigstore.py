@@ -18,7 +18,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -91,6 +91,12 @@ class RealSigstore:
         """End one part, as an outage does."""
         _end(self.processes[name])
 
+    def start(self, name: str) -> None:
+        """Start a part again that was ended, where it was and with what it had kept on disk."""
+        ended = self.processes[name]
+        self.processes[name] = _start(self.folder, name, list(map(str, ended.args)))  # type: ignore[arg-type]
+        _get(self.folder, name, self.processes, {"rekor-v2": f"{self.rekor_v2}/healthz"}[name])
+
 
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[RealSigstore]:
@@ -102,17 +108,8 @@ def running(folder: Path) -> Iterator[RealSigstore]:
     folder.mkdir(parents=True, exist_ok=True)
     processes: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(name: str, command: str, *arguments: str) -> None:
-        with (folder / f"{name}.log").open("wb") as log:
-            processes[name] = subprocess.Popen(
-                [command, *arguments],
-                cwd=folder,
-                # No proxy, no cloud account, no settings of whoever runs the tests.
-                env={"PATH": os.environ["PATH"], "HOME": str(folder)},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+    def start(name: str, *command: str) -> None:
+        processes[name] = _start(folder, name, command)
 
     with IdentityServer() as identity:
         try:
@@ -138,6 +135,9 @@ def running(folder: Path) -> Iterator[RealSigstore]:
                 "--metrics-port", ca_metrics, "--ct-log-url", f"{identity.url}/ctlog",
                 "--legacy-unix-domain-socket", f"@sbomgate-fulcio-{ca}",
             )  # fmt: skip
+            # Both serve metrics on port 2112, whatever they are told; the authority ends where it cannot, Rekor v1
+            # does not.
+            stamps = _get(folder, "timestamps", processes, f"http://127.0.0.1:{tsa}/api/v1/timestamp/certchain").content
             _wait(folder, "trillian", processes, lambda: socket.create_connection(("127.0.0.1", ports[0]), 1).close())
             start(
                 "rekor-v1", "rekor-server", "serve", "--rekor_server.address", "127.0.0.1", "--port", v1,
@@ -147,7 +147,6 @@ def running(folder: Path) -> Iterator[RealSigstore]:
             )  # fmt: skip
             chains = _get(folder, "fulcio", processes, f"http://127.0.0.1:{ca}/api/v2/trustBundle").json()["chains"]
             pem = _get(folder, "rekor-v1", processes, f"http://127.0.0.1:{v1}/api/v1/log/publicKey").content
-            stamps = _get(folder, "timestamps", processes, f"http://127.0.0.1:{tsa}/api/v1/timestamp/certchain").content
             _get(folder, "rekor-v2", processes, f"http://127.0.0.1:{v2}/healthz")
             yield RealSigstore(
                 identity=identity,
@@ -162,6 +161,19 @@ def running(folder: Path) -> Iterator[RealSigstore]:
         finally:
             for process in processes.values():
                 _end(process)
+
+
+def _start(folder: Path, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
+    with (folder / f"{name}.log").open("ab") as log:
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            # No proxy, no cloud account, no settings of whoever runs the tests.
+            env={"PATH": os.environ["PATH"], "HOME": str(folder)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
