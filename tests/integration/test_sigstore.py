@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import subprocess
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -123,9 +124,11 @@ def oracle_accepts(sigstore: RealSigstore, bundle: dict[str, Any]) -> bool:
     folder = sigstore.folder / "oracle.json"
     folder.write_text(json.dumps(sigstore.trusted_root()))
     try:
-        Oracle(trusted_root=TrustedRoot.from_file(str(folder))).verify_dsse(
-            Bundle.from_json(json.dumps(bundle)), Identity(identity=WORKFLOW, issuer=sigstore.identity.issuer())
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the country in the names of Fulcio's ephemeral authority
+            Oracle(trusted_root=TrustedRoot.from_file(str(folder))).verify_dsse(
+                Bundle.from_json(json.dumps(bundle)), Identity(identity=WORKFLOW, issuer=sigstore.identity.issuer())
+            )
     except (Error, ValueError, TypeError, KeyError):
         return False
     return True
@@ -193,7 +196,9 @@ def test_real_provenance_is_accepted_and_every_altered_one_refused(
         state, reason = judged(sigstore, altered)
         assert state in (AttestationState.INVALID, AttestationState.CANNOT_VERIFY), f"{name}: {state}"
         assert reason.startswith("step "), f"{name}: {reason}"
-        assert not oracle_accepts(sigstore, altered), f"sigstore-python accepts: {name}"
+        # Where the log itself says when, sigstore-python passes over a timestamp that does not hold. We do not.
+        lenient = rekor == 1 and name == "timestamp"
+        assert oracle_accepts(sigstore, altered) is lenient, f"sigstore-python: {name}"
 
 
 def test_parts_of_two_real_bundles_do_not_fit(sigstore: RealSigstore, asked: Asked, rekor: int) -> None:
@@ -208,7 +213,7 @@ def test_parts_of_two_real_bundles_do_not_fit(sigstore: RealSigstore, asked: Ask
         spliced = copy.deepcopy(first)
         spliced[path[0]][path[1]] = second[path[0]][path[1]]
         assert judged(sigstore, spliced)[0] is AttestationState.INVALID, path
-        assert not oracle_accepts(sigstore, spliced), path
+        assert oracle_accepts(sigstore, spliced) is (rekor == 1 and path[1] == "timestampVerificationData"), path
 
 
 # --------------------------------------------------------------------------------------------------------------------
