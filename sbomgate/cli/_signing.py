@@ -48,8 +48,8 @@ def open_signer(args: argparse.Namespace, env: Environment, trust: Trust, stack:
         SigningError: it cannot be used.
         TrustError: the signing configuration cannot be used.
     """
-    kind, _, what = (args.signer or "").partition(":")
-    match kind, what, args.key:
+    kind, colon, what = (args.signer or "").partition(":")
+    match kind if what or not colon else args.signer, what, args.key:
         case "", "", None:
             raise UsageError("nothing says what signs", hint="add --key FILE, or --signer keyless")
         case "", "", _:

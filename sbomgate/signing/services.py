@@ -31,6 +31,15 @@ MAX_ANSWER_BYTES = 1 << 20  # a certificate chain has 3 kB, a log entry 10 kB, a
 CONNECT_SECONDS, ANSWER_SECONDS = 10, 60  # Rekor v2 answers when the entry is in the log, seconds later
 PAUSES = (1.0, 4.0)  # seconds before the second and the third attempt at a service that is down
 
+_ENTRY = (
+    "logIndex",
+    "logId",
+    "kindVersion",
+    "integratedTime",
+    "inclusionPromise",
+    "inclusionProof",
+    "canonicalizedBody",
+)  # what a log entry of a bundle holds; nothing else that a log says is stored
 _AGAIN = (429, 500, 502, 503, 504)
 
 
@@ -213,7 +222,7 @@ class Services:
         answer = self._json(f"{url}/api/v2/log/entries", asked, (200, 201))
         if not isinstance(answer, dict):
             raise SigningError("its answer is no log entry", where=url)
-        return answer
+        return {name: answer[name] for name in _ENTRY if name in answer}
 
     def _entry_v1(self, url: str, payload: bytes, signature: bytes, certificate: bytes) -> dict[str, Any]:
         envelope = orjson.dumps(dsse.envelope(payload, signature)).decode()

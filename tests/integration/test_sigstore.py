@@ -204,16 +204,12 @@ def test_real_provenance_is_accepted_and_every_altered_one_refused(
 def test_parts_of_two_real_bundles_do_not_fit(sigstore: RealSigstore, asked: Asked, rekor: int) -> None:
     """Each part is genuine, and from another signature."""
     first, second = provenance(asked, rekor), provenance(asked, rekor)
-    for path in (
-        ("dsseEnvelope", "signatures"),
-        ("verificationMaterial", "certificate"),
-        ("verificationMaterial", "tlogEntries"),
-        ("verificationMaterial", "timestampVerificationData"),
-    ):
+    parts = ("certificate", "tlogEntries", "timestampVerificationData")
+    for part, name in (("dsseEnvelope", "signatures"), *(("verificationMaterial", one) for one in parts)):
         spliced = copy.deepcopy(first)
-        spliced[path[0]][path[1]] = second[path[0]][path[1]]
-        assert judged(sigstore, spliced)[0] is AttestationState.INVALID, path
-        assert oracle_accepts(sigstore, spliced) is (rekor == 1 and path[1] == "timestampVerificationData"), path
+        spliced[part][name] = second[part][name]
+        assert judged(sigstore, spliced)[0] is AttestationState.INVALID, name
+        assert oracle_accepts(sigstore, spliced) is (rekor == 1 and name == "timestampVerificationData"), name
 
 
 # --------------------------------------------------------------------------------------------------------------------
