@@ -24,6 +24,7 @@ from sbomgate.model import (
     CollectedFacts,
     Context,
     DependencyGraph,
+    Edge,
     FactKey,
     Kind,
     Missing,
@@ -181,21 +182,25 @@ def policy_inputs(graph: DependencyGraph, packages: int, now: datetime, sigstore
 
 
 def _grown(graph: DependencyGraph, packages: int) -> DependencyGraph:
-    missing = packages - (len(graph.packages) - 1)
-    own = [p for p in graph.packages if p.kind is Kind.REGISTRY][: max(0, missing)]
-    copies = {p.id: f"node_modules/copy-{index}" for index, p in enumerate(own)}
-    grown = [
-        *graph.packages,
-        *(replace(p, id=copies[p.id], name=f"copy-{index}", alias=None) for index, p in enumerate(own)),
-    ]
-    edges = [
-        *graph.edges,
-        *(
-            replace(e, source=copies[e.source], target=copies.get(e.target or "", e.target))
-            for e in graph.edges
-            if e.source in copies
-        ),
-    ]
+    """Return the tree with so many packages: fewer of them, or copies of them under other names."""
+    held = graph.packages[: packages + 1]
+    own = [p for p in held if p.kind is Kind.REGISTRY]
+    ids = {p.id for p in held}
+    grown, edges = list(held), [e for e in graph.edges if e.source in ids and (e.target is None or e.target in ids)]
+    below: dict[str, list[Edge]] = {}
+    for e in edges:
+        below.setdefault(e.source, []).append(e)
+    rounds = 0
+    while (missing := packages + 1 - len(grown)) > 0:
+        rounds += 1
+        copies = {p.id: f"node_modules/copy-{rounds}-{index}" for index, p in enumerate(own[:missing])}
+        for p in own[:missing]:
+            name = copies[p.id].removeprefix("node_modules/")
+            grown.append(replace(p, id=copies[p.id], name=name, alias=None))
+            edges += [
+                replace(e, source=copies[p.id], target=copies.get(e.target or "", e.target))
+                for e in below.get(p.id, ())
+            ]
     return replace(graph, packages=tuple(sorted(grown, key=lambda p: p.id)), edges=tuple(edges))
 
 

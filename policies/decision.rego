@@ -36,9 +36,15 @@ default dependencies_without_packages := false
 
 dependencies_without_packages if {
 	count(input.packages) == 0
-	some source in input.edges
+	some source in input.unmet
 	some edge in source
-	edge.kind in {"prod", "dev", "optional", "peer"}
+	edge.kind in {"prod", "dev", "optional", "peer", "unknown"}
+}
+
+dependencies_without_packages if {
+	count(input.packages) == 0
+	some targets in input.edges
+	count(targets) > 0
 }
 
 # (3) Every finding is whole: one that lacks a field would drop out of the comprehensions below.
@@ -66,7 +72,18 @@ shapes := {[level, unknown, waivable, false] |
 
 about_something(package_id) if package_id == null
 
-about_something(package_id) if packages.by_id[package_id]
+about_something(package_id) if packages.entries[package_id]
+
+# (4) Everything that a rule may have looked at is there: what lacks a field, or a name whose approved versions are not
+# said, would drop out of the rules' loops.
+whole_packages if {
+	every id in (packages.noticed | packages.changed) | packages.own {
+		packages.by_id[id]
+	}
+	every id in packages.changed {
+		packages.before(packages.entries[id].name)
+	}
+}
 
 sound if {
 	input.schema == "sbomgate/policy-input/v1"
@@ -76,12 +93,13 @@ sound if {
 	count(present) > 0
 	ran == present
 	not dependencies_without_packages
+	whole_packages
 	every pair in said {
 		whole(pair[0], pair[1])
 	}
 }
 
-# (4) Waivers. One counts only while its end lies ahead, for this project, and for exactly this finding: by its
+# (5) Waivers. One counts only while its end lies ahead, for this project, and for exactly this finding: by its
 # fingerprint, or by rule, name, version and integrity.
 live := [w |
 	some w in input.waivers
@@ -113,7 +131,7 @@ covers(w, f) if {
 covers(w, f) if {
 	w.rule == f.rule
 	w.fingerprint == null
-	p := packages.by_id[f.package]
+	p := packages.entries[f.package]
 	w.name == p.name
 	w.version == p.version
 	w.integrity == p.integrity
@@ -121,7 +139,7 @@ covers(w, f) if {
 
 unused_waivers := {w.id | some w in input.waivers} - {id | some id in waived}
 
-# (5) Sorted by rule, package, code, fingerprint.
+# (6) Sorted by rule, package, code, fingerprint.
 findings := [entry[4] |
 	some entry in sort([[f.rule, sort_key(f.package), f.code, f.fingerprint, marked(id, f)] | some [id, f] in said])
 ]
@@ -134,7 +152,7 @@ sort_key(id) := "" if id == null
 
 sort_key(id) := id if id != null
 
-# (6) The verdict: denied, unless each finding is known not to deny. `observe` records and never denies.
+# (7) The verdict: denied, unless each finding is known not to deny. `observe` records and never denies.
 default verdict := "denied"
 
 verdict := "allowed" if input.profile == "observe"

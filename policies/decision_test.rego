@@ -85,8 +85,49 @@ test_an_unknown_profile_is_no_decision if not decision.result with input as fx.d
 test_an_empty_input_is_no_decision if not decision.result with input as {}
 
 test_no_packages_although_some_are_declared_is_no_decision if {
-	not decision.result with input as fx.document("default", [], {"edges": {"": [fx.edge(null, "axios", "^1")]}})
-	result(fx.document("default", [], {"edges": {}})).verdict == "allowed"
+	not decision.result with input as fx.document("default", [], {"unmet": {"": [fx.unmet(null, "axios", "^1")]}})
+	not decision.result with input as fx.document("default", [], {"edges": {"": ["node_modules/axios"]}})
+	result(fx.document("default", [], {})).verdict == "allowed"
+}
+
+own_fields := ["name", "version", "kind", "resolved", "integrity", "registry_integrity", "published", "first_published", "publisher", "facts"]
+
+facts_fields := [
+	"registry", "publish", "scripts", "signature", "publish_attestation", "provenance", "trusted_publisher", "licence",
+	"deprecated", "malicious", "malicious_name", "similar",
+]
+
+without(doc, table, field) := json.remove(doc, [[table, "0", field]])
+
+# P3: nothing passes by absence. A package that any fact is missing of is none that is quiet, and not whole either.
+test_a_package_that_lacks_a_field_is_no_decision if {
+	changed := fx.document("default", [quiet], {"baseline": fx.accepted([], {})})
+	result(changed).verdict == "allowed"
+	every field in own_fields {
+		not decision.result with input as without(changed, "packages", field)
+	}
+	every field in facts_fields {
+		not decision.result with input as without(changed, "facts", field)
+	}
+	not decision.result with input as json.patch(changed, [{"op": "remove", "path": "facts/0"}])
+}
+
+test_what_makes_a_package_quiet_is_missed_without_a_baseline if {
+	first := fx.document("default", [quiet], {})
+	result(first).verdict == "allowed"
+	every field in ["kind", "integrity", "registry_integrity", "published", "first_published", "facts"] {
+		not decision.result with input as without(first, "packages", field)
+	}
+	every field in ["publish", "scripts", "signature", "publish_attestation", "provenance", "malicious", "malicious_name"] {
+		not decision.result with input as without(first, "facts", field)
+	}
+}
+
+# What drift would be measured against is said of every name that changed.
+test_a_baseline_that_lacks_what_it_held_is_no_decision if {
+	held := fx.accepted([object.union(quiet, {"version": "0.9.0"})], {})
+	result(fx.document("default", [quiet], {"baseline": held})).verdict == "allowed"
+	not decision.result with input as fx.document("default", [quiet], {"baseline": object.union(object.remove(held, ["packages"]), {"packages": {}})})
 }
 
 test_a_missing_parameter_never_allows if {
@@ -164,6 +205,6 @@ test_findings_are_sorted if {
 
 test_the_fingerprint_depends_on_the_package_and_not_on_the_place if {
 	here := result(fx.document("default", [young], {})).findings
-	there := result(fx.document("default", [object.union(young, {"id": "node_modules/a/node_modules/axios"})], {"edges": {}})).findings
+	there := result(fx.document("default", [object.union(young, {"id": "node_modules/a/node_modules/axios"})], {})).findings
 	[f.fingerprint | some f in here; f.rule == "release_age"] == [f.fingerprint | some f in there; f.rule == "release_age"]
 }

@@ -14,7 +14,7 @@ dropper := fx.pkg("plain-crypto-js", "4.2.1", {
 	"publish": {"time": fx.yesterday, "source": "registry", "reason": "", "first": fx.yesterday},
 })
 
-edges := {"": [fx.edge("node_modules/axios", "axios", "^1.14.0")], "node_modules/axios": [fx.edge(dropper.id, "plain-crypto-js", "^4.2.1")]}
+edges := {"": ["node_modules/axios"], "node_modules/axios": [dropper.id]}
 
 held := fx.accepted([good], {"": ["axios"], "axios": []})
 

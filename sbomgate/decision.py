@@ -125,7 +125,8 @@ class Decision:
 
     Attributes:
         verdict, counts, rules: of the evaluation; `rules` are the ids of the rules that ran, sorted.
-        context: subject (never None here), profile, time, lockfile path; repository, commit, environment, who says so.
+        context: subject (never None here), profile, time, lockfile path, workspace; repository, commit, environment,
+            who says so.
         time_source: who vouches for the time, one of `TIME_SOURCES` (P17).
         link: how the artefact is tied to the lockfile (P13): `asserted` for now.
         project, project_version: of package.json.
@@ -229,6 +230,7 @@ def write_detail(decision: Decision) -> bytes:
                 "repository": _claimed(context.repository),
                 "commit": _claimed(context.commit),
                 "lockfilePath": context.lockfile_path,
+                "workspace": context.workspace,
             },
             "environment": _claimed(context.environment),
             "verifier": {"id": decision.verifier_id, "sbomgate": decision.sbomgate},
@@ -302,6 +304,7 @@ def write_summary(decision: Decision, detail_bundle: bytes, *, uri: str | None =
             f"{EXTENSION}timeSource": decision.time_source,
             f"{EXTENSION}link": decision.link,
             f"{EXTENSION}lockfilePath": context.lockfile_path,
+            f"{EXTENSION}workspace": context.workspace,
             f"{EXTENSION}repository": _claimed(context.repository),
             f"{EXTENSION}commit": _claimed(context.commit),
             f"{EXTENSION}environment": _claimed(context.environment),
@@ -490,6 +493,7 @@ def _decision(predicate: dict[str, Any]) -> Decision:
             evaluated_at=time.astimezone(UTC),
             profile=_str(predicate["profile"]),
             lockfile_path=_str(project["lockfilePath"]),
+            workspace=None if project["workspace"] is None else _str(project["workspace"]),
             repository=claimed(project["repository"]),
             commit=claimed(project["commit"]),
             environment=claimed(predicate["environment"]),

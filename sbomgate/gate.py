@@ -7,9 +7,10 @@ reaches outside (collecting facts, the engine, the signer) is handed in by `sbom
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sbomgate import __version__, decision, facts, sbom, trust
 from sbomgate.canonical import dumps
@@ -26,7 +27,6 @@ from sbomgate.model import (
     Engine,
     Evaluation,
     FactKey,
-    PackageFacts,
     PolicyBundle,
     Sbom,
     Trust,
@@ -40,13 +40,34 @@ from sbomgate.signing import Signer
 from sbomgate.strict_json import load_object
 from sbomgate.times import parse_time
 
+if TYPE_CHECKING:
+    from sbomgate.provenance.batch import Verified
+
 FACTS = "facts.json"
 BASELINE_SBOM = "baseline.cdx.json"
 TRUSTED_ROOT = "trust/trusted_root.json"
 REGISTRY_KEYS = "trust/registry_keys.json"
 LISTS = "lists/"
 
+SBOM_KIND = "cyclonedx"
+"""`Lockfile.kind` where an SBOM that another tool made stands for the lockfile."""
+
 Collect = Callable[[DependencyGraph], Mapping[FactKey, CollectedFacts]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """What is known about the packages of a lockfile: collected and verified once, for the decision on each part.
+
+    Attributes:
+        collected: the facts, as they were found.
+        verified: the states of their attestations and signatures.
+        lists: of malicious packages.
+    """
+
+    collected: Mapping[FactKey, CollectedFacts]
+    verified: Verified
+    lists: Sequence[malicious.MaliciousList]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,44 +113,69 @@ class Answer:
     """What was decided, with everything that it was decided from."""
 
     graph: DependencyGraph
-    collected: bytes
+    collected: Mapping[FactKey, CollectedFacts]
     sbom: Sbom
     policy_input: bytes
     evaluation: Evaluation
     engine: EngineRecord
 
 
+def prepare(bundle: PolicyBundle, engine: Engine) -> None:
+    """Have the engine compile the policy in the background, where it can, for the next `decide`."""
+    engine.prepare(bundle, evaluations.QUERY)
+
+
+def gather(graph: DependencyGraph, question: Question, *, collect: Collect) -> Gathered:
+    """Collect what is known about the packages of a lockfile, and verify it.
+
+    Args:
+        graph: of `lockfiles.read`: the packages of all parts that are judged.
+        question: what provenance is verified against, and the lists of malicious packages.
+        collect: collects the facts; the only step that may use the network.
+    """
+    lists = _lists(question.lists)
+    collected = collect(graph)
+    return Gathered(collected=collected, verified=_verify(graph, collected, question.material), lists=lists)
+
+
 def decide(
-    graph: DependencyGraph, question: Question, *, collect: Collect, engine: Engine, second: Engine | None = None
+    graph: DependencyGraph, gathered: Gathered, question: Question, *, engine: Engine, second: Engine | None = None
 ) -> Answer:
     """Decide whether the build may ship.
 
     Args:
-        graph: of `lockfiles.read`.
+        graph: of `lockfiles.read`, or of one workspace (`lockfiles.sub_graphs`).
+        gathered: about the whole lockfile; only what is about the graph's own packages becomes part of the decision.
         question: what it depends on.
-        collect: collects the facts; the only step that may use the network.
         engine: evaluates the policy.
         second: the embedded engine, where `engine` is an OPA that we do not run and the profile is `release` (P24).
 
     Raises:
         SbomgateError: no decision could be made.
     """
+    if graph.workspace != question.context.workspace:
+        raise InputError(
+            f"the graph is of the workspace {graph.workspace!r}, the question about {question.context.workspace!r}",
+            where=graph.lockfile.path,
+        )
     if len(graph.packages) < 2 and any(edge.kind is not EdgeKind.PEER_OPTIONAL for edge in graph.edges):
         raise InputError(
             "package.json declares dependencies, and the lockfile holds no package",
             where=graph.lockfile.path,
             hint="run `npm install --package-lock-only`",
         )
-    engine.prepare(question.bundle, evaluations.QUERY)
-    collected = collect(graph)
-    bom = _sbom(graph, collected, question)
+    if graph.lockfile.kind == SBOM_KIND:
+        _judgeable(graph, question.context)
+    keys = {facts.key_of(package) for package in graph.packages}
+    collected = {key: found for key, found in gathered.collected.items() if key in keys}
+    bom = _sbom(graph, collected, gathered.verified, question)
     asked = policy_input.build(
         bom,
         context=question.context,
         trust=question.trust,
         baseline=question.baseline,
         parameters=question.parameters,
-        lists=_lists(question.lists),
+        lists=gathered.lists,
     )
     policy_input.validate(asked)
     evaluation = _evaluate(asked, question, len(graph.packages) - 1, engine)
@@ -143,12 +189,29 @@ def decide(
             )
     return Answer(
         graph=graph,
-        collected=facts.dumps(collected),
+        collected=collected,
         sbom=bom,
         policy_input=asked,
         evaluation=evaluation,
         engine=EngineRecord(name=engine.name, version=engine.version, ours=engine.ours),
     )
+
+
+def _judgeable(graph: DependencyGraph, context: Context) -> None:
+    """Refuse to sign a verdict on an SBOM that somebody else made, and to judge one that holds nothing.
+
+    What such a file leaves out nobody knows: no release rests on it (P4).
+    """
+    if context.time_source is not None:
+        raise InputError(
+            "an SBOM is only its author's word, and what is signed rests on the lockfile",
+            where=graph.lockfile.path,
+            hint="name the project or its lockfile; `sbomgate check` judges an SBOM, unsigned",
+        )
+    if len(graph.packages) < 2:  # (P3) nothing to judge is no reason to allow
+        raise InputError(
+            "no npm package stands in this SBOM", where=graph.lockfile.path, hint="name a project, or another SBOM"
+        )
 
 
 def sign(answer: Answer, question: Question, *, signer: Signer) -> Record:
@@ -254,7 +317,7 @@ def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tu
 
     stored = {
         decision.SBOM: (answer.sbom.data, "application/vnd.cyclonedx+json"),
-        FACTS: (answer.collected, "application/json"),
+        FACTS: (facts.dumps(answer.collected), "application/json"),
         decision.POLICY_INPUT: (answer.policy_input, "application/json"),
         decision.POLICY: (bundle.to_tar(question.bundle), "application/gzip"),
         decision.EVALUATION: (answer.evaluation.data, "application/json"),
@@ -298,23 +361,24 @@ def _evaluate(asked: bytes, question: Question, packages: int, engine: Engine) -
     return evaluations.read(said, question.bundle, packages=packages, profile=question.context.profile)
 
 
-def _sbom(graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts], question: Question) -> Sbom:
-    """Verify what was collected, write it into the SBOM, and go on with what the SBOM says."""
-    package_facts = _believe(graph, collected, question.material, question.context.evaluated_at)
+def _sbom(
+    graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts], verified: Verified, question: Question
+) -> Sbom:
+    """Write what a rule may use of what was collected into the SBOM, and go on with what the SBOM says."""
+    attestations, signatures = verified
+    package_facts = facts.assemble(
+        graph, collected, attestations=attestations, signatures=signatures, now=question.context.evaluated_at
+    )
     return sbom.make(graph, package_facts, timestamp=question.source_date, tool_version=question.sbomgate)
 
 
-def _believe(
-    graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts], material: TrustMaterial, now: datetime
-) -> dict[str, PackageFacts]:
-    """Return what a rule may use of what was collected: attestations and signatures are verified here."""
+def _verify(graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts], material: TrustMaterial) -> Verified:
+    """Verify the attestations and signatures that were collected."""
     from sbomgate.provenance import Verifier
     from sbomgate.provenance.batch import verify_all
 
     verifier = Verifier.from_material(material.trusted_root, material.registry_keys, material.issuers)
-    sha512 = {facts.key_of(package): package.sha512 for package in graph.packages}
-    attestations, signatures = verify_all(collected, verifier, sha512)
-    return facts.assemble(graph, collected, attestations=attestations, signatures=signatures, now=now)
+    return verify_all(collected, verifier, {facts.key_of(package): package.sha512 for package in graph.packages})
 
 
 def _lists(files: Mapping[str, bytes]) -> list[malicious.MaliciousList]:
@@ -411,7 +475,8 @@ def replay(
         sbomgate=claimed.sbomgate,
     )
     # (2) decide again, step by step
-    again_bom = _sbom(bom.graph, facts.loads(stored(FACTS)), question)
+    collected = facts.loads(stored(FACTS))
+    again_bom = _sbom(bom.graph, collected, _verify(bom.graph, collected, question.material), question)
     again_input = policy_input.build(
         again_bom,
         context=question.context,
@@ -444,15 +509,15 @@ def replay(
 
 
 def _project_files(claimed: Decision, graph: DependencyGraph) -> tuple[str, str]:
-    """Return what the detail and the SBOM say of the project: its name, and the digest of each file that was read."""
+    """Return what the detail and the SBOM say of the project: name, workspace, and the digest of each file read."""
     root = graph.packages[0]
     folder = claimed.context.lockfile_path.removesuffix(graph.lockfile.path)
     files = {**graph.manager.files, graph.lockfile.path: graph.lockfile.sha256}
     named = claimed.sha256
     theirs = {path: named.get(f"{decision.PROJECT}{folder}{path}", "not named") for path in files}
     return (
-        _digest([claimed.project, claimed.project_version, theirs]),
-        _digest([root.name or "(unnamed project)", root.version, files]),
+        _digest([claimed.project, claimed.project_version, claimed.context.workspace, theirs]),
+        _digest([root.name or "(unnamed project)", root.version, graph.workspace, files]),
     )
 
 

@@ -5,13 +5,22 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path, PurePosixPath
 
 from sbomgate.errors import InputError
 
+MAX_DIRECTORIES = 200_000
+"""Most directories that are looked into for lockfiles: the largest monorepos known have some tens of thousands."""
+
+MAX_LEVELS = 64
+"""Deepest level of directories that is looked into for lockfiles."""
+
 MAX_FILE_BYTES = 256 << 20
 """Largest file that is read, in bytes: a lockfile of 100,000 packages has about 60 MB."""
+
+
+_SKIPPED = frozenset({"node_modules", ".git"})
 
 
 class DiskFiles:
@@ -152,6 +161,38 @@ def find_repository(start: Path) -> Path | None:
         if os.path.lexists(directory / ".git"):
             return directory
     return None
+
+
+def find(files: DiskFiles, names: Set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return where files with these names lie in the project's folder and below, and what could not be searched.
+
+    Both are paths relative to the project, sorted; those of directories end with `/`. `node_modules` and `.git` are
+    not looked into, nor is what a symbolic link leads to; a link itself is found. A directory that cannot be listed,
+    or lies too deep, or comes after `MAX_DIRECTORIES` others, could not be searched.
+    """
+    found: list[str] = []
+    unseen: list[str] = []
+    todo = [("", 0)]
+    seen = 0
+    while todo:
+        directory, level = todo.pop()
+        seen += 1
+        if level > MAX_LEVELS or seen > MAX_DIRECTORIES:
+            unseen.append(directory or "./")
+            if seen > MAX_DIRECTORIES:
+                break
+            continue
+        try:
+            with os.scandir(files.root / directory) as entries:
+                for entry in entries:
+                    path = directory + entry.name
+                    if entry.name in names and not entry.is_dir(follow_symlinks=False):
+                        found.append(path)
+                    elif entry.name not in _SKIPPED and entry.is_dir(follow_symlinks=False):
+                        todo.append((f"{path}/", level + 1))
+        except OSError:
+            unseen.append(directory or "./")
+    return tuple(sorted(found)), tuple(sorted(unseen))
 
 
 def path_in_repository(files: DiskFiles, path: str) -> str:

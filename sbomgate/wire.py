@@ -35,6 +35,9 @@ class Project(Wire):
     repository: Claimed | None
     commit: Claimed | None
     lockfile_path: str
+    workspace: str | None = Field(
+        description='directory of the workspace that is judged ("." is the root project); null: the whole lockfile'
+    )
 
 
 class Subject(Wire):
@@ -75,12 +78,10 @@ class Manager(Wire):
 
 
 class Publish(Wire):
-    """When this version was published; `first` is the package's first release of all."""
+    """Who says when a version was published."""
 
-    time: Time | None
     source: Literal["attestation", "registry", "recorded", "withdrawn", "unknown"]
     reason: str
-    first: Time | None
 
 
 class Scripts(Wire):
@@ -132,30 +133,33 @@ class Attestation(Wire):
 
 
 class Package(Wire):
-    """One entry of the lockfile with its facts; the root is not among them. Sorted by id."""
+    """One entry of the lockfile: what is its own. The root is not among them. Sorted by id."""
 
     id: str
-    purl: str
     name: str
     version: str | None
-    alias: str | None
+    alias: str | None = Field(default=None, description="the name it is installed under, where that is another")
     kind: Literal["registry", "git", "tarball", "file", "link", "workspace", "bundled", "patch", "unknown"]
-    direct: bool
-    reachable: bool
-    dev: bool
-    optional: bool
-    peer: bool
-    bundled_in: str | None
+    flags: list[Literal["direct", "dev", "optional", "peer", "unreachable"]]
+    bundled_in: str | None = Field(default=None, description="id of the package whose tarball holds it, where one does")
     resolved: str | None
     integrity: str | None
-    registry: str | None
     registry_integrity: str | None
+    published: Time | None
+    first_published: Time | None = Field(description="of the package's first release of all")
+    publisher: str | None
+    facts: int = Field(description="index of its facts in `facts`")
+
+
+class Facts(Wire):
+    """What was collected and verified about packages that have all of it in common."""
+
+    registry: str | None
     publish: Publish
     scripts: Scripts
     signature: Signature
     publish_attestation: Attestation
     provenance: Attestation
-    publisher: str | None
     trusted_publisher: str | None
     licence: str | None
     deprecated: str | None
@@ -164,15 +168,14 @@ class Package(Wire):
     similar: list[str] = Field(
         description="names one edit away, of the baseline or well known; only for a name new to the baseline"
     )
-    paths: list[list[str]] = Field(description="shortest chains of names from a root, at most three")
 
 
-class Edge(Wire):
-    """One declared dependency; target (an id) null where nothing in the lockfile satisfies it."""
+class Unmet(Wire):
+    """A declared dependency that no entry satisfies: target (an id) null where there is none of that name."""
 
     target: str | None
     name: str
-    kind: Literal["prod", "dev", "optional", "peer", "peerOptional", "workspace"]
+    kind: Literal["prod", "dev", "optional", "peer", "peerOptional", "workspace", "unknown"]
     range: str
     satisfied: bool | None
 
@@ -206,11 +209,16 @@ class Baseline(Wire):
     evidence: Sha256 | None
     decided_at: Time | None
     manager: BaselineManager | None
+    held: dict[str, list[list[str | None]]] = Field(
+        description="name → [version, integrity], or [version, null, resolved] where there is none; sorted; no root, "
+        "no workspaces, no links"
+    )
     packages: dict[str, list[BaselinePackage]] = Field(
-        description="name → what was held of it, sorted; no root, no workspaces, no links"
+        description="name → all that was held of it, sorted; of names that now have an entry which was not held"
     )
     edges: dict[str, list[str]] = Field(
-        description='name of the declaring package → real names of its dependencies, sorted; the root is ""'
+        description='name of the declaring package → real names of its dependencies, sorted; the root is ""; of the '
+        "project's own packages and of those in `packages`"
     )
 
 
@@ -309,7 +317,13 @@ class PolicyInput(Wire):
     manager: Manager
     malicious_lists: list[MaliciousList]
     packages: list[Package]
-    edges: dict[str, list[Edge]] = Field(description='id of the declaring package → its dependencies; the root is ""')
+    facts: list[Facts] = Field(description="facts, each once: packages name them by index")
+    edges: dict[str, list[str]] = Field(
+        description='id of the declaring package → ids of its dependencies, sorted; the root is ""'
+    )
+    unmet: dict[str, list[Unmet]] = Field(
+        description="id of the declaring package → declared dependencies that no entry satisfies"
+    )
     baseline: Baseline
     trust: Trust
     approvals: list[dict[str, Any]]
@@ -386,6 +400,7 @@ class Report(Wire):
     verdict: Literal["allowed", "denied"]
     project: ReportProject
     lockfile: str
+    workspace: str | None = Field(description="directory of the workspace that is judged; null: the whole lockfile")
     packages: int
     profile: Literal["observe", "default", "strict", "release"]
     engine: str
@@ -400,6 +415,27 @@ class Report(Wire):
     evaluation_sha256: Sha256
     evidence: str | None = Field(description="where the evidence lies; null for `check`")
     decision_sha256: Sha256 | None
+
+
+class Undecided(Wire):
+    """A decision that could not be made."""
+
+    place: str = Field(description="the workspace, or the lockfile, in the repository")
+    message: str
+    hint: str
+
+
+class Reports(Wire):
+    """What they print with `--json` where several decisions were asked for."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate reports, version 1")
+
+    schema_: Literal["sbomgate/reports/v1"] = Field(alias="schema")
+    verdict: Literal["allowed", "denied"] | None = Field(
+        description="denied where one is; null where one could not be decided"
+    )
+    reports: list[Report]
+    undecided: list[Undecided]
 
 
 class Reason(Wire):
@@ -419,6 +455,7 @@ class DecidingDecision(Wire):
     time_source: str = Field(description="whose word the time is")
     profile: Literal["default", "strict", "release"]
     link: str = Field(description="how the artefact is tied to the lockfile")
+    workspace: str | None = Field(description="directory of the workspace that it is about; null: the whole lockfile")
 
 
 class Verification(Wire):

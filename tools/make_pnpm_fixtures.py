@@ -99,7 +99,71 @@ SOURCES: Files = {
 # pnpm 7 and 8 find no key for a git repository without a host.
 SOURCES_WITHOUT_GIT: Files = json.loads(json.dumps(SOURCES).replace('"from-git": "git+file://{git}", ', ""))
 PLAIN: Files = {"package.json": {"name": "fixture", "version": "1.0.0", "dependencies": {"is-odd": "3.0.1"}}}
+# Forty services, each with a package that no other service has, and what all of them share.
+OWN = [
+    "ansi-regex@5.0.1",
+    "ansi-regex@6.0.1",
+    "bytes@3.1.2",
+    "cookie@0.6.0",
+    "depd@1.1.2",
+    "depd@2.0.0",
+    "destroy@1.2.0",
+    "ee-first@1.1.1",
+    "escape-html@1.0.3",
+    "etag@1.8.1",
+    "fresh@0.5.2",
+    "inherits@2.0.3",
+    "inherits@2.0.4",
+    "is-number@6.0.0",
+    "is-odd@3.0.1",
+    "isarray@1.0.0",
+    "isarray@2.0.5",
+    "isexe@2.0.0",
+    "merge-descriptors@1.0.3",
+    "methods@1.1.2",
+    "mimic-fn@2.1.0",
+    "ms@2.0.0",
+    "once@1.4.0",
+    "parseurl@1.3.3",
+    "path-key@3.1.1",
+    "path-to-regexp@0.1.12",
+    "range-parser@1.2.1",
+    "safe-buffer@5.2.1",
+    "setprototypeof@1.2.0",
+    "shebang-regex@3.0.0",
+    "signal-exit@3.0.7",
+    "statuses@2.0.1",
+    "strip-ansi@6.0.1",
+    "toidentifier@1.0.1",
+    "unpipe@1.0.0",
+    "util-deprecate@1.0.2",
+    "utils-merge@1.0.1",
+    "vary@1.1.2",
+    "which@2.0.2",
+    "xtend@4.0.2",
+]
+SERVICES: Files = {
+    "package.json": {"name": "acme", "version": "1.0.0", "private": True, "devDependencies": {"mkdirp": "3.0.1"}},
+    "pnpm-workspace.yaml": "packages:\n  - services/*\n  - packages/*\n",
+    "packages/log/package.json": {
+        "name": "@acme/log",
+        "version": "1.0.0",
+        "dependencies": {"debug": "4.3.4"},
+        "devDependencies": {"array-flatten": "1.1.1", "lru-cache": "7.18.3"},
+        "peerDependencies": {"lru-cache": "^7.0.0"},
+    },
+}
+SERVICES |= {
+    f"services/s{number:02}/package.json": {
+        "name": f"@acme/s{number:02}",
+        "version": "1.0.0",
+        "dependencies": {"@acme/log": "workspace:*", spec.rpartition("@")[0]: spec.rpartition("@")[2]},
+        "devDependencies": {"semver": "7.6.3"},
+    }
+    for number, spec in enumerate(OWN, 1)
+}
 PROJECTS: dict[str, tuple[str, Files]] = {
+    "services": ("10", SERVICES),
     "tree-v5": ("7", OLD_TREE),
     "tree-v6": ("8", OLD_TREE),
     "tree-v9": ("9", {**OLD_TREE, "packages/c/package.json": NEW_TREE["packages/c/package.json"]}),

@@ -8,10 +8,37 @@ package sbomgate.lib.builder
 
 import data.sbomgate.lib.packages
 
+# Most are unattested, or built as packages ordinarily are by an issuer that is accepted. What is not known to be so is
+# looked at closely.
+is_unremarkable(attestation) if attestation.state == "unattested"
+
+is_unremarkable(attestation) if {
+	attestation.state == "verified"
+	is_ordinary(attestation)
+	is_issuer_accepted(attestation)
+}
+
 verified := [p |
-	some p in packages.outside
+	some p in packages.noticeable
 	p.provenance.state == "verified"
 ]
+
+is_ordinary(attestation) if {
+	[attestation.log_proof, attestation.claims.runner, attestation.claims.trigger] in ordinary_builds
+	startswith(attestation.claims.ref, ordinary_refs[_])
+}
+
+ordinary_refs := ["refs/tags/", "refs/heads/"]
+
+ordinary_builds := {[proof, "github-hosted", trigger] |
+	some proof in ["inclusion+SET", "inclusion"]
+	some trigger in ["push", "release", "workflow_dispatch", "workflow_run", "schedule"]
+}
+
+# Without a trust file the verifier's own list of issuers holds, and nothing is asked here.
+is_issuer_accepted(_) if count(input.trust.issuers) == 0
+
+is_issuer_accepted(attestation) if attestation.claims.issuer in input.trust.issuers
 
 unknown_states := {"unreachable", "cannot-verify"}
 

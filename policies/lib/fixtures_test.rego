@@ -57,17 +57,10 @@ unknown_time := {"time": null, "source": "unknown", "reason": "registry unreacha
 pkg(name, version, changes) := object.union(
 	{
 		"id": sprintf("node_modules/%s", [name]),
-		"purl": sprintf("pkg:npm/%s@%s", [name, version]),
 		"name": name,
 		"version": version,
-		"alias": null,
 		"kind": "registry",
-		"direct": true,
-		"reachable": true,
-		"dev": false,
-		"optional": false,
-		"peer": false,
-		"bundled_in": null,
+		"flags": ["direct"],
 		"resolved": sprintf("https://registry.npmjs.org/%s/-/%s-%s.tgz", [name, name, version]),
 		"integrity": integrity(name, version),
 		"registry": "https://registry.npmjs.org/",
@@ -84,18 +77,31 @@ pkg(name, version, changes) := object.union(
 		"malicious": [],
 		"malicious_name": [],
 		"similar": [],
-		"paths": [["shop", name]],
 	},
 	changes,
 )
 
+# The input says of a package what is its own, and states the facts that packages share once. (Here each has its own.)
+of_its_own(p, index) := object.union(
+	object.filter(p, ["id", "name", "version", "kind", "flags", "resolved", "integrity", "registry_integrity", "publisher"]),
+	{"published": p.publish.time, "first_published": p.publish.first, "facts": index},
+)
+
+shared(p) := object.union(
+	object.filter(p, [
+		"registry", "scripts", "signature", "publish_attestation", "provenance", "trusted_publisher", "licence", "deprecated",
+		"malicious", "malicious_name", "similar",
+	]),
+	{"publish": object.filter(p.publish, ["source", "reason"])},
+)
+
 integrity(name, version) := sprintf("sha512-%s-%s", [name, version])
 
-edge(target, name, range) := {"target": target, "name": name, "kind": "prod", "range": range, "satisfied": true}
+unmet(target, name, range) := {"target": target, "name": name, "kind": "prod", "range": range, "satisfied": false}
 
 bootstrap := {
 	"state": "bootstrap", "reason": "none was given", "evidence": null, "decided_at": null,
-	"manager": null, "packages": {}, "edges": {},
+	"manager": null, "held": {}, "packages": {}, "edges": {},
 }
 
 told := {"registry": "https://registry.npmjs.org/", "scopes": {}, "settings": {}}
@@ -107,6 +113,11 @@ accepted(packages, edges) := {
 	"evidence": hex,
 	"decided_at": "2026-11-01T00:00:00Z",
 	"manager": told,
+	"held": {name: entries |
+		some one in packages
+		name := one.name
+		entries := [same(p) | some p in packages; p.name == name]
+	},
 	"packages": {name: entries |
 		some one in packages
 		name := one.name
@@ -114,6 +125,10 @@ accepted(packages, edges) := {
 	},
 	"edges": edges,
 }
+
+same(p) := [p.version, p.integrity] if p.integrity != null
+
+same(p) := [p.version, null, p.resolved] if p.integrity == null
 
 held(p) := {
 	"version": p.version,
@@ -140,7 +155,7 @@ document(profile, packages, changes) := object.union(
 		"project": {
 			"name": "shop", "version": "3.2.0",
 			"repository": {"value": "https://example.test/shop", "source": "flag"},
-			"commit": null, "lockfile_path": "package-lock.json",
+			"commit": null, "lockfile_path": "package-lock.json", "workspace": null,
 		},
 		"subject": null,
 		"link": null,
@@ -149,12 +164,15 @@ document(profile, packages, changes) := object.union(
 			"release_age": {"minimum_age_hours": 72},
 			"new_dependencies": {"first_release_days": 7},
 			"pinned": {"mode": "locked"},
+			"lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},
 		},
 		"lockfile": {"path": "package-lock.json", "kind": "npm", "version": "3", "sha256": hex, "findings": {}},
 		"manager": object.union(told, {"name": "npm", "files": {}}),
 		"malicious_lists": [],
-		"packages": packages,
-		"edges": {"": [edge(p.id, p.name, "^1.0.0") | some p in packages; p.direct]},
+		"packages": [of_its_own(p, index) | some index, p in packages],
+		"facts": [shared(p) | some p in packages],
+		"edges": {"": [p.id | some p in packages; "direct" in p.flags]},
+		"unmet": {},
 		"baseline": bootstrap,
 		"trust": nobody,
 		"approvals": [],

@@ -7,52 +7,87 @@
 #   - input: schema["policy-input"]
 package sbomgate.lib.packages
 
+import data.sbomgate.lib.builder
 import data.sbomgate.lib.times
 
 # Stands for the project as a whole, where a finding is about no single package.
 whole := {"id": null, "name": "", "version": null, "integrity": null}
 
-by_id := {p.id: p | some p in input.packages}
+# What is a package's own, by id.
+entries := {p.id: p | some p in input.packages}
+
+# A package with its facts. The input states equal facts once, for all packages that share them; here they are looked up
+# for the packages that a rule asks for. One that lacks a field has no value here: decision.rego then decides nothing.
+by_id[id] := {
+	"id": id,
+	"name": p.name,
+	"version": p.version,
+	"kind": p.kind,
+	"resolved": p.resolved,
+	"integrity": p.integrity,
+	"registry": f.registry,
+	"registry_integrity": p.registry_integrity,
+	"publish": {"time": p.published, "first": p.first_published, "source": f.publish.source, "reason": f.publish.reason},
+	"scripts": f.scripts,
+	"signature": f.signature,
+	"publish_attestation": f.publish_attestation,
+	"provenance": f.provenance,
+	"publisher": p.publisher,
+	"trusted_publisher": f.trusted_publisher,
+	"licence": f.licence,
+	"deprecated": f.deprecated,
+	"malicious": f.malicious,
+	"malicious_name": f.malicious_name,
+	"similar": f.similar,
+} if {
+	some id
+	p := entries[id]
+	f := input.facts[p.facts]
+}
 
 # The package that a lock finding names, or the whole project.
 named(id) := by_id[id]
 
-named(id) := whole if not by_id[id]
+named(id) := whole if not entries[id]
+
+own := {p.id | some p in input.packages; p.kind in {"workspace", "link"}}
 
 # Everything whose bytes are not the project's own.
-outside := [p | some p in input.packages; not p.kind in {"workspace", "link"}]
-
-own := object.keys(by_id) - {p.id | some p in outside}
+outside := object.keys(entries) - own
 
 # Packages about which any fact is other than good news. `quiet` lists what good news is, so whatever is missing, young,
-# or new to this policy is noticed. Rules that look for something rare look among these. What is the same for all
-# packages is looked up once, outside the loop.
-noticeable := [p |
-	settled := quiet
-	some p in outside
-	not p.id in settled
-]
+# or new to this policy is noticed. Rules look among these for what is rare.
+noticed := outside - quiet
 
+noticeable := [by_id[id] | some id in noticed]
+
+# What is the same for all packages is looked up once, outside the loop.
 quiet := {p.id |
-	good := good_news
+	good := good_facts
 	oldest_young := times.oldest_young
 	oldest_first := times.oldest_first
-	some p in outside
-	[
-		p.kind, p.scripts.state, p.signature.state, p.publish_attestation.state, p.provenance.state,
-		p.publish.reason, p.malicious, p.malicious_name, p.scripts.disagreements,
-	] in good
+	some p in input.packages
+	p.facts in good
+	p.kind == "registry"
 	p.integrity == p.registry_integrity
-	p.publish.time != null
-	p.publish.time < oldest_young
-	p.publish.first != null
-	p.publish.first < oldest_first
+	p.published < oldest_young
+	p.first_published < oldest_first
+	is_string(p.published)
+	is_string(p.first_published)
 }
 
-good_news := {["registry", "none", signature, published, built, "", [], [], []] |
+good_facts := {index |
+	some index, f in input.facts
+	[
+		f.scripts.state, f.signature.state, f.publish_attestation.state,
+		f.publish.reason, f.malicious, f.malicious_name, f.scripts.disagreements,
+	] in good_news
+	builder.is_unremarkable(f.provenance)
+}
+
+good_news := {["none", signature, published, "", [], [], []] |
 	some signature in ["verified", "absent", "not-served"]
 	some published in ["verified", "unattested"]
-	some built in ["verified", "unattested"]
 }
 
 # What a registry should vouch for: with a publish time, a signature, attestations. A kind that the lockfile does not
@@ -87,36 +122,35 @@ scope(name) := null if not startswith(name, "@")
 accepted if input.baseline.state == "accepted"
 
 # New or changed against the accepted baseline; without one nothing is (`bootstrap`).
-changed := {p.id |
-	accepted
-	same := unchanged
-	some p in outside
-	not p.id in same
+changed := (outside - unchanged) - unchanged_without_integrity if accepted
+
+changed := set() if not accepted
+
+# The same version with the same bytes.
+unchanged := {p.id |
+	some p in input.packages
+	[p.version, p.integrity] in input.baseline.held[p.name]
 }
 
-unchanged contains p.id if {
-	some p in outside
-	p.integrity != null
-	some b in input.baseline.packages[p.name]
-	b.integrity == p.integrity
-	b.version == p.version
-}
-
-unchanged contains p.id if {
-	some p in outside
+# What has no integrity is the same where it comes from the same address.
+unchanged_without_integrity := {p.id |
+	some p in input.packages
 	p.integrity == null
-	some b in input.baseline.packages[p.name]
-	b.integrity == null
-	b.version == p.version
-	b.resolved == p.resolved
+	[p.version, null, p.resolved] in input.baseline.held[p.name]
 }
 
 # Names that the accepted baseline does not hold at all.
 new_names := {p.name |
 	some id in changed
-	p := by_id[id]
-	not input.baseline.packages[p.name]
+	p := entries[id]
+	not input.baseline.held[p.name]
 }
+
+# The baseline's entries for the names of what changed: what drift is measured against. Undefined for one that is held and
+# not there: decision.rego then decides nothing.
+before(name) := input.baseline.packages[name]
+
+before(name) := [] if not input.baseline.held[name]
 
 label(p) := sprintf("%s %s", [p.name, p.version]) if p.version != null
 
@@ -136,9 +170,9 @@ enumerate(ids) := text if {
 }
 
 # What a finding about several packages is bound to: other packages, or other bytes, are another finding.
-identity(ids) := crypto.sha256(json.marshal({id: [p.purl, p.integrity] |
+identity(ids) := crypto.sha256(json.marshal({id: [p.name, p.version, p.resolved, p.integrity] |
 	some id in ids
-	p := by_id[id]
+	p := entries[id]
 }))
 
 # The package manager is told something else than in the approved build.

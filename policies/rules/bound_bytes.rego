@@ -11,7 +11,7 @@
 #     npm installs what `resolved` and `integrity` say, and lists it under the entry's name and version: an edited lock
 #     installs one package under the name of another, and scanners report the harmless one.
 #   fix: Restore the entry from the registry (remove it and run `npm install --package-lock-only`); find out who changed it.
-#   unknown: Where the registry's own integrity is not known nothing is compared; complete_evidence counts the signature that is missing.
+#   unknown: Where the registry's own integrity is not known nothing is compared; complete_evidence counts the signature that is missing. An SBOM without a hash says bytes-unknown.
 #   severity:
 #     registry-integrity-differs: {default: deny, strict: deny, release: deny, waivable: false}
 #     served-bytes-differ: {default: deny, strict: deny, release: deny, waivable: false}
@@ -32,6 +32,12 @@ codes := {
 	"version-invalid": {"class": "always", "fix": restore},
 	"alias-undeclared": {"class": "always", "fix": restore},
 	"source-undeclared": {"class": "always", "fix": restore},
+	"bytes-unknown": {"class": "changed", "fix": "check the lockfile itself, or have a tool that states hashes make the SBOM", "unknown": true},
+	"purl-differs": {"class": "changed", "fix": "find out which of the two packages is meant: it was judged by the one that the purl names", "unknown": true},
+	"purl-version-differs": {"class": "always", "fix": "find out which version is meant, and who edited the SBOM"},
+	"purl-case": {"class": "note", "fix": "nothing to do: the address says which spelling is meant"},
+	"name-is-alias": {"class": "note", "fix": "nothing to do: the real package was judged"},
+	"several-addresses": {"class": "changed", "fix": "find out where the bytes come from", "unknown": true},
 	"source-missing": {"class": "always", "fix": restore, "unknown": true},
 }
 

@@ -78,3 +78,21 @@ test_an_invalid_version_is_known_to_this_policy if {
 	)
 	[[f.level, contains(f.fix, "policy")] | some f in found] == [["deny", false]]
 }
+
+# What an SBOM of another tool says of a package: what cannot be told denies where it is new, what is settled is a note.
+test_of_an_sbom if {
+	every code in ["bytes-unknown", "purl-differs", "several-addresses"] {
+		found := [fx.lock_finding("bound_bytes", code, "node_modules/good")]
+		said("default", {}, found) == {sprintf("%s:warn", [code])}
+		said("strict", {}, found) == {sprintf("%s:deny", [code])}
+		changed := rule.findings with input as fx.document("default", [fx.pkg("good", "1.0.0", {})], object.union(
+			fx.with_findings(found),
+			{"baseline": fx.accepted([], {})},
+		))
+		fx.codes(changed) == {sprintf("%s:deny", [code])}
+	}
+	every code in ["purl-case", "name-is-alias"] {
+		said("strict", {}, [fx.lock_finding("bound_bytes", code, "node_modules/good")]) == {sprintf("%s:note", [code])}
+	}
+	said("default", {}, [fx.lock_finding("bound_bytes", "purl-version-differs", "node_modules/good")]) == {"purl-version-differs:deny"}
+}

@@ -15,6 +15,20 @@
 #     unknown-source: {default: deny where new or changed; else warn, strict: deny, release: deny}
 #     name-case: {default: note where the registry has it; else deny where new or changed, strict: note where the registry has it; else deny, release: note where the registry has it; else deny}
 #     unjudged: {default: deny, strict: deny, release: deny}
+#     lockfile-not-judged: {default: by unjudged_lockfiles, strict: by unjudged_lockfiles, release: by unjudged_lockfiles}
+#   parameters:
+#     unjudged_lockfiles:
+#       type: string
+#       enum: [note, warn, deny]
+#       default: note
+#       stricter: [note, warn, deny]
+#       description: What another lockfile further down in the tree does, which this decision says nothing about
+#     judged_elsewhere:
+#       type: array
+#       items: {type: string}
+#       default: []
+#       stricter: subset
+#       description: Lockfiles in the tree that another job judges, or nobody installs from. Paths; with a `/` at the end, all that lies below
 package sbomgate.rules.lockfile_sound
 
 import data.sbomgate.lib.finding
@@ -27,6 +41,8 @@ rewrite := "let the package manager write the lockfile anew (`npm install --pack
 rehash := "remove the entry from the lockfile, run `npm install --package-lock-only`, which asks for it anew, and review the difference"
 
 rewrite_yarn := "let yarn write the lockfile anew (`yarn install`, with `checksumBehavior: throw`) and review the difference"
+
+remake := "check the lockfile itself, or have a tool that states every edge make the SBOM"
 
 codes := {
 	"shrinkwrap-shadow": {"class": "always", "fix": "keep one of the two lockfiles: npm reads npm-shrinkwrap.json and ignores the other"},
@@ -56,14 +72,22 @@ codes := {
 	"workspace-differs": {"class": "debt", "fix": rewrite},
 	"other-lockfile": {"class": "debt", "fix": "keep one lockfile: the other tool installs something else"},
 	"nested-lockfile": {"class": "debt", "fix": "remove the workspace's own lockfile, or gate it as well"},
+	"lockfile-not-judged": {"class": "note", "fix": "`sbomgate check` and `gate` that lockfile too; the trust file's judged_elsewhere names those that others judge"},
 	"no-integrity-format": {"class": "debt", "fix": "nothing in this format ties an entry to the registry's bytes: a lockfile of npm, pnpm or yarn 1 does"},
 	"peer-unmet": {"class": "note", "fix": "nothing to do for the gate: the peer is not installed"},
 	"peer-invalid": {"class": "note", "fix": "nothing to do for the gate: what is installed was judged"},
 	"lockfile-v1": {"class": "note", "fix": "npm 7 or later writes a newer lockfile, which says more"},
+	"lockfile-unseen": {"class": "debt", "fix": "check the lockfile itself: an SBOM is what its author says of it", "unknown": true},
+	"not-judged": {"class": "always", "fix": "judge them with a tool that knows their kind, and check the npm project by its lockfile", "unknown": true},
+	"files-not-judged": {"class": "debt", "fix": "nothing here looks into files, data or services that an SBOM lists", "unknown": true},
+	"edges-unknown": {"class": "debt", "fix": remake, "unknown": true},
+	"packages-unreached": {"class": "debt", "fix": remake, "unknown": true},
+	"reference-dangling": {"class": "changed", "fix": remake, "unknown": true},
+	"sbom-incomplete": {"class": "debt", "fix": remake, "unknown": true},
 	"platform-unchecked": {"class": "note", "fix": "`supportedArchitectures` in .yarnrc.yml makes yarn record the checksums of other platforms"},
 }
 
-findings contains f if some f in lock.judged("lockfile_sound", codes, {"root-differs", "name-case"})
+findings contains f if some f in lock.judged("lockfile_sound", codes, {"root-differs", "name-case", "lockfile-not-judged"})
 
 # A name in capitals is fine where the registry has these very bytes under it: only old packages do, as JSONStream.
 findings contains f if {
@@ -77,8 +101,8 @@ case_class(id) := "note" if registry_has(id)
 case_class(id) := codes["name-case"].class if not registry_has(id)
 
 registry_has(id) if {
-	packages.by_id[id].integrity != null
-	packages.by_id[id].integrity == packages.by_id[id].registry_integrity
+	packages.entries[id].integrity != null
+	packages.entries[id].integrity == packages.entries[id].registry_integrity
 }
 
 # The root block of a workspace lags behind whenever a sibling's version is raised; what it leads to is judged by itself.
@@ -92,7 +116,29 @@ root_class(id) := "debt" if is_workspace(id)
 
 root_class(id) := "always" if not is_workspace(id)
 
-is_workspace(id) if packages.by_id[id].kind == "workspace"
+is_workspace(id) if packages.entries[id].kind == "workspace"
+
+# What is installed from another lockfile of the tree is nothing that this decision covers.
+findings contains f if {
+	some said in input.lockfile.findings.lockfile_sound
+	said.code == "lockfile-not-judged"
+	not elsewhere(said.place)
+	f := lock.judge("lockfile_sound", said, object.union(codes["lockfile-not-judged"], {"class": unjudged_class}))
+}
+
+settings := input.parameters.lockfile_sound
+
+default unjudged_class := "always"
+
+unjudged_class := settings.unjudged_lockfiles if settings.unjudged_lockfiles in {"note", "warn"}
+
+elsewhere(path) if path in settings.judged_elsewhere
+
+elsewhere(path) if {
+	some directory in settings.judged_elsewhere
+	endswith(directory, "/")
+	startswith(path, directory)
+}
 
 findings contains f if {
 	some p in packages.noticeable

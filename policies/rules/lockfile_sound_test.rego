@@ -140,3 +140,45 @@ test_findings_about_the_project_name_their_place if {
 	]))
 	{startswith(f.message, "packages: ") | some f in findings; f.package == null} == {true}
 }
+
+# L32: another lockfile in the tree
+unjudged(profile, parameters) := fx.codes(f) if {
+	document := fx.document(profile, [p], fx.with_findings([fx.lock_finding("lockfile_sound", "lockfile-not-judged", null)]))
+	held := object.union(document.parameters.lockfile_sound, parameters)
+	f := rule.findings with input as object.union(document, {"parameters": {"lockfile_sound": held}})
+}
+
+test_another_lockfile_in_the_tree if {
+	every profile in ["default", "strict", "release"] {
+		unjudged(profile, {}) == {"lockfile-not-judged:note"}
+		unjudged(profile, {"unjudged_lockfiles": "warn"}) == {"lockfile-not-judged:warn"}
+		unjudged(profile, {"unjudged_lockfiles": "deny"}) == {"lockfile-not-judged:deny"}
+	}
+}
+
+test_a_lockfile_that_is_judged_elsewhere if {
+	every held in [[place], ["elsewhere.lock", place]] {
+		unjudged("strict", {"unjudged_lockfiles": "deny", "judged_elsewhere": held}) == set()
+	}
+	every held in [[], [substring(place, 0, 1)], ["nowhere/"], [upper(place)]] {
+		unjudged("strict", {"unjudged_lockfiles": "deny", "judged_elsewhere": held}) == {"lockfile-not-judged:deny"}
+	}
+	rule.elsewhere("tests/a/yarn.lock") with input.parameters.lockfile_sound.judged_elsewhere as ["tests/"]
+	not rule.elsewhere("tests-of-mine/yarn.lock") with input.parameters.lockfile_sound.judged_elsewhere as ["tests/"]
+}
+
+place := fx.lock_finding("lockfile_sound", "lockfile-not-judged", null).place
+
+# An SBOM in place of the lockfile: what it does not say is a debt, and what no rule can judge denies everywhere.
+test_an_sbom_is_less_than_a_lockfile if {
+	every code in ["lockfile-unseen", "files-not-judged", "edges-unknown", "packages-unreached", "sbom-incomplete"] {
+		said("default", code, null) == {sprintf("%s:warn", [code])}
+		said("strict", code, null) == {sprintf("%s:deny", [code])}
+		said("release", code, null) == {sprintf("%s:deny", [code])}
+	}
+	every profile in ["default", "strict", "release"] {
+		said(profile, "not-judged", null) == {"not-judged:deny"}
+	}
+	with_baseline("reference-dangling", [p]) == {"reference-dangling:warn"}
+	with_baseline("reference-dangling", []) == {"reference-dangling:deny"}
+}

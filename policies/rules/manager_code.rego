@@ -25,6 +25,7 @@ codes := {
 	"pnpmfile": {"class": "settings", "fix": "remove the hook file, or have it approved as it is: pnpm runs it on every install"},
 	"config-dependency": {"class": "changed", "fix": "remove it from configDependencies, or have this very version approved"},
 	"config-dependency-unlocked": {"class": "settings", "fix": "use a pnpm that keeps it in the lockfile (11 or later), or have it approved"},
+	"manager-unseen": {"class": "debt", "fix": "check the project itself: its .npmrc and its like are not in an SBOM", "unknown": true},
 	"package-manager": {"class": "warn", "fix": "add its hash (`corepack use`): without one corepack runs whatever it is given"},
 	"package-manager-hashed": {"class": "note", "fix": "nothing to do"},
 }

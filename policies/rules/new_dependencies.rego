@@ -105,24 +105,23 @@ findings contains f if {
 declaring := ({""} | packages.own) | packages.changed if packages.accepted
 
 # [id of the declaring package, id of the dependency] that the baseline does not hold, by real names.
-new_edges := {[source, target.id] |
+new_edges := {[source, id] |
 	packages.accepted
 	some source in declaring
 	known := object.get(input.baseline.edges, source_name(source), [])
-	some e in input.edges[source]
-	target := packages.by_id[e.target]
-	not target.kind in {"workspace", "link"}
-	not target.name in known
+	some id in input.edges[source]
+	not id in packages.own
+	not packages.entries[id].name in known
 }
 
-source_name(id) := packages.by_id[id].name
+source_name(id) := packages.entries[id].name
 
-source_name("") := "" if not packages.by_id[""]
+source_name("") := "" if not packages.entries[""]
 
 # (3a) An update of a package that we use brings in a package that we do not.
 findings contains f if {
 	some [source, id] in new_edges
-	input.baseline.packages[source_name(source)]
+	input.baseline.held[source_name(source)]
 	target := packages.by_id[id]
 	target.name in packages.new_names
 	p := packages.by_id[source]
@@ -150,7 +149,7 @@ harmless(p, target) if {
 expected_step(_, target) if target.provenance.state == "verified"
 
 expected_step(p, _) if {
-	before := versions.predecessor(p.version, input.baseline.packages[p.name])
+	before := versions.predecessor(p.version, packages.before(p.name))
 	versions.step(before.version, p.version) != "patch"
 }
 

@@ -15,7 +15,7 @@ held := fx.accepted([axios("1.14.0")], {"": ["axios"], "axios": ["follow-redirec
 update(profile, version, dep) := f if {
 	f := rule.findings with input as fx.document(profile, [axios(version), dep], {
 		"baseline": held,
-		"edges": {"": [fx.edge("node_modules/axios", "axios", "^1")], "node_modules/axios": [fx.edge(dep.id, dep.name, "^4")]},
+		"edges": {"": ["node_modules/axios"], "node_modules/axios": [dep.id]},
 	})
 }
 
@@ -108,13 +108,13 @@ test_no_baseline_is_one_finding if {
 test_a_new_edge_between_known_packages if {
 	known := fx.pkg("crypto-js", "4.2.0", {"direct": false})
 	baseline := fx.accepted([axios("1.14.0"), known], {"": ["axios"], "axios": []})
-	edges := {"": [fx.edge("node_modules/axios", "axios", "^1")], "node_modules/axios": [fx.edge(known.id, "crypto-js", "^4")]}
+	edges := {"": ["node_modules/axios"], "node_modules/axios": [known.id]}
 	found := rule.findings with input as fx.document("default", [axios("1.14.1"), known], {"baseline": baseline, "edges": edges})
 	fx.about(found, "node_modules/axios") == {"new-edge:warn"}
 	strictly := rule.findings with input as fx.document("strict", [axios("1.14.1"), known], {"baseline": baseline, "edges": edges})
 	fx.codes(strictly) == {"new-edge:deny"}
 	moved := rule.findings with input as fx.document("default", [axios("1.14.0"), known], {
-		"baseline": baseline, "edges": {"": [fx.edge(known.id, "crypto-js", "^4")]},
+		"baseline": baseline, "edges": {"": [known.id]},
 	})
 	fx.codes(moved) == {"new-edge:warn"}
 }
@@ -125,14 +125,14 @@ test_edges_are_by_real_names if {
 	baseline := fx.accepted([axios("1.14.0"), aliased], {"": ["axios"], "axios": ["follow-redirects"]})
 	found := rule.findings with input as fx.document("strict", [axios("1.14.1"), aliased], {
 		"baseline": baseline,
-		"edges": {"": [fx.edge("node_modules/axios", "axios", "^1")], "node_modules/axios": [fx.edge("node_modules/other", "other", "npm:follow-redirects@1")]},
+		"edges": {"": ["node_modules/axios"], "node_modules/axios": ["node_modules/other"]},
 	})
 	found == set()
 }
 
 test_workspaces_are_not_new if {
 	own := fx.pkg("own", "1.0.0", {"id": "packages/own", "kind": "workspace"})
-	found := rule.findings with input as fx.document("strict", [axios("1.14.0"), own], {"baseline": held, "edges": {"": [fx.edge("packages/own", "own", "*")]}})
+	found := rule.findings with input as fx.document("strict", [axios("1.14.0"), own], {"baseline": held, "edges": {"": ["packages/own"]}})
 	found == set()
 }
 
@@ -150,7 +150,7 @@ test_edges_of_new_packages_are_not_said_twice if {
 	fresh_parent := fx.pkg("newcomer", "1.0.0", {})
 	found := rule.findings with input as fx.document("default", [axios("1.14.0"), fresh_parent], {
 		"baseline": held,
-		"edges": {"": [], "node_modules/newcomer": [fx.edge("node_modules/axios", "axios", "^1")]},
+		"edges": {"": [], "node_modules/newcomer": ["node_modules/axios"]},
 	})
 	fx.codes(found) == {"new-package:warn"}
 }

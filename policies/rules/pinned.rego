@@ -33,6 +33,7 @@ codes := {
 	"git-not-commit": {"class": "always", "fix": "pin the git dependency to a full commit id"},
 	"declared-floating": {"class": "debt", "fix": "write a version in package.json"},
 	"prerelease": {"class": "debt", "fix": "use a stable release, or have this one approved"},
+	"ranges-unseen": {"class": "debt", "fix": "check the lockfile itself, with its package.json", "unknown": true},
 	"nested-shrinkwrap": {"class": "changed", "fix": "its own lockfile decides what it installs: ask for a release without one, or vendor it"},
 	"override": {"class": "note", "fix": "the entry that the override leads to is what was judged"},
 }
@@ -40,7 +41,7 @@ codes := {
 # Ranges that the lockfile pins: one note for all of them, or one denial each.
 open_ranges := {"declared-range"}
 
-findings contains f if some f in lock.judged("pinned", codes, open_ranges | {"lock-drift"})
+findings contains f if some f in lock.judged("pinned", codes, open_ranges | {"lock-drift", "ranges-unseen"})
 
 findings contains f if {
 	some said in input.lockfile.findings.pinned
@@ -54,10 +55,10 @@ drift_class(id) := "debt" if among_workspaces(id)
 drift_class(id) := "always" if not among_workspaces(id)
 
 among_workspaces(id) if {
-	unmet := [e | some e in input.edges[id]; not met(e)]
+	unmet := [e | some e in input.unmet[id]; not met(e)]
 	count(unmet) > 0
 	every e in unmet {
-		packages.by_id[e.target].kind == "workspace"
+		packages.entries[e.target].kind == "workspace"
 	}
 }
 
@@ -73,6 +74,17 @@ met(e) if {
 	e.kind == "optional"
 	e.target == null
 }
+
+# Of an SBOM nobody knows what package.json leaves open: mode `exact` cannot be met.
+findings contains f if {
+	some said in input.lockfile.findings.pinned
+	said.code == "ranges-unseen"
+	f := lock.judge("pinned", said, object.union(codes["ranges-unseen"], {"class": unseen_class}))
+}
+
+unseen_class := "debt" if locked_mode
+
+unseen_class := "always" if not locked_mode
 
 # Only the word `locked` leaves ranges open.
 exact_mode if not locked_mode

@@ -54,14 +54,14 @@ test_nested_shrinkwrap_and_overrides if {
 own(name, changes) := fx.pkg(name, "1.0.0", object.union({"id": sprintf("packages/%s", [name]), "kind": "workspace"}, changes))
 
 drift(edges) := fx.codes(f) if {
-	f := rule.findings with input as fx.document("default", [own("a", {}), own("b", {}), p], object.union(fx.with_findings([fx.lock_finding("pinned", "lock-drift", "packages/a")]), {"edges": {"packages/a": edges}}))
+	f := rule.findings with input as fx.document("default", [own("a", {}), own("b", {}), p], object.union(fx.with_findings([fx.lock_finding("pinned", "lock-drift", "packages/a")]), {"unmet": {"packages/a": edges}}))
 }
 
 test_drift_among_workspaces_is_a_debt if {
-	sibling := object.union(fx.edge("packages/b", "b", "^2.0.0"), {"satisfied": false})
+	sibling := fx.unmet("packages/b", "b", "^2.0.0")
 	drift([sibling]) == {"lock-drift:warn"}
-	drift([sibling, object.union(fx.edge("node_modules/good", "good", "^2.0.0"), {"satisfied": false})]) == {"lock-drift:deny"}
-	drift([sibling, object.union(fx.edge(null, "gone", "^2.0.0"), {"satisfied": null})]) == {"lock-drift:deny"}
+	drift([sibling, fx.unmet("node_modules/good", "good", "^2.0.0")]) == {"lock-drift:deny"}
+	drift([sibling, object.union(fx.unmet(null, "gone", "^2.0.0"), {"satisfied": null})]) == {"lock-drift:deny"}
 	drift([]) == {"lock-drift:deny"}
 }
 
@@ -70,9 +70,16 @@ test_an_unknown_code_denies if said("default", "range-of-tomorrow", {}) == {"ran
 test_nothing_found_passes if fx.codes(rule.findings) == set() with input as fx.document("strict", [p], {})
 
 test_a_missing_optional_dependency_is_no_drift_and_an_unmet_one_is if {
-	sibling := object.union(fx.edge("packages/b", "b", "^2.0.0"), {"satisfied": false})
-	missing := object.union(fx.edge(null, "fsevents", "^2.0.0"), {"kind": "optional", "satisfied": null})
-	unmet := object.union(fx.edge("node_modules/good", "good", "^2.0.0"), {"kind": "optional", "satisfied": false})
+	sibling := fx.unmet("packages/b", "b", "^2.0.0")
+	missing := object.union(fx.unmet(null, "fsevents", "^2.0.0"), {"kind": "optional", "satisfied": null})
+	unmet := object.union(fx.unmet("node_modules/good", "good", "^2.0.0"), {"kind": "optional"})
 	drift([sibling, missing]) == {"lock-drift:warn"}
 	drift([sibling, unmet]) == {"lock-drift:deny"}
+}
+
+# An SBOM states no ranges: mode `exact` cannot be met.
+test_unseen_ranges if {
+	said("default", "ranges-unseen", {}) == {"ranges-unseen:warn"}
+	said("strict", "ranges-unseen", {}) == {"ranges-unseen:deny"}
+	said("default", "ranges-unseen", exact) == {"ranges-unseen:deny"}
 }

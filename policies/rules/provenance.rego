@@ -84,23 +84,8 @@ spoken := {"provenance": "provenance", "publish_attestation": "publish attestati
 # (4) Who built it, and from what. Most builds are ordinary; what is not known to be is looked at closely.
 remarkable := [p |
 	some p in builder.verified
-	not ordinary(p.provenance)
+	not builder.is_ordinary(p.provenance)
 ]
-
-ordinary(attestation) if {
-	[attestation.log_proof, attestation.claims.runner, attestation.claims.trigger] in ordinary_builds
-	startswith(attestation.claims.ref, "refs/tags/")
-}
-
-ordinary(attestation) if {
-	[attestation.log_proof, attestation.claims.runner, attestation.claims.trigger] in ordinary_builds
-	startswith(attestation.claims.ref, "refs/heads/")
-}
-
-ordinary_builds := {[proof, "github-hosted", trigger] |
-	some proof in ["inclusion+SET", "inclusion"]
-	some trigger in ["push", "release", "workflow_dispatch", "workflow_run", "schedule"]
-}
 
 findings contains f if {
 	some p in remarkable
@@ -132,19 +117,15 @@ findings contains f if {
 	})
 }
 
-# Without a trust file the verifier's own list of issuers holds, and nothing is asked here.
 findings contains f if {
-	count(input.trust.issuers) > 0
 	some p in builder.verified
-	not issuer_accepted(p.provenance)
+	not builder.is_issuer_accepted(p.provenance)
 	f := finding.of("provenance", "issuer-unaccepted", "changed", p, {
 		"message": sprintf("its builder's identity comes from %v, which the trust file does not accept", [object.get(p.provenance, ["claims", "issuer"], "nobody")]),
 		"fix": "name the issuer in the trust file, if its word is good enough",
 		"unknown": true,
 	})
 }
-
-issuer_accepted(attestation) if attestation.claims.issuer in input.trust.issuers
 
 findings contains f if {
 	some p in remarkable
@@ -157,10 +138,10 @@ findings contains f if {
 }
 
 # (5) Who the trust file says must build it. An entry for the exact name hides one for its scope.
-expected := {p.id: entries |
+expected := {id: entries |
 	count(input.trust.expected_provenance) > 0
-	some p in packages.outside
-	entries := expectations(p.name)
+	some id in packages.outside
+	entries := expectations(packages.entries[id].name)
 	count(entries) > 0
 }
 

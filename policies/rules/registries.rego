@@ -14,6 +14,7 @@
 #   severity:
 #     resolved-omitted: {default: note, strict: note, release: note}
 #     first-party-elsewhere: {default: deny, strict: deny, release: deny}
+#     first-party-unaddressed: {default: deny where new or changed; else warn, strict: deny, release: deny}
 package sbomgate.rules.registries
 
 import data.sbomgate.lib.finding
@@ -28,6 +29,7 @@ codes := {
 	"resolved-http": {"class": "changed", "fix": "use https: anybody on the way can change what plain http brings"},
 	"resolved-missing": {"class": "changed", "fix": "write the lockfile with addresses (`omit-lockfile-registry-resolved=false`)", "unknown": true},
 	"resolved-trailing-dot": {"class": "changed", "fix": "write the host without the trailing dot"},
+	"registries-unseen": {"class": "debt", "fix": "check the lockfile itself: an SBOM says neither which registries are configured nor, often, where from", "unknown": true},
 	"npmrc-registry": {"class": "settings", "fix": name_it},
 	"npmrc-redirects": {"class": "settings", "fix": "remove the setting from the repository's .npmrc; a proxy or certificate belongs to the machine"},
 	"npmrc-weakens": {"class": "settings", "fix": "remove the setting from .npmrc"},
@@ -95,6 +97,7 @@ findings contains f if {
 	p := packages.by_id[id]
 	p.kind in {"registry", "unknown"}
 	not from_named_registry(p)
+	not address_unseen(p)
 	f := finding.of("registries", "first-party-elsewhere", "always", p, {
 		"message": sprintf("%s is first-party and does not come from a registry that the trust file names for it (%v)", [
 			packages.label(p),
@@ -102,6 +105,23 @@ findings contains f if {
 		]),
 		"fix": "somebody may have taken your package's name on a public registry: restore the address, or name its registry in the trust file",
 	})
+}
+
+# Of an SBOM without addresses nobody can tell: a workspace of the project looks the same.
+findings contains f if {
+	some id in packages.first_party
+	p := packages.by_id[id]
+	address_unseen(p)
+	f := finding.of("registries", "first-party-unaddressed", "changed", p, {
+		"message": sprintf("%s is first-party, and the SBOM does not say where it comes from", [packages.label(p)]),
+		"fix": "check the lockfile itself",
+		"unknown": true,
+	})
+}
+
+address_unseen(p) if {
+	input.lockfile.kind == "cyclonedx"
+	p.resolved == null
 }
 
 from_named_registry(p) if within(address(p), named(packages.scope(p.name)))

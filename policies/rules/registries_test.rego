@@ -115,3 +115,20 @@ test_redirects_and_weakened_checks if {
 		said("default", code, {}, {"manager": {"settings": {"strict-ssl": "false"}}, "baseline": fx.accepted([], {})}) == {sprintf("%s:deny", [code])}
 	}
 }
+
+# Of an SBOM without addresses nobody can tell a workspace from a stranger's package.
+of_an_sbom(profile, resolved) := fx.codes(f) if {
+	f := rule.findings with input as object.union(
+		fx.document(
+			profile, [fx.pkg("@acme/a", "1.0.0", {"resolved": resolved})],
+			fx.trusting({"first_party": ["@acme"], "registries": []}),
+		),
+		{"lockfile": {"path": "bom.json", "kind": "cyclonedx", "version": "1.6", "sha256": fx.hex, "findings": {}}},
+	)
+}
+
+test_first_party_of_an_sbom if {
+	of_an_sbom("default", null) == {"first-party-unaddressed:warn"}
+	of_an_sbom("strict", null) == {"first-party-unaddressed:deny"}
+	of_an_sbom("default", "https://registry.npmjs.org/@acme/a/-/a-1.0.0.tgz") == {"first-party-elsewhere:deny"}
+}

@@ -37,8 +37,9 @@ import data.sbomgate.lib.versions
 pairs := [[p, before] |
 	some id in packages.changed
 	p := packages.by_id[id]
-	count(input.baseline.packages[p.name]) > 0
-	before := versions.predecessor(p.version, input.baseline.packages[p.name])
+	entries := packages.before(p.name)
+	count(entries) > 0
+	before := versions.predecessor(p.version, entries)
 ]
 
 stay(p, before) := sprintf("stay on %s %s, or have the change approved", [p.name, before.version])

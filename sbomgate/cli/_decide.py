@@ -1,50 +1,48 @@
-"""What `check` and `gate` share: the arguments, and everything from the project's folder to the answer."""
+"""What `check` and `gate` share: the arguments, and everything from the project's folder to the answers.
+
+read      the project's files, each once; what is to be judged: the whole lockfile, or workspaces of it
+judging   all that the decisions share: the policy, the facts about all packages, collected and verified once
+decide    one decision on one of the parts
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sbomgate.errors import EvidenceError, UsageError
+from sbomgate.cli import _engine
+from sbomgate.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
 
-    import httpx
-
+    from sbomgate.cli._baseline import Lookup
     from sbomgate.cli._environment import Environment
     from sbomgate.cli._project import Project
-    from sbomgate.gate import Answer, Question
+    from sbomgate.config import Config
+    from sbomgate.gate import Answer, Gathered, Question
     from sbomgate.model import (
-        BaselineBuild,
-        Bootstrap,
         Claimed,
         CollectedFacts,
-        Context,
         DependencyGraph,
+        Engine,
         FactKey,
         PolicyBundle,
         Subject,
         Trust,
     )
-    from sbomgate.policy.engines import EngineSettings, OpenEngine
     from sbomgate.report import Report
 
 DEFAULT_STORE = "evidence"
 CONFIG = "sbomgate.toml"
 PROFILES = ("observe", "default", "strict", "release")
-# How long `check` believes what a registry said before without asking again. `gate` always asks.
-WORD_AGE = timedelta(hours=4)
-MAX_INPUT_BYTES = 512 << 20  # a facts file or list of malicious packages
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments that both verbs have."""
-    parser.add_argument("path", nargs="?", default=".", help="the project's folder, or its lockfile (default: here)")
+    """Declare the arguments that both verbs have, but for the path."""
     parser.add_argument(
         "--trust", metavar="FILE", help="who and what is accepted: FILE, or FILE@sha256:DIGEST inside the tree"
     )
@@ -53,54 +51,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--facts", metavar="FILE", help="recorded facts, signed by an accepted signer")
     parser.add_argument("--offline", action="store_true", help="use no network: only caches and recorded facts")
-    parser.add_argument("--engine", choices=("embedded", "opa"), default="embedded", help="opa: the one on PATH")
-    parser.add_argument("--opa-url", metavar="URL", help="evaluate in this OPA server instead")
+    _engine.add_arguments(parser)
     parser.add_argument("--policy", metavar="DIR", help="a policy folder or bundle instead of the shipped one")
     parser.add_argument("--json", action="store_true", help="the whole decision as JSON")
     parser.add_argument("--verbose", action="store_true", help="warnings and notes too, and what approves a script")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
-    """An answer and what it rests on."""
+class Tree:
+    """A project as it was read: nothing is known yet of its packages.
+
+    Attributes:
+        project: its folder and files.
+        parts: what is judged, one decision each: the whole lockfile, or workspaces in the order in which they were
+            asked for.
+        trust: the trust file, or nobody.
+        settings: of the project's own sbomgate.toml.
+        bundle: the policy.
+    """
 
     project: Project
-    question: Question
-    answer: Answer
+    parts: tuple[DependencyGraph, ...]
+    trust: Trust
+    settings: Config
+    bundle: PolicyBundle
 
 
-def decide(
-    args: argparse.Namespace,
-    env: Environment,
-    *,
-    subject: Subject | None = None,
-    profile: str | None = None,
-    claims: Mapping[str, Claimed] | None = None,
-    store: Path | None = None,
-    time_source: str | None = None,
-) -> Decided:
-    """Read the project and decide.
+def read(
+    args: argparse.Namespace, env: Environment, path: str, workspaces: Sequence[str] | None, *, signs: bool = False
+) -> Tree:
+    """Read the project.
 
     Args:
         args: of `add_arguments`.
         env: the surroundings.
-        subject: the artefact, for `gate`.
-        profile: what the command line asks for.
-        claims: repository, commit, environment.
-        store: where evidence lies; the default baseline.
-        time_source: of the signer, or None where nothing is signed. What is signed believes no cache.
+        path: the project's folder, or its lockfile.
+        workspaces: names of those that are judged, none for every one; None for the whole lockfile.
+        signs: whether the decisions will be signed: then the policy must be an accepted one.
     """
     from sbomgate import config, gate, lockfiles, project
     from sbomgate import trust as trust_file
-    from sbomgate.cli._project import open_project
-    from sbomgate.model import Context
+    from sbomgate.cli._project import open_project, parts
     from sbomgate.policy import bundle as bundles
-    from sbomgate.policy import parameters
-    from sbomgate.provenance import shipped
     from sbomgate.resources import path as resource
 
-    signs = time_source is not None
-    opened = open_project(args.path, env)
+    opened = open_project(path, env)
     trust = trust_file.NOBODY
     if args.trust is not None:
         trust = trust_file.load(args.trust, project_root=opened.files.repository)
@@ -111,16 +106,84 @@ def decide(
     if signs:
         _accepted_policy(bundle, trust, bundles.load(None))
     graph = lockfiles.read(opened.files, opened.lockfile)
+    if graph.lockfile.kind != gate.SBOM_KIND:  # an SBOM may lie anywhere
+        graph = lockfiles.note_others(graph, *project.find(opened.files, lockfiles.NAMES))
+    return Tree(project=opened, parts=parts(opened, graph, workspaces), trust=trust, settings=settings, bundle=bundle)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """An answer and what it rests on."""
+
+    question: Question
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """All that the decisions on one project share; `question` lacks what each has of its own."""
+
+    question: Question
+    gathered: Gathered
+    baselines: Lookup
+    engine: Engine
+    second: Engine | None
+
+    def decide(self, part: DependencyGraph, subject: Subject | None = None) -> Decided:
+        """Decide about one part of the project, and the artefact that was made of it."""
+        from sbomgate import gate
+
+        gate.prepare(self.question.bundle, self.engine)
+        context = replace(
+            self.question.context,
+            workspace=part.workspace,
+            subject=subject,
+            link=None if subject is None else "asserted",
+        )
+        question = replace(self.question, context=context, baseline=self.baselines(context, part))
+        answer = gate.decide(part, self.gathered, question, engine=self.engine, second=self.second)
+        return Decided(question=question, answer=answer)
+
+
+@contextmanager
+def judging(
+    tree: Tree,
+    args: argparse.Namespace,
+    env: Environment,
+    *,
+    profile: str | None = None,
+    claims: Mapping[str, Claimed] | None = None,
+    store: Path | None = None,
+    time_source: str | None = None,
+) -> Iterator[Judge]:
+    """Prepare the decisions: open the engine, collect the facts about the packages of all parts, and verify them.
+
+    Args:
+        tree: of `read`.
+        args: of `add_arguments`.
+        env: the surroundings.
+        profile: what the command line asks for.
+        claims: repository, commit, environment.
+        store: where evidence lies; the default baseline.
+        time_source: of the signer, or None where nothing is signed. What is signed believes no cache.
+    """
+    from sbomgate import gate, project
+    from sbomgate.cli import _facts
+    from sbomgate.cli._baseline import open_baselines
+    from sbomgate.model import Bootstrap, Context
+    from sbomgate.policy import parameters
+    from sbomgate.provenance import shipped
+    from sbomgate.resources import path as resource
+
+    trust, opened = tree.trust, tree.project
     claims = claims or {}
     context = Context(
         evaluated_at=env.now,
-        profile=parameters.profile(trust=trust.profile, project=settings.profile, asked=profile),
-        lockfile_path=project.path_in_repository(opened.files, graph.lockfile.path),
+        profile=parameters.profile(trust=trust.profile, project=tree.settings.profile, asked=profile),
+        lockfile_path=project.path_in_repository(opened.files, tree.parts[0].lockfile.path),
         repository=claims.get("repository"),
         commit=claims.get("commit"),
         environment=claims.get("environment"),
-        subject=subject,
-        link=None if subject is None else "asserted",
         time_source=time_source,
     )
     material = shipped.load()
@@ -131,27 +194,42 @@ def decide(
         parameters=parameters.effective(
             parameters.declared(resource(*parameters.CATALOGUE).read_bytes()),
             trust.parameters,
-            settings.rules,
+            tree.settings.rules,
             trust_where=args.trust or "trust file",
         ),
-        lists=_lists(opened, trust, settings.malicious_lists),
-        bundle=bundle,
-        baseline=_baseline(args, env, context, graph, trust, store),
+        lists=_lists(opened, trust, tree.settings.malicious_lists),
+        bundle=tree.bundle,
+        baseline=Bootstrap(reason="not looked for yet"),
         project_files=opened.read_so_far(),
         source_date=env.source_date,
     )
-    recorded = _recorded(args, env, trust)
+    baselines = open_baselines(args, env, trust, store)
+    known = _facts.recorded(args, env, trust)
 
     def collect(graph: DependencyGraph) -> Mapping[FactKey, CollectedFacts]:
-        return _collect(graph, args, env, opened, trust, recorded, signs=signs)
+        return _facts.collect(graph, args, env, opened, trust, known, signs=time_source is not None)
 
     with ExitStack() as stack:
-        chosen = stack.enter_context(engine(args, env))
+        engine = stack.enter_context(_engine.open_engine(args, env, opened.root))
         second = None
-        if context.profile == "release" and not chosen.ours:
-            second = stack.enter_context(_embedded(args, env))
-        answer = gate.decide(graph, question, collect=collect, engine=chosen, second=second)
-    return Decided(project=opened, question=question, answer=answer)
+        if context.profile == "release" and not engine.ours:
+            second = stack.enter_context(_engine.embedded(args, env))
+        gate.prepare(tree.bundle, engine)  # compiles while the network is waited for
+        yield Judge(
+            question=question,
+            gathered=gate.gather(_together(tree.parts), question, collect=collect),
+            baselines=baselines,
+            engine=engine,
+            second=second,
+        )
+
+
+def _together(parts: Sequence[DependencyGraph]) -> DependencyGraph:
+    """Return a graph with the packages of all parts: what has to be known for any of the decisions."""
+    if len(parts) == 1:
+        return parts[0]
+    held = {package.id: package for part in parts for package in part.packages}
+    return replace(parts[0], packages=tuple(held[id_] for id_ in sorted(held)), edges=(), findings=())
 
 
 def report(decided: Decided, *, evidence: str | None = None, decision: str | None = None) -> Report:
@@ -187,85 +265,6 @@ def report(decided: Decided, *, evidence: str | None = None, decision: str | Non
     )
 
 
-def show(made: Report, args: argparse.Namespace) -> None:
-    """Print the report: the result, on stdout."""
-    import sys
-
-    from sbomgate.report import json, text
-
-    rendered = json.render(made) if args.json else text.render(made, verbose=args.verbose)
-    sys.stdout.buffer.write(rendered.encode("utf-8"))
-
-
-def exit_code(decided: Decided) -> int:
-    """0 allowed, 1 denied."""
-    from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
-    from sbomgate.model import Verdict
-
-    return EXIT_ALLOWED if decided.answer.evaluation.verdict is Verdict.ALLOWED else EXIT_DENIED
-
-
-def engine(args: argparse.Namespace, env: Environment) -> OpenEngine:
-    """Open the engine that was asked for; use it in a `with` statement.
-
-    Raises:
-        UsageError: two engines were asked for, or there is no `opa` on PATH.
-    """
-    from sbomgate.policy import engines
-
-    if args.opa_url is not None and args.engine != engines.DEFAULT:
-        raise UsageError("--opa-url and --engine are two engines", hint="give one of them")
-    name = args.engine if args.opa_url is None else "opa-url"
-    binary = None
-    if name == "opa":
-        binary = _opa_on_path(env, env.working_directory / getattr(args, "path", "."))
-    return engines.open_engine(name, _engine_settings(args, env, binary))
-
-
-def _opa_on_path(env: Environment, project: Path) -> Path:
-    """Return the `opa` on PATH. What the tree under test brings is no engine: `npm run` puts its folder first (P26).
-
-    Raises:
-        UsageError: there is none, or the first one lies in the tree under test.
-    """
-    import os
-    import shutil
-
-    from sbomgate.project import find_repository
-
-    # A part that is empty or relative means the working directory, whatever that is.
-    parts = [part for part in env.variables.get("PATH", "").split(os.pathsep) if Path(part).is_absolute()]
-    found = shutil.which("opa", path=os.pathsep.join(parts)) if parts else None
-    hint = "install OPA, or leave the flag out: one is built in"
-    if found is None:
-        raise UsageError("no `opa` on PATH", where="--engine opa", hint=hint)
-    binary = Path(found).resolve()
-    tree = (find_repository(project) or project).resolve()
-    if tree in binary.parents or "node_modules" in (*binary.parts, *Path(found).parts):
-        raise UsageError("the `opa` on PATH lies in the tree under test", where=found, hint=hint)
-    return Path(found)
-
-
-def _engine_settings(args: argparse.Namespace, env: Environment, opa: Path | None) -> EngineSettings:
-    from sbomgate.cli._environment import say
-    from sbomgate.policy.engines import EngineSettings
-
-    return EngineSettings(
-        cache_dir=env.cache / "engine",
-        notify=say,
-        opa=opa,
-        url=args.opa_url,
-        token=env.variables.get("SBOMGATE_OPA_TOKEN"),
-        ca_file=env.ca_file,
-    )
-
-
-def _embedded(args: argparse.Namespace, env: Environment) -> OpenEngine:
-    from sbomgate.policy import engines
-
-    return engines.open_engine(engines.DEFAULT, _engine_settings(args, env, None))
-
-
 def _accepted_policy(bundle: PolicyBundle, trust: Trust, shipped: PolicyBundle) -> None:
     """Refuse to sign what nobody would accept: the policy must be the shipped one, or one that the trust file names."""
     from sbomgate.errors import PolicyError
@@ -294,129 +293,3 @@ def _lists(opened: Project, trust: Trust, paths: tuple[str, ...]) -> dict[str, b
             raise UsageError("no such file", where=path, place=f"{CONFIG}: malicious.lists", hint="correct the path")
         found[f"project/{path}"] = data
     return found
-
-
-def _baseline(
-    args: argparse.Namespace,
-    env: Environment,
-    context: Context,
-    graph: DependencyGraph,
-    trust: Trust,
-    store: Path | None,
-) -> BaselineBuild | Bootstrap:
-    """Find the last approved build: where the command line says, else in the store."""
-    from sbomgate import decision, sbom
-    from sbomgate.evidence import baseline as baselines
-    from sbomgate.model import BaselineBuild, Bootstrap, Claimed
-
-    path = store if args.baseline is None else env.working_directory / args.baseline
-    if path is None or (args.baseline is None and not path.exists()):
-        return Bootstrap(reason="no evidence was given, and there is no store yet")
-    if not path.exists():
-        raise UsageError("no such folder", where=args.baseline, hint="give a store, or one build's evidence")
-    if not trust.signers:
-        if args.baseline is not None:
-            raise UsageError(
-                "a baseline is believed only when an accepted signer signed it",
-                where="--baseline",
-                hint="add --trust FILE",
-            )
-        return Bootstrap(reason="without a trust file no signer is accepted")
-    if context.repository is None and trust.repository is not None:
-        # `check` is told no repository; the trust file says which one decisions are about.
-        context = replace(context, repository=Claimed(value=trust.repository, source="flag"))
-    found = baselines.baseline(path, context, graph.packages[0].name, signers=trust.signers, now=env.now)
-    if found.evidence is None:
-        if args.baseline is not None and found.disregarded:
-            raise EvidenceError(
-                f"{found.disregarded} decisions, and none is by an accepted signer about this project",
-                where=args.baseline,
-                hint="was the project renamed? On a first run leave --baseline out",
-            )
-        return Bootstrap(reason=found.reason)
-    record = found.evidence.record
-    return BaselineBuild(
-        sbom=sbom.read(record.blobs[decision.SBOM]), evidence=record.id, decided_at=found.evidence.time
-    )
-
-
-def _recorded(args: argparse.Namespace, env: Environment, trust: Trust) -> Mapping[FactKey, CollectedFacts]:
-    """Read the recorded facts; those that nobody accepted has signed are not believed (P14)."""
-    if args.facts is None:
-        return {}
-    from sbomgate import facts, files
-    from sbomgate.cli._environment import say
-    from sbomgate.errors import InputError
-    from sbomgate.signing.verify import NotAccepted, verify
-
-    data = files.read(env.working_directory / args.facts, limit=MAX_INPUT_BYTES, error=InputError)
-    found = verify(data, trust.signers, role="facts", where=args.facts)
-    if isinstance(found, NotAccepted):
-        say(f"warning: {args.facts}: {found.reason}: its facts count as unknown")
-        from sbomgate import dsse
-
-        payload = dsse.read_bundle(data, args.facts).payload
-        stated = facts.unsigned(facts.read_statement(payload, where=args.facts))
-        return stated if args.offline else {}  # it may leave out what the registry would show
-    return facts.recorded(facts.read_statement(found.payload, where=args.facts))
-
-
-def _collect(
-    graph: DependencyGraph,
-    args: argparse.Namespace,
-    env: Environment,
-    opened: Project,
-    trust: Trust,
-    recorded: Mapping[FactKey, CollectedFacts],
-    *,
-    signs: bool,
-) -> Mapping[FactKey, CollectedFacts]:
-    """Collect the facts: recorded, then on this machine, then from the network."""
-    from urllib.parse import urlsplit
-
-    from sbomgate.npm import auth
-    from sbomgate.npm.cache import FactCache
-    from sbomgate.npm.collect import Sources, collect
-    from sbomgate.npm.wanted import wanted
-
-    user = env.home / ".npmrc"
-    credentials = auth.read(
-        project=(opened.files.read(".npmrc") or b"").decode("utf-8", "replace"),
-        user=user.read_text("utf-8", "replace") if user.is_file() else "",
-        environment=env.variables,
-        project_hosts={host for one in trust.registries if (host := urlsplit(one.url).netloc)},
-    )
-
-    def client() -> httpx.AsyncClient:
-        from sbomgate.npm.registry import open_client
-
-        return open_client(ca_file=None if env.ca_file is None else str(env.ca_file), proxy=env.https_proxy)
-
-    with ExitStack() as stack:
-        cache = stack.enter_context(FactCache(env.cache / "facts"))
-        sources = Sources(
-            now=env.now,
-            offline=args.offline,
-            recorded=recorded,
-            cache=cache,
-            npm_cache=env.npm_cache,
-            credentials=credentials,
-            client=None if args.offline else client,
-            word_age=timedelta(0) if signs else WORD_AGE,
-            trust_cache=not signs,
-        )
-        return collect(wanted(graph, first_party=trust.first_party), sources=sources, progress=_progress())
-
-
-def _progress() -> Callable[[int, int], None] | None:
-    """Return a progress line for a terminal, or None where stderr is none."""
-    import sys
-
-    if not sys.stderr.isatty():
-        return None
-
-    def show(done: int, all_: int) -> None:
-        end = "\r" if done < all_ else "\n"
-        print(f"\rfacts: {done} of {all_} packages", end=end if all_ else "", file=sys.stderr, flush=True)
-
-    return show

@@ -1,15 +1,17 @@
-"""The PATH argument: a project's folder, or a lockfile in it."""
+"""The PATH argument: a project's folder, a lockfile in it, or an SBOM; and the workspaces that are meant."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sbomgate.errors import InputError
+from sbomgate.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from sbomgate.cli._environment import Environment
+    from sbomgate.model import DependencyGraph
     from sbomgate.project import DiskFiles
 
 
@@ -44,3 +46,56 @@ def open_project(argument: str, env: Environment) -> Project:
         where=argument,
         hint="give the folder that holds package.json and the lockfile",
     )
+
+
+def parts(project: Project, graph: DependencyGraph, workspaces: Sequence[str] | None) -> tuple[DependencyGraph, ...]:
+    """Return what is meant: the whole lockfile, or a graph of each workspace, in the order of their names.
+
+    Args:
+        project: that the graph was read from.
+        graph: of the whole lockfile.
+        workspaces: names; none for every workspace and the root project; None for the whole lockfile.
+
+    Raises:
+        UsageError: there is no such workspace, several are meant, or one is named twice.
+    """
+    from sbomgate import lockfiles
+
+    if workspaces is None:
+        return (graph,)
+    known = lockfiles.workspaces(graph)
+    chosen = [lockfiles.choose(known, name) for name in workspaces] or known
+    for index, one in enumerate(chosen):
+        if one in chosen[:index]:
+            raise UsageError("this workspace is named twice", where=workspaces[index], hint="name it once")
+    return tuple(lockfiles.sub_graphs(project.files, graph, chosen))
+
+
+def read_sbom(argument: str, env: Environment) -> DependencyGraph:
+    """Return the graph of the SBOM that an argument names, whatever the file's name is.
+
+    Raises:
+        InputError: there is no such file, or it is no SBOM that can be read.
+    """
+    from sbomgate import lockfiles
+
+    project = open_project(argument, env)
+    if project.lockfile is None:
+        raise InputError("a folder, expected a CycloneDX SBOM", where=argument, hint="name the file")
+    return lockfiles.read_sbom(project.files, project.lockfile)
+
+
+def say_unknown(graph: DependencyGraph) -> None:
+    """Say on stderr what an SBOM that another tool made does not say; of a lockfile nothing."""
+    from sbomgate.cli._environment import say
+
+    if graph.lockfile.kind != "cyclonedx":
+        return
+    counted: dict[str, int] = {}
+    for finding in graph.findings:
+        if finding.package is None:
+            say(f"unknown: {finding.message}")
+        else:
+            counted[finding.code] = counted.get(finding.code, 0) + 1
+    for code, number in sorted(counted.items()):
+        say(f"{code}: {number} packages")

@@ -6,10 +6,13 @@ examples:
   sbomgate gate --subject file:dist/app.tgz --key release.key --trust ../trust.toml
   sbomgate gate web --subject oci:registry.example/web@sha256:… --key release.key --trust ../trust.toml \
       --repository https://github.com/acme/web --commit "$(git rev-parse HEAD)" --environment production
+  sbomgate gate --subject services/web=file:dist/web.tgz --subject services/api=file:dist/api.tgz \
+      --key release.key --trust ../trust.toml
+  sbomgate gate --subjects release.toml --key release.key --trust ../trust.toml
   sbomgate gate --subject file:dist/app.tgz --signer keyless --trust ../trust.toml
   sbomgate gate --resume 81c0… --signer keyless --trust ../trust.toml    what could not be signed then
 
-exit codes: 0 the policy allows, 1 it denies (signed and stored too), 2 no decision could be made
+exit codes: 0 the policy allows, 1 it denies (signed and stored too), 2 no decision could be made; of several the worst
 """
 
 from __future__ import annotations
@@ -21,20 +24,28 @@ from sbomgate.cli import _decide, _signing
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from sbomgate.cli._decide import Decided
     from sbomgate.cli._environment import Environment
     from sbomgate.evidence.record import Record
-    from sbomgate.model import Subject, Trust
+    from sbomgate.model import Subject
+    from sbomgate.project import DiskFiles
 
-MAX_SUBJECT_BYTES = 1 << 40  # hashed as a stream: a limit only against a device that never ends
 HELP = "decide whether a release may ship, sign and store the decision"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments: first what a release needs."""
-    parser.add_argument("--subject", help="what ships: file:PATH, git:COMMIT or oci:HOST/REPO@sha256:DIGEST")
+    parser.add_argument("path", nargs="?", default=".", help="the project's folder, or its lockfile (default: here)")
+    parser.add_argument(
+        "--subject",
+        action="append",
+        metavar="[WORKSPACE=]SUBJECT",
+        help="what ships: file:PATH, git:COMMIT or oci:HOST/REPO@sha256:DIGEST; may be repeated, with workspaces",
+    )
+    parser.add_argument("--subjects", metavar="FILE", help='a TOML file of them, one a line: "WORKSPACE" = "SUBJECT"')
+    parser.add_argument("--workspace", metavar="NAME", help="the workspace that the one subject was built from")
     _signing.add_arguments(parser)
     parser.add_argument("--store", metavar="DIR", help=f"where evidence is kept (default: {_decide.DEFAULT_STORE})")
     parser.add_argument("--repository", metavar="URL", help="where it was built from")
@@ -47,9 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Decide, sign, store, print."""
-    from sbomgate import files, gate, subject
-    from sbomgate import trust as trust_file
-    from sbomgate.cli._project import open_project
+    from sbomgate import gate
+    from sbomgate.cli import _subjects
+    from sbomgate.cli._results import Results
     from sbomgate.errors import InputError, UsageError
     from sbomgate.model import Claimed, SubjectKind
 
@@ -57,46 +68,54 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         raise UsageError(
             "gate signs only what somebody accepts", where="--trust", hint="make one with `sbomgate trust new`"
         )
-    repository = open_project(args.path, env).files.repository
-    trust = trust_file.load(args.trust, project_root=repository)
     store = env.working_directory / (args.store or _decide.DEFAULT_STORE)
     if args.resume is not None:
-        return _resume(args, env, trust, store)
-    if args.subject is None:
-        raise UsageError("what ships is not named", where="--subject", hint="file:PATH, git:COMMIT or oci:…@sha256:…")
-    about = subject.parse(
-        args.subject,
-        lambda path: files.sha256_of(env.working_directory / path, limit=MAX_SUBJECT_BYTES, error=InputError),
-    )
+        return _resume(args, env, store)
+    asked = _subjects.read(args, env)
+    tree = _decide.read(args, env, args.path, asked.workspaces, signs=True)
+    results = Results(args, many=asked.many)
+    subjects = asked.parse(env)
     claims = {
         name: Claimed(value=value, source="flag")
         for name in ("repository", "commit", "environment")
         if (value := getattr(args, name)) is not None
     }
-    _require_head(args, about, repository)
+    files = tree.project.files
+    about = [one for one in subjects if not isinstance(one, InputError)]
+    _require_head(args, about, files.repository)
     with ExitStack() as stack:
-        signer = _signing.open_signer(args, env, trust, stack)
-        decided = _decide.decide(args, env, subject=about, claims=claims, store=store, time_source=signer.time_source)
-        if args.commit is not None or about.kind is SubjectKind.GIT:
-            _require_committed(decided)
-        made = gate.unsigned(decided.answer, decided.question, signer=signer)
-        record = _signing.sign_and_store(made, decided.question.trust, signer, store)
-    _decide.show(_decide.report(decided, evidence=_folder(record, store, env), decision=record.id), args)
-    return _decide.exit_code(decided)
+        signer = _signing.open_signer(args, env, tree.trust, stack)
+        judge = stack.enter_context(
+            _decide.judging(tree, args, env, claims=claims, store=store, time_source=signer.time_source)
+        )
+        if args.commit is not None or any(one.kind is SubjectKind.GIT for one in about):
+            _require_committed(files)
+        for part, subject in zip(tree.parts, subjects, strict=True):
+            with results.of(judge, part):
+                if isinstance(subject, InputError):
+                    raise subject
+                decided = judge.decide(part, subject)
+                made = gate.unsigned(decided.answer, decided.question, signer=signer)
+                record = _signing.sign_and_store(made, tree.trust, signer, store)
+                results.add(_decide.report(decided, evidence=_folder(record, store, env), decision=record.id))
+    return results.show()
 
 
-def _resume(args: argparse.Namespace, env: Environment, trust: Trust, store: Path) -> int:
+def _resume(args: argparse.Namespace, env: Environment, store: Path) -> int:
     """Sign what is pending, and say what it was."""
+    from sbomgate import trust as trust_file
+    from sbomgate.cli._project import open_project
     from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED, UsageError
     from sbomgate.model import Verdict
     from sbomgate.report.escape import plain
 
-    if args.subject is not None or args.json:
+    if args.subject or args.subjects or args.workspace is not None or args.json:
         raise UsageError(
             "a pending decision has its subject, and is not decided again",
             where="--resume",
-            hint="leave --subject and --json out: `sbomgate report` and `verify` read what was stored",
+            hint="leave --subject, --subjects, --workspace and --json out; `sbomgate verify` reads what was stored",
         )
+    trust = trust_file.load(args.trust, project_root=open_project(args.path, env).files.repository)
     record = _signing.resume(args, env, trust, store)
     claimed, decided_at = record.claimed, f"{record.claimed_time:%Y-%m-%d %H:%M} UTC"
     print(
@@ -113,7 +132,7 @@ def _folder(record: Record, store: Path, env: Environment) -> str:
     return str(shown.relative_to(env.working_directory) if shown.is_relative_to(env.working_directory) else shown)
 
 
-def _require_head(args: argparse.Namespace, about: Subject, repository: Path) -> None:
+def _require_head(args: argparse.Namespace, subjects: Sequence[Subject], repository: Path) -> None:
     """Refuse a commit that is not the one that is checked out; where the checkout does not tell, nothing is known.
 
     Raises:
@@ -123,7 +142,8 @@ def _require_head(args: argparse.Namespace, about: Subject, repository: Path) ->
     from sbomgate.errors import UsageError
 
     head = _worktree.head(repository)
-    for flag, commit in (("--commit", args.commit), ("--subject", about.digest.get("gitCommit"))):
+    commits = [("--subject", subject.digest.get("gitCommit")) for subject in subjects]
+    for flag, commit in (("--commit", args.commit), *commits):
         if head is not None and commit is not None and commit != head:
             raise UsageError(
                 f"names the commit {commit}, and {head} is checked out",
@@ -132,7 +152,7 @@ def _require_head(args: argparse.Namespace, about: Subject, repository: Path) ->
             )
 
 
-def _require_committed(decided: Decided) -> None:
+def _require_committed(opened: DiskFiles) -> None:
     """Refuse to sign that a commit holds a lockfile, or a package.json, that it does not hold.
 
     Raises:
@@ -143,7 +163,6 @@ def _require_committed(decided: Decided) -> None:
     from sbomgate.errors import InputError
     from sbomgate.project import path_in_repository
 
-    opened = decided.project.files
     read = {
         path_in_repository(opened, path): opened.read(path) or b""
         for path in opened.digests()

@@ -1,15 +1,18 @@
 """Write the CycloneDX SBOM of a project, from its lockfile alone: no network, no node_modules.
 
 examples:
-  sbomgate generate                    CycloneDX 1.6 of the project in this folder, on stdout
-  sbomgate generate web -o bom.json    of the project in web/, to a file
+  sbomgate generate                             CycloneDX 1.6 of the project in this folder, on stdout
+  sbomgate generate web -o bom.json             of the project in web/, to a file
+  sbomgate generate --workspace services/web    of one workspace of a monorepo
+  sbomgate generate --split sboms               of each workspace and the root project: sboms/services+web.cdx.json, …
+  sbomgate generate --from theirs.xml           of an SBOM that another tool made: what it does not say is unknown
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sbomgate.errors import EXIT_ALLOWED
+from sbomgate.errors import EXIT_ALLOWED, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -22,16 +25,48 @@ HELP = "write the CycloneDX SBOM of a project"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("path", nargs="?", default=".", help="the project's folder, or its lockfile (default: here)")
+    parser.add_argument("--from", dest="sbom", metavar="SBOM", help="read a CycloneDX SBOM (JSON or XML) instead")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of stdout")
+    parser.add_argument(
+        "--workspace",
+        action="append",
+        metavar="NAME",
+        help="of one workspace, by directory or name; with --split of several",
+    )
+    parser.add_argument(
+        "--split", metavar="DIR", help="write an SBOM of each workspace, and of the root project, to DIR"
+    )
 
 
 def run(args: argparse.Namespace, env: Environment) -> int:
-    """Write the SBOM; always 0 when it could be made."""
+    """Write the SBOM, or one for each workspace; always 0 when they could be made."""
     from sbomgate import __version__, lockfiles, sbom
     from sbomgate.cli._environment import emit
-    from sbomgate.cli._project import open_project
+    from sbomgate.cli._project import open_project, parts, read_sbom, say_unknown
 
-    project = open_project(args.path, env)
-    graph = lockfiles.read(project.files, project.lockfile)
-    emit(sbom.write(graph, {}, timestamp=env.source_date, tool_version=__version__), args.output, env)
+    if args.split is not None and args.output is not None:
+        raise UsageError("--split writes files of its own", where="--output", hint="give one of the two")
+    if args.split is None and len(args.workspace or ()) > 1:
+        raise UsageError("several SBOMs, and one place to write to", where="--workspace", hint="add --split DIR")
+    wanted = (args.workspace or []) if args.split is not None else args.workspace
+    if args.sbom is None:
+        project = open_project(args.path, env)
+        graph = lockfiles.read(project.files, project.lockfile)
+        found = parts(project, graph, wanted)
+    else:
+        if args.path != ".":
+            raise UsageError("PATH and --from are two inputs", hint="give one of them")
+        if wanted is not None:
+            raise UsageError("an SBOM has no workspaces", where="--from", hint="leave out --workspace and --split")
+        graph = read_sbom(args.sbom, env)
+        found = (graph,)
+    say_unknown(graph)
+    files = None
+    if args.split is not None:
+        from sbomgate.cli import _split
+
+        files = _split.files_in(args.split, [part.workspace or "" for part in found], env)
+    for part in found:
+        output = args.output if files is None else files[part.workspace or ""]
+        emit(sbom.write(part, {}, timestamp=env.source_date, tool_version=__version__), output, env)
     return EXIT_ALLOWED

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sbomgate.cli import _engine
+
 if TYPE_CHECKING:
     import argparse
 
@@ -26,24 +28,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "evidence", help="one build's folder in a store (its newest decision), or one decision's folder"
     )
-    parser.add_argument("--engine", choices=("embedded", "opa"), default="embedded", help="opa: the one on PATH")
-    parser.add_argument("--opa-url", metavar="URL", help="evaluate in this OPA server instead")
+    _engine.add_arguments(parser)
 
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Print what came out."""
     from sbomgate import gate
-    from sbomgate.cli import _decide
     from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
     from sbomgate.evidence import layout
     from sbomgate.policy import bundle, parameters
     from sbomgate.provenance import shipped
+    from sbomgate.report.escape import plain
     from sbomgate.resources import path as resource
     from sbomgate.trust import NOBODY
 
     record = layout.read(env.working_directory / args.evidence)
     roots = shipped.load()
-    with _decide.engine(args, env) as engine:
+    with _engine.open_engine(args, env, env.working_directory) as engine:
         result = gate.replay(
             record,
             engine=engine,
@@ -53,9 +54,10 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         )
     claimed, context = result.claimed, result.claimed.context
     same = not result.differences
+    where = "" if context.workspace is None else f" · workspace {plain(context.workspace)}"
     print(
         f"{'REPRODUCED' if same else 'DIFFERENT'}  {claimed.verdict.value} · "
-        f"{context.evaluated_at:%Y-%m-%d %H:%M:%S} UTC · profile {context.profile} · decision sha256:{record.id}"
+        f"{context.evaluated_at:%Y-%m-%d %H:%M:%S} UTC · profile {context.profile}{where} · decision sha256:{record.id}"
     )
     for name, fine in result.steps:
         print(f"  {'same' if fine else 'DIFFERENT':<10}{name}")

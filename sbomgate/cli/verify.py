@@ -4,6 +4,7 @@ It reads the store and the trust file, and nothing else: no network, no cache.
 
 examples:
   sbomgate verify file:dist/app.tgz --trust trust.toml
+  sbomgate verify file:dist/web.tgz --trust trust.toml --workspace services/web
   sbomgate verify oci:registry.example/web@sha256:… --trust trust.toml --store /srv/evidence --environment production
 
 exit codes: 0 accepted, 1 refused, 2 could not be decided (altered evidence included)
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trust", required=True, metavar="FILE", help="who and what is accepted")
     parser.add_argument("--store", default="evidence", metavar="DIR", help="where evidence is kept (default: evidence)")
     parser.add_argument("--environment", metavar="NAME", help="where it is deployed to")
+    parser.add_argument("--workspace", metavar="DIR", help="the workspace that is deployed: its directory")
     parser.add_argument("--json", action="store_true", help="the result as JSON")
 
 
@@ -54,6 +56,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         now=env.now,
         shipped_policy=bundle.load(None).sha256,
         environment=args.environment,
+        workspace=args.workspace,
     )
     print(_json(result, args.subject) if args.json else _text(result, args.subject))
     return EXIT_ALLOWED if result.accepted else EXIT_DENIED
@@ -69,6 +72,8 @@ def _text(result: VerificationResult, subject: str) -> str:
             f"VERIFIED  {plain(subject)} · PASSED by {plain(signed.signer.name)} · "
             f"{context.evaluated_at:%Y-%m-%d %H:%M} UTC ({signed.time_source}) · profile {context.profile}"
         ]
+        if context.workspace is not None:
+            lines.append(f"  workspace {plain(context.workspace)}")
         lines.append(f"  decision sha256:{signed.record.id}")
         lines.append(f"  artefact and lockfile: {_LINKS.get(signed.decision.link, signed.decision.link)}")
     else:
@@ -87,6 +92,7 @@ _NEXT = {
     "age": "gate the artefact again: what is known of its packages has changed since",
     "failed": "`sbomgate check --verbose` in the project says what to do about each finding",
     "superseded": "find out why the newer decision failed; it is about the same bytes",
+    "workspace": "gate this workspace (`sbomgate gate --workspace`), or name the one that the artefact was built from",
     "environment": "gate the artefact for this environment (--environment)",
     "policy": "gate the artefact again with the policy that is accepted now",
     "profile": "gate the artefact again under the profile that the trust file demands",
@@ -116,6 +122,7 @@ def _json(result: VerificationResult, subject: str) -> str:
             "time_source": signed.time_source,
             "profile": signed.decision.context.profile,
             "link": signed.decision.link,
+            "workspace": signed.decision.context.workspace,
         },
     }
     return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()

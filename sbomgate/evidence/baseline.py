@@ -37,30 +37,58 @@ class Baseline:
     disregarded: int = 0
 
 
-def baseline(path: Path, context: Context, project: str, *, signers: Sequence[Signer], now: datetime) -> Baseline:
-    """Return the newest accepted evidence of a project.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """Every decision at a path, each with its folder, and what lies there besides. What they name was not read."""
+
+    path: Path
+    decisions: tuple[tuple[Statements, Path], ...]
+    notes: tuple[str, ...]
+
+
+def read(path: Path) -> Candidates:
+    """Read the decisions at a path once, for as many workspaces as there are.
 
     Args:
         path: a store, or the folder of one build or one decision in it.
-        context: of the decision that is about to be made: its repository and the folder of its lockfile name the
-            project. Where it names no repository, the name in package.json stands in.
+
+    Raises:
+        EvidenceError: the path is no evidence, or a statement in it was altered.
+    """
+    notes: list[str] = []
+    decisions = tuple(_candidates(path, notes))
+    return Candidates(path=path, decisions=decisions, notes=tuple(notes))
+
+
+def baseline(
+    found: Candidates, context: Context, project: str, *, signers: Sequence[Signer], now: datetime
+) -> Baseline:
+    """Return the newest accepted evidence of a project, or of one workspace of it.
+
+    Args:
+        found: what `read` found.
+        context: of the decision that is about to be made: its repository, the folder of its lockfile and its workspace
+            name the project. Where it names no repository, the name in package.json stands in.
         project: that name.
         signers: `Trust.signers`.
         now: the time of the decision.
 
     Raises:
         TrustError: nobody is accepted.
-        EvidenceError: the path is no evidence; a statement in it, or anything of the chosen evidence, was altered; a
-            decision is from the future; one build's or decision's folder was given and is another project's.
+        EvidenceError: anything of the chosen evidence was altered; a decision is from the future; one build's or
+            decision's folder was given and is another project's.
     """
     if not signers:
         raise TrustError("no signer is accepted: no baseline can be believed", hint="give a trust file with --trust")
-    notes: list[str] = []
+    notes = list(found.notes)
     accepted: list[tuple[Signed[Statements], Path]] = []
     seen, count, ours = False, 0, False
-    for statements, folder in _candidates(path, notes):
+    elsewhere: list[Statements] = []
+    for statements, folder in found.decisions:
         count += 1
         if not _same_project(statements, context, project):
+            if _another_workspace(statements, context):
+                elsewhere.append(statements)
             continue
         seen = True
         match signed_by(statements, signers):
@@ -79,10 +107,10 @@ def baseline(path: Path, context: Context, project: str, *, signers: Sequence[Si
                 accepted.append((signed, folder))
             case Reason() as reason:
                 notes.append(f"decision {statements.id[:12]}: {reason.message}")
-    if not seen and layout.is_build(path):
+    if not seen and layout.is_build(found.path):
         raise EvidenceError(
-            "this is the evidence of another project, repository or lockfile",
-            where=str(path),
+            "this is the evidence of another project, repository, lockfile or workspace",
+            where=str(found.path),
             hint="give the store, or evidence of this project",
         )
     newest = _newest_passed(accepted)
@@ -90,7 +118,9 @@ def baseline(path: Path, context: Context, project: str, *, signers: Sequence[Si
         why = "no evidence of this project by an accepted signer"
         if accepted:
             why = f"none of the {len(accepted)} decisions on this project stands as PASSED"
-        disregarded = 0 if ours or accepted else count
+        # A workspace that is new beside others that are accepted has no evidence yet, and that is nothing strange.
+        ours = ours or bool(accepted) or any(isinstance(signed_by(one, signers), Signed) for one in elsewhere)
+        disregarded = 0 if ours else count
         return Baseline(evidence=None, reason=why, notes=tuple(sorted(notes)), disregarded=disregarded)
     match signed_by(layout.read(newest), signers):
         case Signed() as evidence:
@@ -131,9 +161,26 @@ def _same_project(statements: Statements, context: Context, project: str) -> boo
     # still measured against what was approved.
     if _folder(other.lockfile_path) != _folder(context.lockfile_path):
         return False
+    # What another workspace holds, or all of them, was approved for another service.
+    if other.workspace != context.workspace:
+        return False
     if context.repository is None:
         return statements.claimed.project == project
-    return other.repository is not None and other.repository.value == context.repository.value
+    return _same_repository(other, context)
+
+
+def _another_workspace(statements: Statements, context: Context) -> bool:
+    """Whether it is about another part of the same lockfile's tree, as far as anything tells."""
+    other = statements.claimed.context
+    same_tree = _folder(other.lockfile_path) == _folder(context.lockfile_path)
+    named = context.repository is None or _same_repository(other, context)
+    return same_tree and named and other.workspace != context.workspace
+
+
+def _same_repository(one: Context, other: Context) -> bool:
+    return (
+        one.repository is not None and other.repository is not None and one.repository.value == other.repository.value
+    )
 
 
 def _folder(path: str) -> str:

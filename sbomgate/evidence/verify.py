@@ -9,10 +9,12 @@ The steps, each with the promise that it keeps; what fails is a reason, in this 
  5. the profile is not `observe`, and not weaker than the trust file's                P8
  6. the environment is one that is demanded, and one that the signer may sign for     P20
  7. the policy's digest is accepted                                                   P20
- 8. repository and lockfile path are those that the trust file demands                P12
+ 8. repository and lockfile path are those that the trust file demands, and the
+    workspace is the one that the consumer demands                                    P12
  9. it is not from the future by more than five minutes, nor from after its signature P17
 10. it is not older than the trust file accepts; no limit means the default, not never P18
-11. no newer decision by an accepted signer on this subject FAILED                    P19
+11. no newer decision by an accepted signer on this subject FAILED; of a commit only
+    those on the demanded workspace count, since one commit holds many               P19
 12. the result is PASSED
 
 That each stored material has the digest that the detail names holds for every `Record` that exists.
@@ -31,7 +33,7 @@ from typing import Generic, TypeVar
 from sbomgate.decision import DEFAULT_VERIFIER_ID, OBSERVE, PROFILES, Decision
 from sbomgate.errors import EvidenceError, TrustError, UsageError
 from sbomgate.evidence.record import DETAIL_BUNDLE, SUMMARY_BUNDLE, Record, Statements
-from sbomgate.model import Signer, Subject, Trust, Verdict
+from sbomgate.model import Signer, Subject, SubjectKind, Trust, Verdict
 from sbomgate.signing.verify import NotAccepted, verify
 
 DEFAULT_MAX_AGE_HOURS = 168.0  # a week: what a trust file without `max_age_hours` accepts
@@ -104,6 +106,7 @@ def verify_build(
     now: datetime,
     shipped_policy: str,
     environment: str | None = None,
+    workspace: str | None = None,
 ) -> VerificationResult:
     """Verify the decisions on one build.
 
@@ -115,6 +118,7 @@ def verify_build(
         shipped_policy: SHA-256 (hex) of the policy bundle of this installation: what a trust file without
             `policy_digests` accepts.
         environment: where it is to be deployed; needed where the trust file names several.
+        workspace: directory of the workspace that is to be deployed, or None where none is demanded.
 
     Raises:
         TrustError: the trust file accepts nobody, or its age limit is no limit.
@@ -148,7 +152,8 @@ def verify_build(
     # Newest first; at the same moment FAILED comes first.
     counting.sort(key=lambda s: (s.time, s.decision.verdict is Verdict.DENIED, s.record.id), reverse=True)
     judged = [
-        (s, _reasons(s, trust, environments, now=now, limit=limit, shipped_policy=shipped_policy)) for s in counting
+        (s, _reasons(s, trust, environments, workspace, now=now, limit=limit, shipped_policy=shipped_policy))
+        for s in counting
     ]
     # The newest decision that is about what is demanded decides, whatever its age and result; where there is none, the
     # newest of all says why.
@@ -156,6 +161,9 @@ def verify_build(
     # (11) a FAILED that is newer, whatever it was for, beats it: it is about the same bytes (P19)
     if deciding.decision.verdict is Verdict.ALLOWED:
         for other in counting:
+            elsewhere = workspace is not None and other.decision.context.workspace not in (None, workspace)
+            if elsewhere and subject.kind is SubjectKind.GIT:
+                continue
             if other.decision.verdict is Verdict.DENIED and other.time >= deciding.time and other.in_environment:
                 message = f"a decision of {other.time.isoformat()} on the same artefact{_for(other.decision)} FAILED"
                 reasons = [*reasons, Reason(code="superseded", message=message)]
@@ -164,7 +172,7 @@ def verify_build(
     else:
         denied = deciding.decision.counts.denied
         reasons = [*reasons, Reason(code="failed", message=f"the policy denied it: {denied} findings")]
-    notes.extend(_unasked(deciding.decision, trust, environments))
+    notes.extend(_unasked(deciding.decision, trust, environments, workspace))
     return VerificationResult(
         accepted=not reasons, reasons=tuple(reasons), deciding=deciding, notes=tuple(sorted(notes))
     )
@@ -234,6 +242,7 @@ def _reasons(
     signed: Signed[Record],
     trust: Trust,
     environments: tuple[str, ...],
+    workspace: str | None,
     *,
     now: datetime,
     limit: float,
@@ -265,12 +274,15 @@ def _reasons(
     if decision.policy not in accepted:
         what = "not accepted by the trust file" if trust.policy_digests else "not the one shipped with this version"
         refuse("policy", f"the policy sha256:{decision.policy} is {what}")
-    # (8) repository and lockfile path
+    # (8) repository, lockfile path and workspace
     repository = context.repository.value if context.repository else None
     if trust.repository is not None and repository != trust.repository:
         refuse("repository", f"the repository is {repository!r}, expected {trust.repository!r}")
     if trust.lockfile_path is not None and context.lockfile_path != trust.lockfile_path:
         refuse("lockfile-path", f"the lockfile is {context.lockfile_path!r}, expected {trust.lockfile_path!r}")
+    if workspace is not None and context.workspace != workspace:
+        held = "the whole lockfile" if context.workspace is None else f"the workspace {context.workspace!r}"
+        refuse("workspace", f"it is about {held}, expected the workspace {workspace!r}")
     # (9) not from the future
     if in_future(signed, now):
         refuse("future", f"decided at {signed.time.isoformat()}, which is after {now.isoformat()}")
@@ -281,7 +293,7 @@ def _reasons(
     return found
 
 
-def _unasked(decision: Decision, trust: Trust, environments: tuple[str, ...]) -> list[str]:
+def _unasked(decision: Decision, trust: Trust, environments: tuple[str, ...], workspace: str | None) -> list[str]:
     """Return what was accepted only because the trust file does not ask: "verified" does not say it."""
     context, found = decision.context, []
     if trust.repository is None:
@@ -289,6 +301,8 @@ def _unasked(decision: Decision, trust: Trust, environments: tuple[str, ...]) ->
         found.append(f"the trust file demands no repository: it is {held}")
     if trust.lockfile_path is None:
         found.append(f"the trust file demands no lockfile path: it is {context.lockfile_path!r}")
+    if workspace is None and context.workspace is not None:
+        found.append(f"no workspace is demanded: it is {context.workspace!r}")
     if not environments:
         found.append(f"no environment is demanded: it is{_for(decision)}")
     if decision.trust != trust.sha256:

@@ -4,6 +4,7 @@ A reader is a module of this package whose name has no leading underscore. It ha
 
     FILENAMES: tuple[str, ...]                                   in the order in which its manager prefers them
     def read(files: ProjectFiles, path: str) -> DependencyGraph
+    def directory_of(package: Package) -> str | None             of a workspace; None for what only looks like one
 
 and `READERS` says which file names it reads, so that only the reader that is needed is imported; a test compares.
 """
@@ -11,11 +12,17 @@ and `READERS` says which file names it reads, so that only the reader that is ne
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from posixpath import join, normpath
+from typing import TYPE_CHECKING, Any
 
-from sbomgate.errors import InputError
+from sbomgate.errors import InputError, UsageError
 from sbomgate.model import DependencyGraph, LockFinding, ProjectFiles
 from sbomgate.strict_json import load_object
+
+if TYPE_CHECKING:
+    from sbomgate.lockfiles._workspaces import Workspace
 
 READERS = {
     "bun.lock": "bun",
@@ -27,14 +34,22 @@ READERS = {
 }
 """File name → module of its reader; a manager's own names in the order of its preference."""
 
+_SBOM_SUFFIXES = (".json", ".xml", ".cdx")
 # Lockfiles of managers that no reader of ours reads yet; a reader that names the file takes it out of this table.
 _KNOWN = {
     "deno.lock": "deno",
 }
 
+NAMES = frozenset(READERS) | frozenset(_KNOWN)
+"""What a lockfile is called."""
+
+_TOLD = ("other-lockfile", "nested-lockfile", "shrinkwrap-shadow")
+
 
 def read(files: ProjectFiles, path: str | None = None) -> DependencyGraph:
     """Read the project's lockfile: the one at `path`, else the only one, else that of the manager in `packageManager`.
+
+    At `path` there may be a CycloneDX SBOM in its place: what others made is read by `read_sbom`.
 
     A lockfile of another manager beside it is a finding (`other-lockfile`): nobody gates that one.
 
@@ -45,10 +60,12 @@ def read(files: ProjectFiles, path: str | None = None) -> DependencyGraph:
     if path is not None:
         name = path.rpartition("/")[2]
         if name not in READERS:
+            if name not in _KNOWN and name.endswith(_SBOM_SUFFIXES):
+                return read_sbom(files, path)
             raise InputError(
                 f"{_KNOWN[name]} lockfiles are not supported yet" if name in _KNOWN else "not the name of a lockfile",
                 where=path,
-                hint=f"supported: {', '.join(READERS)}",
+                hint=f"supported: {', '.join(READERS)}, or a CycloneDX SBOM (*{', *'.join(_SBOM_SUFFIXES)})",
             )
         return _read(files, path)
     found = [name for name in READERS if files.has(name)]
@@ -77,6 +94,105 @@ def read(files: ProjectFiles, path: str | None = None) -> DependencyGraph:
     )
 
 
+def read_sbom(files: ProjectFiles, path: str) -> DependencyGraph:
+    """Read the CycloneDX SBOM at `path`, whatever its name is: see `sbomgate.lockfiles.cyclonedx`.
+
+    Raises:
+        InputError: not CycloneDX 1.4 to 1.7, without one single meaning, or over a limit.
+    """
+    from sbomgate.lockfiles import cyclonedx
+
+    return cyclonedx.read(files, path)
+
+
+def note_others(graph: DependencyGraph, paths: Sequence[str], unseen: Sequence[str] = ()) -> DependencyGraph:
+    """Return the graph with a finding for each lockfile among `paths` that nothing has judged yet.
+
+    Args:
+        graph: of the lockfile that is judged.
+        paths: lockfiles in the project's folder and below (`project.find`), relative to it.
+        unseen: directories where there may be others.
+    """
+    told = {finding.place for finding in graph.findings if finding.code in _TOLD}
+    folder = graph.lockfile.path.rpartition("/")[0]
+    more = [
+        LockFinding(
+            code="lockfile-not-judged",
+            rule="lockfile_sound",
+            package=None,
+            place=path,
+            message=f"a lockfile of its own, which {graph.lockfile.path} says nothing about: what is installed from it "
+            "is not judged here",
+        )
+        for path in paths
+        if path not in told and path.rpartition("/")[0] != folder
+    ]
+    more += [
+        LockFinding(
+            code="lockfile-not-judged",
+            rule="lockfile_sound",
+            package=None,
+            place=path,
+            message="cannot be searched: a lockfile in it is not judged here",
+        )
+        for path in unseen
+    ]
+    return replace(graph, findings=_sorted([*graph.findings, *more])) if more else graph
+
+
+def workspaces(graph: DependencyGraph) -> tuple[Workspace, ...]:
+    """Return the root project (path ".") and every workspace that the lockfile knows, the root first, then by path.
+
+    Raises:
+        UsageError: the graph is of an SBOM.
+    """
+    from sbomgate.lockfiles import _workspaces
+
+    if graph.lockfile.kind not in READERS.values():
+        raise UsageError(
+            "an SBOM says nothing of workspaces", where=graph.lockfile.path, hint="name the project or its lockfile"
+        )
+    reader = importlib.import_module(f"{__name__}.{graph.lockfile.kind}")
+    return _workspaces.workspaces(graph, reader.directory_of)
+
+
+def choose(known: Sequence[Workspace], name: str) -> Workspace:
+    """Return the one of these workspaces that a person names: `services/web`, `./services/web`, `@acme/web` or `.`.
+
+    Raises:
+        UsageError: there is no such workspace, or several are meant; the hint lists those that there are.
+    """
+    from sbomgate.lockfiles import _workspaces
+
+    return _workspaces.choose(known, name)
+
+
+def sub_graphs(files: ProjectFiles, graph: DependencyGraph, chosen: Iterable[Workspace]) -> Iterator[DependencyGraph]:
+    """Yield the part of a graph that belongs to each of these workspaces, which is the root of that part.
+
+    docs/monorepos.md says what belongs to a workspace.
+
+    Args:
+        files: what the graph was read from: no other file is read than was read for it.
+        graph: of the whole lockfile.
+        chosen: some of `workspaces(graph)`.
+
+    Raises:
+        InputError: a package.json is malformed, or the lockfile has an entry with the id of the root project, ".".
+    """
+    from sbomgate.lockfiles import _workspaces
+
+    known = workspaces(graph)
+    base = graph.lockfile.path.rpartition("/")[0]
+    manifests: dict[str, dict[str, Any]] = {}
+    for one in known:
+        path = normpath(join(base, one.path, "package.json"))
+        if path in graph.manager.files and (data := files.read(path)) is not None:
+            manifests[one.id] = load_object(data, path)
+    for one in chosen:
+        yield _workspaces.sub_graph(graph, one, known, manifests)
+
+
 def _manager(files: ProjectFiles) -> str:
     """Return the manager that `packageManager` names (`pnpm` of `pnpm@10.1.0`), "" where it names none."""
     data = files.read("package.json")
@@ -102,5 +218,8 @@ def _read(files: ProjectFiles, path: str) -> DependencyGraph:
         )
         for name in found
     )
-    findings = sorted((*graph.findings, *others), key=lambda f: (f.rule, f.code, f.package or "", f.place, f.message))
-    return replace(graph, findings=tuple(findings))
+    return replace(graph, findings=_sorted([*graph.findings, *others]))
+
+
+def _sorted(findings: Iterable[LockFinding]) -> tuple[LockFinding, ...]:
+    return tuple(sorted(findings, key=lambda f: (f.rule, f.code, f.package or "", f.place, f.message)))

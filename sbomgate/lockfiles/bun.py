@@ -53,6 +53,13 @@ def read(files: ProjectFiles, path: str) -> DependencyGraph:
     return _Reader(files, path).read()
 
 
+def directory_of(package: Package) -> str | None:
+    """Return the directory of a workspace, relative to the lockfile's; None for what is none, or leads to one."""
+    if package.kind is not Kind.WORKSPACE or package.target is not None:
+        return None
+    return package.id.removeprefix("workspace:")
+
+
 class _Reader(Reading):
     """One lockfile while it is read; the methods stand in the order in which they run."""
 

@@ -66,6 +66,13 @@ def read(files: ProjectFiles, path: str) -> DependencyGraph:
     return _Reader(files, path).graph()
 
 
+def directory_of(package: Package) -> str | None:
+    """Return the directory of a workspace, relative to the lockfile's; None for what is none, or leads to one."""
+    if package.kind is not Kind.WORKSPACE or package.target is not None or "node_modules/" in package.id:
+        return None
+    return package.id
+
+
 class _Reader:
     """One lockfile while it is read; the methods stand in the order in which they run."""
 

@@ -9,7 +9,7 @@ import re
 
 from sbomgate.errors import InputError
 from sbomgate.lockfiles import _syml, _yarn_berry, _yarn_classic
-from sbomgate.model import DependencyGraph, ProjectFiles
+from sbomgate.model import DependencyGraph, Kind, Package, ProjectFiles
 
 FILENAMES = ("yarn.lock",)
 
@@ -39,3 +39,10 @@ def read(files: ProjectFiles, path: str) -> DependencyGraph:
         where=path,
         hint="let yarn write the file again (`yarn install`)",
     )
+
+
+def directory_of(package: Package) -> str | None:
+    """Return the directory of a workspace, relative to the lockfile's; None for what is none, or leads to one."""
+    if package.kind is not Kind.WORKSPACE or package.target is not None:
+        return None
+    return package.resolved

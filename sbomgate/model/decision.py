@@ -52,6 +52,8 @@ class Context:
 
     Attributes:
         lockfile_path: relative to the repository's root, POSIX.
+        workspace: directory of the workspace that it is about, relative to the lockfile's ("." for the root project
+            without its workspaces); None for all that the lockfile holds.
         link: how the artefact is tied to the lockfile (P13), `asserted` for now; None without an artefact.
         time_source: who vouches for the time (P17), one of `TIME_SOURCES`; None where nothing is signed.
     """
@@ -59,6 +61,7 @@ class Context:
     evaluated_at: datetime
     profile: str
     lockfile_path: str
+    workspace: str | None = None
     repository: Claimed | None = None
     commit: Claimed | None = None
     environment: Claimed | None = None

@@ -74,6 +74,7 @@ class EdgeKind(StrEnum):
     PEER = "peer"
     PEER_OPTIONAL = "peerOptional"
     WORKSPACE = "workspace"
+    UNKNOWN = "unknown"  # an SBOM that another tool made: it says that there is an edge, and no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +219,8 @@ class DependencyGraph:
     """Everything that a lockfile says: each entry once, each edge, and what is wrong with it.
 
     `packages` is sorted by id and holds the root (id "") first; `edges` is sorted by (source, name, kind).
+    `workspace` is None for the whole; else this is the part that belongs to one workspace, which is the root, and
+    `workspace` its directory relative to the lockfile's ("." for the root project without its workspaces).
     """
 
     lockfile: Lockfile
@@ -225,3 +228,4 @@ class DependencyGraph:
     packages: tuple[Package, ...]
     edges: tuple[Edge, ...]
     findings: tuple[LockFinding, ...]
+    workspace: str | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,12 +43,6 @@ from sbomgate.policy.lists import Hits, MaliciousList, join
 SCHEMA = ("schemas", "policy-input.schema.json")
 """Where its schema lies (`resources.path(*SCHEMA)`)."""
 
-MAX_PATHS = 3
-"""Chains shown for a package: enough to see who brings it in."""
-
-MAX_CHAIN = 16
-"""Names in one chain; of a longer one the middle is left out, so that a graph as deep as it is long stays linear."""
-
 _OWN = frozenset({Kind.ROOT, Kind.WORKSPACE, Kind.LINK})
 _NO_HITS = Hits(exact=(), other=())
 
@@ -77,15 +71,16 @@ def build(
     """
     graph = sbom.graph
     root = next((p for p in graph.packages if p.kind is Kind.ROOT), None)
-    held = _baseline(baseline)
+    held = _baseline(baseline, graph)
     hits = join(graph.packages, lists)
-    similar = _similar(graph.packages, held["packages"]) if isinstance(baseline, BaselineBuild) else {}
-    chains = _paths(graph)
-    packages = [
-        _package(p, sbom.facts.get(p.id), hits.get(p.id, _NO_HITS), similar.get(p.name, []), chains.get(p.id, []))
-        for p in sorted(graph.packages, key=lambda p: p.id)
-        if p.kind is not Kind.ROOT
-    ]
+    similar = _similar(graph.packages, held["held"]) if isinstance(baseline, BaselineBuild) else {}
+    packages: list[dict[str, Any]] = []
+    shared: dict[tuple[object, ...], tuple[int, dict[str, Any]]] = {}
+    for p in sorted(graph.packages, key=lambda p: p.id):
+        if p.kind is not Kind.ROOT:
+            facts = sbom.facts.get(p.id) or (_OWN_FACTS if p.kind in _OWN else _UNKNOWN_FACTS)
+            index = _shared(shared, p, facts, hits.get(p.id, _NO_HITS), similar.get(p.name, ()))
+            packages.append(_package(p, facts, index))
     document = {
         "schema": "sbomgate/policy-input/v1",
         "evaluated_at": _time(context.evaluated_at),
@@ -97,6 +92,7 @@ def build(
             "repository": _claimed(context.repository),
             "commit": _claimed(context.commit),
             "lockfile_path": context.lockfile_path,
+            "workspace": context.workspace,
         },
         "subject": _subject(context.subject),
         "link": context.link,
@@ -109,7 +105,9 @@ def build(
             for one in sorted(lists, key=lambda one: (one.name, one.sha256))
         ],
         "packages": packages,
+        "facts": [facts for _, facts in shared.values()],
         "edges": _edges(graph),
+        "unmet": _unmet(graph),
         "baseline": held,
         "trust": _trust(trust),
         "approvals": [],
@@ -149,42 +147,78 @@ def _validator() -> Any:
 # What is judged
 
 
-def _package(
-    p: Package, facts: PackageFacts | None, hits: Hits, similar: list[str], chains: list[list[str]]
-) -> dict[str, Any]:
-    if facts is None:
-        facts = _OWN_FACTS if p.kind in _OWN else _UNKNOWN_FACTS
-    return {
+def _package(p: Package, facts: PackageFacts, index: int) -> dict[str, Any]:
+    """Return what is a package's own."""
+    publish = facts.publish
+    package = {
         "id": p.id,
-        "purl": purl.of(p),
         "name": p.name,
         "version": p.version,
-        "alias": p.alias,
         "kind": p.kind._value_,
-        "direct": p.direct,
-        "reachable": p.reachable,
-        "dev": p.dev,
-        "optional": p.optional,
-        "peer": p.peer,
-        "bundled_in": p.bundled_in,
+        "flags": _flags(p.direct, p.dev, p.optional, p.peer, p.reachable),
         "resolved": _address(p.resolved),
         "integrity": p.integrity,
-        "registry": _registry(facts.registry),
         "registry_integrity": facts.registry_integrity,
-        "publish": _publish(facts.publish),
-        "scripts": _scripts(facts.scripts),
-        "signature": {"state": facts.signature.state._value_, "reason": facts.signature.reason},
-        "publish_attestation": _attestation(facts.publish_attestation),
-        "provenance": _attestation(facts.provenance),
+        "published": _time(publish.time) if publish.time else None,
+        "first_published": _time(publish.first) if publish.first else None,
         "publisher": facts.publisher,
-        "trusted_publisher": facts.trusted_publisher,
-        "licence": facts.licence if facts.licence is not None else p.licence,
-        "deprecated": facts.deprecated if facts.deprecated is not None else p.deprecated,
-        "malicious": hits.exact,
-        "malicious_name": hits.other,
-        "similar": similar,
-        "paths": chains,
+        "facts": index,
     }
+    if p.alias is not None:
+        package["alias"] = p.alias
+    if p.bundled_in is not None:
+        package["bundled_in"] = p.bundled_in
+    return package
+
+
+@functools.cache
+def _flags(direct: bool, dev: bool, optional: bool, peer: bool, reachable: bool) -> tuple[str, ...]:
+    named = {"direct": direct, "dev": dev, "optional": optional, "peer": peer, "unreachable": not reachable}
+    return tuple(name for name, is_so in named.items() if is_so)
+
+
+def _shared(
+    shared: dict[tuple[object, ...], tuple[int, dict[str, Any]]],
+    p: Package,
+    facts: PackageFacts,
+    hits: Hits,
+    similar: Sequence[str],
+) -> int:
+    """Return the index of the facts, which are added where no package before had all of them.
+
+    Most packages of a tree differ in nothing but names and bytes, and an engine reads what is said once for all of them
+    many times faster than what is said of each.
+    """
+    publish, scripts = facts.publish, facts.scripts
+    licence = facts.licence if facts.licence is not None else p.licence
+    deprecated = facts.deprecated if facts.deprecated is not None else p.deprecated
+    same = (
+        publish.source,
+        publish.reason,
+        *(scripts.state, scripts.source, scripts.reason, scripts.gyp, scripts.digest, scripts.disagreements),
+        *(tuple(scripts.scripts.items()), facts.signature, facts.publish_attestation, facts.provenance),
+        *(facts.registry, facts.trusted_publisher, licence, deprecated, hits.exact, hits.other, tuple(similar)),
+    )
+    found = shared.get(same)
+    if found is None:
+        found = shared[same] = (
+            len(shared),
+            {
+                "registry": _address(facts.registry),
+                "publish": {"source": publish.source, "reason": publish.reason},
+                "scripts": _scripts(scripts),
+                "signature": {"state": facts.signature.state._value_, "reason": facts.signature.reason},
+                "publish_attestation": _attestation(facts.publish_attestation),
+                "provenance": _attestation(facts.provenance),
+                "trusted_publisher": facts.trusted_publisher,
+                "licence": licence,
+                "deprecated": deprecated,
+                "malicious": hits.exact,
+                "malicious_name": hits.other,
+                "similar": similar,
+            },
+        )
+    return found[0]
 
 
 def _facts(state: AttestationState, signature: SignatureState, scripts: str, reason: str) -> PackageFacts:
@@ -213,15 +247,6 @@ _UNKNOWN_FACTS = _facts(
 _OWN_FACTS = _facts(
     AttestationState.NOT_APPLICABLE, SignatureState.NOT_APPLICABLE, "unknown", "it is the project's own"
 )
-
-
-def _publish(publish: Publish) -> dict[str, Any]:
-    return {
-        "time": _time(publish.time) if publish.time else None,
-        "source": publish.source,
-        "reason": publish.reason,
-        "first": _time(publish.first) if publish.first else None,
-    }
 
 
 def _scripts(scripts: Scripts) -> dict[str, Any]:
@@ -263,52 +288,28 @@ def _claims(c: Claims) -> dict[str, Any]:
     }
 
 
-def _edges(graph: DependencyGraph) -> dict[str, list[dict[str, Any]]]:
-    edges: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for e in graph.edges:
-        edges[e.source].append(
-            {
-                "target": e.target,
-                "name": e.name,
-                "kind": e.kind._value_,
-                "range": purl.public_url(e.range),
-                "satisfied": e.satisfied,
-            }
-        )
-    return edges
-
-
-def _paths(graph: DependencyGraph) -> dict[str, list[list[str]]]:
-    """Return the shortest chains of names from the root or a workspace to each package, by breadth first."""
-    below: defaultdict[str, list[str]] = defaultdict(list)
+def _edges(graph: DependencyGraph) -> dict[str, list[str]]:
+    edges: defaultdict[str, set[str]] = defaultdict(set)
     for e in graph.edges:
         if e.target is not None:
-            below[e.source].append(e.target)
-    by_id = {p.id: p for p in graph.packages}
-    level = [p.id for p in graph.packages if p.kind in (Kind.ROOT, Kind.WORKSPACE)]
-    chains = {start: [[by_id[start].name or "."]] for start in level}
-    depth = dict.fromkeys(level, 0)
-    distance = 0
-    while level:
-        distance += 1
-        following: list[str] = []
-        for source in level:
-            head = chains[source][0]
-            if len(head) >= MAX_CHAIN:
-                head = [*head[:3], "…", *head[-(MAX_CHAIN - 5) :]]
-            for target in below[source]:
-                if target not in by_id:
-                    continue
-                if target not in depth:
-                    depth[target] = distance
-                    chains[target] = []
-                    following.append(target)
-                if depth[target] == distance and len(chains[target]) < MAX_PATHS:
-                    chain = [*head, by_id[target].name]
-                    if chain not in chains[target]:
-                        chains[target].append(chain)
-        level = following
-    return chains
+            edges[e.source].add(e.target)
+    return {source: sorted(targets) for source, targets in edges.items()}
+
+
+def _unmet(graph: DependencyGraph) -> dict[str, list[dict[str, Any]]]:
+    unmet: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for e in graph.edges:
+        if e.target is None or e.satisfied is False:
+            unmet[e.source].append(
+                {
+                    "target": e.target,
+                    "name": e.name,
+                    "kind": e.kind._value_,
+                    "range": purl.public_url(e.range),
+                    "satisfied": e.satisfied,
+                }
+            )
+    return unmet
 
 
 def _lockfile(graph: DependencyGraph) -> dict[str, Any]:
@@ -337,7 +338,7 @@ def _told(manager: ManagerSettings) -> dict[str, Any]:
 # What it is judged against
 
 
-def _baseline(baseline: BaselineBuild | Bootstrap) -> dict[str, Any]:
+def _baseline(baseline: BaselineBuild | Bootstrap, graph: DependencyGraph) -> dict[str, Any]:
     match baseline:
         case Bootstrap(reason=reason):
             return {
@@ -346,26 +347,40 @@ def _baseline(baseline: BaselineBuild | Bootstrap) -> dict[str, Any]:
                 "evidence": None,
                 "decided_at": None,
                 "manager": None,
+                "held": {},
                 "packages": {},
                 "edges": {},
             }
         case BaselineBuild(sbom=sbom):
+            held: defaultdict[str, dict[tuple[str, ...], list[str | None]]] = defaultdict(dict)
+            for p in sbom.graph.packages:
+                if p.kind not in _OWN:
+                    same = _same(p)
+                    held[p.name][tuple(part or "" for part in same)] = same
+            known = {name: [entries[key] for key in sorted(entries)] for name, entries in held.items()}
+            differ = {p.name for p in graph.packages if p.kind not in _OWN and _same(p) not in known.get(p.name, ())}
             return {
                 "state": "accepted",
                 "reason": "",
                 "evidence": baseline.evidence,
                 "decided_at": _time(baseline.decided_at),
                 "manager": _told(sbom.graph.manager),
-                "packages": _baseline_packages(sbom),
-                "edges": _baseline_edges(sbom.graph),
+                "held": known,
+                "packages": _baseline_packages(sbom, differ),
+                "edges": _baseline_edges(sbom.graph, differ | {p.name for p in graph.packages if p.kind in _OWN}),
             }
 
 
-def _baseline_packages(sbom: Sbom) -> dict[str, list[dict[str, Any]]]:
+def _same(p: Package) -> list[str | None]:
+    """Return what two entries of one name have in common where they are the same version with the same bytes."""
+    return [p.version, p.integrity] if p.integrity is not None else [p.version, None, _address(p.resolved)]
+
+
+def _baseline_packages(sbom: Sbom, names: Set[str]) -> dict[str, list[dict[str, Any]]]:
     """Name → its entries, once each: copies in several places of the tree are one."""
     held: defaultdict[str, dict[tuple[str, ...], dict[str, Any]]] = defaultdict(dict)
     for p in sbom.graph.packages:
-        if p.kind in _OWN:
+        if p.kind in _OWN or p.name not in names:
             continue
         facts = sbom.facts.get(p.id, _UNKNOWN_FACTS)
         address = _address(p.resolved)
@@ -385,12 +400,12 @@ def _baseline_packages(sbom: Sbom) -> dict[str, list[dict[str, Any]]]:
     return {name: [entries[key] for key in sorted(entries)] for name, entries in held.items()}
 
 
-def _baseline_edges(graph: DependencyGraph) -> dict[str, list[str]]:
-    """Name of the declaring package ("" for the root) → real names of what it depends on."""
+def _baseline_edges(graph: DependencyGraph, names: Set[str]) -> dict[str, list[str]]:
+    """Name of the declaring package ("" for the root) → real names of what it depends on; of these and of the root."""
     by_id = {p.id: "" if p.kind is Kind.ROOT else p.name for p in graph.packages}
     edges: defaultdict[str, set[str]] = defaultdict(set)
     for e in graph.edges:
-        if e.target in by_id and e.source in by_id:
+        if e.target in by_id and e.source in by_id and (not by_id[e.source] or by_id[e.source] in names):
             edges[by_id[e.source]].add(by_id[e.target])
     return {source: sorted(targets) for source, targets in edges.items()}
 
@@ -452,7 +467,6 @@ def _address(url: str | None) -> str | None:
 
 
 _SUSPECT = frozenset("?#\\")
-_registry = functools.lru_cache(maxsize=64)(_address)  # a handful, asked for every package
 
 
 def _time(moment: datetime) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sbomgate.model import DependencyGraph, Evaluation, Package, PolicyFinding, Sbom, Verdict
 
 UNKNOWN_RULE = "complete_evidence"
+INPUT_RULE = "lockfile_sound"
 """The rule that counts what is not known."""
 
 SCRIPT_RULE = "install_scripts"
@@ -60,9 +61,10 @@ class Report:
     """What a person, a program or a page is told of one decision.
 
     Attributes:
+        workspace: directory of the workspace that was judged, or None for the whole lockfile.
         packages: how many were judged; signers: how many the trust file accepts.
         denials: what denies, worst first; warnings: what warns; notes: what is only recorded; waived: what would deny.
-        unknown: what is not known, one finding for each kind of evidence.
+        unknown: what is not known, one finding for each kind of evidence, and what an SBOM does not say.
         evidence: path of the stored evidence, or None where nothing was stored.
         decision: SHA-256 (hex) of the decision statement, or None.
     """
@@ -71,6 +73,7 @@ class Report:
     project: str
     version: str | None
     lockfile: str
+    workspace: str | None
     packages: int
     profile: str
     engine: str
@@ -135,6 +138,7 @@ def build(
         project=(root.name if root is not None else "") or "(unnamed project)",
         version=root.version if root is not None else None,
         lockfile=graph.lockfile.path,
+        workspace=graph.workspace,
         packages=len(graph.packages) - 1,
         profile=profile,
         engine=engine,
@@ -144,7 +148,12 @@ def build(
         warnings=entries("warn"),
         notes=entries("note"),
         waived=entries("waived"),
-        unknown=tuple(finding for finding in evaluation.findings if finding.rule == UNKNOWN_RULE),
+        unknown=tuple(
+            finding
+            for finding in evaluation.findings
+            if finding.rule == UNKNOWN_RULE
+            or (finding.rule == INPUT_RULE and finding.unknown and finding.package is None)
+        ),
         evaluation=evaluation,
         evidence=evidence,
         decision=decision,

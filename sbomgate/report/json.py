@@ -20,6 +20,7 @@ def render(report: Report) -> str:
         "verdict": report.verdict.value,
         "project": {"name": report.project, "version": report.version},
         "lockfile": report.lockfile,
+        "workspace": report.workspace,
         "packages": report.packages,
         "profile": report.profile,
         "engine": report.engine,

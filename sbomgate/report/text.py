@@ -33,8 +33,9 @@ def render(report: Report, *, verbose: bool = False) -> str:
 
 def _lines(report: Report, *, verbose: bool) -> Iterator[str]:
     title = " ".join(filter(None, (plain(report.project, 80), plain(report.version or "", 40))))
+    place = report.lockfile if report.workspace is None else f"{report.lockfile} · workspace {report.workspace}"
     yield (
-        f"{report.verdict.value.upper():<9}{title} · {plain(report.lockfile)} · {_count(report.packages, 'package')} · "
+        f"{report.verdict.value.upper():<9}{title} · {plain(place)} · {_count(report.packages, 'package')} · "
         f"profile {report.profile} · {report.engine}"
     )
     yield from _section(report.denials, verbose=verbose)

@@ -219,6 +219,8 @@ def _graph_properties(graph: DependencyGraph) -> list[Property]:
         ("manager:name", manager.name),
         ("manager:registry", purl.public_url(manager.registry)),
     ]
+    if graph.workspace is not None:
+        pairs.append(("workspace", graph.workspace))
     pairs += (("manager:scope", _json([scope, purl.public_url(url)])) for scope, url in sorted(manager.scopes.items()))
     pairs += (("manager:setting", _json([key, purl.public_url(v)])) for key, v in sorted(manager.settings.items()))
     pairs += (("manager:file", _json([path, digest])) for path, digest in sorted(manager.files.items()))

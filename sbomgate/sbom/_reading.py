@@ -169,6 +169,7 @@ def read(data: bytes, document: Mapping[str, Any]) -> Sbom:
         packages=tuple(packages),
         edges=tuple(edges),
         findings=tuple(_read_findings(head)),
+        workspace=head.get("workspace"),
     )
     return Sbom(data=data, sha256=sha256(data).hexdigest(), graph=graph, facts=facts)
 

@@ -1,11 +1,12 @@
 """Signing without a key to keep: sigstore's Fulcio certifies a key that lives in memory, for the identity of this job.
 
-One certificate serves both statements of a decision; it is valid for minutes. Every signature is logged (Rekor), and
+One certificate serves the statements of several decisions, for minutes. Every signature is logged (Rekor), and
 timestamped where the configuration names an authority.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sbomgate import dsse, model
 from sbomgate.errors import SigningError
 from sbomgate.signing.services import Services
+
+CERTIFIED_SECONDS = 300  # how long one certificate is used: Fulcio's are valid for 600
 
 
 @dataclass(slots=True)
@@ -33,6 +36,7 @@ class Keyless:
     services: Services
     token: Callable[[], str] = field(repr=False)
     _certified: tuple[ec.EllipticCurvePrivateKey, bytes] | None = field(default=None, repr=False)
+    _since: float = 0.0
 
     def __post_init__(self) -> None:
         config = self.services.config
@@ -79,9 +83,10 @@ class Keyless:
         return dsse.write_certified_bundle(statement, signature, certificate, entry, timestamps=timestamps)
 
     def _certify(self) -> tuple[ec.EllipticCurvePrivateKey, bytes]:
-        if self._certified is None:
+        if self._certified is None or time.monotonic() - self._since > CERTIFIED_SECONDS:
             key = ec.generate_private_key(ec.SECP256R1())
             request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
             pem = request.public_bytes(serialization.Encoding.PEM)
             self._certified = key, self.services.certificate(self.token(), pem)
+            self._since = time.monotonic()
         return self._certified

@@ -84,8 +84,10 @@ def test_day_zero_is_denied_for_its_own_reasons(gated: Gated) -> None:
 def test_valid_provenance_switches_nothing_off(gated: Gated) -> None:
     """P15: the release of story 3 is verified, and denied all the same."""
     folder = gated.decision("attested_and_young")
-    packages = {p["id"]: p for p in json.loads((folder / "policy-input.json").read_bytes())["packages"]}
-    assert packages["node_modules/@tanstack/react-query"]["provenance"]["state"] == "verified"
+    asked = json.loads((folder / "policy-input.json").read_bytes())
+    packages = {p["id"]: p for p in asked["packages"]}
+    facts = asked["facts"][packages["node_modules/@tanstack/react-query"]["facts"]]
+    assert facts["provenance"]["state"] == "verified"
     denied = {(rule, package) for rule, _, package in codes(folder)}
     assert ("release_age", "node_modules/@tanstack/react-query") in denied
     assert ("new_dependencies", "node_modules/query-warmup") in denied

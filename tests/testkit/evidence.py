@@ -70,6 +70,7 @@ def decision(
     environment: str | None = "production",
     repository: str | None = REPOSITORY,
     lockfile_path: str = "package-lock.json",
+    workspace: str | None = None,
     blobs: Mapping[str, tuple[str, bytes]] = BLOBS,
     **changes: Any,
 ) -> Decision:
@@ -82,6 +83,7 @@ def decision(
             evaluated_at=NOW - age,
             profile=profile,
             lockfile_path=lockfile_path,
+            workspace=workspace,
             repository=Claimed(value=repository, source="ci") if repository else None,
             commit=Claimed(value="ab" * 20, source="ci"),
             environment=Claimed(value=environment, source="flag") if environment else None,

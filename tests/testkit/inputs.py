@@ -47,6 +47,7 @@ BUILT = Attestation(
 )
 PARAMETERS = {
     "release_age": {"minimum_age_hours": 72},
+    "lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},
     "new_dependencies": {"first_release_days": 7},
     "pinned": {"mode": "locked"},
 }

@@ -122,3 +122,34 @@ def test_names_of_a_directory(tmp_path: Path) -> None:
     assert held.names("") == ("package.json", "packages")
     assert held.names("packages") == ("a", "b")
     assert held.names("none") == ()
+
+
+def test_files_below_are_found(tmp_path: Path) -> None:
+    """Not in what is installed or git's own, and never through a link."""
+    for path in (
+        "yarn.lock",
+        "a/b/yarn.lock",
+        "node_modules/x/yarn.lock",
+        ".git/yarn.lock",
+        "c/node_modules/yarn.lock",
+    ):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("")
+    (tmp_path / "d" / "yarn.lock").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    (tmp_path / "e").mkdir()
+    (tmp_path / "e" / "yarn.lock").symlink_to("nowhere")
+    found = project.find(DiskFiles(tmp_path, tmp_path), {"yarn.lock"})
+    assert found == (("a/b/yarn.lock", "e/yarn.lock", "yarn.lock"), ())
+
+
+def test_what_is_too_deep_or_too_much_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P9: the search has an end, and does not hide it."""
+    deep = tmp_path.joinpath(*"d" * 5)
+    deep.mkdir(parents=True)
+    (deep / "yarn.lock").write_text("")
+    files = DiskFiles(tmp_path, tmp_path)
+    monkeypatch.setattr(project, "MAX_LEVELS", 4)
+    assert project.find(files, {"yarn.lock"}) == ((), ("d/d/d/d/d/",))
+    monkeypatch.setattr(project, "MAX_DIRECTORIES", 2)
+    assert project.find(files, {"yarn.lock"}) == ((), ("d/d/",))

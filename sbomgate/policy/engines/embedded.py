@@ -98,8 +98,9 @@ class EmbeddedEngine:
         """Start in the background and compile the policy, so that `evaluate` of the same has only the input to do."""
         policy = _policy({"op": "evaluate", "query": query}, bundle, {})
         with self._turn:
-            self._forget()
-            self._ahead = policy, self._start(policy)
+            if self._ahead is None or self._ahead[0] != policy:
+                self._forget()
+                self._ahead = policy, self._start(policy)
 
     def evaluate(self, bundle: PolicyBundle, policy_input: bytes, query: str) -> bytes:
         """Evaluate `query` (`data.sbomgate.decision.result`) and return its canonical JSON.

@@ -10,7 +10,7 @@ import pytest
 
 from sbomgate.errors import EvidenceError, TrustError
 from sbomgate.evidence import layout
-from sbomgate.evidence.baseline import Baseline, baseline
+from sbomgate.evidence.baseline import Baseline, baseline, read
 from sbomgate.evidence.record import Record
 from sbomgate.model import Subject, SubjectKind, Verdict
 from testkit.evidence import NOW, REPOSITORY, decision, key, record, signer
@@ -24,7 +24,7 @@ def build(number: int) -> Subject:
 
 
 def look(path: Path, project: str = "shop", signers: Any = SIGNERS, **context: Any) -> Baseline:
-    return baseline(path, decision(**context).context, project, signers=signers, now=NOW)
+    return baseline(read(path), decision(**context).context, project, signers=signers, now=NOW)
 
 
 def put(store: Path, *records: Record) -> list[Path]:
@@ -49,6 +49,7 @@ def test_the_newest_passed(tmp_path: Path) -> None:
     [
         pytest.param([record(lockfile_path="b/package-lock.json")], SIGNERS, id="another lockfile"),
         pytest.param([record(repository=f"{REPOSITORY}2")], SIGNERS, id="another repository"),
+        pytest.param([record(workspace="services/web")], SIGNERS, id="P12 one workspace, for the whole"),
         pytest.param([record(repository=None)], SIGNERS, id="no repository"),
         pytest.param([record(verdict=Verdict.DENIED)], SIGNERS, id="denied"),
         pytest.param([record(profile="observe")], SIGNERS, id="P8 observe"),
@@ -89,11 +90,26 @@ def test_a_renamed_lockfile_escapes_nothing(tmp_path: Path) -> None:
     assert look(tmp_path, lockfile_path="npm-shrinkwrap.json").evidence is None
 
 
+def test_a_workspace_is_compared_with_itself(tmp_path: Path) -> None:
+    """P12: neither another service's approval nor that of the whole repository is the baseline of this one."""
+    put(tmp_path, record(subject=build(1), age=3 * HOUR, workspace="services/web"))
+    put(tmp_path, record(subject=build(2), age=2 * HOUR, workspace="services/api"), record(subject=build(3), age=HOUR))
+    for workspace, number in (("services/web", 1), ("services/api", 2), (None, 3)):
+        found = look(tmp_path, workspace=workspace)
+        assert found.evidence is not None
+        assert found.evidence.decision.subject == build(number)
+    new = look(tmp_path, workspace="services/new")
+    assert new.evidence is None
+    assert new.disregarded == 0, "a service that is new beside accepted ones is nothing strange"
+
+
 @pytest.mark.parametrize(
     ("stored", "left"),
     [
         pytest.param(record(repository=f"{REPOSITORY}2"), 1, id="of another project"),
         pytest.param(record(key(2)), 1, id="by a stranger"),
+        pytest.param(record(key(2), workspace="services/api"), 1, id="by a stranger, of another workspace"),
+        pytest.param(record(workspace="services/api"), 0, id="accepted, of another workspace"),
         pytest.param(record(), 0, id="accepted"),
         pytest.param(record(verdict=Verdict.DENIED), 0, id="accepted and denied"),
         pytest.param(record(profile="observe"), 0, id="only recorded"),

@@ -43,9 +43,15 @@ DEMANDING = trusting(
 
 
 def judge(
-    *records: Record, subject: Subject = TARBALL, trust: Trust = DEMANDING, environment: str | None = None
+    *records: Record,
+    subject: Subject = TARBALL,
+    trust: Trust = DEMANDING,
+    environment: str | None = None,
+    workspace: str | None = None,
 ) -> VerificationResult:
-    return verify_build(records, subject, trust, now=NOW, shipped_policy=POLICY, environment=environment)
+    return verify_build(
+        records, subject, trust, now=NOW, shipped_policy=POLICY, environment=environment, workspace=workspace
+    )
 
 
 def codes(result: VerificationResult) -> list[str]:
@@ -218,6 +224,62 @@ AGAIN = record(age=HOUR)
 def test_P19_the_newest_wins_and_failed_beats_older(records: list[Record], expected: list[str]) -> None:
     assert codes(judge(*records)) == expected
     assert codes(judge(*reversed(records))) == expected
+
+
+WEB, API = "services/web", "services/api"
+
+
+@pytest.mark.parametrize(
+    ("records", "asked", "expected"),
+    [
+        pytest.param([{"workspace": WEB}], WEB, [], id="the one that is demanded"),
+        pytest.param([{"workspace": WEB}], None, [], id="none is demanded"),
+        pytest.param([{"workspace": API}], WEB, ["workspace"], id="another service"),
+        pytest.param([{"workspace": "."}], WEB, ["workspace"], id="the root project"),
+        pytest.param([{}], WEB, ["workspace"], id="the whole lockfile"),
+        pytest.param([{"workspace": WEB}], "services/Web", ["workspace"], id="case counts"),
+        pytest.param([{"workspace": WEB}], "", ["workspace"], id="an empty demand is a demand"),
+        pytest.param([{"workspace": WEB}, {"workspace": API, "age": HOUR / 2}], WEB, [], id="a newer one of another"),
+        pytest.param(
+            [{"workspace": WEB}, {"workspace": WEB, "verdict": Verdict.DENIED}], WEB, ["failed"], id="P19 denied"
+        ),
+        pytest.param(
+            [{"workspace": WEB}, {"verdict": Verdict.DENIED}], WEB, ["superseded"], id="P19 denied as a whole"
+        ),
+    ],
+)
+@pytest.mark.parametrize("subject", [TARBALL, COMMIT], ids=["file", "commit"])
+def test_P12_the_workspace(
+    subject: Subject, records: list[dict[str, Any]], asked: str | None, expected: list[str]
+) -> None:
+    trust = replace(DEMANDING, resource_uri=None)
+    made = [record(subject=subject, **one) for one in records]
+    assert codes(judge(*made, subject=subject, trust=trust, workspace=asked)) == expected
+
+
+@pytest.mark.parametrize(
+    ("subject", "asked", "expected"),
+    [
+        pytest.param(COMMIT, WEB, [], id="a commit holds many services"),
+        pytest.param(COMMIT, None, ["superseded"], id="a commit, and nobody says which service"),
+        pytest.param(TARBALL, WEB, ["superseded"], id="the same bytes"),
+    ],
+)
+def test_P19_denied_for_another_workspace(subject: Subject, asked: str | None, expected: list[str]) -> None:
+    trust = replace(DEMANDING, resource_uri=None)
+    made = [
+        record(subject=subject, workspace=WEB),
+        record(subject=subject, workspace=API, verdict=Verdict.DENIED, age=HOUR / 2),
+    ]
+    if asked is None:
+        # the newest decides, and it is the denial
+        assert codes(judge(*made, subject=subject, trust=trust)) == ["failed"]
+        made[1] = record(subject=subject, workspace=API, verdict=Verdict.DENIED, environment="staging", age=HOUR / 2)
+    assert codes(judge(*made, subject=subject, trust=trust, workspace=asked)) == expected
+
+
+def test_a_workspace_that_nobody_asked_for_is_said() -> None:
+    assert any("no workspace is demanded" in note for note in judge(record(workspace=WEB)).notes)
 
 
 def test_P20_a_failed_by_a_signer_outside_his_environments_does_not_count() -> None:

@@ -32,6 +32,7 @@ def test_the_shipped_defaults() -> None:
         "release_age": {"minimum_age_hours": 72},
         "new_dependencies": {"first_release_days": 7},
         "pinned": {"mode": "locked"},
+        "lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},
     }
 
 

@@ -42,6 +42,7 @@ def test_every_input_field_exists_and_every_rule_is_strict() -> None:
     ("wrong", "right"),
     [
         ("p.scripts.stat ", "p.scripts.state "),
+        ("q.publishd", "q.published"),
         ("input.packagess", "input.packages"),
         ("p.provenance.claims.issuers", "p.provenance.claims.issuer"),
         ("input.parameters.release_age.minimum_age", "input.parameters.release_age.minimum_age_hours"),
@@ -50,12 +51,15 @@ def test_every_input_field_exists_and_every_rule_is_strict() -> None:
 def test_a_misspelt_field_is_refused(tmp_path: Path, wrong: str, right: str) -> None:
     head = '# METADATA\n# schemas:\n#   - input: schema["policy-input"]\npackage sbomgate.rules.own\n\n'
     for text, code in ((right, 0), (wrong, 1)):
-        body = f"findings contains {text.strip()} if some p in input.packages\n"
-        if not text.startswith("p."):
+        body = f"findings contains {text.strip()} if some p in data.sbomgate.lib.packages.noticeable\n"
+        if text.startswith("q."):
+            body = f"findings contains {text} if some q in input.packages\n"
+        elif not text.startswith("p."):
             body = f"findings contains {text.strip()}\n"
         rule = tmp_path / "own.rego"
         rule.write_text(head + body, "utf-8")
-        assert opa("check", "--schema", "schemas/rego", str(rule)).returncode == code, text
+        lib = [str(path) for path in (POLICIES / "lib").glob("*.rego")]
+        assert opa("check", "--schema", "schemas/rego", str(rule), *lib).returncode == code, text
 
 
 def test_formatted() -> None:

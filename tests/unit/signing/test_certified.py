@@ -169,7 +169,7 @@ def test_P17_a_decision_cannot_be_newer_than_its_signature() -> None:
 def test_P17_a_signature_from_the_future_is_refused() -> None:
     found = signed_by(record(Minted(later=timedelta(minutes=6))), [accepted()])
     assert not hasattr(found, "code"), found
-    assert in_future(found, NOW)  # type: ignore[arg-type]
+    assert in_future(found, NOW)
 
 
 def test_P17_the_time_source_is_what_the_signature_proves() -> None:
