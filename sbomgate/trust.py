@@ -299,15 +299,6 @@ def _signers(
     return tuple(signers)
 
 
-def key_id(pem: bytes, where: str) -> str:
-    """Return how a trust file knows a public key: SHA-256 (hex) of its SubjectPublicKeyInfo in DER.
-
-    Raises:
-        TrustError: not one public key of a kind that is accepted.
-    """
-    return _public_key(pem, where, "")[0]
-
-
 def _public_key(pem: bytes, where: str, place: str) -> tuple[str, str]:
     """Return the key id and the PEM in its canonical form."""
     from cryptography.exceptions import UnsupportedAlgorithm

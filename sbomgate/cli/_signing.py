@@ -28,14 +28,14 @@ MAX_TOKEN_BYTES = 64 << 10  # a token of GitHub has 2 kB
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments: one of the two says what signs."""
+    """Declare the arguments: `--key` and `--signer` are two names of one."""
     parser.add_argument(
-        "--key", metavar="FILE", help="sign with this local key (`sbomgate key new`); with command: its public half"
-    )
-    parser.add_argument(
+        "--key",
         "--signer",
+        dest="signer",
         metavar="SIGNER",
-        help="keyless: with the identity of this CI job; keyless:FILE: of the token in FILE; command:COMMAND: by a KMS",
+        help="what signs: FILE, a local key (`sbomgate key new`); keyless: the identity of this CI job; "
+        "keyless:FILE: that of the token in FILE; command:COMMAND: a KMS",
     )
     parser.add_argument("--resume", metavar="SHA256", help="sign the pending decision that an earlier run kept")
 
@@ -44,21 +44,16 @@ def open_signer(args: argparse.Namespace, env: Environment, trust: Trust, stack:
     """Return what signs. A job without an identity, or a key that cannot be read, is found here and not after deciding.
 
     Raises:
-        UsageError: not exactly one signer was asked for.
+        UsageError: nothing says what signs, or the command is none.
         SigningError: it cannot be used.
         TrustError: the signing configuration cannot be used.
     """
-    kind, colon, what = (args.signer or "").partition(":")
-    match kind if what or not colon else args.signer, what, args.key:
-        case "", "", None:
-            raise UsageError("nothing says what signs", hint="add --key FILE, or --signer keyless")
-        case "", "", _:
-            from sbomgate.signing import local_key
-
-            timestamps = _timestamps(env, trust, stack)
-            password = env.variables.get(local_key.PASSWORD)
-            return local_key.load(env.working_directory / args.key, password=password, timestamps=timestamps)
-        case "keyless", _, None:
+    asked: str | None = args.signer
+    if not asked:
+        raise UsageError("nothing says what signs", where="--signer", hint="give a key's FILE, or keyless")
+    kind, _, what = asked.partition(":")
+    match kind, what:
+        case "keyless", _:
             from sbomgate.signing.keyless import Keyless
 
             services = _services(env, trust, stack)
@@ -66,14 +61,14 @@ def open_signer(args: argparse.Namespace, env: Environment, trust: Trust, stack:
             token = _from_file(env.working_directory / what) if what else _ambient()
             token()
             return Keyless(services, token)
-        case "command", _, _ if what:
-            return _command(what, args, env, trust, stack)
+        case "command", _:
+            return _command(what, env, trust, stack)
         case _:
-            raise UsageError(
-                f"got {args.signer!r}{' and a key' if args.key else ''}",
-                where="--signer",
-                hint="give keyless, keyless:FILE, or command:COMMAND; --key FILE alone for a local key",
-            )
+            from sbomgate.signing import local_key
+
+            timestamps = _timestamps(env, trust, stack)
+            password = env.variables.get(local_key.PASSWORD)
+            return local_key.load(env.working_directory / asked, password=password, timestamps=timestamps)
 
 
 def _services(env: Environment, trust: Trust, stack: ExitStack, *, named: bool = False) -> Services | None:
@@ -103,12 +98,11 @@ def _timestamps(env: Environment, trust: Trust, stack: ExitStack) -> Timestamps 
     return None if found is None or not found.config.authorities else found.timestamps
 
 
-def _command(what: str, args: argparse.Namespace, env: Environment, trust: Trust, stack: ExitStack) -> Signer:
+def _command(what: str, env: Environment, trust: Trust, stack: ExitStack) -> Signer:
     import shlex
     import shutil
     from pathlib import Path
 
-    from sbomgate import trust as trusts
     from sbomgate.signing.command import Command
 
     try:
@@ -116,27 +110,17 @@ def _command(what: str, args: argparse.Namespace, env: Environment, trust: Trust
     except ValueError as e:
         raise UsageError(f"not a command: {e}", where="--signer command:") from e
     if not command:
-        raise UsageError("the command is empty", where="--signer command:")
+        raise UsageError("the command is empty", where="--signer command:", hint="give a program and its arguments")
     program = shutil.which(command[0], path=env.variables.get("PATH"))
     if program is None or "node_modules" in (*Path(program).parts, *Path(program).resolve().parts):
         why = "no such program on PATH" if program is None else "a dependency's program does not sign (P27)"
         raise UsageError(why, where=command[0], hint="name the program by its path")
-    keys = [s for s in trust.signers if s.key_id is not None and "decision" in s.roles]
-    if args.key is not None:
-        from sbomgate import files
-
-        pem = files.read(env.working_directory / args.key, limit=16 << 10, error=SigningError)
-        key_id = trusts.key_id(pem, args.key)
-        keys = [s for s in keys if s.key_id == key_id]
-    if len(keys) != 1:
-        what = "no key" if not keys else f"{len(keys)} keys"
-        raise UsageError(
-            f"the trust file accepts {what} that the command could sign with",
-            where="--signer command:",
-            hint="say with --key FILE whose public half it is",
-        )
-    timestamps = _timestamps(env, trust, stack)
-    return Command(command=(program, *command[1:]), signer=keys[0], environment=env.variables, timestamps=timestamps)
+    return Command(
+        command=(program, *command[1:]),
+        signers=trust.signers,
+        environment=env.variables,
+        timestamps=_timestamps(env, trust, stack),
+    )
 
 
 def _from_file(path: Path) -> Callable[[], str]:

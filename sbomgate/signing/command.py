@@ -32,20 +32,20 @@ class Command:
 
     Attributes:
         command: program and arguments; no shell reads them.
-        signer: whose key it is, as the trust file names him.
+        signers: whose key it may be, as the trust file names them: the signature tells.
         environment: of the command.
         timestamps: who says when, or None.
     """
 
     command: Sequence[str]
-    signer: model.Signer
+    signers: Sequence[model.Signer]
     environment: Mapping[str, str] = field(repr=False)
     timestamps: Timestamps | None = None
 
     @property
     def identity(self) -> str:
-        """`NAME, by PROGRAM`."""
-        return f"{self.signer.name}, by {self.command[0]}"
+        """`a key behind PROGRAM`."""
+        return f"a key behind {self.command[0]}"
 
     @property
     def time_source(self) -> str:
@@ -58,25 +58,26 @@ class Command:
         return True
 
     def may_be(self, signer: model.Signer) -> bool:
-        """Whether the signer is the one whose key this is."""
-        return signer.key_id is not None and signer.key_id == self.signer.key_id
+        """Whether the signer has a key: which of them this is, only the signature tells."""
+        return signer.key_id is not None
 
     def sign(self, statement: bytes) -> bytes:
         """Return a sigstore bundle v0.3 over exactly these bytes.
 
         Raises:
-            SigningError: the command failed, took too long, or wrote something else than a signature by that key.
+            SigningError: the command failed, took too long, or wrote something else than a signature by such a key.
         """
         written = self._run(dsse.pae(dsse.PAYLOAD_TYPE, statement))
-        signature = next((s for s in _readings(written) if signed_by(self.signer, s, statement)), None)
-        if signature is None or self.signer.key_id is None:
-            raise SigningError(
-                f"wrote {len(written)} bytes: no signature of {self.signer.name!r}'s key over what it was given",
-                where=self.command[0],
-                hint="it must sign its standard input with SHA-256, and write DER or base64 of it",
-            )
-        answers = () if self.timestamps is None else self.timestamps(signature)
-        return dsse.write_bundle(statement, signature, hint(self.signer.key_id), timestamps=answers)
+        for signature in _readings(written):
+            for signer in self.signers:
+                if signer.key_id is not None and signed_by(signer, signature, statement):
+                    answers = () if self.timestamps is None else self.timestamps(signature)
+                    return dsse.write_bundle(statement, signature, hint(signer.key_id), timestamps=answers)
+        raise SigningError(
+            f"wrote {len(written)} bytes: no signature over what it was given, by a key that the trust file accepts",
+            where=self.command[0],
+            hint="it must sign its standard input with SHA-256, and write DER or base64 of it",
+        )
 
     def _run(self, data: bytes) -> bytes:
         # A file, not a pipe: a command that writes before it has read all would wait for us, and we for it.

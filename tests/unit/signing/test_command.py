@@ -25,7 +25,7 @@ def ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Signer:
 
 
 def by(ours: Signer, *words: str) -> command.Command:
-    return command.Command(command=words, signer=ours, environment={"PATH": "/usr/local/bin:/usr/bin:/bin"})
+    return command.Command(command=words, signers=[ours], environment={"PATH": "/usr/local/bin:/usr/bin:/bin"})
 
 
 @pytest.mark.parametrize(
