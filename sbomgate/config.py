@@ -5,6 +5,10 @@ profile = "strict"
 [rules.release_age]
 minimum_age_hours = 168
 
+[sbom]
+author = "Release team <release@acme.example>"
+supplier = "Acme Ltd <https://acme.example>"
+
 [malicious]
 lists = ["security/malicious.csv"]
 """
@@ -13,7 +17,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sbomgate.errors import UsageError
 
@@ -31,12 +35,14 @@ class Config:
     Attributes:
         profile: a stricter profile than the trust file's, or None.
         rules: rule id → parameter → value, not yet compared with what holds (`policy.parameters.effective`).
+        sbom: `author`, `manufacturer`, `supplier` → `NAME <EMAIL or URL>`, as written.
         malicious_lists: paths of lists of malicious packages, relative to the file.
     """
 
     profile: str | None = None
     rules: Mapping[str, Mapping[str, object]]
     malicious_lists: tuple[str, ...] = ()
+    sbom: Mapping[str, str] = field(default_factory=dict)
 
 
 EMPTY = Config(rules={})
@@ -64,6 +70,7 @@ def parse(data: bytes, *, schema: bytes, where: str = "sbomgate.toml") -> Config
         profile=document.get("profile"),
         rules=document.get("rules", {}),
         malicious_lists=tuple(document.get("malicious", {}).get("lists", ())),
+        sbom=document.get("sbom", {}),
     )
 
 

@@ -36,6 +36,7 @@ from sbomgate.policy import input as policy_input
 from sbomgate.policy import lists as malicious
 from sbomgate.policy import parameters
 from sbomgate.policy.parameters import Declared
+from sbomgate.sbom.parties import Parties
 from sbomgate.signing import Signer
 from sbomgate.strict_json import load_object
 from sbomgate.times import parse_time
@@ -92,7 +93,8 @@ class Question:
         project_files: path in the project → (SHA-256, size in bytes) of every file that was read.
         bundle: the policy.
         baseline: the last approved build, or why there is none.
-        source_date: the SBOM's timestamp (SOURCE_DATE_EPOCH), or None for none.
+        source_date: the SBOM's timestamp, or None for none.
+        parties: who made the SBOM and who supplies the project, by the user's own word.
         sbomgate: version that the SBOM names as its tool.
     """
 
@@ -106,6 +108,7 @@ class Question:
     project_files: Mapping[str, tuple[str, int]]
     source_date: datetime | None = None
     sbomgate: str = __version__
+    parties: Parties | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,7 +372,13 @@ def _sbom(
     package_facts = facts.assemble(
         graph, collected, attestations=attestations, signatures=signatures, now=question.context.evaluated_at
     )
-    return sbom.make(graph, package_facts, timestamp=question.source_date, tool_version=question.sbomgate)
+    return sbom.make(
+        graph,
+        package_facts,
+        timestamp=question.source_date,
+        tool_version=question.sbomgate,
+        parties=question.parties,
+    )
 
 
 def _verify(graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts], material: TrustMaterial) -> Verified:
@@ -450,6 +459,7 @@ def replay(
 
     # (1) read back every input
     bom = sbom.read(stored(decision.SBOM))
+    heading = sbom.heading(bom.data)
     bundle = bundles.from_tar(stored(decision.POLICY))
     pinned = {hashlib.sha256(data).hexdigest(): data for data in blobs.values()}
     accepted = trust.parse(stored(decision.TRUST), pinned=_by_digest(pinned), where=decision.TRUST)
@@ -471,7 +481,8 @@ def replay(
         bundle=bundle,
         baseline=baseline,
         project_files={},
-        source_date=sbom.timestamp(bom.data),
+        source_date=heading.timestamp,
+        parties=heading.parties,
         sbomgate=claimed.sbomgate,
     )
     # (2) decide again, step by step

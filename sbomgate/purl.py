@@ -15,6 +15,7 @@ from sbomgate.model import Kind, Package
 # What `quote` leaves as it is. It takes 5 µs to see that of a name; this takes less than one.
 PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
 _PLAIN_NAME = PLAIN | {"/"}
+_IRI = PLAIN | frozenset("@:+#?&/=,;!$'()*")
 
 _QUALIFIER = {Kind.GIT: "vcs_url", Kind.TARBALL: "download_url", Kind.FILE: "download_url"}
 # Patterns are compiled at their first use: most lockfiles need none of them, and every start would pay.
@@ -108,6 +109,12 @@ def _public_remote(scheme: str, rest: str) -> str:
 
 def _last(path: str) -> str:
     return re.split(r"[\\/]", path.rstrip("\\/"))[-1]
+
+
+def is_iri(text: str) -> bool:
+    """Whether a URL may stand where a schema wants an IRI reference: plain characters only, none of them encoded."""
+    scheme, colon, _ = text.partition(":")
+    return bool(colon) and scheme[:1].isalpha() and _IRI.issuperset(text)
 
 
 def host_of(url: str) -> str:

@@ -66,6 +66,11 @@ def policy_input(rules: dict[str, Any]) -> dict[str, Any]:
     return {"$schema": DRAFT, **schema}
 
 
+def party(what: str) -> dict[str, Any]:
+    """Return the schema of a person or organisation."""
+    return {"type": "string", "minLength": 1, "maxLength": 1024, "description": f"{what}: NAME <EMAIL or URL>"}
+
+
 def config(rules: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of sbomgate.toml."""
     return {
@@ -80,6 +85,15 @@ def config(rules: dict[str, Any]) -> dict[str, Any]:
                 "additionalProperties": False,
                 "properties": rule_parameters(rules, complete=False),
                 "description": "rule → parameter → a stricter value than the trust file's",
+            },
+            "sbom": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {
+                    "author": party("the person or team that makes the SBOM"),
+                    "manufacturer": party("the organisation that makes the SBOM"),
+                    "supplier": party("the organisation that makes and supplies this project"),
+                },
             },
             "malicious": {
                 "type": "object",

@@ -168,7 +168,7 @@ def judging(
         time_source: of the signer, or None where nothing is signed. What is signed believes no cache.
     """
     from sbomgate import gate, project
-    from sbomgate.cli import _facts
+    from sbomgate.cli import _facts, _sbom
     from sbomgate.cli._baseline import open_baselines
     from sbomgate.model import Bootstrap, Context
     from sbomgate.policy import parameters
@@ -201,7 +201,8 @@ def judging(
         bundle=tree.bundle,
         baseline=Bootstrap(reason="not looked for yet"),
         project_files=opened.read_so_far(),
-        source_date=env.source_date,
+        source_date=_sbom.source_date(env, opened),
+        parties=_sbom.parties(tree.settings),
     )
     baselines = open_baselines(args, env, trust, store)
     known = _facts.recorded(args, env, trust)

@@ -3,6 +3,8 @@
 examples:
   sbomgate generate                             CycloneDX 1.6 of the project in this folder, on stdout
   sbomgate generate web -o bom.json             of the project in web/, to a file
+  sbomgate generate --spec-version 1.7 --format xml
+  sbomgate generate --author 'Release team <release@acme.example>' --conform ntia -o bom.json
   sbomgate generate --workspace services/web    of one workspace of a monorepo
   sbomgate generate --split sboms               of each workspace and the root project: sboms/services+web.cdx.json, …
   sbomgate generate --from theirs.xml           of an SBOM that another tool made: what it does not say is unknown
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sbomgate.cli import _sbom
 from sbomgate.errors import EXIT_ALLOWED, UsageError
 
 if TYPE_CHECKING:
@@ -36,11 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split", metavar="DIR", help="write an SBOM of each workspace, and of the root project, to DIR"
     )
+    _sbom.add_arguments(parser)
 
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Write the SBOM, or one for each workspace; always 0 when they could be made."""
-    from sbomgate import __version__, lockfiles, sbom
+    from sbomgate import lockfiles
     from sbomgate.cli._environment import emit
     from sbomgate.cli._project import open_project, parts, read_sbom, say_unknown
 
@@ -48,9 +52,12 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         raise UsageError("--split writes files of its own", where="--output", hint="give one of the two")
     if args.split is None and len(args.workspace or ()) > 1:
         raise UsageError("several SBOMs, and one place to write to", where="--workspace", hint="add --split DIR")
+    if args.split is not None and args.conform is not None:
+        raise UsageError("one report, and several SBOMs", where="--conform", hint="leave out --split: name --workspace")
     wanted = (args.workspace or []) if args.split is not None else args.workspace
     if args.sbom is None:
         project = open_project(args.path, env)
+        rendering = _sbom.rendering(args, env, project)
         graph = lockfiles.read(project.files, project.lockfile)
         found = parts(project, graph, wanted)
     else:
@@ -58,6 +65,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
             raise UsageError("PATH and --from are two inputs", hint="give one of them")
         if wanted is not None:
             raise UsageError("an SBOM has no workspaces", where="--from", hint="leave out --workspace and --split")
+        rendering = _sbom.rendering(args, env, None)
         graph = read_sbom(args.sbom, env)
         found = (graph,)
     say_unknown(graph)
@@ -68,5 +76,10 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         files = _split.files_in(args.split, [part.workspace or "" for part in found], env)
     for part in found:
         output = args.output if files is None else files[part.workspace or ""]
-        emit(sbom.write(part, {}, timestamp=env.source_date, tool_version=__version__), output, env)
+        if args.conform is None or output is not None:
+            emit(rendering.sbom(part), output, env)
+    if args.conform is not None:
+        # Of an SBOM that another tool made, its own words are judged: what is written of it here says less.
+        document = rendering.document(found[0]) if args.sbom is None else _sbom.document_of(args.sbom, env)
+        emit(_sbom.report(document, args.conform, as_json=args.json), None, env)
     return EXIT_ALLOWED

@@ -86,6 +86,7 @@ def assemble(
             deprecated=word.deprecated if word else package.deprecated,
             registry=word.registry if word else None,
             registry_integrity=word.integrity if word else None,
+            author=_author(facts),
         )
     return result
 
@@ -180,6 +181,12 @@ def _licence(package: Package, facts: CollectedFacts) -> str | None:
     if isinstance(facts.tarball, TarballFacts):
         return facts.tarball.licence
     return facts.registry.licence if isinstance(facts.registry, RegistryWord) else package.licence
+
+
+def _author(facts: CollectedFacts) -> str | None:
+    if isinstance(facts.tarball, TarballFacts):
+        return facts.tarball.author
+    return facts.registry.author if isinstance(facts.registry, RegistryWord) else None
 
 
 # --------------------------------------------------------------------------------------------------------------------

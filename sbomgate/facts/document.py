@@ -136,6 +136,7 @@ def word_document(word: RegistryWord) -> dict[str, Any]:
         "has_install_script": word.has_install_script,
         "integrity": word.integrity,
         "licence": word.licence,
+        **_author(word.author),
         "maintainers": list(word.maintainers),
         "origin": word.origin.value,
         "published": word.published,
@@ -164,6 +165,7 @@ def tarball_document(facts: TarballFacts) -> dict[str, Any]:
         ],
         "gyp": facts.gyp,
         "licence": facts.licence,
+        **_author(facts.author),
         "name": facts.name,
         "origin": facts.origin.value,
         "scripts": dict(facts.scripts),
@@ -206,6 +208,11 @@ def _entry(facts: CollectedFacts) -> dict[str, Any]:
             "sha256": attestations.sha256,
         },
     }
+
+
+def _author(text: str | None) -> dict[str, str]:
+    """An author where one is known: documents of before hold none."""
+    return {} if text is None else {"author": text}
 
 
 def _missing(missing: Missing) -> dict[str, Any]:
@@ -344,6 +351,7 @@ def _read_word(word: _Reader) -> RegistryWord:
         trusted_publisher=word.text_or_none("trusted_publisher"),
         maintainers=tuple(maintainers),
         licence=word.text_or_none("licence"),
+        author=word.text("author") if "author" in word.value else None,
         deprecated=word.text_or_none("deprecated"),
     )
     word.done()
@@ -372,6 +380,7 @@ def _read_tarball(tarball: _Reader) -> TarballFacts:
         gyp=tarball.flag("gyp"),
         bundled=tuple(bundled),
         licence=tarball.text_or_none("licence"),
+        author=tarball.text("author") if "author" in tarball.value else None,
     )
     tarball.done()
     return result

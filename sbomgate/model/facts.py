@@ -82,6 +82,7 @@ class RegistryWord:
         publisher: `_npmUser.name`; trusted_publisher: `_npmUser.trustedPublisher.id` or None.
         maintainers: names, sorted.
         licence, deprecated: as in the manifest, or None.
+        author: `Name <email> (url)` as in the manifest, or None.
     """
 
     registry: str
@@ -101,6 +102,7 @@ class RegistryWord:
     maintainers: tuple[str, ...]
     licence: str | None
     deprecated: str | None
+    author: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +129,7 @@ class TarballFacts:
         gyp: a `binding.gyp` at its root and no `gypfile: false`: npm runs node-gyp.
         bundled: packages inside it.
         licence: SPDX expression or other text of package.json, or None.
+        author: `Name <email> (url)` of package.json, or None.
     """
 
     sha512: str
@@ -137,6 +140,7 @@ class TarballFacts:
     gyp: bool
     bundled: tuple[BundledManifest, ...]
     licence: str | None
+    author: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,6 +299,7 @@ class PackageFacts:
     deprecated: str | None
     registry: str | None  # the registry that was asked
     registry_integrity: str | None  # its dist.integrity: bound_bytes compares it with the lockfile's
+    author: str | None = None  # `Name <email> (url)`, by the word of package.json: nobody verified it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

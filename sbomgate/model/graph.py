@@ -110,6 +110,7 @@ class Package:
         licence: the lockfile's word, or None.
         deprecated: the lockfile's word, or None.
         line: 1-based line in the lockfile where the entry starts, or None.
+        withheld: something was left out of `resolved` before it came here (read from an SBOM, PROMISES P40).
     """
 
     id: str
@@ -135,6 +136,7 @@ class Package:
     licence: str | None = None
     deprecated: str | None = None
     line: int | None = None
+    withheld: bool = False
 
     @property
     def sha512(self) -> str | None:

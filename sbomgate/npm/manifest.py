@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024  # the largest package.json in the public registry is below 1 MiB
+MAX_AUTHOR = 1000  # characters: a name, an address, a URL
 INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")  # what npm runs for a dependency from a registry
 
 
@@ -29,6 +30,7 @@ class Manifest:
         scripts: the install scripts that npm would run, verbatim; an empty text is none, as for npm.
         gypfile: False only for `"gypfile": false`.
         licence: SPDX expression or other text, or None.
+        author: `Name <email> (url)`, or None.
     """
 
     name: str | None
@@ -36,6 +38,7 @@ class Manifest:
     scripts: Mapping[str, str]
     gypfile: bool
     licence: str | None
+    author: str | None = None
 
 
 def read(data: bytes) -> Manifest:
@@ -51,6 +54,7 @@ def read(data: bytes) -> Manifest:
         scripts=install_scripts(document),
         gypfile=document.get("gypfile") is not False,
         licence=licence(document),
+        author=author(document),
     )
 
 
@@ -85,6 +89,17 @@ def _licence_name(value: object) -> str | None:
     if not isinstance(value, str):
         return None
     return value.encode("utf-8", "replace").decode().strip() or None
+
+
+def author(document: Mapping[str, Any]) -> str | None:
+    """Return the author of a parsed manifest in npm's own spelling, `Name <email> (url)`; what is malformed is none."""
+    value = document.get("author")
+    if isinstance(value, Mapping):
+        name, email, url = (part if isinstance(part := value.get(key), str) else "" for key in ("name", "email", "url"))
+        value = " ".join((name, f"<{email}>" if email else "", f"({url})" if url else ""))
+    if not isinstance(value, str):
+        return None
+    return " ".join(value.encode("utf-8", "replace").decode().split())[:MAX_AUTHOR] or None
 
 
 def _text(document: Mapping[str, Any], key: str) -> str | None:

@@ -91,6 +91,7 @@ def _word(
         trusted_publisher=_text(_object(user.get("trustedPublisher")).get("id")),
         maintainers=tuple(sorted(filter(None, (_person(one) for one in _list(maintainers))))),
         licence=_clean(manifest.licence(version)),
+        author=manifest.author(version),
         deprecated=_text(deprecated) or ("deprecated" if deprecated is True else None),
     )
 

@@ -111,6 +111,7 @@ def _facts(data: bytes, sha512: str, origin: Origin) -> TarballFacts:
         gyp=_runs_gyp(root),
         bundled=tuple(_bundled(path, folder) for path, folder in sorted(folders.items())),
         licence=root.manifest.licence,
+        author=root.manifest.author,
     )
 
 

@@ -1,9 +1,9 @@
-"""The dependency graph and its facts as CycloneDX 1.6, and back, without loss.
+"""The dependency graph and its facts as CycloneDX, and back, without loss.
 
-Specification: ECMA-424 / CycloneDX 1.6 JSON. What the format has a field for stands there; everything else that a rule
-needs is a property: of the `cdx:npm:package` taxonomy where it has the name, else of `sbomgate:`. docs/sbom.md lists
-them. One component stands for one entry of the lockfile: copies of a package are components of their own, with the same
-purl and a `bom-ref` made from the install path.
+Specification: ECMA-424 / CycloneDX 1.6 JSON, and 1.5, 1.7 and XML on request. What the format has a field for stands
+there; everything else that a rule needs is a property: of the `cdx:npm:package` taxonomy where it has the name, else of
+`sbomgate:`. docs/sbom.md lists them. One component stands for one entry of the lockfile: copies of a package are
+components of their own, with the same purl and a `bom-ref` made from the install path.
 """
 
 from __future__ import annotations
@@ -18,22 +18,54 @@ import orjson
 from sbomgate import purl
 from sbomgate.errors import InputError
 from sbomgate.model import DependencyGraph, Edge, Kind, Package
-from sbomgate.sbom._names import ALGORITHMS, BUNDLED, DEV, EXTRANEOUS, FORMAT, PATH
-from sbomgate.spdx import IDS as _SPDX
+from sbomgate.sbom._compositions import compositions
+from sbomgate.sbom._names import (
+    ALGORITHMS,
+    BSI_ARCHIVE,
+    BSI_FILENAME,
+    BSI_STRUCTURED,
+    BUNDLED,
+    DEV,
+    EXTRANEOUS,
+    FORMAT,
+    PATH,
+    SOURCES,
+    SPEC_VERSION,
+    SPEC_VERSIONS,
+)
+from sbomgate.spdx import is_expression, is_identifier
 
 if TYPE_CHECKING:
     from sbomgate.model import PackageFacts, Sbom
+    from sbomgate.sbom.parties import Heading, Parties
+
+__all__ = ["MAX_BYTES", "SPEC_VERSION", "SPEC_VERSIONS", "heading", "make", "read", "write"]
 
 MAX_BYTES = 512 << 20
 """Largest SBOM that is read, in bytes: about 2 kB a package, so 200,000 packages."""
 
-_HEAD = b'{"bomFormat":"CycloneDX","specVersion":"1.6",'
 _NAMESPACE = bytes.fromhex("6ba7b8119dad11d180b400c04fd430c8")  # RFC 9562, 6.6: names that are URLs
-_IRI = purl.PLAIN | frozenset("@:+#?&/=,;!$'()*")
-_SOURCES = {Kind.REGISTRY: "distribution", Kind.TARBALL: "distribution", Kind.FILE: "distribution", Kind.GIT: "vcs"}
 _OWN = frozenset({Kind.ROOT, Kind.WORKSPACE, Kind.LINK})
+_FIRST_PARTY = frozenset({Kind.ROOT, Kind.WORKSPACE})
+_FETCHED = frozenset({Kind.REGISTRY, Kind.TARBALL})
+# Formats that leave out the address of what the registry serves where everybody expects it, and only there.
+_CANONICAL = frozenset({"pnpm", "bun", "yarn"})
+_ARCHIVES = (".tgz", ".tar.gz")
+MAX_VERSION = 1024
+"""Characters of `version` in the official schemas; a longer one is a property."""
 
 Property = dict[str, str]
+
+# Properties that many components have, made once.
+_KINDS = {kind: {"name": "sbomgate:kind", "value": kind.value} for kind in Kind}
+_ARCHIVE = {"name": BSI_ARCHIVE, "value": "archive"}
+_STRUCTURED = {"name": BSI_STRUCTURED, "value": "structured"}
+_DERIVED = {"name": "sbomgate:distribution", "value": "derived"}
+_WITHHELD = {"name": "sbomgate:withheld", "value": "resolved"}
+_NO_INTEGRITY = {"name": "sbomgate:integrity:missing", "value": "true"}
+_LICENCE_EMPTY, _LICENCE_OF_FACTS, _LICENCE_UNKNOWN = (
+    {"name": "sbomgate:licence", "value": value} for value in ("", "facts", "unknown")
+)
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -41,137 +73,261 @@ Property = dict[str, str]
 
 
 def write(
-    graph: DependencyGraph, facts: Mapping[str, PackageFacts], *, timestamp: datetime | None, tool_version: str
+    graph: DependencyGraph,
+    facts: Mapping[str, PackageFacts],
+    *,
+    timestamp: datetime | None,
+    tool_version: str,
+    parties: Parties | None = None,
+    spec_version: str = SPEC_VERSION,
+    xml: bool = False,
 ) -> bytes:
-    """Return the SBOM: UTF-8 JSON, valid against the official schema, the same bytes for the same input.
+    """Return the SBOM: UTF-8, valid against the official schema, the same bytes for the same input.
 
     Credentials and queries in URLs and absolute local paths are left out (PROMISES P40). The serial number is derived
-    from the content; the time stands in it only where it is given.
+    from the content; the time stands in it only where it is given. `read` reads what is JSON, of every version.
 
-    `facts` are by package id; `timestamp` is timezone-aware or None; `tool_version` is sbomgate's.
+    Args:
+        graph: what the lockfile says.
+        facts: by package id.
+        timestamp: timezone-aware, or None for none. Without one, 1.7 has no citations: each of them needs a time.
+        tool_version: sbomgate's.
+        parties: who made the SBOM, and who supplies what it describes: the user's word; None for nobody.
+        spec_version: one of `SPEC_VERSIONS`.
+        xml: XML instead of JSON.
+
+    Raises:
+        InputError: a text that the format cannot hold (half of a surrogate pair; in XML, a control character).
     """
-    return _write(graph, facts, timestamp, tool_version)[0]
+    document = _document(graph, facts, timestamp, tool_version, parties)
+    if spec_version != SPEC_VERSION:
+        from sbomgate.sbom._versions import adapt
+
+        document = adapt(document, graph, facts, spec_version)
+    if xml:
+        from sbomgate.sbom._xml import render
+
+        return render(document, spec_version, _serial(_dump(document), spec_version))
+    return _bytes(document, spec_version)
 
 
 def make(
-    graph: DependencyGraph, facts: Mapping[str, PackageFacts], *, timestamp: datetime | None, tool_version: str
+    graph: DependencyGraph,
+    facts: Mapping[str, PackageFacts],
+    *,
+    timestamp: datetime | None,
+    tool_version: str,
+    parties: Parties | None = None,
 ) -> Sbom:
     """Return what `read` makes of what `write` writes, without parsing the bytes that were just written.
 
     Raises:
-        InputError: over `MAX_BYTES`: nobody would read it again.
+        InputError: over `MAX_BYTES`: nobody would read it again; or a text that JSON cannot hold.
     """
-    data, document = _write(graph, facts, timestamp, tool_version)
+    document = _document(graph, facts, timestamp, tool_version, parties)
+    data = _bytes(document, SPEC_VERSION)
     if len(data) > MAX_BYTES:
         raise InputError(f"{len(data):,} bytes, at most {MAX_BYTES:,} are read", where="SBOM")
     from sbomgate.sbom import _reading
 
-    return _reading.read(data, document)
+    return _reading.read(data, {"bomFormat": "CycloneDX", "specVersion": SPEC_VERSION, **document})
 
 
-def _write(
-    graph: DependencyGraph, facts: Mapping[str, PackageFacts], timestamp: datetime | None, tool_version: str
-) -> tuple[bytes, dict[str, Any]]:
-    """Return the SBOM's bytes, and the document that they stand for, all but its serial number."""
+def _document(
+    graph: DependencyGraph,
+    facts: Mapping[str, PackageFacts],
+    timestamp: datetime | None,
+    tool_version: str,
+    parties: Parties | None,
+) -> dict[str, Any]:
+    """Return the document of the default version, all but format, version and serial number."""
     edges: dict[str, list[Edge]] = {}
     for edge in graph.edges:
         edges.setdefault(edge.source, []).append(edge)
-    components = [_component(package, edges.get(package.id, ()), facts.get(package.id)) for package in graph.packages]
+    people = {} if parties is None else parties.metadata()
+    writer = _Components(graph, people.get("supplier"))
+    components = [writer.of(package, edges.get(package.id, ()), facts.get(package.id)) for package in graph.packages]
     metadata: dict[str, Any] = {}
     if timestamp is not None:
         metadata["timestamp"] = _time(timestamp)
-    metadata["lifecycles"] = [{"phase": "pre-build"}]
+    if graph.lockfile.kind != "cyclonedx":  # when another tool made its SBOM is that one's to know
+        metadata["lifecycles"] = [{"phase": "pre-build"}]
     metadata["tools"] = {"components": [{"type": "application", "name": "sbomgate", "version": tool_version}]}
     metadata["component"] = components[0]
+    metadata.update(people)
     metadata["properties"] = _graph_properties(graph)
-    document: dict[str, Any] = {
+    return {
         "version": 1,
         "metadata": metadata,
         "components": components[1:],
         "dependencies": [_dependency(package, edges.get(package.id, ())) for package in graph.packages],
+        "compositions": compositions(graph),
     }
-    body = orjson.dumps(document)
-    serial = _uuid5(sha256(body).hexdigest())
-    data = b"".join((_HEAD, b'"serialNumber":"urn:uuid:', serial.encode(), b'",', body[1:], b"\n"))
-    return data, {"bomFormat": "CycloneDX", **document}
 
 
-def _component(package: Package, edges: Any, facts: PackageFacts | None) -> dict[str, Any]:
-    kind = package.kind
-    component: dict[str, Any] = {
-        "type": "application" if kind is Kind.ROOT else "library",
-        "bom-ref": "/" + package.id,
-    }
-    properties: list[Property] = []
+def _dump(document: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(document)
+    except TypeError as error:  # what orjson raises for half of a surrogate pair
+        from sbomgate.sbom._places import not_text
 
-    add = properties.append
+        raise not_text(document) from error
 
-    scope, slash, base = package.name.partition("/")
-    if slash and base and scope[0:1] == "@" and "/" not in base:
-        component["group"], component["name"] = scope, base
-    else:
-        component["name"] = package.name or "unnamed"
-    if package.version is not None:
-        component["version"] = package.version
-    if kind is not Kind.ROOT:
-        component["scope"] = "excluded" if package.dev else "optional" if package.optional else "required"
-    hashes = [{"alg": ALGORITHMS[h.algorithm], "content": h.hex} for h in package.hashes]
-    if hashes:
-        component["hashes"] = hashes
-    licence = package.licence if package.licence is not None else facts.licence if facts else None
-    if licence:
-        component["licenses"] = _licences(licence)
-    # A purl without a version stands for every version: no name for a directory of the project.
-    if (package.version is not None or kind not in _OWN) and (text := purl.of(package)):
-        component["purl"] = text
-    # what npm's taxonomy has a name for
-    add({"name": PATH, "value": package.id})
-    if package.dev:
-        add({"name": DEV, "value": "true"})
-    if package.bundled_in is not None:
-        add({"name": BUNDLED, "value": "true"})
-        add({"name": "sbomgate:bundled_in", "value": package.bundled_in})
-    if not package.reachable:
-        add({"name": EXTRANEOUS, "value": "true"})
-    # what it has not
-    add({"name": "sbomgate:kind", "value": kind.value})
-    if not package.name:
-        add({"name": "sbomgate:unnamed", "value": "true"})
-    if package.resolved is not None:
-        resolved = purl.public_url(package.resolved)
-        if kind in _SOURCES and _is_iri(resolved):
-            reference: dict[str, Any] = {"type": _SOURCES[kind], "url": resolved}
+
+def _bytes(document: Mapping[str, Any], spec_version: str) -> bytes:
+    body = _dump(document)
+    head = f'{{"bomFormat":"CycloneDX","specVersion":"{spec_version}","serialNumber":"{_serial(body, spec_version)}",'
+    return b"".join((head.encode(), memoryview(body)[1:], b"\n"))
+
+
+def _serial(body: bytes, spec_version: str) -> str:
+    """Return a UUID of the content: two versions of CycloneDX are two documents, JSON and XML are one."""
+    digest = sha256(body)
+    digest.update(spec_version.encode())
+    return f"urn:uuid:{_uuid5(digest.hexdigest())}"
+
+
+class _Components:
+    """Components of one graph: what they have in common is made once."""
+
+    def __init__(self, graph: DependencyGraph, supplier: dict[str, Any] | None) -> None:
+        self._supplier = supplier
+        self._licences: dict[str, list[dict[str, Any]]] = {}
+        lockfile, manager = graph.lockfile, graph.manager
+        self._canonical = lockfile.kind in _CANONICAL and (lockfile.kind, lockfile.version) != ("yarn", "1")
+        self._registry = _base(manager.registry)
+        self._scopes = {scope: _base(url) for scope, url in manager.scopes.items()}
+
+    def of(self, package: Package, edges: Any, facts: PackageFacts | None) -> dict[str, Any]:
+        """Return the component of one entry of the lockfile."""
+        kind = package.kind
+        component: dict[str, Any] = {
+            "type": "application" if kind is Kind.ROOT else "library",
+            "bom-ref": "/" + package.id,
+        }
+        properties: list[Property] = []
+        add = properties.append
+
+        if kind in _FIRST_PARTY:
+            if self._supplier is not None:
+                component["supplier"] = component["manufacturer"] = self._supplier
+        elif facts is not None:
+            component.update(_people(facts))
+        scope, slash, base = package.name.partition("/")
+        if slash and base and scope[0:1] == "@" and "/" not in base:
+            component["group"], component["name"] = scope, base
+        else:
+            component["name"] = package.name or "unnamed"
+        version = package.version
+        if version is not None:
+            if len(version) > MAX_VERSION:
+                add({"name": "sbomgate:version", "value": version})
+            else:
+                component["version"] = version
+        if kind is not Kind.ROOT:
+            component["scope"] = "excluded" if package.dev else "optional" if package.optional else "required"
+        hashes = [{"alg": ALGORITHMS[h.algorithm], "content": h.hex} for h in package.hashes]
+        if hashes:
+            component["hashes"] = hashes
+        licence = package.licence if package.licence is not None else facts.licence if facts else None
+        if licence:
+            found = self._licences.get(licence)
+            if found is None:
+                found = self._licences[licence] = _licences(licence)
+            component["licenses"] = found
+        # A purl without a version stands for every version: no name for a directory of the project.
+        if (version is not None or kind not in _OWN) and (text := purl.of(package)):
+            component["purl"] = text
+        # what npm's taxonomy has a name for
+        add({"name": PATH, "value": package.id})
+        if package.dev:
+            add({"name": DEV, "value": "true"})
+        if package.bundled_in is not None:
+            add({"name": BUNDLED, "value": "true"})
+            add({"name": "sbomgate:bundled_in", "value": package.bundled_in})
+        if not package.reachable:
+            add({"name": EXTRANEOUS, "value": "true"})
+        # what it has not
+        add(_KINDS[kind])
+        if not package.name:
+            add({"name": "sbomgate:unnamed", "value": "true"})
+        if references := self._references(package, facts, hashes, add):
+            component["externalReferences"] = references
+        if kind in _FETCHED and not hashes:
+            add(_NO_INTEGRITY)
+        for name in ("alias", "integrity", "target", "deprecated"):
+            value = getattr(package, name)
+            if value is not None:
+                add({"name": f"sbomgate:{name}", "value": value})
+        for name in ("optional", "peer", "direct"):
+            if getattr(package, name):
+                add({"name": f"sbomgate:{name}", "value": "true"})
+        if package.has_install_script is not None:
+            add({"name": "sbomgate:install_script", "value": "true" if package.has_install_script else "false"})
+        for name in ("os", "cpu", "libc"):
+            for word in getattr(package, name):
+                add({"name": f"sbomgate:{name}", "value": word})
+        if package.engines:
+            add({"name": "sbomgate:engines", "value": _json(dict(package.engines))})
+        if package.licence is None:
+            add(_LICENCE_OF_FACTS if licence else _LICENCE_UNKNOWN)
+        elif not package.licence:
+            add(_LICENCE_EMPTY)
+        if package.line is not None:
+            add({"name": "sbomgate:line", "value": str(package.line)})
+        for edge in edges:
+            add({"name": "sbomgate:edge", "value": _edge(edge)})
+        if facts is not None:
+            properties.extend({"name": f"sbomgate:{name}", "value": value} for name, value in _fact_properties(facts))
+        component["properties"] = properties
+        return component
+
+    def _references(
+        self, package: Package, facts: PackageFacts | None, hashes: list[dict[str, str]], add: Any
+    ) -> list[dict[str, Any]]:
+        """Return where the bytes come from, and the source that verified provenance names."""
+        kind, resolved = package.kind, package.resolved
+        references: list[dict[str, Any]] = []
+        url: str | None = None
+        if resolved is not None:
+            url = purl.public_url(resolved)
+            if package.withheld or url != resolved:
+                add(_WITHHELD)
+            if kind not in SOURCES or not purl.is_iri(url):
+                add({"name": "sbomgate:resolved", "value": url})
+                url = None
+        elif kind is Kind.REGISTRY and self._canonical and package.version is not None:
+            scope, slash, base = package.name.partition("/")
+            if slash:
+                registry = self._scopes.get(scope, self._registry)
+                url = f"{registry}{package.name}/-/{base}-{package.version}.tgz"
+            else:
+                url = f"{self._registry}{scope}/-/{scope}-{package.version}.tgz"
+            if purl.is_iri(url):
+                add(_DERIVED)
+            else:
+                url = None
+        if url is not None:
+            reference: dict[str, Any] = {"type": SOURCES[kind], "url": url}
             if hashes:
                 reference["hashes"] = hashes
-            component["externalReferences"] = [reference]
-        else:
-            add({"name": "sbomgate:resolved", "value": resolved})
-    for name in ("alias", "integrity", "target", "deprecated"):
-        value = getattr(package, name)
-        if value is not None:
-            add({"name": f"sbomgate:{name}", "value": value})
-    for name in ("optional", "peer", "direct"):
-        if getattr(package, name):
-            add({"name": f"sbomgate:{name}", "value": "true"})
-    if package.has_install_script is not None:
-        add({"name": "sbomgate:install_script", "value": "true" if package.has_install_script else "false"})
-    for name in ("os", "cpu", "libc"):
-        for word in getattr(package, name):
-            add({"name": f"sbomgate:{name}", "value": word})
-    if package.engines:
-        add({"name": "sbomgate:engines", "value": _json(dict(package.engines))})
-    if package.licence is not None and not package.licence:
-        add({"name": "sbomgate:licence", "value": ""})
-    elif package.licence is None and licence:
-        add({"name": "sbomgate:licence", "value": "facts"})
-    if package.line is not None:
-        add({"name": "sbomgate:line", "value": str(package.line)})
-    for edge in edges:
-        add({"name": "sbomgate:edge", "value": _edge(edge)})
-    if facts is not None:
-        properties.extend({"name": f"sbomgate:{name}", "value": value} for name, value in _fact_properties(facts))
-    component["properties"] = properties
-    return component
+            references.append(reference)
+            if kind is not Kind.GIT and url.endswith(_ARCHIVES):
+                add({"name": BSI_FILENAME, "value": url[url.rfind("/") + 1 :].removeprefix("file:")})
+                add(_ARCHIVE)
+                add(_STRUCTURED)
+        if facts is not None and (claims := facts.provenance.claims) is not None and claims.repository is not None:
+            source = claims.repository
+            if claims.commit is not None and source.startswith("https://github.com/"):
+                source = f"{source}/tree/{claims.commit}"
+            if facts.provenance.state == "verified" and purl.is_iri(source):
+                comment = f"by verified provenance: commit {claims.commit or 'not named'}"
+                references.append({"type": "source-distribution", "url": source, "comment": comment})
+        return references
+
+
+def _base(registry: str) -> str:
+    return purl.public_url(registry).rstrip("/") + "/"
 
 
 def _edge(edge: Edge) -> str:
@@ -197,14 +353,34 @@ def _dependency(package: Package, edges: Any) -> dict[str, Any]:
 
 
 def _licences(text: str) -> list[dict[str, Any]]:
-    if text in _SPDX:
-        return [{"license": {"id": text}}]
-    words = text.replace("(", " ( ").replace(")", " ) ").split()
-    operators = {"AND", "OR", "WITH", "(", ")"}
-    known = all(word in operators or word.removesuffix("+") in _SPDX for word in words)
-    if known and len(words) > 2 and text.count("(") == text.count(")"):
-        return [{"expression": text}]
-    return [{"license": {"name": text}}]
+    """Return what the author declares: an identifier, an expression, or else the text as the name of a licence."""
+    if is_identifier(text):
+        return [{"license": {"id": text, "acknowledgement": "declared"}}]
+    if is_expression(text):
+        return [{"expression": text, "acknowledgement": "declared"}]
+    return [{"license": {"name": text, "acknowledgement": "declared"}}]
+
+
+def _people(facts: PackageFacts) -> dict[str, Any]:
+    """Return who made and who published a package, by the words of its package.json and of the registry."""
+    found: dict[str, Any] = {}
+    # An account of a trusted publisher is a build service: nobody's name.
+    publisher = facts.publisher if facts.trusted_publisher is None else None
+    author = None
+    if facts.author is not None:
+        from sbomgate.sbom.parties import of_package
+
+        author = of_package(facts.author)
+    if author is not None:
+        found["supplier"] = author.entity()
+        if author.email or author.url:
+            found["manufacturer"] = author.entity()
+        found["authors"] = [author.contact()]
+    elif publisher:
+        found["supplier"] = {"name": publisher}
+    if publisher:
+        found["publisher"] = publisher
+    return found
 
 
 def _graph_properties(graph: DependencyGraph) -> list[Property]:
@@ -273,16 +449,10 @@ def _fact_properties(facts: PackageFacts) -> Iterator[tuple[str, str]]:
                 value = getattr(attestation.claims, name)
                 if value is not None:
                     yield f"{prefix}:claims:{name}", value
-    for name in ("publisher", "trusted_publisher", "licence", "deprecated", "registry", "registry_integrity"):
+    for name in ("publisher", "trusted_publisher", "author", "licence", "deprecated", "registry", "registry_integrity"):
         value = getattr(facts, name)
         if value is not None:
             yield f"facts:{name}", purl.public_url(value) if name == "registry" else value
-
-
-def _is_iri(text: str) -> bool:
-    """Whether a URL may stand where the schema wants an IRI reference: plain characters only, none of them encoded."""
-    scheme, colon, _ = text.partition(":")
-    return bool(colon) and scheme[:1].isalpha() and _IRI.issuperset(text)
 
 
 def _json(value: object) -> str:
@@ -306,10 +476,33 @@ def _uuid5(name: str) -> str:
 # Reading
 
 
-def timestamp(data: bytes) -> datetime | None:
-    """Return the time that stands in an SBOM of ours, or None where it has none."""
-    text = orjson.loads(data)["metadata"].get("timestamp")
-    return None if text is None else datetime.fromisoformat(text)
+def heading(data: bytes) -> Heading:
+    """Return the heading of an SBOM of ours in the default version: what `write` needs to write it again.
+
+    Raises:
+        InputError: time or parties are not as `write` writes them.
+    """
+    from sbomgate.sbom.parties import Heading, Parties, Party
+
+    try:
+        metadata = orjson.loads(data)["metadata"]
+        text = metadata.get("timestamp")
+        authors = metadata.get("authors")
+        return Heading(
+            timestamp=None if text is None else datetime.fromisoformat(text),
+            parties=Parties(
+                author=Party.of(authors[0]) if authors else None,
+                manufacturer=Party.of(metadata.get("manufacturer")),
+                supplier=Party.of(metadata.get("supplier")),
+            ),
+        )
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise InputError(
+            "not as sbomgate writes it, expected time and authors as the schema has them",
+            where="SBOM",
+            place="metadata",
+            hint="generate the SBOM again",
+        ) from error
 
 
 def read(data: bytes) -> Sbom:

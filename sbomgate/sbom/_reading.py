@@ -30,7 +30,7 @@ from sbomgate.model import (
     Signature,
     SignatureState,
 )
-from sbomgate.sbom._names import ALGORITHMS, DEV, EXTRANEOUS, FORMAT, PATH
+from sbomgate.sbom._names import ALGORITHMS, DEV, EXTRANEOUS, FORMAT, PATH, SOURCES, SPEC_VERSIONS
 
 _ALGORITHM = {value: key for key, value in ALGORITHMS.items()}
 _CLAIMS = tuple(Claims.__slots__)
@@ -117,6 +117,13 @@ def read(data: bytes, document: Mapping[str, Any]) -> Sbom:
     properties = metadata.get("properties") if isinstance(metadata, dict) else None
     if document.get("bomFormat") != "CycloneDX":
         raise InputError("not a CycloneDX document", where="SBOM", place="bomFormat", hint="name a project or an SBOM")
+    if document.get("specVersion") not in SPEC_VERSIONS:
+        raise InputError(
+            f"CycloneDX {str(document.get('specVersion'))[:20]!a}, expected one of {', '.join(SPEC_VERSIONS)}",
+            where="SBOM",
+            place="specVersion",
+            hint="generate it again",
+        )
     ours = isinstance(properties, list) and any(
         isinstance(item, dict) and item.get("name") == "sbomgate:format" for item in properties
     )
@@ -206,6 +213,8 @@ def _read_package(component: Mapping[str, Any], own: _Properties) -> Package:
     name, group, version = component.get("name"), component.get("group"), component.get("version")
     if not isinstance(name, str) or not isinstance(group, None | str) or not isinstance(version, None | str):
         raise own.wrong("name, group, version", "strings")
+    if version is None:
+        version = own.get("version")
     name = "" if own.flag("unnamed") else f"{group}/{name}" if group else name
     script = own.get("install_script")
     if script not in (None, "true", "false"):
@@ -218,8 +227,12 @@ def _read_package(component: Mapping[str, Any], own: _Properties) -> Package:
         kind = Kind(own.need("kind"))
         hashes = tuple(Hash(algorithm=_ALGORITHM[h["alg"]], hex=h["content"]) for h in component.get("hashes", ()))
         resolved = own.get("resolved")
-        if resolved is None and "externalReferences" in component:
-            resolved = component["externalReferences"][0]["url"]
+        if resolved is None and own.get("distribution") != "derived":
+            references = component.get("externalReferences", ())
+            # A reference with a comment is none of the lockfile's: what verified provenance names.
+            expected = SOURCES.get(kind)
+            found = (item["url"] for item in references if item["type"] == expected and "comment" not in item)
+            resolved = next(found, None)
         return Package(
             id=own.need(PATH),
             name=name,
@@ -244,6 +257,7 @@ def _read_package(component: Mapping[str, Any], own: _Properties) -> Package:
             licence=_read_licence(component, own),
             deprecated=own.get("deprecated"),
             line=None if line is None else int(line),
+            withheld=own.get("withheld") == "resolved",
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise own.wrong("component", "kind, hashes and references as the schema has them") from error
@@ -259,7 +273,7 @@ def _strings(own: _Properties, name: str, text: str) -> dict[str, str]:
 def _read_licence(component: Mapping[str, Any], own: _Properties) -> str | None:
     word = own.get("licence")
     if word is not None:
-        return None if word == "facts" else ""
+        return "" if word == "" else None
     match component.get("licenses"):
         case None:
             return None
@@ -311,6 +325,7 @@ def _read_facts(own: _Properties) -> PackageFacts:
             provenance=_read_attestation(own, "attestation:provenance"),
             publisher=own.get("facts:publisher"),
             trusted_publisher=own.get("facts:trusted_publisher"),
+            author=own.get("facts:author"),
             licence=own.get("facts:licence"),
             deprecated=own.get("facts:deprecated"),
             registry=own.get("facts:registry"),

@@ -93,6 +93,7 @@ def package(id_: str, ids: list[str]) -> st.SearchStrategy[Package]:
         | TEXT,
         deprecated=maybe(TEXT),
         line=st.none() | st.integers(1, 10**8),
+        withheld=st.just(False),
     )
 
 
@@ -119,7 +120,14 @@ def graphs(draw: st.DrawFn) -> DependencyGraph:
     )
     return DependencyGraph(
         lockfile=draw(
-            st.builds(Lockfile, path=WORD, kind=st.just("npm"), version=WORD, sha256=HEX, size=st.integers(0, 10**9))
+            st.builds(
+                Lockfile,
+                path=WORD,
+                kind=st.sampled_from(["npm", "pnpm", "yarn", "bun"]),
+                version=WORD | st.just("1"),
+                sha256=HEX,
+                size=st.integers(0, 10**9),
+            )
         ),
         manager=draw(
             st.builds(
@@ -150,7 +158,8 @@ CLAIMS = st.builds(
     Claims,
     issuer=TEXT,
     identity=TEXT,
-    **{name: maybe(TEXT) for name in Claims.__slots__ if name not in ("issuer", "identity")},
+    repository=maybe(TEXT) | st.just("https://github.com/o/r"),
+    **{name: maybe(TEXT) for name in Claims.__slots__ if name not in ("issuer", "identity", "repository")},
 )
 ATTESTATION = st.builds(
     Attestation,
@@ -180,6 +189,7 @@ FACTS = st.builds(
     publisher=maybe(TEXT),
     trusted_publisher=maybe(TEXT),
     licence=maybe(TEXT),
+    author=maybe(TEXT) | st.sampled_from(["A <a@b.example> (https://b.example/)", "A <..@b>", "<a@b.example>"]),
     deprecated=maybe(TEXT),
     registry=st.none() | st.just("https://registry.npmjs.org/"),
     registry_integrity=maybe(TEXT),

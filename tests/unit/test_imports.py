@@ -35,6 +35,7 @@ MAY_USE = {
     "signing": {"provenance"},  # our own certified evidence is verified by the same numbered steps
     "report": set(),
     "sbom": set(),
+    "conform": set(),
     "decision": set(),
     "trust": set(),
     "config": set(),

@@ -49,6 +49,7 @@ WORD = st.builds(
     trusted_publisher=MAYBE,
     maintainers=st.lists(TEXT, max_size=2).map(tuple),
     licence=MAYBE,
+    author=MAYBE,
     deprecated=MAYBE,
 )
 BUNDLED = st.builds(BundledManifest, path=TEXT, name=TEXT, version=TEXT, scripts=TEXTS, gyp=st.booleans())
@@ -62,6 +63,7 @@ TARBALL = st.builds(
     gyp=st.booleans(),
     bundled=st.lists(BUNDLED, max_size=2).map(tuple),
     licence=MAYBE,
+    author=MAYBE,
 )
 
 
