@@ -29,7 +29,7 @@ from sbomgate.signing import local_key, services, verify
 from sbomgate.signing.keyless import Keyless
 from testkit import commandline, real_sigstore
 from testkit.commandline import World
-from testkit.identity import ACTIONS, PEOPLE
+from testkit.identity import ACTIONS, JOB, PEOPLE
 from testkit.real_sigstore import RealSigstore
 from testkit.sigstore import TestSigstore
 
@@ -585,7 +585,7 @@ def test_we_verify_what_cosign_signs_with_the_same_services(tmp_path: Path, sigs
 
 
 def test_the_command_line_asks_the_ci_system_for_its_identity(empty: World, sigstore: RealSigstore) -> None:
-    """GitLab's way: a variable. Without an identity nothing is decided at all."""
+    """GitLab's way, a variable, and GitHub's, a request. Without an identity nothing is decided at all."""
     here = keyless_world(empty, sigstore)
     arguments = [*here.gate()]
     arguments[arguments.index("keyless:token")] = "keyless"
@@ -595,6 +595,13 @@ def test_the_command_line_asks_the_ci_system_for_its_identity(empty: World, sigs
     ci = empty.environment(GITLAB_CI="true", SIGSTORE_ID_TOKEN=sigstore.identity.token())
     made = empty.run(*arguments, env=ci)
     assert made.code == 0, made.err
-    github = empty.run(*arguments, env=empty.environment(GITHUB_ACTIONS="true"))
-    assert github.code == 2
-    assert "id-token: write" in github.hints[0]
+    lacking = empty.run(*arguments, env=empty.environment(GITHUB_ACTIONS="true"))
+    assert lacking.code == 2
+    assert "id-token: write" in lacking.hints[0]
+    request = {"ACTIONS_ID_TOKEN_REQUEST_URL": f"{sigstore.identity.url}/job?version=1", "GITHUB_ACTIONS": "true"}
+    github = empty.run(*arguments, env=empty.environment(**request, ACTIONS_ID_TOKEN_REQUEST_TOKEN=JOB))
+    assert github.code == 0, github.err
+    refused = empty.run(*arguments, env=empty.environment(**request, ACTIONS_ID_TOKEN_REQUEST_TOKEN=f"{JOB}2"))
+    assert refused.code == 2
+    assert "code=404" not in refused.err
+    assert JOB not in refused.err  # P40

@@ -28,6 +28,9 @@ AUDIENCE = "sigstore"
 ACTIONS, PEOPLE = "actions", "people"
 """The two issuers: workflows, with GitHub's claims; and persons, with an e-mail address."""
 
+JOB = "canary-of-the-job"
+"""What a GitHub job proves itself with when it asks for a token at `/job?version=1`."""
+
 WORKFLOW: Mapping[str, str] = {
     "sub": "repo:acme/shop:ref:refs/heads/main",
     "event_name": "push",
@@ -63,7 +66,7 @@ class IdentityServer:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> IdentityServer:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -177,6 +180,10 @@ def _handler(server: IdentityServer) -> type[BaseHTTPRequestHandler]:
                 self._answer(200, server.discovery(name))
             elif self.path == "/keys":
                 self._answer(200, server.keys())
+            elif (
+                self.path == f"/job?version=1&audience={AUDIENCE}" and self.headers["Authorization"] == f"bearer {JOB}"
+            ):
+                self._answer(200, {"value": server.token()})
             else:
                 self._answer(404, {})
 
