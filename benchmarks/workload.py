@@ -33,6 +33,7 @@ from sbomgate.model import (
     RegistryWord,
     Sbom,
     TarballFacts,
+    TrustRoot,
 )
 from sbomgate.npm import collect
 from sbomgate.npm.cache import FactCache
@@ -171,6 +172,7 @@ def policy_inputs(graph: DependencyGraph, packages: int, now: datetime, sigstore
             now_bom,
             context=Context(evaluated_at=now, profile="default", lockfile_path="package-lock.json"),
             trust=NOBODY,
+            trust_root=TrustRoot(trusted_root="00" * 32, registry_keys="00" * 32, updated=now),
             baseline=held,
             parameters=parameters.effective(
                 parameters.declared(resource(*parameters.CATALOGUE).read_bytes()), {}, {}, trust_where=""
@@ -209,7 +211,7 @@ def _sbom(graph: DependencyGraph, now: datetime, sigstore: TestSigstore) -> Sbom
     verifier = Verifier.from_material(sigstore.trusted_root_json(), sigstore.registry_keys_json(), DEFAULT_ISSUERS)
     sha512 = {facts.key_of(package): package.sha512 for package in graph.packages}
     attestations, signatures = verify_all(known, verifier, sha512)
-    judged = facts.assemble(graph, known, attestations=attestations, signatures=signatures, now=now)
+    judged = facts.assemble(graph, known, attestations=attestations, signatures=signatures, sightings={}, now=now)
     return sbom.read(sbom.write(graph, judged, timestamp=None, tool_version="0"))
 
 

@@ -80,6 +80,7 @@ def prepare() -> Path:
     listed = hashlib.sha256((OUT / "malicious.csv").read_bytes()).hexdigest()
     text += f'\n[[malicious_lists]]\npath = "malicious.csv"\nsha256 = "{listed}"\n'
     text += f'\n[[signers]]\nname = "facts recorder"\nroles = ["facts"]\npublic_key = """\n{recorder.public_key}"""\n'
+    text += f"\n[sigstore]\nupdated = {now:%Y-%m-%dT%H:%M:%SZ}\n"
     for name, data in private.items():
         text += f'\n[sigstore.{name}]\npath = "{name}.json"\nsha256 = "{hashlib.sha256(data).hexdigest()}"\n'
     trust.write_text(text)

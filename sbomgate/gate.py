@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sbomgate import __version__, decision, facts, sbom, trust
+from sbomgate import __version__, decision, facts, ledger, sbom, trust
 from sbomgate.canonical import dumps
 from sbomgate.decision import Counts, Decision, EngineRecord, Material, material
 from sbomgate.errors import EvidenceError, InputError, PolicyError, SigningError, TrustError
 from sbomgate.evidence.record import Record
+from sbomgate.ledger import Ledger
 from sbomgate.model import (
     BaselineBuild,
     Bootstrap,
@@ -30,6 +31,7 @@ from sbomgate.model import (
     PolicyBundle,
     Sbom,
     Trust,
+    TrustRoot,
 )
 from sbomgate.policy import evaluation as evaluations
 from sbomgate.policy import input as policy_input
@@ -39,12 +41,14 @@ from sbomgate.policy.parameters import Declared
 from sbomgate.sbom.parties import Parties
 from sbomgate.signing import Signer
 from sbomgate.strict_json import load_object
-from sbomgate.times import parse_time
+from sbomgate.times import format_time, parse_time
 
 if TYPE_CHECKING:
     from sbomgate.provenance.batch import Verified
 
 FACTS = "facts.json"
+LEDGER = "ledger.json"
+LEDGER_BEFORE = "ledger.before.json"
 BASELINE_SBOM = "baseline.cdx.json"
 TRUSTED_ROOT = "trust/trusted_root.json"
 REGISTRY_KEYS = "trust/registry_keys.json"
@@ -73,11 +77,25 @@ class Gathered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustMaterial:
-    """What package provenance is verified against: sigstore's trusted root and the registry's keys, as files."""
+    """What package provenance is verified against: sigstore's trusted root and the registry's keys, as files.
+
+    Attributes:
+        updated: when the trusted root was last known to be the newest; None where the trust file names it and no time.
+    """
 
     trusted_root: bytes
     registry_keys: bytes
     issuers: tuple[str, ...]
+    updated: datetime | None = None
+
+    @property
+    def root(self) -> TrustRoot:
+        """What the rules see of it."""
+        return TrustRoot(
+            trusted_root=hashlib.sha256(self.trusted_root).hexdigest(),
+            registry_keys=hashlib.sha256(self.registry_keys).hexdigest(),
+            updated=self.updated,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +111,7 @@ class Question:
         project_files: path in the project → (SHA-256, size in bytes) of every file that was read.
         bundle: the policy.
         baseline: the last approved build, or why there is none.
+        ledger: what registries had at earlier looks: of the newest decision by an accepted signer; None starts one.
         source_date: the SBOM's timestamp, or None for none.
         parties: who made the SBOM and who supplies the project, by the user's own word.
         sbomgate: version that the SBOM names as its tool.
@@ -106,6 +125,7 @@ class Question:
     bundle: PolicyBundle
     baseline: BaselineBuild | Bootstrap
     project_files: Mapping[str, tuple[str, int]]
+    ledger: bytes | None = None
     source_date: datetime | None = None
     sbomgate: str = __version__
     parties: Parties | None = None
@@ -117,6 +137,7 @@ class Answer:
 
     graph: DependencyGraph
     collected: Mapping[FactKey, CollectedFacts]
+    ledger: Ledger
     sbom: Sbom
     policy_input: bytes
     evaluation: Evaluation
@@ -171,11 +192,13 @@ def decide(
         _judgeable(graph, question.context)
     keys = {facts.key_of(package) for package in graph.packages}
     collected = {key: found for key, found in gathered.collected.items() if key in keys}
-    bom = _sbom(graph, collected, gathered.verified, question)
+    looks = ledger.update(_looks_before(question), collected.values(), now=question.context.evaluated_at)
+    bom = _sbom(graph, collected, gathered.verified, looks, question)
     asked = policy_input.build(
         bom,
         context=question.context,
         trust=question.trust,
+        trust_root=question.material.root,
         baseline=question.baseline,
         parameters=question.parameters,
         lists=gathered.lists,
@@ -193,6 +216,7 @@ def decide(
     return Answer(
         graph=graph,
         collected=collected,
+        ledger=looks,
         sbom=bom,
         policy_input=asked,
         evaluation=evaluation,
@@ -321,6 +345,7 @@ def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tu
     stored = {
         decision.SBOM: (answer.sbom.data, "application/vnd.cyclonedx+json"),
         FACTS: (facts.dumps(answer.collected), "application/json"),
+        LEDGER: (ledger.dumps(answer.ledger), "application/json"),
         decision.POLICY_INPUT: (answer.policy_input, "application/json"),
         decision.POLICY: (bundle.to_tar(question.bundle), "application/gzip"),
         decision.EVALUATION: (answer.evaluation.data, "application/json"),
@@ -331,6 +356,8 @@ def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tu
     stored |= {LISTS + name: (data, "text/csv") for name, data in question.lists.items()}
     if isinstance(question.baseline, BaselineBuild):
         stored[BASELINE_SBOM] = (question.baseline.sbom.data, "application/vnd.cyclonedx+json")
+    if question.ledger is not None:
+        stored[LEDGER_BEFORE] = (question.ledger, "application/json")
     held = {hashlib.sha256(data).hexdigest() for data, _ in stored.values()}
     for sha256, data in question.trust.pinned.items():  # every other file that the trust file names
         if sha256 not in held:
@@ -364,13 +391,27 @@ def _evaluate(asked: bytes, question: Question, packages: int, engine: Engine) -
     return evaluations.read(said, question.bundle, packages=packages, profile=question.context.profile)
 
 
+def _looks_before(question: Question) -> Ledger:
+    """Return the ledger that the newest accepted decision left; a first run starts with an empty one."""
+    return {} if question.ledger is None else ledger.loads(question.ledger, where=LEDGER_BEFORE)
+
+
 def _sbom(
-    graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts], verified: Verified, question: Question
+    graph: DependencyGraph,
+    collected: Mapping[FactKey, CollectedFacts],
+    verified: Verified,
+    looks: Ledger,
+    question: Question,
 ) -> Sbom:
     """Write what a rule may use of what was collected into the SBOM, and go on with what the SBOM says."""
     attestations, signatures = verified
     package_facts = facts.assemble(
-        graph, collected, attestations=attestations, signatures=signatures, now=question.context.evaluated_at
+        graph,
+        collected,
+        attestations=attestations,
+        signatures=signatures,
+        sightings=ledger.sightings(looks, collected.values()),
+        now=question.context.evaluated_at,
     )
     return sbom.make(
         graph,
@@ -463,8 +504,12 @@ def replay(
     bundle = bundles.from_tar(stored(decision.POLICY))
     pinned = {hashlib.sha256(data).hexdigest(): data for data in blobs.values()}
     accepted = trust.parse(stored(decision.TRUST), pinned=_by_digest(pinned), where=decision.TRUST)
-    # What nothing else holds: the parameters, and when the baseline was decided. The comparison below covers the rest.
+    # What nothing else holds: the parameters, when the baseline was decided, and the date of another version's trust
+    # root. The comparison below covers the rest.
     asked = load_object(stored(decision.POLICY_INPUT), decision.POLICY_INPUT)
+    updated = asked.get("trust_root", {}).get("updated")
+    if shipped is not None and claimed.sbomgate == __version__:
+        updated = None if shipped.updated is None else format_time(shipped.updated)
     baseline: BaselineBuild | Bootstrap = Bootstrap(reason=claimed.baseline.reason)
     if claimed.baseline.evidence is not None:
         baseline = BaselineBuild(
@@ -475,23 +520,31 @@ def replay(
     question = Question(
         context=replace(claimed.context, link=claimed.link, time_source=claimed.time_source),
         trust=accepted,
-        material=material_of(accepted, stored(TRUSTED_ROOT), stored(REGISTRY_KEYS)),
+        material=material_of(
+            accepted,
+            stored(TRUSTED_ROOT),
+            stored(REGISTRY_KEYS),
+            updated=None if updated is None else parse_time(updated),
+        ),
         parameters=asked["parameters"],
         lists={name.removeprefix(LISTS): data for name, data in blobs.items() if name.startswith(LISTS)},
         bundle=bundle,
         baseline=baseline,
         project_files={},
+        ledger=blobs.get(LEDGER_BEFORE),
         source_date=heading.timestamp,
         parties=heading.parties,
         sbomgate=claimed.sbomgate,
     )
     # (2) decide again, step by step
     collected = facts.loads(stored(FACTS))
-    again_bom = _sbom(bom.graph, collected, _verify(bom.graph, collected, question.material), question)
+    looks = ledger.update(_looks_before(question), collected.values(), now=question.context.evaluated_at)
+    again_bom = _sbom(bom.graph, collected, _verify(bom.graph, collected, question.material), looks, question)
     again_input = policy_input.build(
         again_bom,
         context=question.context,
         trust=accepted,
+        trust_root=question.material.root,
         baseline=baseline,
         parameters=question.parameters,
         lists=_lists(question.lists),
@@ -507,6 +560,7 @@ def replay(
         ("parameters", "as strict as the trust file", _parameters(known, accepted, question.parameters)),
         ("malicious lists", "those of the trust file", _listed(accepted, blobs)),
         ("sbom, provenance verified again", bom.sha256, again_bom.sha256),
+        ("ledger", claimed.sha256.get(LEDGER, "none"), hashlib.sha256(ledger.dumps(looks)).hexdigest()),
         ("policy input", claimed.sha256[decision.POLICY_INPUT], hashlib.sha256(again_input).hexdigest()),
         ("evaluation", claimed.sha256[decision.EVALUATION], again.sha256),
         ("verdict", claimed.verdict.value, again.verdict.value),
@@ -575,8 +629,16 @@ def _by_digest(blobs: Mapping[str, bytes]) -> Callable[[str, str], bytes]:
     return pinned
 
 
-def material_of(accepted: Trust, trusted_root: bytes, registry_keys: bytes) -> TrustMaterial:
+def material_of(
+    accepted: Trust, trusted_root: bytes, registry_keys: bytes, *, updated: datetime | None
+) -> TrustMaterial:
     """Return what provenance is verified against: what the trust file replaces, else what is given.
+
+    Args:
+        accepted: the trust file.
+        trusted_root: sigstore's.
+        registry_keys: the registry's.
+        updated: when `trusted_root` was last known to be the newest.
 
     Raises:
         TrustError: the trust file accepts no issuer although it names some.
@@ -589,4 +651,5 @@ def material_of(accepted: Trust, trusted_root: bytes, registry_keys: bytes) -> T
         trusted_root=accepted.trusted_root or trusted_root,
         registry_keys=accepted.registry_keys or registry_keys,
         issuers=accepted.issuers or DEFAULT_ISSUERS,
+        updated=updated if accepted.trusted_root is None else accepted.trusted_root_updated,
     )

@@ -142,6 +142,13 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
         return found
 
     sigstore: dict[str, Any] = document.get("sigstore", {})
+    if "updated" in sigstore and "trusted_root" not in sigstore:
+        raise TrustError(
+            "the time is that of a trusted_root, and none is named",
+            where=where,
+            place="sigstore.updated",
+            hint="`sbomgate trust update` prints the whole table",
+        )
 
     def of_sigstore(name: str) -> bytes | None:
         return from_file(sigstore[name], f"sigstore.{name}") if name in sigstore else None
@@ -174,6 +181,7 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
         registry_keys=of_sigstore("registry_keys"),
         signing_config=of_sigstore("signing_config"),
         resource_uri=document.get("resource_uri"),
+        trusted_root_updated=_time(sigstore.get("updated"), where, "sigstore.updated"),
         pinned=named,
         malicious_lists=(
             {one["path"]: from_file(one, f"malicious_lists[{i}]") for i, one in enumerate(document["malicious_lists"])}

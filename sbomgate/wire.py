@@ -82,6 +82,8 @@ class Publish(Wire):
 
     source: Literal["attestation", "registry", "recorded", "withdrawn", "unknown"]
     reason: str
+    absent: Time | None = Field(description="a look after `time` that did not have this version yet, by our own ledger")
+    seen: Time | None = Field(description="the first look that had it; null where `absent` is")
 
 
 class Scripts(Wire):
@@ -272,6 +274,16 @@ class Trust(Wire):
     issuers: list[str]
 
 
+class TrustRoot(Wire):
+    """What package provenance was verified against."""
+
+    trusted_root: Sha256
+    registry_keys: Sha256
+    updated: Time | None = Field(
+        description="when the trusted root was last known to be the newest; null where nobody says"
+    )
+
+
 class Waiver(Wire):
     """A waiver whose signature was verified. None can be made yet: the list is empty until waivers are signed."""
 
@@ -326,6 +338,7 @@ class PolicyInput(Wire):
     )
     baseline: Baseline
     trust: Trust
+    trust_root: TrustRoot
     approvals: list[dict[str, Any]]
     waivers: list[Waiver]
 
@@ -406,6 +419,7 @@ class Report(Wire):
     engine: str
     baseline: str = Field(description="one phrase: what the build was compared with")
     accepted_signers: int = Field(description="how many signers the trust file accepts; 0 without one")
+    trust_root: TrustRoot
     rules: list[str] = Field(description="ids of the rules that ran, sorted")
     denials: list[ReportEntry]
     warnings: list[ReportEntry]

@@ -152,12 +152,15 @@ class ExpectedProvenance(Part):
 
 
 class Sigstore(Part):
-    """A private sigstore instance, or a private registry's keys, instead of the shipped ones."""
+    """A newer trust root (`sbomgate trust update`), a private sigstore's, or a private registry's keys."""
 
     trusted_root: PinnedFile | None = None
     registry_keys: PinnedFile | None = None
     signing_config: PinnedFile | None = Field(
         default=None, description="sigstore's signing configuration (JSON): the services that `gate` signs with"
+    )
+    updated: Time | None = Field(
+        default=None, description="when trusted_root was last verified to be the newest; without it its age is unknown"
     )
 
 

@@ -69,6 +69,7 @@ def main(sdist: str, seeds: str) -> None:
     written = {
         "trust_root/trusted_root.json": trusted_root,
         "trust_root/signing_config.json": files("sigstore").joinpath("_store", STORE, SIGNING_CONFIG).read_bytes(),
+        "trust_root/tuf_root.json": files("sigstore").joinpath("_store", STORE, "root.json").read_bytes(),
         "trust_root/keys.json": base64.b64decode(targets["registry.npmjs.org%2Fkeys.json"]),
     }
     with tarfile.open(sdist) as archive:

@@ -49,9 +49,13 @@ postinstall(text) := object.union(no_scripts, {
 
 unknown_scripts := object.union(no_scripts, {"state": "unknown", "source": "unknown", "reason": "no tarball in reach"})
 
-published(at) := {"time": at, "source": "registry", "reason": "", "first": "2020-01-01T00:00:00Z"}
+published(at) := {
+	"time": at, "source": "registry", "reason": "", "first": "2020-01-01T00:00:00Z", "absent": null, "seen": null,
+}
 
-unknown_time := {"time": null, "source": "unknown", "reason": "registry unreachable", "first": null}
+unknown_time := {
+	"time": null, "source": "unknown", "reason": "registry unreachable", "first": null, "absent": null, "seen": null,
+}
 
 # An old, plain package of the public registry; `changes` win.
 pkg(name, version, changes) := object.union(
@@ -92,7 +96,7 @@ shared(p) := object.union(
 		"registry", "scripts", "signature", "publish_attestation", "provenance", "trusted_publisher", "licence", "deprecated",
 		"malicious", "malicious_name", "similar",
 	]),
-	{"publish": object.filter(p.publish, ["source", "reason"])},
+	{"publish": object.filter(p.publish, ["source", "reason", "absent", "seen"])},
 )
 
 integrity(name, version) := sprintf("sha512-%s-%s", [name, version])
@@ -161,9 +165,10 @@ document(profile, packages, changes) := object.union(
 		"link": null,
 		"time_source": null,
 		"parameters": {
-			"release_age": {"minimum_age_hours": 72},
+			"release_age": {"minimum_age_hours": 72, "mirror_lag_hours": 24},
 			"new_dependencies": {"first_release_days": 7},
 			"pinned": {"mode": "locked"},
+			"provenance": {"promise_only_before": "2024-01-01", "trust_root_days": 365},
 			"lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},
 		},
 		"lockfile": {"path": "package-lock.json", "kind": "npm", "version": "3", "sha256": hex, "findings": {}},
@@ -175,6 +180,7 @@ document(profile, packages, changes) := object.union(
 		"unmet": {},
 		"baseline": bootstrap,
 		"trust": nobody,
+		"trust_root": {"trusted_root": hex, "registry_keys": hex, "updated": "2026-11-01T00:00:00Z"},
 		"approvals": [],
 		"waivers": [],
 	},

@@ -27,7 +27,10 @@ by_id[id] := {
 	"integrity": p.integrity,
 	"registry": f.registry,
 	"registry_integrity": p.registry_integrity,
-	"publish": {"time": p.published, "first": p.first_published, "source": f.publish.source, "reason": f.publish.reason},
+	"publish": {
+		"time": p.published, "first": p.first_published, "source": f.publish.source, "reason": f.publish.reason,
+		"absent": f.publish.absent, "seen": f.publish.seen,
+	},
 	"scripts": f.scripts,
 	"signature": f.signature,
 	"publish_attestation": f.publish_attestation,
@@ -80,12 +83,13 @@ good_facts := {index |
 	some index, f in input.facts
 	[
 		f.scripts.state, f.signature.state, f.publish_attestation.state,
-		f.publish.reason, f.malicious, f.malicious_name, f.scripts.disagreements,
+		f.publish.reason, f.malicious, f.malicious_name, f.scripts.disagreements, f.publish.absent,
 	] in good_news
+	f.publish_attestation.log_proof != "SET"
 	builder.is_unremarkable(f.provenance)
 }
 
-good_news := {["none", signature, published, "", [], [], []] |
+good_news := {["none", signature, published, "", [], [], [], null] |
 	some signature in ["verified", "absent", "not-served"]
 	some published in ["verified", "unattested"]
 }

@@ -18,9 +18,23 @@ hour := 3600000000000
 age := {p.id: since |
 	some p in packages.noticeable_vouched
 	p.publish.time != null
-	not p.publish.time < oldest_young
-	since := now - time.parse_rfc3339_ns(p.publish.time)
+	at := dated(p)
+	not at < oldest_young
+	since := now - time.parse_rfc3339_ns(at)
 }
+
+# When it counts as published: a version that was not there when we looked is no older than the first look that had it.
+dated(p) := p.publish.time if not dated_back(p)
+
+dated(p) := p.publish.seen if dated_back(p)
+
+# The publish time lies before a look that did not have the version, by more than an answer of a mirror may be old.
+dated_back(p) if {
+	p.publish.absent != null
+	not as_old_as_a_mirror(time.parse_rfc3339_ns(p.publish.absent) - time.parse_rfc3339_ns(p.publish.time))
+}
+
+as_old_as_a_mirror(ns) if ns <= input.parameters.release_age.mirror_lag_hours * hour
 
 # Written so that a missing parameter makes everything young. (A function, because what is undefined inside a negated
 # comparison makes the whole expression undefined, and not true.)

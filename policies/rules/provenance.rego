@@ -4,7 +4,8 @@
 #   Denies an attestation or registry signature that is invalid (never waivable), one that the registry advertises and
 #   does not have, a build from a pull request, and a package that the trust file expects from another repository or
 #   workflow. Which packages carry no provenance is not denied by itself: most of npm has none. A valid one never
-#   switches off another rule.
+#   switches off another rule. Warns where a later proof than those of the first years rests on the log's promise alone,
+#   and where the trust root that all of it was verified against is old.
 # schemas:
 #   - input: schema["policy-input"]
 # custom:
@@ -26,11 +27,28 @@
 #     expected-renamed: {default: note, strict: note, release: note}
 #     provenance-unknown: {default: deny where new or changed, strict: deny, release: deny}
 #     log-promise-only: {default: note, strict: note, release: note}
+#     log-promise-late: {default: warn, strict: deny, release: deny}
+#     trust-root-old: {default: warn, strict: deny, release: deny}
+#     trust-root-undated: {default: warn, strict: deny, release: deny}
+#   parameters:
+#     promise_only_before:
+#       type: string
+#       pattern: ^[0-9]{4}-[0-9]{2}-[0-9]{2}$
+#       default: "2024-01-01"
+#       stricter: earlier
+#       description: Day from which on the log must prove that it holds an entry (inclusion); before it, its promise (SET) is enough.
+#     trust_root_days:
+#       type: number
+#       minimum: 1
+#       default: 365
+#       stricter: smaller
+#       description: Days for which a trust root is good without having been compared with the newest (`sbomgate trust update`).
 package sbomgate.rules.provenance
 
 import data.sbomgate.lib.builder
 import data.sbomgate.lib.finding
 import data.sbomgate.lib.packages
+import data.sbomgate.lib.times
 
 # (1) What is there must be valid. Nobody is exempt: first-party packages neither.
 findings contains f if {
@@ -219,5 +237,54 @@ findings contains f if {
 		"message": sprintf("the provenance of %d packages rests on the log's promise alone (SET, no inclusion proof): %s", [count(promised), packages.enumerate(promised)]),
 		"fix": "nothing to do; releases of later years carry an inclusion proof",
 		"extra": packages.identity(promised),
+	})
+}
+
+# From some day on every log entry came with its proof: a promise alone was stripped of it, or is forged with a stolen
+# key of the log. Written so that an unknown time or parameter is late.
+findings contains f if {
+	some p in packages.noticeable
+	some kind in ["provenance", "publish_attestation"]
+	p[kind].log_proof == "SET"
+	not early(p[kind])
+	f := finding.of("provenance", "log-promise-late", "debt", p, {
+		"message": sprintf("its %s of %v rests on the log's promise alone (SET); since %v an inclusion proof is demanded", [spoken[kind], p[kind].log_time, promise_end]),
+		"fix": "ask the registry itself, or another mirror: a bundle can be stripped of its inclusion proof on the way",
+		"extra": kind,
+	})
+}
+
+early(attestation) if substring(attestation.log_time, 0, 10) < input.parameters.provenance.promise_only_before
+
+default promise_end := "ever"
+
+promise_end := input.parameters.provenance.promise_only_before
+
+# (7) What all of it was verified against may have been replaced since: keys that were withdrawn are believed, new ones
+# are not known.
+findings contains f if {
+	input.trust_root.updated != null
+	not recent(input.trust_root.updated)
+	f := finding.of("provenance", "trust-root-old", "debt", packages.whole, {
+		"message": sprintf("the trust root was last known to be the newest on %s; %v days are accepted", [substring(input.trust_root.updated, 0, 10), object.get(input, ["parameters", "provenance", "trust_root_days"], "no")]),
+		"fix": "run `sbomgate trust update`, and name what it prints in the trust file; or install a newer sbomgate",
+		"unknown": true,
+		"extra": input.trust_root.trusted_root,
+	})
+}
+
+recent(time_) if {
+	age := times.now - time.parse_rfc3339_ns(time_)
+	age <= (input.parameters.provenance.trust_root_days * 24) * times.hour
+	age >= 0 - times.hour # a time ahead is no knowledge
+}
+
+findings contains f if {
+	input.trust_root.updated == null
+	f := finding.of("provenance", "trust-root-undated", "debt", packages.whole, {
+		"message": "nobody says when the trust root was last known to be the newest",
+		"fix": "write `updated` beside trusted_root in the trust file (`sbomgate trust update` prints it)",
+		"unknown": true,
+		"extra": input.trust_root.trusted_root,
 	})
 }

@@ -127,10 +127,59 @@ test_a_verified_provenance_without_a_builder_denies if {
 
 # V28
 test_a_promise_alone_is_a_note if {
-	said("strict", {"provenance": object.union(fx.built, {"log_proof": "SET"})}, {}) == {"log-promise-only:note"}
+	said("strict", {"provenance": promised("2023-05-18T00:00:00Z")}, {}) == {"log-promise-only:note"}
 }
 
 test_an_expectation_without_an_id_goes_by_the_address if {
 	nameless := {"provenance": fx.built_with({"repository_id": null, "repository": "https://github.com/x/y"})}
 	said("default", nameless, expecting({"repository_id": null})) == {"expected-differs:deny"}
+}
+
+promised(time) := object.union(fx.built, {"log_proof": "SET", "log_time": time})
+
+# V28: a bundle can be stripped of its inclusion proof, and then says SET
+test_a_promise_alone_is_refused_from_a_day_on if {
+	every kind in ["provenance", "publish_attestation"] {
+		late := {kind: promised("2024-01-01T00:00:00Z")}
+		"log-promise-late:warn" in said("default", late, {})
+		"log-promise-late:warn" in said("default", late, {"baseline": fx.accepted([], {})})
+		"log-promise-late:deny" in said("strict", late, {})
+		"log-promise-late:deny" in said("release", late, {})
+		early := said("strict", {kind: promised("2023-12-31T23:59:59Z")}, {})
+		not "log-promise-late:deny" in early
+		"log-promise-late:deny" in said("strict", {kind: promised(null)}, {})
+		"log-promise-late:deny" in said("strict", {kind: promised("2023-05-18T00:00:00Z")}, sooner)
+		not "log-promise-late:deny" in said("strict", {kind: object.union(fx.built, {"log_time": "2026-01-01T00:00:00Z"})}, {})
+	}
+}
+
+sooner := {"parameters": {"provenance": {"promise_only_before": "2023-05-18"}}}
+
+test_without_the_parameter_no_promise_is_enough if {
+	found := rule.findings with input as object.remove(fx.document("strict", [p({"provenance": promised("2023-01-01T00:00:00Z")})], {}), ["parameters"])
+	"log-promise-late:deny" in fx.codes(found)
+	"trust-root-old:deny" in fx.codes(found)
+}
+
+of(updated) := {"trust_root": {"updated": updated}}
+
+# V29
+test_the_trust_root_grows_old if {
+	every time in ["2025-11-20T12:00:00Z", "2026-11-20T12:00:00Z", "2026-11-20T12:30:00Z"] {
+		said("strict", {}, of(time)) == set()
+	}
+	every time in ["2025-11-20T11:59:59Z", "2021-01-01T00:00:00Z", "2026-11-20T14:00:00Z"] {
+		said("default", {}, of(time)) == {"trust-root-old:warn"}
+		said("strict", {}, of(time)) == {"trust-root-old:deny"}
+		said("release", {}, of(time)) == {"trust-root-old:deny"}
+	}
+	month := {"parameters": {"provenance": {"trust_root_days": 30}}}
+	said("strict", {}, object.union(of("2026-10-20T00:00:00Z"), month)) == {"trust-root-old:deny"}
+	found := rule.findings with input as fx.document("strict", [p({})], of("2021-01-01T00:00:00Z"))
+	[[f.unknown, f.message] | some f in found] == [[true, "the trust root was last known to be the newest on 2021-01-01; 365 days are accepted"]]
+}
+
+test_a_trust_root_of_no_date if {
+	said("default", {}, of(null)) == {"trust-root-undated:warn"}
+	said("strict", {}, of(null)) == {"trust-root-undated:deny"}
 }

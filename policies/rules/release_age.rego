@@ -2,8 +2,9 @@
 # title: Minimum age of a release
 # description: |
 #   Denies a version that was published more recently than the project waits. The time is that of the verified publish
-#   attestation where there is one, else the registry's unsigned word, and the message says which. A version that an
-#   exclusion of the trust file names by its integrity, or a waiver, may be younger.
+#   attestation where there is one, else the registry's unsigned word, and the message says which. A version that was not
+#   there when an approved build looked, although it is dated before that look, counts from the first look that had it.
+#   A version that an exclusion of the trust file names by its integrity, or a waiver, may be younger.
 # schemas:
 #   - input: schema["policy-input"]
 # custom:
@@ -15,6 +16,7 @@
 #   severity:
 #     too-young: {default: deny, strict: deny, release: deny}
 #     time-in-future: {default: deny, strict: deny, release: deny}
+#     dated-back: {default: deny where new or changed, strict: deny, release: deny}
 #     times-contradict: {default: deny where new or changed, strict: deny, release: deny}
 #     age-unknown: {default: deny where new or changed, strict: deny, release: deny}
 #   parameters:
@@ -24,6 +26,12 @@
 #       default: 72
 #       stricter: larger
 #       description: Hours that must lie between the publication of a version and the decision.
+#     mirror_lag_hours:
+#       type: number
+#       minimum: 0
+#       default: 24
+#       stricter: smaller
+#       description: Hours that a registry's answer may be old. A version that was missing from an answer later than that after its publish time was dated back. Mirrors keep answers for a day; the public registry for minutes.
 package sbomgate.rules.release_age
 
 import data.sbomgate.lib.finding
@@ -37,7 +45,7 @@ findings contains f if {
 	f := finding.of("release_age", "too-young", "always", p, {
 		"message": sprintf("published %s ago %s; this project waits %s", [
 			times.span(times.age[id]),
-			object.get(times.word, p.publish.source, "by nobody's word"),
+			word(p),
 			times.hours(object.get(input.parameters, ["release_age", "minimum_age_hours"], null)),
 		]),
 		"fix": sprintf("stay on the version before %s, or have it approved", [packages.label(p)]),
@@ -76,5 +84,20 @@ findings contains f if {
 		"unknown": true,
 	})
 }
+
+findings contains f if {
+	some p in packages.noticeable_vouched
+	times.dated_back(p)
+	f := finding.of("release_age", "dated-back", "changed", p, {
+		"message": sprintf("it is dated %s %s, and was not there on %s, when an approved build looked", [p.publish.time, word_of_source(p), p.publish.absent]),
+		"fix": sprintf("ask the registry (not a mirror) when %s was published; its age counts from %s, when it was first seen", [packages.label(p), p.publish.seen]),
+	})
+}
+
+word(p) := word_of_source(p) if not times.dated_back(p)
+
+word(p) := "at most, by our own look" if times.dated_back(p)
+
+word_of_source(p) := object.get(times.word, p.publish.source, "by nobody's word")
 
 from_the_future(p) if times.age[p.id] < 0

@@ -106,3 +106,33 @@ test_a_time_in_the_future_is_one_finding_whatever_the_baseline_held if {
 	}
 	said("default", future, {"baseline": fx.accepted([aged(future)], {})}) == {"time-in-future:deny"}
 }
+
+sighted(time, absent, seen) := object.union(fx.published(time), {"absent": absent, "seen": seen})
+
+# C08
+test_a_release_that_is_dated_back_counts_from_the_first_look if {
+	fresh := sighted(fx.old, "2026-11-19T12:00:00Z", fx.two_hours_ago)
+	said("default", fresh, {"baseline": fx.accepted([], {})}) == {"dated-back:deny", "too-young:deny"}
+	said("default", fresh, {"baseline": fx.accepted([aged(fresh)], {})}) == {"dated-back:warn", "too-young:deny"}
+	said("strict", fresh, {}) == {"dated-back:deny", "too-young:deny"}
+	long_ago := sighted(fx.old, "2026-10-01T00:00:00Z", "2026-10-02T00:00:00Z")
+	said("default", long_ago, {"baseline": fx.accepted([], {})}) == {"dated-back:deny"}
+	found := rule.findings with input as fx.document("strict", [aged(fresh)], {})
+	{f.message | some f in found} == {
+		"it is dated 2025-06-01T00:00:00Z by the registry's word, and was not there on 2026-11-19T12:00:00Z, when an approved build looked",
+		"published 2 h ago at most, by our own look; this project waits 3 days",
+	}
+}
+
+test_an_answer_of_a_mirror_may_be_a_day_old if {
+	said("strict", sighted(fx.old, "2025-06-02T00:00:00Z", fx.two_hours_ago), {}) == set()
+	said("strict", sighted(fx.old, "2025-06-02T00:00:01Z", fx.two_hours_ago), {}) == {"dated-back:deny", "too-young:deny"}
+	strict_lag := {"parameters": {"release_age": {"mirror_lag_hours": 1}}}
+	said("strict", sighted(fx.old, "2025-06-01T02:00:00Z", fx.two_hours_ago), strict_lag) == {"dated-back:deny", "too-young:deny"}
+}
+
+test_without_the_parameter_no_answer_is_old if {
+	document := object.remove(fx.document("strict", [aged(sighted(fx.old, "2025-06-01T00:00:01Z", fx.two_hours_ago))], {}), ["parameters"])
+	found := rule.findings with input as document
+	"dated-back:deny" in fx.codes(found)
+}

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from sbomgate.evidence.baseline import Candidates
     from sbomgate.model import BaselineBuild, Bootstrap, Context, DependencyGraph, Trust
 
-    Lookup = Callable[[Context, DependencyGraph], BaselineBuild | Bootstrap]
+    # The baseline, and the ledger of the newest decision; None where there is none.
+    Found = tuple[BaselineBuild | Bootstrap, bytes | None]
+    Lookup = Callable[[Context, DependencyGraph], Found]
 
 
 def open_baselines(args: argparse.Namespace, env: Environment, trust: Trust, store: Path | None) -> Lookup:
@@ -42,7 +44,7 @@ def open_baselines(args: argparse.Namespace, env: Environment, trust: Trust, sto
 
 
 def _nothing(why: Bootstrap) -> Lookup:
-    return lambda *_: why
+    return lambda *_: (why, None)
 
 
 def _baseline(
@@ -52,8 +54,8 @@ def _baseline(
     trust: Trust,
     context: Context,
     graph: DependencyGraph,
-) -> BaselineBuild | Bootstrap:
-    from sbomgate import decision, sbom
+) -> Found:
+    from sbomgate import decision, gate, sbom
     from sbomgate.evidence import baseline as baselines
     from sbomgate.model import BaselineBuild, Bootstrap, Claimed
 
@@ -61,6 +63,8 @@ def _baseline(
         # `check` is told no repository; the trust file says which one decisions are about.
         context = replace(context, repository=Claimed(value=trust.repository, source="flag"))
     found = baselines.baseline(candidates, context, graph.packages[0].name, signers=trust.signers, now=env.now)
+    # A decision that denied is no baseline, and what was seen when it was made was seen all the same.
+    ledger = None if found.latest is None else found.latest.record.blobs.get(gate.LEDGER)
     if found.evidence is None:
         if args.baseline is not None and found.disregarded:
             raise EvidenceError(
@@ -68,8 +72,8 @@ def _baseline(
                 where=args.baseline,
                 hint="was the project renamed? On a first run leave --baseline out",
             )
-        return Bootstrap(reason=found.reason)
+        return Bootstrap(reason=found.reason), ledger
     record = found.evidence.record
     return BaselineBuild(
         sbom=sbom.read(record.blobs[decision.SBOM]), evidence=record.id, decided_at=found.evidence.time
-    )
+    ), ledger

@@ -140,7 +140,8 @@ class Judge:
             subject=subject,
             link=None if subject is None else "asserted",
         )
-        question = replace(self.question, context=context, baseline=self.baselines(context, part))
+        baseline, ledger = self.baselines(context, part)
+        question = replace(self.question, context=context, baseline=baseline, ledger=ledger)
         answer = gate.decide(part, self.gathered, question, engine=self.engine, second=self.second)
         return Decided(question=question, answer=answer)
 
@@ -190,7 +191,7 @@ def judging(
     question = gate.Question(
         context=context,
         trust=trust,
-        material=gate.material_of(trust, material.trusted_root, material.registry_keys),
+        material=gate.material_of(trust, material.trusted_root, material.registry_keys, updated=material.collected),
         parameters=parameters.effective(
             parameters.declared(resource(*parameters.CATALOGUE).read_bytes()),
             trust.parameters,
@@ -261,6 +262,7 @@ def report(decided: Decided, *, evidence: str | None = None, decision: str | Non
         baseline=said,
         baseline_versions=versions,
         signers=len(decided.question.trust.signers),
+        trust_root=decided.question.material.root,
         evidence=evidence,
         decision=decision,
     )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sbomgate.signing.services import Services
 
 AUDIENCE = "sigstore"
+PUBLIC_AUTHORITY = "https://fulcio.sigstore.dev"
 MAX_TOKEN_BYTES = 64 << 10  # a token of GitHub has 2 kB
 
 
@@ -80,7 +81,7 @@ def _services(env: Environment, trust: Trust, stack: ExitStack, *, named: bool =
     if data is None:
         if named:
             return None
-        if trust.trusted_root is not None:
+        if trust.trusted_root is not None and not _is_public(trust.trusted_root):
             raise UsageError(
                 "the trust file names a sigstore of its own to verify with, and not where it signs",
                 where="[sigstore]",
@@ -90,6 +91,17 @@ def _services(env: Environment, trust: Trust, stack: ExitStack, *, named: bool =
     config = services.parse(data, now=env.now)
     client = services.open_client(ca_file=None if env.ca_file is None else str(env.ca_file), proxy=env.https_proxy)
     return services.Services(config, stack.enter_context(client))
+
+
+def _is_public(trusted_root: bytes) -> bool:
+    """Whether a trusted root is the public sigstore's: a private one's evidence is not for the public log."""
+    from sbomgate import dsse
+
+    found = dsse.loads(trusted_root, "trusted_root")
+    authorities = found.get("certificateAuthorities") if isinstance(found, dict) else None
+    return isinstance(authorities, list) and any(
+        isinstance(one, dict) and one.get("uri") == PUBLIC_AUTHORITY for one in authorities
+    )
 
 
 def _timestamps(env: Environment, trust: Trust, stack: ExitStack) -> Timestamps | None:

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         result = gate.replay(
             record,
             engine=engine,
-            shipped=gate.material_of(NOBODY, roots.trusted_root, roots.registry_keys),
+            shipped=gate.material_of(NOBODY, roots.trusted_root, roots.registry_keys, updated=roots.collected),
             shipped_policy=bundle.load(None).sha256,
             declared=parameters.declared(resource(*parameters.CATALOGUE).read_bytes()),
         )

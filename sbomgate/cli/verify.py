@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import argparse
 
     from sbomgate.cli._environment import Environment
+    from sbomgate.evidence.record import Record
     from sbomgate.evidence.verify import VerificationResult
 
 MAX_SUBJECT_BYTES = 1 << 40  # hashed as a stream: a limit only against a device that never ends
@@ -76,12 +77,25 @@ def _text(result: VerificationResult, subject: str) -> str:
             lines.append(f"  workspace {plain(context.workspace)}")
         lines.append(f"  decision sha256:{signed.record.id}")
         lines.append(f"  artefact and lockfile: {_LINKS.get(signed.decision.link, signed.decision.link)}")
+        lines.append(f"  package provenance: by {_trust_root(signed.record)}")
     else:
         lines = [f"REFUSED  {plain(subject)}"]
         lines += [f"  {reason.code:<18}{plain(reason.message)}" for reason in result.reasons]
         lines += [f"  Next: {_NEXT[reason.code]}" for reason in result.reasons[:1] if reason.code in _NEXT]
     lines += [f"  note: {plain(note)}" for note in result.notes]
     return "\n".join(lines)
+
+
+def _trust_root(record: Record) -> str:
+    """Return what package provenance was verified against, and since when that may be out of date."""
+    import orjson
+
+    from sbomgate import decision, gate
+
+    # The rules' own input, whose digest is signed: the detail holds no dates of its materials.
+    said = orjson.loads(record.blobs[decision.POLICY_INPUT]).get("trust_root", {}).get("updated")
+    since = "nobody says how old" if said is None else f"known to be the newest on {said[:10]}"
+    return f"the trust root sha256:{record.claimed.sha256.get(gate.TRUSTED_ROOT, 'unknown')[:12]}…, {since}"
 
 
 _LINKS = {"asserted": "tied together by the release job's word alone (asserted)"}

@@ -25,13 +25,15 @@ class Baseline:
 
     Attributes:
         evidence: the record, all its bytes hashed again, and who signed it; or None.
-        reason: why there is none; "" otherwise.
+        latest: the newest accepted decision on the project, whatever it was: what was seen when it was made was seen.
+        reason: why there is no evidence; "" otherwise.
         notes: what was seen and did not count, one sentence each.
         disregarded: how many decisions there are, where nobody who is accepted made any of them about this project; 0
             otherwise, and for an empty store.
     """
 
     evidence: Signed[Record] | None
+    latest: Signed[Record] | None
     reason: str
     notes: tuple[str, ...]
     disregarded: int = 0
@@ -114,6 +116,10 @@ def baseline(
             hint="give the store, or evidence of this project",
         )
     newest = _newest_passed(accepted)
+    latest = None
+    if accepted:
+        last = max(accepted, key=lambda one: (one[0].time, one[0].decision.verdict is Verdict.DENIED, one[0].record.id))
+        latest = _read(last[1], signers)
     if newest is None:
         why = "no evidence of this project by an accepted signer"
         if accepted:
@@ -121,12 +127,17 @@ def baseline(
         # A workspace that is new beside others that are accepted has no evidence yet, and that is nothing strange.
         ours = ours or bool(accepted) or any(isinstance(signed_by(one, signers), Signed) for one in elsewhere)
         disregarded = 0 if ours else count
-        return Baseline(evidence=None, reason=why, notes=tuple(sorted(notes)), disregarded=disregarded)
-    match signed_by(layout.read(newest), signers):
+        return Baseline(evidence=None, latest=latest, reason=why, notes=tuple(sorted(notes)), disregarded=disregarded)
+    evidence = latest if latest is not None and newest == last[1] else _read(newest, signers)
+    return Baseline(evidence=evidence, latest=latest, reason="", notes=tuple(sorted(notes)))
+
+
+def _read(folder: Path, signers: Sequence[Signer]) -> Signed[Record]:
+    match signed_by(layout.read(folder), signers):
         case Signed() as evidence:
-            return Baseline(evidence=evidence, reason="", notes=tuple(sorted(notes)))
+            return evidence
         case Reason() as reason:
-            raise EvidenceError(f"changed while it was read: {reason.message}", where=str(newest))
+            raise EvidenceError(f"changed while it was read: {reason.message}", where=str(folder))
 
 
 def _candidates(path: Path, notes: list[str]) -> Iterator[tuple[Statements, Path]]:

@@ -29,6 +29,7 @@ from sbomgate.model import (
     Publish,
     RegistryWord,
     Scripts,
+    Sighting,
     Signature,
     SignatureState,
     TarballFacts,
@@ -51,6 +52,7 @@ def assemble(
     *,
     attestations: Mapping[FactKey, tuple[Attestation, Attestation]],
     signatures: Mapping[FactKey, Signature],
+    sightings: Mapping[FactKey, Sighting],
     now: datetime,
 ) -> dict[str, PackageFacts]:
     """Return package id → facts, for every package of the graph, the root included.
@@ -62,6 +64,7 @@ def assemble(
             that nobody verified is `cannot-verify`; what is missing follows from why (`attestation_of_missing`).
         signatures: the verified states of each key with registry signatures; without one it follows from the registry's
             word (`signature_of`).
+        sightings: versions that an earlier look at the registry did not have (`ledger.sightings`).
         now: the time of evaluation. A time more than five minutes after it is kept, with the reason: "nobody knows"
             would be the gentler word for a registry that says something impossible.
     """
@@ -75,7 +78,10 @@ def assemble(
             publish, provenance = _unverified(facts.attestations)
         word = None if isinstance(facts.registry, Missing) else facts.registry
         result[package.id] = PackageFacts(
-            publish=_publish(facts, publish, now, withdrawn=_withdrawn(package, facts.registry, graph.manager)),
+            publish=_sighted(
+                _publish(facts, publish, now, withdrawn=_withdrawn(package, facts.registry, graph.manager)),
+                sightings.get(key),
+            ),
             scripts=_scripts(package, facts, collected, by_id),
             signature=_signature(facts, signatures.get(key)),
             publish_attestation=publish,
@@ -230,6 +236,13 @@ def _publish(facts: CollectedFacts, attestation: Attestation, now: datetime, *, 
     if log_time - stated > MAX_CONTRADICTION:  # CASES T05
         reason = f"the registry says {format_time(stated)}, older than the verified log time {format_time(log_time)}"
     return Publish(time=log_time, source="attestation", reason=reason, first=first)
+
+
+def _sighted(publish: Publish, sighting: Sighting | None) -> Publish:
+    """Add what was seen, where it contradicts: a look after the publish time did not have the version (CASES C08)."""
+    if sighting is None or publish.time is None or publish.time >= sighting.absent:
+        return publish
+    return replace(publish, absent=sighting.absent, seen=sighting.seen)
 
 
 def _future(what: str, time: datetime) -> str:

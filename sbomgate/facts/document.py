@@ -147,6 +147,7 @@ def word_document(word: RegistryWord) -> dict[str, Any]:
         "signatures": [{"keyid": one.keyid, "sig": one.sig} for one in word.signatures],
         "tarball": word.tarball,
         "trusted_publisher": word.trusted_publisher,
+        "versions": word.versions,
     }
 
 
@@ -353,6 +354,7 @@ def _read_word(word: _Reader) -> RegistryWord:
         licence=word.text_or_none("licence"),
         author=word.text("author") if "author" in word.value else None,
         deprecated=word.text_or_none("deprecated"),
+        versions=word.text("versions"),
     )
     word.done()
     return result

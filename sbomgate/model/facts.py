@@ -83,6 +83,7 @@ class RegistryWord:
         maintainers: names, sorted.
         licence, deprecated: as in the manifest, or None.
         author: `Name <email> (url)` as in the manifest, or None.
+        versions: all versions that it has of the package, as a text of `version_set`; "" where nobody noted them.
     """
 
     registry: str
@@ -103,6 +104,15 @@ class RegistryWord:
     licence: str | None
     deprecated: str | None
     author: str | None = None
+    versions: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """That a version was not there at one look (`absent`), and was at the next (`seen`): the ledger's word."""
+
+    absent: datetime
+    seen: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,12 +260,16 @@ class Publish:
             from says that there is no such version), or `unknown`.
         reason: why it is unknown, or contradictory; "" where all is well.
         first: when the package (any version) was first published, by the registry's word; None where not known.
+        absent: a look at the registry, after `time`, that did not have this version yet; None where there was none.
+        seen: the first look that had it; None where `absent` is.
     """
 
     time: datetime | None
     source: str
     reason: str
     first: datetime | None
+    absent: datetime | None = None
+    seen: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,6 +100,21 @@ class ExpectedProvenance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrustRoot:
+    """What package provenance was verified against: digests (SHA-256, hex), and since when it may be out of date.
+
+    Attributes:
+        trusted_root: of sigstore's trusted root.
+        registry_keys: of the registry's keys.
+        updated: when the trusted root was last known to be the newest, or None where nobody says.
+    """
+
+    trusted_root: str
+    registry_keys: str
+    updated: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
     """The trust file. `NOBODY` in `sbomgate.trust` is what holds without one: no signer is accepted.
 
@@ -113,6 +128,7 @@ class Trust:
         max_age_hours: the oldest evidence that `verify` accepts; None for sbomgate's default, never "no limit".
         issuers: OIDC issuers accepted in package provenance.
         trusted_root: bytes of a sigstore trusted_root.json that replaces the shipped one (private sigstore), or None.
+        trusted_root_updated: when that file was last verified to be the newest, by the trust file; None: not known.
         registry_keys: bytes of a keys.json that replaces the shipped registry keys, or None.
         malicious_lists: name → bytes of lists of malicious packages that replace the shipped one, or None.
         resource_uri: the `resourceUri` that a summary must carry, or None where the digest alone is demanded.
@@ -140,6 +156,7 @@ class Trust:
     trusted_root: bytes | None
     registry_keys: bytes | None
     resource_uri: str | None = None
+    trusted_root_updated: datetime | None = None
     pinned: Mapping[str, bytes] = field(default_factory=dict)
     malicious_lists: Mapping[str, bytes] | None = None
     signing_config: bytes | None = None

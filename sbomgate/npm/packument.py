@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import orjson
 
+from sbomgate import version_set
 from sbomgate.model import Absence, Missing, Origin, RegistrySignature, RegistryWord
 from sbomgate.npm import manifest
 from sbomgate.times import parse_time
@@ -41,6 +42,7 @@ def words(
     known = _object(packument.get("versions"))
     times = _object(packument.get("time"))
     first = _first(times)
+    listed = version_set.encode(known) if len(known) <= version_set.MAX_VERSIONS else ""
     serves = any(_dist_has_evidence(one) for one in known.values())
     result: dict[str, RegistryWord | Missing] = {}
     for version in wanted:
@@ -50,7 +52,7 @@ def words(
             result[version] = Missing(absence=Absence.ABSENT, reason=reason)
         else:
             published = _text(times.get(version))
-            result[version] = _word(found, published, first, serves, registry, asked_at)
+            result[version] = _word(found, published, first, serves, registry, asked_at, listed)
     return result
 
 
@@ -61,6 +63,7 @@ def _word(
     serves: bool,
     registry: str,
     asked_at: datetime,
+    listed: str,
 ) -> RegistryWord:
     dist = _object(version.get("dist"))
     user = _object(version.get("_npmUser"))
@@ -93,6 +96,7 @@ def _word(
         licence=_clean(manifest.licence(version)),
         author=manifest.author(version),
         deprecated=_text(deprecated) or ("deprecated" if deprecated is True else None),
+        versions=listed,
     )
 
 

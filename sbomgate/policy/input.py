@@ -36,6 +36,7 @@ from sbomgate.model import (
     SignatureState,
     Subject,
     Trust,
+    TrustRoot,
 )
 from sbomgate.policy import names
 from sbomgate.policy.lists import Hits, MaliciousList, join
@@ -52,6 +53,7 @@ def build(
     *,
     context: Context,
     trust: Trust,
+    trust_root: TrustRoot,
     baseline: BaselineBuild | Bootstrap,
     parameters: Mapping[str, Mapping[str, Any]],
     lists: Sequence[MaliciousList],
@@ -62,6 +64,7 @@ def build(
         sbom: what is judged; packages without facts get facts that are unknown, never none.
         context: when, where, and for what the decision is made.
         trust: the trust file (or what holds without one).
+        trust_root: what provenance was verified against.
         baseline: the last approved build, or why there is none.
         parameters: rule id → parameter → value, as `parameters.effective` returns them.
         lists: the lists of malicious packages to compare with.
@@ -110,6 +113,11 @@ def build(
         "unmet": _unmet(graph),
         "baseline": held,
         "trust": _trust(trust),
+        "trust_root": {
+            "trusted_root": trust_root.trusted_root,
+            "registry_keys": trust_root.registry_keys,
+            "updated": _time(trust_root.updated) if trust_root.updated else None,
+        },
         "approvals": [],
         "waivers": [],
     }
@@ -193,8 +201,7 @@ def _shared(
     licence = facts.licence if facts.licence is not None else p.licence
     deprecated = facts.deprecated if facts.deprecated is not None else p.deprecated
     same = (
-        publish.source,
-        publish.reason,
+        *(publish.source, publish.reason, publish.absent, publish.seen),
         *(scripts.state, scripts.source, scripts.reason, scripts.gyp, scripts.digest, scripts.disagreements),
         *(tuple(scripts.scripts.items()), facts.signature, facts.publish_attestation, facts.provenance),
         *(facts.registry, facts.trusted_publisher, licence, deprecated, hits.exact, hits.other, tuple(similar)),
@@ -205,7 +212,12 @@ def _shared(
             len(shared),
             {
                 "registry": _address(facts.registry),
-                "publish": {"source": publish.source, "reason": publish.reason},
+                "publish": {
+                    "source": publish.source,
+                    "reason": publish.reason,
+                    "absent": _time(publish.absent) if publish.absent else None,
+                    "seen": _time(publish.seen) if publish.seen else None,
+                },
                 "scripts": _scripts(scripts),
                 "signature": {"state": facts.signature.state._value_, "reason": facts.signature.reason},
                 "publish_attestation": _attestation(facts.publish_attestation),

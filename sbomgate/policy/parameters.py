@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -155,6 +156,8 @@ def _check(
             place=place,
             hint="see docs/rules",
         )
+    if isinstance(value, str) and "pattern" in about and not re.fullmatch(about["pattern"], value):
+        raise error(f"{value!r} is not of the form {about['pattern']}", where=where, place=place, hint="see docs/rules")
     if isinstance(value, int | float) and "minimum" in about and value < about["minimum"]:
         raise error(f"{value!r} is less than {about['minimum']!r}", where=where, place=place)
     if isinstance(value, int | float) and "maximum" in about and value > about["maximum"]:
@@ -181,15 +184,15 @@ def _is(kind: str, value: object) -> bool:
 def _at_least(stricter: object, value: Any, base: Any) -> bool:
     """Whether `value` is as strict as `base` or stricter, by what the parameter's METADATA calls stricter.
 
-    `larger` and `smaller` for numbers, `superset` and `subset` for lists, true or false for switches, and the list of
-    all values from the loosest to the strictest for words.
+    `larger` and `smaller` for numbers, `earlier` for days (2024-01-01), `superset` and `subset` for lists, true or
+    false for switches, and the list of all values from the loosest to the strictest for words.
     """
     match stricter:
         case True | False:
             return bool(value == base or value is stricter)
         case "larger":
             return bool(value >= base)
-        case "smaller":
+        case "smaller" | "earlier":  # days are written so that they sort as text
             return bool(value <= base)
         case "superset":
             return set(value) >= set(base)

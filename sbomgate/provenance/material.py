@@ -202,6 +202,7 @@ def _read(document: bytes, where: str, media_types: tuple[str, ...] | None) -> d
             f"an unknown media type {value.get('mediaType')!r}, expected {media_types[0]!r}",
             where=where,
             place="mediaType",
+            hint="give a trusted_root.json as sigstore publishes it",
         )
     return value
 

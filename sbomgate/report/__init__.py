@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sbomgate.model import DependencyGraph, Evaluation, Package, PolicyFinding, Sbom, Verdict
+from sbomgate.model import DependencyGraph, Evaluation, Package, PolicyFinding, Sbom, TrustRoot, Verdict
 
 UNKNOWN_RULE = "complete_evidence"
 INPUT_RULE = "lockfile_sound"
@@ -79,6 +79,7 @@ class Report:
     engine: str
     baseline: str
     signers: int
+    trust_root: TrustRoot
     denials: tuple[Entry, ...]
     warnings: tuple[Entry, ...]
     notes: tuple[Entry, ...]
@@ -98,6 +99,7 @@ def build(
     baseline: str,
     baseline_versions: Mapping[str, frozenset[str]],
     signers: int,
+    trust_root: TrustRoot,
     evidence: str | None = None,
     decision: str | None = None,
 ) -> Report:
@@ -111,6 +113,7 @@ def build(
         baseline: one phrase: what the build was compared with.
         baseline_versions: name → versions in the baseline, for `1.14.0 → 1.14.1`.
         signers: how many signers the trust file accepts.
+        trust_root: what package provenance was verified against.
         evidence: where the evidence lies.
         decision: digest of the decision.
     """
@@ -144,6 +147,7 @@ def build(
         engine=engine,
         baseline=baseline,
         signers=signers,
+        trust_root=trust_root,
         denials=entries("deny"),
         warnings=entries("warn"),
         notes=entries("note"),

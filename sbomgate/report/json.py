@@ -9,6 +9,7 @@ import orjson
 
 from sbomgate.model import PolicyFinding
 from sbomgate.report import Entry, Report
+from sbomgate.times import format_time
 
 SCHEMA = "sbomgate/report/v1"
 
@@ -26,6 +27,11 @@ def render(report: Report) -> str:
         "engine": report.engine,
         "baseline": report.baseline,
         "accepted_signers": report.signers,
+        "trust_root": {
+            "trusted_root": report.trust_root.trusted_root,
+            "registry_keys": report.trust_root.registry_keys,
+            "updated": None if report.trust_root.updated is None else format_time(report.trust_root.updated),
+        },
         "rules": list(report.evaluation.rules),
         "denials": _entries(report.denials),
         "warnings": _entries(report.warnings),

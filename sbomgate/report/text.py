@@ -64,6 +64,10 @@ def _facts(report: Report, *, verbose: bool) -> Iterator[str]:
     yield from _wrapped("  Compared with: ", plain(report.baseline))
     if report.signers == 0:
         yield "  Trusted: nobody. Without --trust FILE no signer, baseline or recorded fact is accepted"
+    if verbose:
+        updated = report.trust_root.updated
+        since = "nobody says how old" if updated is None else f"known to be the newest on {updated:%Y-%m-%d}"
+        yield f"  Trust root: sha256:{report.trust_root.trusted_root[:12]}…, {since}"
     yield from _wrapped("  ", _tail(report, verbose=verbose))
     if report.evidence is not None:
         yield f"  Evidence: {plain(report.evidence)}"

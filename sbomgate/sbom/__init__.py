@@ -414,6 +414,9 @@ def _fact_properties(facts: PackageFacts) -> Iterator[tuple[str, str]]:
         yield "publish:time", _time(publish.time)
     if publish.first is not None:
         yield "publish:first", _time(publish.first)
+    if publish.absent is not None and publish.seen is not None:
+        yield "publish:absent", _time(publish.absent)
+        yield "publish:seen", _time(publish.seen)
     if publish.reason:
         yield "publish:reason", publish.reason
     yield "scripts:state", scripts.state

@@ -308,6 +308,8 @@ def _read_facts(own: _Properties) -> PackageFacts:
                 source=own.need("publish:source"),
                 reason=own.get("publish:reason") or "",
                 first=own.time("publish:first"),
+                absent=own.time("publish:absent"),
+                seen=own.time("publish:seen"),
             ),
             scripts=Scripts(
                 state=own.need("scripts:state"),

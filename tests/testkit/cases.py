@@ -31,7 +31,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sbomgate import facts
+from sbomgate import facts, version_set
 from sbomgate.model import (
     Absence,
     AttestationDocument,
@@ -77,6 +77,8 @@ class Release:
         registry: `known`; `unreachable`; `mirror`: it serves neither signatures nor attestations.
         tarball: `known`, or `unreachable`.
         publisher, trusted_publisher, deprecated: the registry's word.
+        listed: all versions that the registry lists, for the ledger; empty where nobody notes them.
+        asked_hours_ago: when it was asked.
     """
 
     name: str
@@ -98,6 +100,8 @@ class Release:
     publisher: str | None = "its-maintainer"
     trusted_publisher: str | None = None
     deprecated: str | None = None
+    listed: Sequence[str] = ()
+    asked_hours_ago: float = 0.0
 
     @property
     def data(self) -> bytes:
@@ -344,7 +348,7 @@ class World:
         scripts = dict(one.scripts if one.registry_scripts is None else one.registry_scripts)
         return RegistryWord(
             registry=REGISTRY,
-            asked_at=self.now,
+            asked_at=self.now - timedelta(hours=one.asked_hours_ago),
             origin=Origin.NETWORK,
             published=self._ago(one.published_hours_ago),
             first_published=self._ago(one.first_published_hours_ago),
@@ -362,6 +366,7 @@ class World:
             maintainers=(),
             licence="MIT",
             deprecated=one.deprecated,
+            versions=version_set.encode(one.listed),
         )
 
     def _ago(self, hours: float) -> str | None:
@@ -582,6 +587,7 @@ class Bench:
             tables.append(
                 f'[[malicious_lists]]\npath = "malicious.csv"\nsha256 = "{_sha256(folder / "malicious.csv")}"'
             )
+        tables.append(f"[sigstore]\nupdated = {format_time(self.now)}")
         text = "\n\n".join(['schema = "sbomgate/trust/v1"', *(one.trust for one in line), *tables]) + "\n"
         return fill(text, world.releases)
 

@@ -27,6 +27,7 @@ from sbomgate.model import (
     Signature,
     SignatureState,
     Trust,
+    TrustRoot,
 )
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -46,11 +47,13 @@ BUILT = Attestation(
     state=AttestationState.VERIFIED, reason="", log_proof="inclusion+SET", log_time=OLD, claims=CLAIMS, sha256="0" * 64
 )
 PARAMETERS = {
-    "release_age": {"minimum_age_hours": 72},
+    "release_age": {"minimum_age_hours": 72, "mirror_lag_hours": 24},
     "lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},
     "new_dependencies": {"first_release_days": 7},
     "pinned": {"mode": "locked"},
+    "provenance": {"promise_only_before": "2024-01-01", "trust_root_days": 365},
 }
+TRUST_ROOT = TrustRoot(trusted_root="6" * 64, registry_keys="7" * 64, updated=NOW)
 TRUST = Trust(
     sha256=None,
     data=b"",

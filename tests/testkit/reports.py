@@ -26,6 +26,7 @@ from sbomgate.model import (
     Scripts,
     Signature,
     SignatureState,
+    TrustRoot,
     Verdict,
 )
 from sbomgate.report import Report, build
@@ -113,6 +114,9 @@ def report(of: Sbom, *findings: PolicyFinding, profile: str = "default", **more:
         "baseline": "the build of 2026-11-20 12:00 UTC (decision sha256:abababababab…)",
         "baseline_versions": {},
         "signers": 1,
+        "trust_root": TrustRoot(
+            trusted_root="64" * 32, registry_keys="16" * 32, updated=datetime(2026, 11, 20, tzinfo=UTC)
+        ),
     }
     return build(evaluation, of, **(settings | more))  # type: ignore[arg-type]
 

@@ -36,7 +36,11 @@ def test_an_empty_file_says_nothing() -> None:
         (b"profile = 'lenient'", "profile", ""),
         (b"[rules.release_age]\nminimum_age = 1", "rules.release_age", "known here: minimum_age_hours"),
         (b"[rules.release_age]\nminimum_age_hours = '1'", "rules.release_age.minimum_age_hours", ""),
-        (b"[rules.relase_age]\nminimum_age_hours = 1", "rules", "known here: new_dependencies, pinned, release_age"),
+        (
+            b"[rules.relase_age]\nminimum_age_hours = 1",
+            "rules",
+            "new_dependencies, pinned, provenance, release_age",
+        ),
         (b"[malicious]\nlists = 'x'", "malicious.lists", ""),
     ],
 )

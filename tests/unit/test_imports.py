@@ -23,6 +23,7 @@ LEAVES = {
     "canonical",
     "spdx",
     "schema_errors",
+    "version_set",
 }
 # What each step may use of the others: only what its own docstring names as shared ground.
 MAY_USE = {
@@ -38,10 +39,12 @@ MAY_USE = {
     "conform": set(),
     "decision": set(),
     "trust": set(),
+    "tuf": set(),
+    "ledger": set(),
     "config": set(),
     "project": set(),
 }
-MAY_DO_IO = {"npm", "evidence", "signing", "cli", "project", "files", "resources", "trust", "policy"}
+MAY_DO_IO = {"npm", "evidence", "signing", "cli", "project", "files", "resources", "trust", "tuf", "policy"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:

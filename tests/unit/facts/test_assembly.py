@@ -28,6 +28,7 @@ from sbomgate.model import (
     RegistrySignature,
     RegistryWord,
     Scripts,
+    Sighting,
     Signature,
     SignatureState,
     TarballFacts,
@@ -96,6 +97,7 @@ def assemble(
     *others: Package,
     states: tuple[Attestation, Attestation] | None = None,
     signature: Signature | None = None,
+    sighting: Sighting | None = None,
     **fields: Any,
 ) -> PackageFacts:
     key = key_of(one)
@@ -104,6 +106,7 @@ def assemble(
         collected(one, **fields),
         attestations={key: states} if states else {},
         signatures={key: signature} if signature else {},
+        sightings={key: sighting} if sighting else {},
         now=NOW,
     )[one.id]
 
@@ -322,9 +325,9 @@ B = package("b", "2.0.0", id="node_modules/a/node_modules/b", kind=Kind.BUNDLED,
 
 
 def bundled(**fields: Any) -> PackageFacts:
-    return facts.assemble(graph(a(), B), collected(a(), **fields), attestations={}, signatures={}, now=NOW)[
-        "node_modules/a/node_modules/b"
-    ]
+    return facts.assemble(
+        graph(a(), B), collected(a(), **fields), attestations={}, signatures={}, sightings={}, now=NOW
+    )["node_modules/a/node_modules/b"]
 
 
 @pytest.mark.parametrize("kind", [Kind.TARBALL, Kind.FILE, Kind.REGISTRY])
@@ -434,7 +437,7 @@ def test_signatures(registry: RegistryWord | Missing, verified_as: Signature | N
 def test_every_package_has_facts_and_nothing_collected_is_unknown(kind: Kind) -> None:
     """P4, P14: no fact by absence."""
     one = a(kind=kind)
-    found = facts.assemble(graph(one), {}, attestations={}, signatures={}, now=NOW)
+    found = facts.assemble(graph(one), {}, attestations={}, signatures={}, sightings={}, now=NOW)
     assert set(found) == {"", "node_modules/a"}
     mine = found["node_modules/a"]
     asked = kind in (Kind.REGISTRY, Kind.UNKNOWN)
@@ -446,7 +449,7 @@ def test_every_package_has_facts_and_nothing_collected_is_unknown(kind: Kind) ->
 
 
 def test_first_party_says_so() -> None:
-    found = facts.assemble(graph(), {}, attestations={}, signatures={}, now=NOW)[""]
+    found = facts.assemble(graph(), {}, attestations={}, signatures={}, sightings={}, now=NOW)[""]
     assert found.scripts.reason == "first-party: not from a registry"
 
 

@@ -64,6 +64,7 @@ def test_everything_that_is_used() -> None:
         maintainers=("alice", "bob", "carol"),
         licence="MIT",
         deprecated="no",
+        versions="0.9.0 1.0.0",
     )
 
 

@@ -36,6 +36,7 @@ def bytes_of(sbom: Sbom, **changes: Any) -> bytes:
     arguments: dict[str, Any] = {
         "context": b.CONTEXT,
         "trust": b.TRUST,
+        "trust_root": b.TRUST_ROOT,
         "baseline": FIRST_RUN,
         "parameters": b.PARAMETERS,
         "lists": [],
@@ -95,7 +96,7 @@ def test_facts_and_claims_are_carried_over() -> None:
     (p,), (f,) = document["packages"], document["facts"]
     assert f["provenance"]["claims"]["repository"] == "https://github.com/axios/axios"
     assert f["provenance"]["claims"]["owner"] is None
-    assert f["publish"] == {"source": "registry", "reason": ""}
+    assert f["publish"] == {"source": "registry", "reason": "", "absent": None, "seen": None}
     assert p["published"] == p["first_published"] == "2025-06-01T00:00:00Z"
 
 
@@ -107,6 +108,7 @@ def test_facts_stand_once_for_all_packages_that_share_them_and_never_for_one_tha
         {"signature": Signature(state=SignatureState.VERIFIED, reason="signed by another key")},
         {"publish": replace(b.FACTS.publish, source="recorded")},
         {"publish": replace(b.FACTS.publish, reason="two times")},
+        {"publish": replace(b.FACTS.publish, absent=b.NOW, seen=b.NOW)},
         *(
             {"scripts": replace(b.FACTS.scripts, **change)}
             for change in (

@@ -19,6 +19,12 @@ DECLARED: dict[str, dict[str, dict[str, Any]]] = {
         "mode": {"type": "string", "enum": ["a", "b", "c"], "default": "b", "stricter": ["a", "b", "c"]},
         "deny": {"type": "array", "default": ["x"], "stricter": "superset"},
         "allow": {"type": "array", "default": ["x", "y"], "stricter": "subset"},
+        "day": {
+            "type": "string",
+            "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+            "default": "2024-01-01",
+            "stricter": "earlier",
+        },
     }
 }
 
@@ -29,9 +35,10 @@ def effective(trust: dict[str, Any], project: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_shipped_defaults() -> None:
     assert parameters.effective(SHIPPED, {}, {}) == {
-        "release_age": {"minimum_age_hours": 72},
+        "release_age": {"minimum_age_hours": 72, "mirror_lag_hours": 24},
         "new_dependencies": {"first_release_days": 7},
         "pinned": {"mode": "locked"},
+        "provenance": {"promise_only_before": "2024-01-01", "trust_root_days": 365},
         "lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},
     }
 
@@ -46,6 +53,7 @@ def test_the_trust_file_sets_either_way() -> None:
     [
         ("hours", 72), ("hours", 168), ("count", 3), ("count", 1), ("strictly", True), ("strictly", False),
         ("leniently", False), ("leniently", True), ("mode", "c"), ("mode", "b"), ("deny", ["y", "x"]), ("allow", []),
+        ("day", "2024-01-01"), ("day", "2023-05-18"),
     ],
 )  # fmt: skip
 def test_a_project_may_tighten(name: str, value: object) -> None:
@@ -55,7 +63,7 @@ def test_a_project_may_tighten(name: str, value: object) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("hours", 71.9), ("count", 4), ("mode", "a"), ("deny", []), ("allow", ["x", "z"])],
+    [("hours", 71.9), ("count", 4), ("mode", "a"), ("deny", []), ("allow", ["x", "z"]), ("day", "2024-01-02")],
 )
 def test_a_project_may_not_loosen(name: str, value: object) -> None:
     """P21"""
@@ -79,7 +87,7 @@ def test_loosening_is_measured_against_the_trust_file() -> None:
     [
         ("hours", "72"), ("hours", True), ("hours", float("nan")), ("hours", float("inf")), ("hours", -1),
         ("count", 1.5), ("count", 10), ("strictly", 1), ("mode", "d"), ("mode", 1), ("deny", "x"), ("deny", [1]),
-        ("unknown", 1),
+        ("unknown", 1), ("day", "2024-1-1"), ("day", "2024-01-01T00:00:00Z"), ("day", 20240101), ("day", "٢٠٢٤-01-01"),
     ],
 )  # fmt: skip
 def test_what_is_no_value(name: str, value: object) -> None:
