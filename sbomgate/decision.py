@@ -22,7 +22,17 @@ from urllib.parse import quote
 
 from sbomgate import dsse
 from sbomgate.errors import EvidenceError
-from sbomgate.model import Claimed, Context, Evaluation, Level, Subject, SubjectKind, Verdict
+from sbomgate.model import (
+    SELF_DECLARED,
+    TIME_SOURCES,
+    Claimed,
+    Context,
+    Evaluation,
+    Level,
+    Subject,
+    SubjectKind,
+    Verdict,
+)
 from sbomgate.subject import build_manifest
 
 DETAIL_TYPE = "https://sbomgate.dev/decision/v1"
@@ -50,8 +60,6 @@ PROFILES = ("observe", "default", "strict", "release")
 """From the weakest to the strictest."""
 
 OBSERVE = "observe"
-SELF_DECLARED = "self-declared"
-"""Time source of a decision that only a key vouches for (P17)."""
 LINKS = ("asserted",)
 """How the artefact is tied to the lockfile (P13). The other links come with the code that checks them."""
 
@@ -119,7 +127,7 @@ class Decision:
         verdict, counts, rules: of the evaluation; `rules` are the ids of the rules that ran, sorted.
         context: subject (never None here), profile, time, lockfile path, workspace; repository, commit, environment,
             who says so.
-        time_source: who vouches for the time: `self-declared` for a key alone (P17).
+        time_source: who vouches for the time, one of `TIME_SOURCES` (P17).
         link: how the artefact is tied to the lockfile (P13): `asserted` for now.
         project, project_version: of package.json.
         verifier_id: who decides (SLSA `verifier.id`); sbomgate: its version.
@@ -410,6 +418,8 @@ def _check(decision: Decision) -> None:
     context = decision.context
     if context.profile not in PROFILES:
         raise refuse(f"no such profile: {context.profile!r}", "profile")
+    if decision.time_source not in TIME_SOURCES:
+        raise refuse(f"no such source of time: {decision.time_source!r}", "timeSource")
     if decision.link not in LINKS:
         raise refuse(f"no such link: {decision.link!r}", "link")
     if context.profile == "release" and decision.verdict is Verdict.ALLOWED and decision.link == "asserted":

@@ -1,4 +1,4 @@
-"""DSSE envelopes, in-toto statements and sigstore bundles v0.3, for signing by a key: bytes in, values out.
+"""DSSE envelopes, in-toto statements and sigstore bundles v0.3: bytes in, values out.
 
 Sources: the DSSE protocol (secure-systems-lab/dsse, PAE), the in-toto Statement v1, sigstore's bundle v0.3 as JSON.
 Nothing here verifies a signature: `signing.verify` does, and parses a statement only from the bytes that it verified.
@@ -10,7 +10,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -21,6 +21,7 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 BUNDLE_MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
+MAX_TIMESTAMPS = 8  # of one signature: real ones carry none or one
 MAX_BUNDLE_BYTES = 128 << 20  # a detail that names 200,000 attestation documents is about 60 MB in base64
 
 
@@ -45,38 +46,73 @@ def statement(subjects: Sequence[tuple[str, Mapping[str, str]]], predicate_type:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """What a bundle holds: the exact payload, the one signature, the hint at the key. Not verified."""
+    """What a bundle holds: the exact payload, the one signature, and who is said to have made it. Not verified.
+
+    Attributes:
+        payload, signature: of the DSSE envelope.
+        hint: at the key; None where a certificate names the signer.
+        certificate: DER; None where a key signed.
+        timestamps: RFC 3161 answers, DER.
+        bundle: the whole, parsed.
+    """
 
     payload: bytes
     signature: bytes
-    hint: str
+    hint: str | None
+    certificate: bytes | None = None
+    timestamps: tuple[bytes, ...] = ()
+    bundle: Mapping[str, Any] = field(repr=False)
 
 
-def write_bundle(payload: bytes, signature: bytes, hint: str) -> bytes:
+def write_bundle(payload: bytes, signature: bytes, hint: str, *, timestamps: Sequence[bytes] = ()) -> bytes:
     """Return a sigstore bundle v0.3 around an in-toto payload that was signed by a key.
 
     `hint` names the key: base64 of the SHA-256 of its SubjectPublicKeyInfo, as cosign writes it. The envelope's own
     `keyid` stays out, as cosign leaves it out: its verifier refuses every value but one of its own making.
+    `timestamps` are RFC 3161 answers over the signature.
     """
+    return _write(payload, signature, {"publicKey": {"hint": hint}}, timestamps)
+
+
+def write_certified_bundle(
+    payload: bytes, signature: bytes, certificate: bytes, entry: Mapping[str, Any], *, timestamps: Sequence[bytes] = ()
+) -> bytes:
+    """Return a sigstore bundle v0.3 around an in-toto payload that the holder of a certificate signed.
+
+    `entry` is the transparency log's, as protobuf-specs' `TransparencyLogEntry` in JSON.
+    """
+    material = {"certificate": {"rawBytes": base64.b64encode(certificate).decode()}, "tlogEntries": [dict(entry)]}
+    return _write(payload, signature, material, timestamps)
+
+
+def _write(payload: bytes, signature: bytes, material: dict[str, Any], timestamps: Sequence[bytes]) -> bytes:
+    if timestamps:
+        answers = [{"signedTimestamp": base64.b64encode(one).decode()} for one in timestamps]
+        material = {**material, "timestampVerificationData": {"rfc3161Timestamps": answers}}
     return orjson.dumps(
         {
             "mediaType": BUNDLE_MEDIA_TYPE,
-            "verificationMaterial": {"publicKey": {"hint": hint}},
-            "dsseEnvelope": {
-                "payload": base64.b64encode(payload).decode(),
-                "payloadType": PAYLOAD_TYPE,
-                "signatures": [{"sig": base64.b64encode(signature).decode()}],
-            },
+            "verificationMaterial": material,
+            "dsseEnvelope": envelope(payload, signature),
         },
         option=orjson.OPT_SORT_KEYS,
     )
 
 
-def read_bundle(data: bytes, where: str) -> Envelope:
-    """Return the envelope of a bundle that was signed by a key.
+def envelope(payload: bytes, signature: bytes) -> dict[str, Any]:
+    """Return the DSSE envelope as a value."""
+    return {
+        "payload": base64.b64encode(payload).decode(),
+        "payloadType": PAYLOAD_TYPE,
+        "signatures": [{"sig": base64.b64encode(signature).decode()}],
+    }
 
-    Exactly one signature; strict base64; every field known, none twice. A bundle with a certificate, a log entry or a
-    timestamp is refused for as long as nothing here verifies those.
+
+def read_bundle(data: bytes, where: str) -> Envelope:
+    """Return the envelope of a bundle.
+
+    Exactly one signature, by a key or by the holder of a certificate whose use a log has; strict base64; every field
+    known, none twice. What the log entry holds is left to the steps that verify it.
 
     Raises:
         EvidenceError: anything else than that.
@@ -85,17 +121,26 @@ def read_bundle(data: bytes, where: str) -> Envelope:
         raise EvidenceError(f"larger than the limit of {MAX_BUNDLE_BYTES} bytes", where=where)
     bundle = fields(loads(data, where), where, "", {"mediaType", "verificationMaterial", "dsseEnvelope"})
     expect(bundle["mediaType"], BUNDLE_MEDIA_TYPE, where, "mediaType")
-    material = bundle["verificationMaterial"]
-    if isinstance(material, dict) and set(material) - {"publicKey"}:
-        other = ", ".join(sorted(set(material) - {"publicKey"}))
-        raise EvidenceError(
-            f"this version verifies bundles signed by a key, this one carries {other}",
-            where=where,
-            place="verificationMaterial",
-        )
-    key = fields(fields(material, where, "verificationMaterial", {"publicKey"})["publicKey"], where,
-                 "verificationMaterial.publicKey", {"hint"})  # fmt: skip
-    hint = text(key["hint"], where, "verificationMaterial.publicKey.hint")
+    place = "verificationMaterial"
+    material = bundle[place]
+    hint = certificate = None
+    if isinstance(material, dict) and "certificate" in material:
+        fields(material, where, place, {"certificate", "tlogEntries"}, {"timestampVerificationData"})
+        raw = fields(material["certificate"], where, f"{place}.certificate", {"rawBytes"})["rawBytes"]
+        certificate = _unbase64(raw, where, f"{place}.certificate.rawBytes")
+        if not isinstance(material["tlogEntries"], list) or len(material["tlogEntries"]) != 1:
+            raise EvidenceError("not exactly one log entry", where=where, place=f"{place}.tlogEntries")
+    else:
+        if isinstance(material, dict) and (other := set(material) - {"publicKey", "timestampVerificationData"}):
+            raise EvidenceError(
+                f"this version verifies bundles by a key or a certificate, this one carries {', '.join(sorted(other))}",
+                where=where,
+                place=place,
+            )
+        fields(material, where, place, {"publicKey"}, {"timestampVerificationData"})
+        hint = text(fields(material["publicKey"], where, f"{place}.publicKey", {"hint"})["hint"], where,
+                    f"{place}.publicKey.hint")  # fmt: skip
+    timestamps = _timestamps(material.get("timestampVerificationData"), where)
     envelope = fields(bundle["dsseEnvelope"], where, "dsseEnvelope", {"payload", "payloadType", "signatures"})
     expect(envelope["payloadType"], PAYLOAD_TYPE, where, "dsseEnvelope.payloadType")
     signatures = envelope["signatures"]
@@ -109,6 +154,27 @@ def read_bundle(data: bytes, where: str) -> Envelope:
         payload=_unbase64(envelope["payload"], where, "dsseEnvelope.payload"),
         signature=_unbase64(signature["sig"], where, f"{place}.sig"),
         hint=hint,
+        certificate=certificate,
+        timestamps=timestamps,
+        bundle=bundle,
+    )
+
+
+def _timestamps(found: object, where: str) -> tuple[bytes, ...]:
+    place = "verificationMaterial.timestampVerificationData"
+    if found is None:
+        return ()
+    answers = fields(found, where, place, set(), {"rfc3161Timestamps"}).get("rfc3161Timestamps", [])
+    place = f"{place}.rfc3161Timestamps"
+    if not isinstance(answers, list) or len(answers) > MAX_TIMESTAMPS:
+        raise EvidenceError(f"not a list of at most {MAX_TIMESTAMPS}", where=where, place=place)
+    return tuple(
+        _unbase64(
+            fields(one, where, f"{place}[{index}]", {"signedTimestamp"})["signedTimestamp"],
+            where,
+            f"{place}[{index}].signedTimestamp",
+        )
+        for index, one in enumerate(answers)
     )
 
 

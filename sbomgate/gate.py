@@ -262,12 +262,24 @@ def sign(answer: Answer, question: Question, *, signer: Signer) -> Record:
         SigningError: the trust file does not accept this signer, so nobody would accept what it signs.
         TrustError: the policy is not one that the trust file accepts.
     """
-    accepted = [s for s in question.trust.signers if s.key_id == signer.key_id and "decision" in s.roles]
-    if not accepted:
-        raise SigningError(
-            f"the trust file does not accept decisions by {signer.identity}",
-            hint="sign with a key that it names, or add this key's public half to its [[signers]]",
-        )
+    return complete(unsigned(answer, question, signer=signer), question.trust, signer=signer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsigned:
+    """A decision that was made and is not signed yet: everything but the signatures. It satisfies nobody."""
+
+    decision: Decision
+    blobs: Mapping[str, bytes]
+
+
+def unsigned(answer: Answer, question: Question, *, signer: Signer) -> Unsigned:
+    """Return the decision as `signer` will sign it.
+
+    Raises:
+        SigningError: the trust file does not accept this signer, so nobody would accept what it signs.
+        TrustError: the policy is not one that the trust file accepts.
+    """
     blobs, materials = _materials(answer, question)
     made = Decision(
         verdict=answer.evaluation.verdict,
@@ -276,7 +288,7 @@ def sign(answer: Answer, question: Question, *, signer: Signer) -> Record:
         link=question.context.link or "",
         project=answer.graph.packages[0].name or "(unnamed project)",
         project_version=answer.graph.packages[0].version,
-        verifier_id=accepted[0].verifier_id or decision.DEFAULT_VERIFIER_ID,
+        verifier_id=_verifier_id(question.trust, signer),
         sbomgate=question.sbomgate,
         engine=answer.engine,
         policy=question.bundle.sha256,
@@ -287,9 +299,59 @@ def sign(answer: Answer, question: Question, *, signer: Signer) -> Record:
         materials=materials,
         valid_until=_valid_until(answer.evaluation, answer.people),
     )
+    return Unsigned(decision=made, blobs=blobs)
+
+
+def complete(pending: Unsigned, accepted: Trust, *, signer: Signer) -> Record:
+    """Sign a decision, now or later: what it says, its time included, stays as it was made.
+
+    What was signed is verified as a consumer with this trust file would, before anybody hears of it.
+
+    Raises:
+        SigningError: it could not be signed, or not so that this trust file accepts it; made with another trust file.
+    """
+    from sbomgate.evidence.verify import Reason, signed_by
+
+    made = pending.decision
+    if made.trust != accepted.sha256:
+        raise SigningError(
+            f"it was decided by another trust file, sha256:{made.trust}", hint="give that one, or decide again"
+        )
+    if (made.verifier_id, made.time_source) != (_verifier_id(accepted, signer), signer.time_source):
+        raise SigningError(
+            f"it was decided for a signer of another kind ({made.time_source}) than {signer.identity}",
+            hint="give the signer that it was decided for, or decide again",
+        )
     detail = signer.sign(decision.write_detail(made))
-    summary = decision.write_summary(made, detail, uri=question.trust.resource_uri)
-    return Record(detail=detail, summary=None if summary is None else signer.sign(summary), blobs=blobs)
+    summary = decision.write_summary(made, detail, uri=accepted.resource_uri)
+    record = Record(detail=detail, summary=None if summary is None else signer.sign(summary), blobs=pending.blobs)
+    try:
+        found = signed_by(record, accepted.signers)
+    except EvidenceError as e:
+        raise SigningError(f"what {signer.identity} signed does not hold: {e}", hint=_NOT_THEIRS) from e
+    if isinstance(found, Reason):
+        raise SigningError(f"the trust file does not accept what was signed: {found.message}", hint=_NOT_THEIRS)
+    return record
+
+
+_NOT_THEIRS = "compare the trust file's [[signers]] and [sigstore] with the signer; nothing was stored"
+
+
+def _verifier_id(accepted: Trust, signer: Signer) -> str:
+    """Return the verifier.id that decisions by this signer carry."""
+    found = [s for s in accepted.signers if "decision" in s.roles and signer.may_be(s)]
+    if not found:
+        raise SigningError(
+            f"the trust file does not accept decisions by {signer.identity}",
+            hint="sign with a key or an identity that it names, or add yours to its [[signers]]",
+        )
+    ids = sorted({s.verifier_id or decision.DEFAULT_VERIFIER_ID for s in found})
+    if len(ids) > 1:
+        raise SigningError(
+            f"the identities in the trust file sign for different verifiers, {' and '.join(ids)}",
+            hint="give them one `verifier`, or each a trust file of its own",
+        )
+    return ids[0]
 
 
 def _valid_until(evaluation: Evaluation, people: People) -> datetime | None:

@@ -23,6 +23,7 @@ from typing import Any
 from sbomgate import files
 from sbomgate.errors import TrustError
 from sbomgate.model import (
+    AcceptedIdentity,
     ApprovedScript,
     Exclusion,
     ExpectedProvenance,
@@ -150,10 +151,15 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
             place="sigstore.updated",
             hint="`sbomgate trust update` prints the whole table",
         )
+
+    def of_sigstore(name: str) -> bytes | None:
+        return from_file(sigstore[name], f"sigstore.{name}") if name in sigstore else None
+
+    trusted_root = of_sigstore("trusted_root")
     return Trust(
         sha256=hashlib.sha256(data).hexdigest(),
         data=data,
-        signers=_signers(document["signers"], from_file, where),
+        signers=_signers(document["signers"], from_file, where, trusted_root),
         policy_digests=tuple(sorted(set(document.get("policy_digests", ())))),
         profile=document.get("profile"),
         parameters=document.get("parameters", {}),
@@ -173,12 +179,9 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
             for one in document.get("expected_provenance", ())
         ),
         issuers=tuple(sorted(set(document.get("issuers", ())))),
-        trusted_root=from_file(sigstore["trusted_root"], "sigstore.trusted_root")
-        if "trusted_root" in sigstore
-        else None,
-        registry_keys=(
-            from_file(sigstore["registry_keys"], "sigstore.registry_keys") if "registry_keys" in sigstore else None
-        ),
+        trusted_root=trusted_root,
+        registry_keys=of_sigstore("registry_keys"),
+        signing_config=of_sigstore("signing_config"),
         resource_uri=document.get("resource_uri"),
         quorum=approvals.get("quorum", 1),
         max_waiver_days=approvals.get("max_days", 90),
@@ -253,19 +256,46 @@ def _nothing_pinned(name: str, _sha256: str) -> bytes:
 # The parts
 
 
+_OF_IDENTITY = ("issuer", "identity", "repository", "repository_id", "owner_id", "triggers", "runner")
+
+
 def _signers(
-    found: Sequence[dict[str, Any]], from_file: Callable[[Mapping[str, str], str], bytes], where: str
+    found: Sequence[dict[str, Any]],
+    from_file: Callable[[Mapping[str, str], str], bytes],
+    where: str,
+    trusted_root: bytes | None,
 ) -> tuple[Signer, ...]:
     signers: list[Signer] = []
     for index, one in enumerate(found):
-        place = f"signers[{index}].public_key"
-        value = one["public_key"]
-        pem = value.encode() if isinstance(value, str) else from_file(value, place)
-        key_id, public_key = _public_key(pem, where, place)
+        place = f"signers[{index}]"
+        key_id = public_key = identity = None
+        named = {name: one[name] for name in _OF_IDENTITY if name in one}
+        if "public_key" in one:
+            if named:
+                raise TrustError(f"a key, and {min(named)} of an identity: one of the two", where=where, place=place)
+            value, place = one["public_key"], f"{place}.public_key"
+            pem = value.encode() if isinstance(value, str) else from_file(value, place)
+            key_id, public_key = _public_key(pem, where, place)
+        elif "issuer" in one and "identity" in one:
+            identity = AcceptedIdentity(**{**named, "triggers": tuple(named.get("triggers", ()))})
+        else:
+            raise TrustError(
+                "neither a public_key, nor an issuer and an identity: nobody is named",
+                where=where,
+                place=place,
+                hint="docs/trust-file.md shows both",
+            )
         for other in signers:
-            if other.key_id == key_id or other.name == one["name"]:
-                what = "key" if other.key_id == key_id else "name"
-                raise TrustError(f"the same {what} as signer {other.name!r}: one entry each", where=where, place=place)
+            same = (
+                ("key", other.key_id is not None and other.key_id == key_id),
+                ("identity", other.identity is not None and other.identity == identity),
+                ("name", other.name == one["name"]),
+            )
+            for what, is_same in same:
+                if is_same:
+                    raise TrustError(
+                        f"the same {what} as signer {other.name!r}: one entry each", where=where, place=place
+                    )
         signers.append(
             Signer(
                 name=one["name"],
@@ -275,6 +305,8 @@ def _signers(
                 key_id=key_id,
                 environments=tuple(one.get("environments", ())),
                 verifier_id=one.get("verifier"),
+                identity=identity,
+                trusted_root=trusted_root,
             )
         )
     return tuple(signers)
@@ -289,7 +321,7 @@ def _public_key(pem: bytes, where: str, place: str) -> tuple[str, str]:
     """Return the key id and the PEM in its canonical form."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
     if b"PRIVATE KEY" in pem:
         raise TrustError(
@@ -301,8 +333,11 @@ def _public_key(pem: bytes, where: str, place: str) -> tuple[str, str]:
         key = serialization.load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm) as e:
         raise TrustError("not a public key in PEM that can be read", where=where, place=place) from e
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise TrustError("not an ECDSA P-256 key", where=where, place=place)
+    match key:
+        case ec.EllipticCurvePublicKey(curve=ec.SECP256R1()) | ed25519.Ed25519PublicKey():
+            pass
+        case _:
+            raise TrustError("neither an ECDSA P-256 nor an Ed25519 key", where=where, place=place)
     info = serialization.PublicFormat.SubjectPublicKeyInfo
     der = key.public_bytes(serialization.Encoding.DER, info)
     return hashlib.sha256(der).hexdigest(), key.public_bytes(serialization.Encoding.PEM, info).decode()

@@ -379,7 +379,7 @@ class PolicyInput(Wire):
     link: Literal["asserted"] | None = Field(
         description="how the artefact is tied to the lockfile; null where there is no artefact"
     )
-    time_source: Literal["self-declared"] | None = Field(
+    time_source: Literal["self-declared", "timestamp-authority", "transparency-log"] | None = Field(
         description="who vouches for the time; null where nothing is signed"
     )
     parameters: dict[str, dict[str, Any]] = Field(description="rule id → its parameters, complete")

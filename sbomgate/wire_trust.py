@@ -31,6 +31,15 @@ Exact = Annotated[
         rf"^[^\s.{_LOOSE}]([^\r\n\t{_LOOSE}]*[^\s{_LOOSE}])?$",
     ),
 ]
+_NAMED = r"[^\s*?^$|\\()\[\]{}<>]"  # what an identity's URI or address is made of
+Identity = Annotated[
+    str,
+    _text(
+        "one exact identity (a workflow's URI with its ref, or an e-mail address); only the end of a ref may vary: "
+        "@refs/tags/v*",
+        rf"^{_NAMED}+(@refs/(tags/|heads/{_NAMED}){_NAMED}*\*)?$",
+    ),
+]
 Url = Annotated[
     str,
     _text(
@@ -82,7 +91,7 @@ class PinnedFile(Part):
 
 
 class Signer(Part):
-    """Who may sign, what for, and for which environments."""
+    """Who may sign, what for, and for which environments: a key, or an identity that sigstore certifies."""
 
     name: Exact
     person: Exact | None = Field(
@@ -92,9 +101,20 @@ class Signer(Part):
         list[Literal["decision", "facts", "approver", "policy"]],
         Field(min_length=1, json_schema_extra={"uniqueItems": True}),
     ]
-    public_key: Pem | PinnedFile = Field(
-        description="ECDSA P-256, PEM: inline, or a file beside this one with its digest"
+    public_key: Pem | PinnedFile | None = Field(
+        default=None, description="ECDSA P-256 or Ed25519, PEM: inline, or a file beside this one with its digest"
     )
+    issuer: Url | None = Field(default=None, description="the OIDC issuer that vouches for `identity`")
+    identity: Identity | None = Field(default=None, description="what the certificate must name, beside `issuer`")
+    repository: Url | None = Field(
+        default=None, description="where the workflow ran; needed where `identity` lies in another repository"
+    )
+    repository_id: NumericId | None = Field(default=None, description="GitHub's numeric id of that repository")
+    owner_id: NumericId | None = Field(default=None, description="GitHub's numeric id of its owner")
+    triggers: Annotated[list[Exact], Field(json_schema_extra={"uniqueItems": True})] = Field(
+        default=[], description="what may have started the workflow, as in `push`; empty means anything"
+    )
+    runner: Exact | None = Field(default=None, description="where the workflow must have run: `github-hosted`")
     environments: list[Exact] = Field(default=[], description="decisions count for these only; empty means any")
     verifier: Uri | None = Field(default=None, description="the verifier.id that its summaries carry")
 
@@ -149,6 +169,9 @@ class Sigstore(Part):
 
     trusted_root: PinnedFile | None = None
     registry_keys: PinnedFile | None = None
+    signing_config: PinnedFile | None = Field(
+        default=None, description="sigstore's signing configuration (JSON): the services that `gate` signs with"
+    )
     updated: Time | None = Field(
         default=None, description="when trusted_root was last verified to be the newest; without it its age is unknown"
     )

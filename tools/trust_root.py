@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+SIGNING_CONFIG = "signing_config.v0.2.json"
 STORE = "https%3A%2F%2Ftuf-repo-cdn.sigstore.dev"
 SAMPLES = {
     "trust_root/selftest.json": "pypi_attestations-0.0.19.tar.gz.publish.attestation",
@@ -67,6 +68,7 @@ def main(sdist: str, seeds: str) -> None:
         raise SystemExit("sigstore and @sigstore/tuf carry different trusted roots")
     written = {
         "trust_root/trusted_root.json": trusted_root,
+        "trust_root/signing_config.json": files("sigstore").joinpath("_store", STORE, SIGNING_CONFIG).read_bytes(),
         "trust_root/tuf_root.json": files("sigstore").joinpath("_store", STORE, "root.json").read_bytes(),
         "trust_root/keys.json": base64.b64decode(targets["registry.npmjs.org%2Fkeys.json"]),
     }

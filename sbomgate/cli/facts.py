@@ -49,7 +49,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     from sbomgate.npm.wanted import measure
     from sbomgate.signing import local_key
 
-    signer = local_key.load(env.working_directory / args.key)
+    signer = local_key.load(env.working_directory / args.key, password=env.variables.get(local_key.PASSWORD))
     opened = open_project(args.path, env)
     trust = trust_file.NOBODY
     if args.trust is not None:

@@ -9,15 +9,18 @@ examples:
   sbomgate gate --subject services/web=file:dist/web.tgz --subject services/api=file:dist/api.tgz \
       --key release.key --trust ../trust.toml
   sbomgate gate --subjects release.toml --key release.key --trust ../trust.toml
+  sbomgate gate --subject file:dist/app.tgz --signer keyless --trust ../trust.toml
+  sbomgate gate --resume 81c0… --signer keyless --trust ../trust.toml    what could not be signed then
 
 exit codes: 0 the policy allows, 1 it denies (signed and stored too), 2 no decision could be made; of several the worst
 """
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from sbomgate.cli import _decide
+from sbomgate.cli import _decide, _signing
 
 if TYPE_CHECKING:
     import argparse
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sbomgate.cli._environment import Environment
+    from sbomgate.evidence.record import Record
     from sbomgate.model import Subject
     from sbomgate.project import DiskFiles
 
@@ -42,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--subjects", metavar="FILE", help='a TOML file of them, one a line: "WORKSPACE" = "SUBJECT"')
     parser.add_argument("--workspace", metavar="NAME", help="the workspace that the one subject was built from")
-    parser.add_argument("--key", required=True, metavar="FILE", help="the local signing key (`sbomgate key new`)")
+    _signing.add_arguments(parser)
     parser.add_argument("--store", metavar="DIR", help=f"where evidence is kept (default: {_decide.DEFAULT_STORE})")
     parser.add_argument("--repository", metavar="URL", help="where it was built from")
     parser.add_argument(
@@ -58,15 +62,15 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     from sbomgate.cli import _subjects
     from sbomgate.cli._results import Results
     from sbomgate.errors import InputError, UsageError
-    from sbomgate.evidence import layout
     from sbomgate.model import Claimed, SubjectKind
-    from sbomgate.signing import local_key
 
     if args.trust is None:
         raise UsageError(
             "gate signs only what somebody accepts", where="--trust", hint="make one with `sbomgate trust new`"
         )
-    signer = local_key.load(env.working_directory / args.key)
+    store = env.working_directory / (args.store or _decide.DEFAULT_STORE)
+    if args.resume is not None:
+        return _resume(args, env, store)
     asked = _subjects.read(args, env)
     tree = _decide.read(args, env, args.path, asked.workspaces, signs=True)
     results = Results(args, many=asked.many)
@@ -79,8 +83,11 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     files = tree.project.files
     about = [one for one in subjects if not isinstance(one, InputError)]
     _require_head(args, about, files.repository)
-    store = env.working_directory / (args.store or _decide.DEFAULT_STORE)
-    with _decide.judging(tree, args, env, claims=claims, store=store, time_source=signer.time_source) as judge:
+    with ExitStack() as stack:
+        signer = _signing.open_signer(args, env, tree.trust, stack)
+        judge = stack.enter_context(
+            _decide.judging(tree, args, env, claims=claims, store=store, time_source=signer.time_source)
+        )
         if args.commit is not None or any(one.kind is SubjectKind.GIT for one in about):
             _require_committed(files)
         for part, subject in zip(tree.parts, subjects, strict=True):
@@ -88,13 +95,41 @@ def run(args: argparse.Namespace, env: Environment) -> int:
                 if isinstance(subject, InputError):
                     raise subject
                 decided = judge.decide(part, subject)
-                record = gate.sign(decided.answer, decided.question, signer=signer)
-                written = layout.write(store, record)
-                shown = layout.folder(store, written.build)
-                if shown.is_relative_to(env.working_directory):
-                    shown = shown.relative_to(env.working_directory)
-                results.add(_decide.report(decided, evidence=str(shown), decision=record.id))
+                made = gate.unsigned(decided.answer, decided.question, signer=signer)
+                record = _signing.sign_and_store(made, tree.trust, signer, store)
+                results.add(_decide.report(decided, evidence=_folder(record, store, env), decision=record.id))
     return results.show()
+
+
+def _resume(args: argparse.Namespace, env: Environment, store: Path) -> int:
+    """Sign what is pending, and say what it was."""
+    from sbomgate import trust as trust_file
+    from sbomgate.cli._project import open_project
+    from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED, UsageError
+    from sbomgate.model import Verdict
+    from sbomgate.report.escape import plain
+
+    if args.subject or args.subjects or args.workspace is not None or args.json:
+        raise UsageError(
+            "a pending decision has its subject, and is not decided again",
+            where="--resume",
+            hint="leave --subject, --subjects, --workspace and --json out; `sbomgate verify` reads what was stored",
+        )
+    trust = trust_file.load(args.trust, project_root=open_project(args.path, env).files.repository)
+    record = _signing.resume(args, env, trust, store)
+    claimed, decided_at = record.claimed, f"{record.claimed_time:%Y-%m-%d %H:%M} UTC"
+    print(
+        f"{claimed.verdict.value.upper()}  {plain(claimed.subject.name)} · decided {decided_at} · signed now · "
+        f"decision sha256:{record.id} · {plain(_folder(record, store, env))}"
+    )
+    return EXIT_ALLOWED if claimed.verdict is Verdict.ALLOWED else EXIT_DENIED
+
+
+def _folder(record: Record, store: Path, env: Environment) -> str:
+    from sbomgate.evidence import layout
+
+    shown = layout.folder(store, record.build.sha256)
+    return str(shown.relative_to(env.working_directory) if shown.is_relative_to(env.working_directory) else shown)
 
 
 def _require_head(args: argparse.Namespace, subjects: Sequence[Subject], repository: Path) -> None:

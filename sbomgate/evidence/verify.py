@@ -11,7 +11,7 @@ The steps, each with the promise that it keeps; what fails is a reason, in this 
  7. the policy's digest is accepted                                                   P20
  8. repository and lockfile path are those that the trust file demands, and the
     workspace is the one that the consumer demands                                    P12
- 9. it is not from the future by more than five minutes                               P17
+ 9. it is not from the future by more than five minutes, nor from after its signature P17
 10. it is not older than the trust file accepts; no limit means the default, not never P18
 11. no newer decision by an accepted signer on this subject FAILED; of a commit only
     those on the demanded workspace count, since one commit holds many               P19
@@ -54,12 +54,14 @@ class Reason:
 class Signed(Generic[Evidence]):
     """A decision whose statements an accepted signer signed, both of them.
 
-    `record` is what was given: a `Record`, or only its `Statements` where what they name was not read.
+    `record` is what was given: a `Record`, or only its `Statements` where what they name was not read. `signed_at` is
+    when both signatures existed, as far as that is proved.
     """
 
     record: Evidence
     signer: Signer
     time_source: str
+    signed_at: datetime | None = None
 
     @property
     def decision(self) -> Decision:
@@ -68,7 +70,7 @@ class Signed(Generic[Evidence]):
 
     @property
     def time(self) -> datetime:
-        """When it was decided; `time_source` says by whose word."""
+        """When it was decided, by the signer's word; `time_source` says who vouches that it was signed no earlier."""
         return self.record.claimed_time
 
     @property
@@ -194,11 +196,26 @@ def signed_by(record: Evidence, trust_signers: Sequence[Signer]) -> Signed[Evide
             where=DETAIL_BUNDLE,
             place="predicate.timeSource",
         )
+    # (9) what is decided is signed afterwards: a time that is proved bounds the one that is claimed
+    signed_at = detail.time
+    if signed_at is not None and record.claimed_time - signed_at > CLOCK_SKEW:
+        raise EvidenceError(
+            f"decided at {record.claimed_time.isoformat()}, and signed before, at {signed_at.isoformat()}",
+            where=DETAIL_BUNDLE,
+            place="predicate.evaluatedAt",
+        )
     # (3) the same signer signed the summary; that it names exactly this detail holds for every Record
     if record.summary is not None:
         summary = verify(record.summary, trust_signers, role="decision", where=SUMMARY_BUNDLE)
         if isinstance(summary, NotAccepted):
             return Reason(code="signer", message=f"its summary is {summary.reason}")
+        if summary.time_source != detail.time_source:
+            raise EvidenceError(
+                f"its signature proves the time by {summary.time_source!r}, the detail's by {detail.time_source!r}",
+                where=SUMMARY_BUNDLE,
+            )
+        if summary.time is not None and signed_at is not None:
+            signed_at = max(signed_at, summary.time)
         if summary.signer != detail.signer:
             names = f"{detail.signer.name!r} and {summary.signer.name!r}"
             return Reason(code="signer", message=f"detail and summary are signed by two: {names}")
@@ -207,12 +224,12 @@ def signed_by(record: Evidence, trust_signers: Sequence[Signer]) -> Signed[Evide
     if record.claimed.verifier_id != expected:
         message = f"verifier.id is {record.claimed.verifier_id!r}, {detail.signer.name!r} signs for {expected!r}"
         return Reason(code="verifier", message=message)
-    return Signed(record=record, signer=detail.signer, time_source=detail.time_source)
+    return Signed(record=record, signer=detail.signer, time_source=detail.time_source, signed_at=signed_at)
 
 
 def in_future(signed: Signed[Evidence], now: datetime) -> bool:
-    """Whether it claims to be from more than five minutes ahead (P17)."""
-    return signed.time - now > CLOCK_SKEW
+    """Whether it is from more than five minutes ahead: decided or, where that is proved, signed (P17)."""
+    return max(signed.time, signed.signed_at or signed.time) - now > CLOCK_SKEW
 
 
 def _signed(record: Record, subject: Subject, trust: Trust) -> Signed[Record] | Reason:

@@ -20,6 +20,15 @@ class SubjectKind(StrEnum):
     OCI = "oci"
 
 
+SELF_DECLARED = "self-declared"
+"""Time source of what only a key vouches for (P17)."""
+TIMESTAMPED = "timestamp-authority"
+"""An RFC 3161 timestamp says that the signature existed then."""
+LOGGED = "transparency-log"
+"""A transparency log's signed entry timestamp says so."""
+TIME_SOURCES = (SELF_DECLARED, TIMESTAMPED, LOGGED)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """The release artefact: `name` for people, `digest` algorithm → hex (sha256 for files and images, gitCommit)."""
@@ -46,7 +55,7 @@ class Context:
         workspace: directory of the workspace that it is about, relative to the lockfile's ("." for the root project
             without its workspaces); None for all that the lockfile holds.
         link: how the artefact is tied to the lockfile (P13), `asserted` for now; None without an artefact.
-        time_source: who vouches for the time (P17), `self-declared` for a key alone; None where nothing is signed.
+        time_source: who vouches for the time (P17), one of `TIME_SOURCES`; None where nothing is signed.
     """
 
     evaluated_at: datetime

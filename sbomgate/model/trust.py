@@ -8,28 +8,56 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedIdentity:
+    """Who a certificate of sigstore must name: every attribute that is not None or empty must be what it says, exactly.
+
+    Attributes:
+        issuer: who vouches for the identity (an OIDC issuer).
+        identity: the certificate's subject alternative name: a workflow's URI or an e-mail address. One that ends in
+            `*` after `@refs/tags/` or `@refs/heads/` accepts every ref that starts so; no other part of it varies.
+        repository: where the build ran. None where `identity` lies in that repository itself.
+        repository_id, owner_id: GitHub's numeric ids, which survive a transfer of the name.
+        triggers: what may have started the workflow (`push`); empty for anything.
+        runner: `github-hosted` or `self-hosted`.
+    """
+
+    issuer: str
+    identity: str
+    repository: str | None = None
+    repository_id: str | None = None
+    owner_id: str | None = None
+    triggers: tuple[str, ...] = ()
+    runner: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Signer:
-    """An accepted signer. For now a local key; keyless identities (issuer, identity) fill the same seam.
+    """An accepted signer: the holder of a key, or an identity that sigstore certifies; never both.
 
     Attributes:
         name: for people.
         person: who that is, for telling two people apart: the same for all keys of one person, in lower case.
         roles: what its signature is good for: `decision`, `facts`, `approver` (waivers and approvals),
             `policy` (bundles given with --policy).
-        public_key: SubjectPublicKeyInfo, PEM.
-        key_id: SHA-256 (hex) of the DER form.
+        public_key: SubjectPublicKeyInfo, PEM; None for an identity.
+        key_id: SHA-256 (hex) of the DER form; None for an identity.
         environments: decisions are accepted for these only; empty means any.
         verifier_id: the `verifier.id` that its summaries carry (SLSA VSA: signer and id are accepted as a pair); None
             for sbomgate's default.
+        identity: whom its certificates must name; None for a key.
+        trusted_root: the sigstore that its certificates and timestamps come from (`[sigstore] trusted_root`); None for
+            the shipped one.
     """
 
     name: str
     roles: tuple[str, ...]
-    public_key: str
-    key_id: str
+    public_key: str | None = None
+    key_id: str | None = None
     environments: tuple[str, ...] = ()
     verifier_id: str | None = None
     person: str = ""
+    identity: AcceptedIdentity | None = None
+    trusted_root: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +137,8 @@ class Trust:
         resource_uri: the `resourceUri` that a summary must carry, or None where the digest alone is demanded.
         quorum: how many different people a waiver or an approval needs.
         max_waiver_days: the longest that a waiver or an approval may hold.
+        signing_config: the services that sign (sigstore's signing configuration), or None for the public ones; a local
+            key is timestamped only where one is named.
         pinned: SHA-256 (hex) → bytes of every file that the trust file names: evidence stores them, replay reads them.
     """
 
@@ -136,3 +166,4 @@ class Trust:
     malicious_lists: Mapping[str, bytes] | None = None
     quorum: int = 1
     max_waiver_days: float = 90
+    signing_config: bytes | None = None

@@ -25,8 +25,13 @@ _HOST_OF = {GITHUB: "https://github.com/"}
 """Where the repository of a certificate without a source repository URI (number 12) lives, by its issuer."""
 
 
-def read_claims(certificate: x509.Certificate, issuers: tuple[str, ...]) -> Claims:
+def read_claims(certificate: x509.Certificate, issuers: tuple[str, ...] | None, *, persons: bool = False) -> Claims:
     """Return the claims of a certificate that steps 1 to 6 have verified.
+
+    Args:
+        certificate: whose claims.
+        issuers: those that are accepted; None where the caller compares the issuer itself.
+        persons: whether an e-mail address is an identity too.
 
     Raises:
         Invalid: its issuer is not accepted, its identity is not one URI, or two of its fields contradict each other.
@@ -44,9 +49,10 @@ def read_claims(certificate: x509.Certificate, issuers: tuple[str, ...]) -> Clai
 
     # (8a) whose word the identity is
     issuer = _agree(raw, 8, 1, "issuer")
-    if issuer is None or issuer not in issuers:
-        raise Invalid("8a", f"the identity was issued by {issuer or 'nobody'}, accepted: {', '.join(issuers)}")
-    if len(names) != 1 or not isinstance(names[0], x509.UniformResourceIdentifier):
+    if issuer is None or (issuers is not None and issuer not in issuers):
+        raise Invalid("8a", f"the identity was issued by {issuer or 'nobody'}, accepted: {', '.join(issuers or ())}")
+    kinds = x509.UniformResourceIdentifier | x509.RFC822Name if persons else x509.UniformResourceIdentifier
+    if len(names) != 1 or not isinstance(names[0], kinds):
         raise Invalid("8a", "the certificate's identity is not one URI of a workflow")
     identity = names[0].value
 

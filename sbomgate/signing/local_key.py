@@ -1,7 +1,8 @@
-"""A local signing key: ECDSA P-256 in PKCS#8 PEM, readable by its owner only.
+"""A local signing key: ECDSA P-256 or Ed25519 in PKCS#8 PEM, readable by its owner only, encrypted or not.
 
-A key alone gives no trusted time: what it signs says `self-declared`. Signatures are deterministic (RFC 6979), so the
-same decision gives the same bytes. `cosign import-key-pair` reads the same file.
+A key alone gives no trusted time: what it signs says `self-declared`, unless a timestamp authority is asked.
+Signatures are deterministic (RFC 6979, RFC 8032), so the same decision gives the same bytes. `cosign import-key-pair`
+reads the same file.
 """
 
 from __future__ import annotations
@@ -12,23 +13,28 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from sbomgate import dsse, files
+from sbomgate import dsse, files, model
 from sbomgate.errors import SigningError
+from sbomgate.signing import Timestamps
 
 MAX_KEY_BYTES = 16 << 10  # a PKCS#8 PEM of P-256 is 241 bytes
-TIME_SOURCE = "self-declared"
+PASSWORD = "SBOMGATE_KEY_PASSWORD"  # noqa: S105 - the name of the variable
+PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
 
 @dataclass(frozen=True, slots=True)
 class LocalKey:
-    """A `signing.Signer` over a private key held in memory."""
+    """A `signing.Signer` over a private key held in memory; `timestamps` says when, where somebody is asked."""
 
-    _key: ec.EllipticCurvePrivateKey
+    _key: PrivateKey
+    timestamps: Timestamps | None = None
 
     @property
     def public_key(self) -> str:
@@ -47,31 +53,45 @@ class LocalKey:
 
     @property
     def time_source(self) -> str:
-        """`self-declared`: nobody else saw the time."""
-        return TIME_SOURCE
+        """`self-declared`, where nobody else saw the time; else `timestamp-authority`."""
+        return model.SELF_DECLARED if self.timestamps is None else model.TIMESTAMPED
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether a timestamp authority is asked."""
+        return self.timestamps is not None
+
+    def may_be(self, signer: model.Signer) -> bool:
+        """Whether it is the signer's key."""
+        return signer.key_id == self.key_id
 
     def sign(self, statement: bytes) -> bytes:
         """Return a sigstore bundle v0.3 over exactly these bytes.
 
         Raises:
-            SigningError: this build of OpenSSL cannot sign deterministically.
+            SigningError: this build of OpenSSL cannot sign deterministically, or the timestamp authority does not
+            answer.
         """
+        signature = self._sign(dsse.pae(dsse.PAYLOAD_TYPE, statement))
+        answers = () if self.timestamps is None else self.timestamps(signature)
+        return dsse.write_bundle(statement, signature, hint(self.key_id), timestamps=answers)
+
+    def _sign(self, data: bytes) -> bytes:
+        if isinstance(self._key, ed25519.Ed25519PrivateKey):
+            return self._key.sign(data)
         try:
-            signature = self._key.sign(
-                dsse.pae(dsse.PAYLOAD_TYPE, statement), ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
-            )
+            return self._key.sign(data, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
         except UnsupportedAlgorithm as e:
             raise SigningError(
                 "the OpenSSL that `cryptography` was built with has no deterministic ECDSA (RFC 6979)",
                 hint="install cryptography's own wheel, which brings OpenSSL 3.2 or later",
             ) from e
-        return dsse.write_bundle(statement, signature, hint(self.key_id))
 
 
 _PUBLIC_PEM = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
-def key_id(key: ec.EllipticCurvePublicKey) -> str:
+def key_id(key: PublicKey) -> str:
     """Return the SHA-256 (hex) of a public key's SubjectPublicKeyInfo in DER."""
     der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(der).hexdigest()
@@ -82,15 +102,23 @@ def hint(key_id: str) -> str:
     return base64.b64encode(bytes.fromhex(key_id)).decode()
 
 
-def generate(path: Path) -> LocalKey:
+def generate(path: Path, *, kind: Literal["p256", "ed25519"] = "p256", password: str | None = None) -> LocalKey:
     """Make a new key: `path` (mode 0600) and its public half `path.pub`. Neither is ever overwritten.
+
+    Args:
+        path: where.
+        kind: ECDSA P-256, or Ed25519.
+        password: encrypts the private half; None leaves it as it is.
 
     Raises:
         SigningError: one of the two exists, or cannot be written; then neither was left behind by this call.
     """
-    key = LocalKey(ec.generate_private_key(ec.SECP256R1()))
-    private = key._key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    made = ec.generate_private_key(ec.SECP256R1()) if kind == "p256" else ed25519.Ed25519PrivateKey.generate()
+    key = LocalKey(made)
+    private = made.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(password.encode()) if password else serialization.NoEncryption(),
     )
     public = path.with_name(path.name + ".pub")
     _create(public, key.public_key.encode(), 0o644)  # first: a private key without its public half helps nobody
@@ -103,11 +131,17 @@ def generate(path: Path) -> LocalKey:
     return key
 
 
-def load(path: Path) -> LocalKey:
+def load(path: Path, *, password: str | None = None, timestamps: Timestamps | None = None) -> LocalKey:
     """Read a private key.
 
+    Args:
+        path: where.
+        password: of an encrypted one; it may be given for one that is not.
+        timestamps: who says when something was signed, or None.
+
     Raises:
-        SigningError: missing, readable by others, encrypted, not PKCS#8 PEM, not P-256.
+        SigningError: missing, readable by others, encrypted under another password or none was given, not PKCS#8 PEM,
+            neither P-256 nor Ed25519.
     """
     data = files.read(
         path, limit=MAX_KEY_BYTES, error=SigningError, forbid_mode=0o077, hint=f"chmod 600 {path.name}, then sign again"
@@ -117,19 +151,24 @@ def load(path: Path) -> LocalKey:
         raise SigningError("this is a public key", where=str(path), hint="give the private one, without .pub")
     if not data.lstrip().startswith((b"-----BEGIN PRIVATE KEY-----", b"-----BEGIN ENCRYPTED")):
         raise SigningError("not a PKCS#8 private key in PEM", where=str(path), hint=how)
+    encrypted = data.lstrip().startswith(b"-----BEGIN ENCRYPTED")
+    if encrypted and not password:
+        raise SigningError("the key is encrypted", where=str(path), hint=f"give its password in {PASSWORD}")
     try:
-        key = serialization.load_pem_private_key(data, password=None)
+        key = serialization.load_pem_private_key(data, password=password.encode() if encrypted and password else None)
     except TypeError as e:
-        raise SigningError(
-            "the key is encrypted, which this version cannot read",
-            where=str(path),
-            hint="decrypt it with `openssl pkcs8` into a file of mode 0600",
-        ) from e
+        raise SigningError("the key is encrypted in a form that cannot be read", where=str(path), hint=how) from e
     except (ValueError, UnsupportedAlgorithm) as e:
+        if encrypted:
+            raise SigningError(
+                "cannot be decrypted with this password", where=str(path), hint=f"correct {PASSWORD}"
+            ) from e
         raise SigningError("not a private key that can be read", where=str(path), hint=how) from e
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise SigningError("not an ECDSA P-256 key", where=str(path), hint=how)
-    return LocalKey(key)
+    match key:
+        case ec.EllipticCurvePrivateKey(curve=ec.SECP256R1()) | ed25519.Ed25519PrivateKey():
+            return LocalKey(key, timestamps)
+        case _:
+            raise SigningError("neither an ECDSA P-256 nor an Ed25519 key", where=str(path), hint=how)
 
 
 def _create(path: Path, data: bytes, mode: int) -> None:

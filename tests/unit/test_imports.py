@@ -33,7 +33,7 @@ MAY_USE = {
     "provenance": set(),
     "lockfiles": set(),
     "facts": set(),
-    "signing": set(),
+    "signing": {"provenance"},  # our own certified evidence is verified by the same numbered steps
     "report": set(),
     "sbom": set(),
     "approvals": {"signing"},  # who signed them

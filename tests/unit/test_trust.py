@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from sbomgate import trust
 from sbomgate.errors import TrustError
-from sbomgate.model import Trust
+from sbomgate.model import AcceptedIdentity, Trust
 from testkit.evidence import key
 
 PEM = key().public_key.strip()
@@ -122,6 +123,110 @@ def test_every_key_is_read() -> None:
     assert found.issuers == ("https://token.actions.githubusercontent.com",)
     assert (found.trusted_root, found.registry_keys) == (b"root", b"keys")
     assert dict(found.pinned) == {hashlib.sha256(data).hexdigest(): data for data in PINNED.values()}
+
+
+IDENTITY = """
+[[signers]]
+name = "release workflow"
+roles = ["decision"]
+issuer = "https://token.actions.githubusercontent.com"
+identity = "https://github.com/acme/shop/.github/workflows/release.yml@refs/tags/v*"
+"""
+KEYLESS = f'schema = "sbomgate/trust/v1"\n{IDENTITY}'
+OF_GITHUB = """
+repository = "https://github.com/acme/shop"
+repository_id = "1001"
+owner_id = "2002"
+triggers = ["push", "release"]
+runner = "github-hosted"
+"""
+
+
+def test_a_signer_by_identity_is_read() -> None:
+    (one,) = parse(KEYLESS + OF_GITHUB).signers
+    assert (one.public_key, one.key_id, one.trusted_root) == (None, None, None)
+    assert one.identity == AcceptedIdentity(
+        issuer="https://token.actions.githubusercontent.com",
+        identity="https://github.com/acme/shop/.github/workflows/release.yml@refs/tags/v*",
+        repository="https://github.com/acme/shop",
+        repository_id="1001",
+        owner_id="2002",
+        triggers=("push", "release"),
+        runner="github-hosted",
+    )
+
+
+def test_a_private_sigstore_is_every_signers_and_names_its_services() -> None:
+    pin = hashlib.sha256(b"root").hexdigest()
+    sigstore = f'''
+[sigstore]
+trusted_root = {{ path = "root.json", sha256 = "{pin}" }}
+signing_config = {{ path = "root.json", sha256 = "{pin}" }}
+'''
+    found = parse(KEYLESS + SIGNER + sigstore)
+    assert [s.trusted_root for s in found.signers] == [b"root", b"root"]
+    assert (found.trusted_root, found.signing_config) == (b"root", b"root")
+    assert parse(KEYLESS).signing_config is None
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        "https://github.com/a/b/.github/workflows/c.yml@refs/heads/main",
+        "https://github.com/a/b/.github/workflows/c.yml@refs/heads/release/*",
+        "https://github.com/a/b/.github/workflows/c.yml@refs/tags/*",
+        "https://gitlab.com/a/b//.gitlab-ci.yml@refs/heads/main",
+        "https://buildkite.com/acme/shop",
+        "release+gate@acme.example",
+        "gate@project.iam.gserviceaccount.com",
+    ],
+)
+def test_exact_identities_and_refs_by_prefix_are_taken(identity: str) -> None:
+    (one,) = parse(re.sub('identity = ".*"', f'identity = "{identity}"', KEYLESS)).signers
+    assert one.identity is not None
+    assert one.identity.identity == identity
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        "",
+        "*",
+        ".*",
+        "https://github.com/acme/*",
+        "https://github.com/acme/shop/.github/workflows/*@refs/heads/main",
+        "https://github.com/a/b/.github/workflows/c.yml@refs/heads/*",
+        "https://github.com/a/b/.github/workflows/c.yml@refs/*",
+        "https://github.com/a/b/.github/workflows/c.yml@*",
+        "https://github.com/a/b/.github/workflows/c.yml@refs/tags/v*.0",
+        "https://github.com/a/b/.github/workflows/c.yml@refs/tags/**",
+        "^https://github.com/acme/shop$",
+        "https://github.com/acme/(shop|web)",
+        "*@acme.example",
+        "two words",
+    ],
+)
+def test_P21_a_loose_identity_is_refused(identity: str) -> None:
+    with pytest.raises(TrustError, match="one exact identity") as e:
+        parse(re.sub('identity = ".*"', f"identity = '{identity}'", KEYLESS))
+    assert e.value.place.startswith("signers[0].identity")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param(KEYLESS.replace("issuer =", "# issuer ="), "nobody is named", id="no issuer"),
+        pytest.param(KEYLESS.replace("identity =", "# identity ="), "nobody is named", id="no identity"),
+        pytest.param(KEYLESS + f'public_key = """{PEM}"""', "one of the two", id="a key too"),
+        pytest.param(MINIMAL + 'triggers = ["push"]', "one of the two", id="a key with a trigger"),
+        pytest.param(KEYLESS + IDENTITY.replace("release w", "other w"), "same identity", id="the same twice"),
+        pytest.param(KEYLESS + 'repository_id = "x"', "numeric", id="an id that is no number"),
+        pytest.param(KEYLESS.replace("https://token", "http://token"), "https", id="issuer without TLS"),
+    ],
+)
+def test_P21_a_signer_is_one_key_or_one_identity(text: str, says: str) -> None:
+    with pytest.raises(TrustError, match=says):
+        parse(text)
 
 
 def test_what_is_not_named_is_not_accepted() -> None:

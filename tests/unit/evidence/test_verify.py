@@ -329,4 +329,4 @@ def test_a_signature_that_is_not_the_accepted_key_s_is_an_error() -> None:
 
 def test_P17_a_key_cannot_claim_a_witnessed_time() -> None:
     with pytest.raises(EvidenceError, match="self-declared"):
-        judge(record(time_source="log"))
+        judge(record(time_source="transparency-log"))

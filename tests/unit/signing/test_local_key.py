@@ -6,10 +6,11 @@ import os
 import stat
 import subprocess
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from sbomgate.errors import SigningError
@@ -92,7 +93,6 @@ P256 = ec.derive_private_key(5, ec.SECP256R1())
         pytest.param(b"\xff\xfe\x00", "not a PKCS#8", id="binary"),
         pytest.param(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "can be read", id="broken"),
         pytest.param(pem(P256)[:100], "can be read", id="truncated"),
-        pytest.param(pem(ed25519.Ed25519PrivateKey.from_private_bytes(b"1" * 32)), "P-256", id="Ed25519"),
         pytest.param(pem(ec.derive_private_key(5, ec.SECP384R1())), "P-256", id="P-384"),
         pytest.param(pem(rsa.generate_private_key(65537, 2048)), "P-256", id="RSA"),
         pytest.param(pem(P256, serialization.BestAvailableEncryption(b"x")), "encrypted", id="encrypted"),
@@ -113,6 +113,24 @@ def test_what_is_no_usable_key_is_refused(tmp_path: Path, data: bytes, message: 
     with pytest.raises(SigningError, match=message) as e:
         local_key.load(write(tmp_path / "release.key", data))
     assert str(tmp_path) in str(e.value)
+
+
+@pytest.mark.parametrize("kind", ["p256", "ed25519"])
+@pytest.mark.parametrize("password", [None, "correct horse"])
+def test_both_kinds_with_and_without_a_password(
+    tmp_path: Path, kind: Literal["p256", "ed25519"], password: str | None
+) -> None:
+    made = local_key.generate(tmp_path / "release.key", kind=kind, password=password)
+    read = local_key.load(tmp_path / "release.key", password="correct horse")  # not asked for, and not needed
+    assert read.sign(STATEMENT) == made.sign(STATEMENT)
+    encrypted = b"BEGIN ENCRYPTED" in (tmp_path / "release.key").read_bytes()
+    assert encrypted is (password is not None)
+    if encrypted:
+        for wrong in (None, "", "correct hors", "correct horse "):
+            with pytest.raises(SigningError, match=r"encrypted|decrypted") as e:
+                local_key.load(tmp_path / "release.key", password=wrong)
+            assert local_key.PASSWORD in e.value.hint
+            assert "correct hors" not in str(e.value)  # P40
 
 
 def test_a_missing_key_a_folder_and_a_pipe_are_refused(tmp_path: Path) -> None:

@@ -1,0 +1,240 @@
+"""What signs: `--key`, `--signer`; and what becomes of a decision that cannot be signed: `--resume`.
+
+A decision whose signing asks somebody who may be down is kept as pending before that, so that neither an outage nor a
+kill loses the verdict. Nothing is reported before it is signed, verified against the trust file, and stored.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from sbomgate.errors import SigningError, UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from sbomgate.cli._environment import Environment
+    from sbomgate.evidence.record import Record
+    from sbomgate.gate import Unsigned
+    from sbomgate.model import Trust
+    from sbomgate.signing import Signer, Timestamps
+    from sbomgate.signing.services import Services
+
+AUDIENCE = "sigstore"
+PUBLIC_AUTHORITY = "https://fulcio.sigstore.dev"
+MAX_TOKEN_BYTES = 64 << 10  # a token of GitHub has 2 kB
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments: `--key` and `--signer` are two names of one."""
+    parser.add_argument(
+        "--key",
+        "--signer",
+        dest="signer",
+        metavar="SIGNER",
+        help="what signs: FILE, a local key (`sbomgate key new`); keyless: the identity of this CI job; "
+        "keyless:FILE: that of the token in FILE; command:COMMAND: a KMS",
+    )
+    parser.add_argument("--resume", metavar="SHA256", help="sign the pending decision that an earlier run kept")
+
+
+def open_signer(args: argparse.Namespace, env: Environment, trust: Trust, stack: ExitStack) -> Signer:
+    """Return what signs. A job without an identity, or a key that cannot be read, is found here and not after deciding.
+
+    Raises:
+        UsageError: nothing says what signs, or the command is none.
+        SigningError: it cannot be used.
+        TrustError: the signing configuration cannot be used.
+    """
+    asked: str | None = args.signer
+    if not asked:
+        raise UsageError("nothing says what signs", where="--signer", hint="give a key's FILE, or keyless")
+    kind, _, what = asked.partition(":")
+    match kind, what:
+        case "keyless", _:
+            from sbomgate.signing.keyless import Keyless
+
+            services = _services(env, trust, stack)
+            assert services is not None  # noqa: S101 - without one of its own a trust file means the public one
+            token = _from_file(env.working_directory / what) if what else _ambient()
+            token()
+            return Keyless(services, token)
+        case "command", _:
+            return _command(what, env, trust, stack)
+        case _:
+            from sbomgate.signing import local_key
+
+            timestamps = _timestamps(env, trust, stack)
+            password = env.variables.get(local_key.PASSWORD)
+            return local_key.load(env.working_directory / asked, password=password, timestamps=timestamps)
+
+
+def _services(env: Environment, trust: Trust, stack: ExitStack, *, named: bool = False) -> Services | None:
+    """Return the services to sign with: the trust file's, else (unless only `named` ones count) the public ones."""
+    from sbomgate.provenance import shipped
+    from sbomgate.signing import services
+
+    data = trust.signing_config
+    if data is None:
+        if named:
+            return None
+        if trust.trusted_root is not None and not _is_public(trust.trusted_root):
+            raise UsageError(
+                "the trust file names a sigstore of its own to verify with, and not where it signs",
+                where="[sigstore]",
+                hint="add its signing_config",
+            )
+        data = shipped.read("signing_config.json", shipped.SIGNING_CONFIG_SHA256)
+    config = services.parse(data, now=env.now)
+    client = services.open_client(ca_file=None if env.ca_file is None else str(env.ca_file), proxy=env.https_proxy)
+    return services.Services(config, stack.enter_context(client))
+
+
+def _is_public(trusted_root: bytes) -> bool:
+    """Whether a trusted root is the public sigstore's: a private one's evidence is not for the public log."""
+    from sbomgate import dsse
+
+    found = dsse.loads(trusted_root, "trusted_root")
+    authorities = found.get("certificateAuthorities") if isinstance(found, dict) else None
+    return isinstance(authorities, list) and any(
+        isinstance(one, dict) and one.get("uri") == PUBLIC_AUTHORITY for one in authorities
+    )
+
+
+def _timestamps(env: Environment, trust: Trust, stack: ExitStack) -> Timestamps | None:
+    """Return who timestamps a key's signatures: the trust file's authority, if it names one. No public one is asked."""
+    found = _services(env, trust, stack, named=True)
+    return None if found is None or not found.config.authorities else found.timestamps
+
+
+def _command(what: str, env: Environment, trust: Trust, stack: ExitStack) -> Signer:
+    import shlex
+    import shutil
+    from pathlib import Path
+
+    from sbomgate.signing.command import Command
+
+    try:
+        command = shlex.split(what)
+    except ValueError as e:
+        raise UsageError(f"not a command: {e}", where="--signer command:") from e
+    if not command:
+        raise UsageError("the command is empty", where="--signer command:", hint="give a program and its arguments")
+    program = shutil.which(command[0], path=env.variables.get("PATH"))
+    if program is None or "node_modules" in (*Path(program).parts, *Path(program).resolve().parts):
+        why = "no such program on PATH" if program is None else "a dependency's program does not sign (P27)"
+        raise UsageError(why, where=command[0], hint="name the program by its path")
+    return Command(
+        command=(program, *command[1:]),
+        signers=trust.signers,
+        environment=env.variables,
+        timestamps=_timestamps(env, trust, stack),
+    )
+
+
+def _from_file(path: Path) -> Callable[[], str]:
+    """Return what reads the token, each time anew: tokens live for minutes, and whoever writes the file renews it."""
+    from sbomgate import files
+
+    def read() -> str:
+        data = files.read(path, limit=MAX_TOKEN_BYTES, error=SigningError).strip()
+        if data.count(b".") != 2 or not data.isascii() or any(c <= 32 for c in data):
+            raise SigningError("holds no identity token (three parts in base64, with dots)", where=str(path))
+        return data.decode()
+
+    return read
+
+
+def _ambient() -> Callable[[], str]:
+    """Return what asks the CI system for an identity token.
+
+    GitHub Actions, GitLab CI, Buildkite, Google Cloud and CircleCI, by the library that sigstore's own clients use.
+    """
+
+    def ask() -> str:
+        import id as oidc
+        import urllib3
+
+        try:
+            token = oidc.detect_credential(AUDIENCE)
+        except oidc.GitHubOidcPermissionCredentialError as e:
+            raise SigningError(
+                "this GitHub job may not have an identity token", hint="add `permissions: {id-token: write}` to the job"
+            ) from e
+        except (oidc.IdentityError, urllib3.exceptions.HTTPError, OSError, ValueError) as e:
+            # What the CI system answered may hold a secret: only what was asked of it is repeated (P40).
+            said = str(e).partition("(")[0].partition(": the ")[0].strip() if isinstance(e, oidc.IdentityError) else ""
+            raise SigningError(
+                f"the CI system gives no identity token{': ' if said else ''}{said}",
+                hint="docs/signing.md says what each CI system needs",
+            ) from e
+        if token is None:
+            raise SigningError(
+                "this machine has no identity: no CI system that is known gave a token",
+                hint="give --signer keyless:FILE with a token, or sign with a key (docs/signing.md)",
+            )
+        return token
+
+    return ask
+
+
+def sign_and_store(made: Unsigned, trust: Trust, signer: Signer, store: Path) -> Record:
+    """Sign a decision and store it: on disk when this returns, and accepted by a consumer with this trust file.
+
+    Raises:
+        SigningError: it could not be signed; the verdict is kept as pending, where signing asks somebody.
+        EvidenceError: it could not be stored.
+    """
+    from sbomgate import gate
+    from sbomgate.evidence import layout, pending
+
+    if not signer.is_remote:
+        record = gate.complete(made, trust, signer=signer)
+        layout.write(store, record)
+        return record
+    kept = pending.keep(store, made.decision, made.blobs)
+    try:
+        record = gate.complete(made, trust, signer=signer)
+    except SigningError as e:
+        hint = f"{e.hint}; " if e.hint else ""
+        raise SigningError(
+            f"not signed: {e.message}. The verdict is kept as pending, sha256:{kept}",
+            where=e.where,
+            place=e.place,
+            hint=f"{hint}sbomgate gate --resume {kept}, with the same --trust, --store and signer",
+        ) from e
+    layout.write(store, record)
+    pending.drop(store, kept)
+    return record
+
+
+def resume(args: argparse.Namespace, env: Environment, trust: Trust, store: Path) -> Record:
+    """Sign a pending decision as it was made. If an earlier attempt had stored it already, that one is returned.
+
+    Raises:
+        EvidenceError: none is pending under that digest, or it was altered.
+        SigningError: it could not be signed; it stays pending.
+    """
+    from sbomgate import decision, gate
+    from sbomgate.evidence import layout, pending
+    from sbomgate.evidence.record import DETAIL
+
+    kept = args.resume.removeprefix("sha256:")
+    made, blobs = pending.read(store, kept)
+    written = decision.write_detail(made)
+    for record in layout.find(store, made.subject):
+        if record.payloads[DETAIL] == written and _is_accepted(record, trust):
+            pending.drop(store, kept)
+            return record
+    with ExitStack() as stack:
+        signer = open_signer(args, env, trust, stack)
+        return sign_and_store(gate.Unsigned(decision=made, blobs=blobs), trust, signer, store)
+
+
+def _is_accepted(record: Record, trust: Trust) -> bool:
+    from sbomgate.evidence.verify import Signed, signed_by
+
+    return isinstance(signed_by(record, trust.signers), Signed)
