@@ -19,9 +19,13 @@ _TAIL = r"(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-
 _VERSION = re.compile(rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER}){_TAIL}", re.ASCII)
 _PARTIAL = rf"(?:({_NUMBER}|[xX*])(?:\.({_NUMBER}|[xX*])(?:\.({_NUMBER}|[xX*]){_TAIL})?)?)"
 _COMPARATOR = re.compile(rf"(\^|~>?|>=|<=|>|<|=)?{_PARTIAL}", re.ASCII)
+# A tag (`latest`). In npm's loose way it is dropped among alternatives, and alone it is no range. What starts like a
+# version (`v1`, `x`) is left to the grammar.
+_TAG = re.compile(r"[A-UWYZa-uwyz][A-Za-z_-]*", re.ASCII)
 _GAP = re.compile(r"(\^|~>?|[<>]=?|=)\s+")
 
 _Comparator = tuple[str, Version]
+_NO_RANGE: list[list[_Comparator]] = []
 _versions: dict[str, Version | None] = {}
 _ranges: dict[str, list[list[_Comparator]] | None] = {}
 _CACHE_LIMIT = 200_000  # entries: more than any lockfile has distinct ranges, and a bound for a long-lived process
@@ -33,6 +37,8 @@ def satisfies(version: str, range_: str) -> bool | None:
     sets = _parse_range(range_)
     if parsed is None or sets is None:
         return _by_library(version, range_)
+    if sets is _NO_RANGE:
+        return None
     return any(_satisfies_all(parsed, comparators) for comparators in sets)
 
 
@@ -86,13 +92,17 @@ def _parse_range(text: str) -> list[list[_Comparator]] | None:
     except KeyError:
         pass
     sets: list[list[_Comparator]] | None = []
-    for alternative in text.split("||"):
-        comparators = _parse_set(alternative.strip())
+    for alternative in map(str.strip, text.split("||")):
+        if _TAG.fullmatch(alternative):
+            continue
+        comparators = _parse_set(alternative)
         if comparators is None:
             sets = None
             break
         assert sets is not None  # noqa: S101 - for the type checker
         sets.append(comparators)
+    if sets == []:
+        sets = _NO_RANGE
     if len(_ranges) < _CACHE_LIMIT:
         _ranges[text] = sets
     return sets
