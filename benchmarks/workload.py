@@ -35,7 +35,7 @@ from sbomgate.model import (
     TarballFacts,
     TrustRoot,
 )
-from sbomgate.npm import collect
+from sbomgate.npm import rows
 from sbomgate.npm.cache import FactCache
 from sbomgate.npm.wanted import wanted
 from sbomgate.policy import input as policy_input
@@ -114,17 +114,17 @@ def collected(graph: DependencyGraph, now: datetime, sigstore: TestSigstore) -> 
 
 def fill_cache(cache: Path, known: Mapping[FactKey, CollectedFacts]) -> None:
     """Fill the fact cache as a first run does."""
-    rows: dict[str, bytes] = {}
+    kept_rows: dict[str, bytes] = {}
     for key, one in known.items():
         assert isinstance(one.registry, RegistryWord)
         assert isinstance(one.tarball, TarballFacts)
         registry = one.registry.registry
-        rows[collect.word_key(registry, key)] = collect.dump_word(one.registry, None)
-        rows[collect.tarball_key(one.tarball.sha512)] = collect.dump_tarball(one.tarball)
+        kept_rows[rows.word_key(registry, key)] = rows.dump_word(one.registry, (), None)
+        kept_rows[rows.tarball_key(one.tarball.sha512)] = rows.dump_tarball(one.tarball)
         if isinstance(one.attestations, AttestationDocument):
-            rows[collect.attestations_key(registry, key)] = one.attestations.body
+            kept_rows[rows.attestations_key(registry, key)] = one.attestations.body
     with FactCache(cache) as kept:
-        kept.put(rows)
+        kept.put(kept_rows)
 
 
 def trust(folder: Path, known: Mapping[FactKey, CollectedFacts], sigstore: TestSigstore) -> str:

@@ -20,6 +20,7 @@ from sbomgate.model import (
     Absence,
     AttestationDocument,
     CollectedFacts,
+    EarlierRelease,
     FactKey,
     Missing,
     Origin,
@@ -165,13 +166,31 @@ def _after(lock: dict[str, Any], arrived: tuple[Release, ...], now: datetime, si
             **({"peerDependencies": held["peerDependencies"]} if "peerDependencies" in held else {}),
         }
         one = _facts(release, now, sigstore)
-        known[one.key] = one
+        known[one.key] = replace(one, earlier=_earlier(known, release.name))
     packages = lock["packages"]
     lock["packages"] = {"": packages.pop(""), **{path: packages[path] for path in sorted(packages)}}
     return Story(
         package_json=(SHOP / "package.json").read_bytes(),
         lockfile=(json.dumps(lock, indent=2) + "\n").encode(),
         facts=known,
+    )
+
+
+def _earlier(known: Mapping[FactKey, CollectedFacts], name: str) -> tuple[EarlierRelease, ...]:
+    """Return the release that the shop used before, as the registry's history shows it; none of a new package."""
+    return tuple(
+        EarlierRelease(
+            version=key.version,
+            integrity=key.integrity,
+            published=one.registry.published,
+            publisher=one.registry.publisher,
+            trusted_publisher=one.registry.trusted_publisher,
+            maintainers=one.registry.maintainers,
+            attestations_url=one.registry.attestations_url,
+            attestations=one.attestations,
+        )
+        for key, one in known.items()
+        if key.name == name and isinstance(one.registry, RegistryWord)
     )
 
 

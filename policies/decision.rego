@@ -21,6 +21,7 @@ result := {
 	"findings": findings,
 	"rules": sort(ran),
 	"packages": count(input.packages),
+	"waived_by": {f.fingerprint: ids | some pair, ids in waived; f := pair[1]},
 	"unused_waivers": sort(unused_waivers),
 } if {
 	sound
@@ -83,6 +84,24 @@ whole_packages if {
 	every id in packages.changed {
 		packages.before(packages.entries[id].name)
 	}
+	is_object(input.manifests)
+	every id, odd in input.manifests {
+		packages.entries[id]
+		is_array(odd.disagreements)
+		is_array(odd.shadows)
+	}
+	is_object(input.earlier)
+	every id, history in input.earlier {
+		packages.entries[id]
+		is_string(history.unknown)
+		is_array(history.maintainers)
+		every release in history.releases {
+			is_string(release.version)
+			is_boolean(release.advertised)
+			is_string(release.provenance.state)
+			is_array(release.maintainers)
+		}
+	}
 }
 
 sound if {
@@ -99,12 +118,11 @@ sound if {
 	}
 }
 
-# (5) Waivers. One counts only while its end lies ahead, for this project, and for exactly this finding: by its
-# fingerprint, or by rule, name, version and integrity.
+# (5) Waivers and approvals. One counts only while its end lies ahead, for this project, and for exactly this finding: an
+# approval names findings by their fingerprints; a waiver names one so, or by rule, name, version and integrity.
 live := [w |
-	some w in input.waivers
+	some w in array.concat(input.waivers, input.approvals)
 	w.project == project
-	w.until != null
 	times.ahead(w.until)
 ]
 
@@ -113,14 +131,33 @@ project := input.project.repository.value if not is_null(input.project.repositor
 
 project := input.project.name if is_null(input.project.repository)
 
-# What each live waiver is used for. Of several for one finding the one that lasts longest is used: the others are
-# reported as unused.
-waived[pair] := id if {
+# (5a) Whoever made the change does not approve it. An author who is not known may be any of the approvers: then one
+# more person is needed (P30).
+default quorum := 1000000
+
+quorum := input.trust.quorum if input.change.authors_known == true
+
+quorum := input.trust.quorum + 1 if input.change.authors_known == false
+
+authors := {name | some name in input.change.authors}
+
+# (5b) What each finding is waived by: of every person the one that lasts longest, and of the persons those whose
+# lasts longest, as many as are needed. The others are reported as unused.
+waived[pair] := ids if {
 	count(live) > 0
 	some pair in said
 	pair[1].waivable == true
-	id := max([[time.parse_rfc3339_ns(w.until), w.id] | some w in live; covers(w, pair[1])])[1]
+	said_by := {w.by: max([[time.parse_rfc3339_ns(o.until), o.id] | some o in live; o.by == w.by; covers(o, pair[1])]) |
+		some w in live
+		covers(w, pair[1])
+		not w.by in authors
+	}
+	count(said_by) >= quorum
+	longest := array.reverse(sort([one | some one in said_by]))
+	ids := sort([one[1] | some one in array.slice(longest, 0, quorum)])
 }
+
+covers(w, f) if f.fingerprint in w.findings
 
 covers(w, f) if {
 	w.rule == f.rule
@@ -137,7 +174,9 @@ covers(w, f) if {
 	w.integrity == p.integrity
 }
 
-unused_waivers := {w.id | some w in input.waivers} - {id | some id in waived}
+used_waivers := {id | some ids in waived; some id in ids}
+
+unused_waivers := {w.id | some w in array.concat(input.waivers, input.approvals)} - used_waivers
 
 # (6) Sorted by rule, package, code, fingerprint.
 findings := [entry[4] |

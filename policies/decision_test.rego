@@ -42,8 +42,9 @@ test_a_young_release_is_denied_everywhere_but_in_observe if {
 test_every_rule_ran if {
 	r := result(fx.document("default", [quiet], {}))
 	r.rules == [
-		"bound_bytes", "complete_evidence", "exotic_sources", "install_scripts", "known_malicious", "lockfile_sound",
-		"manager_code", "new_dependencies", "pinned", "provenance", "registries", "release_age", "trust_drift",
+		"approved_changes", "bound_bytes", "complete_evidence", "deprecated", "exotic_sources", "install_scripts",
+		"known_malicious", "licences", "lockfile_sound", "manager_code", "new_dependencies", "pinned", "provenance", "registries",
+		"release_age", "trust_drift",
 	]
 	r.packages == 1
 }
@@ -176,6 +177,50 @@ test_of_two_waivers_the_longer_is_used_and_the_other_reported if {
 	r.unused_waivers == ["w1"]
 }
 
+# P30: whoever made the change is no approver of it, and where nobody knows who did, one more person is needed.
+test_nobody_approves_his_own_change if {
+	own := {"waivers": [waiver({})], "change": {"authors": ["ann"], "authors_known": true, "reason": ""}}
+	result(fx.document("default", [young], own)).verdict == "denied"
+	unknown := {"waivers": [waiver({})], "change": {"authors": [], "authors_known": false, "reason": "no signature"}}
+	result(fx.document("default", [young], unknown)).verdict == "denied"
+	two := object.union(unknown, {"waivers": [waiver({}), waiver({"id": "w2", "by": "bob"})]})
+	r := result(fx.document("default", [young], two))
+	r.verdict == "allowed"
+	r.unused_waivers == []
+}
+
+test_a_quorum_is_of_different_people if {
+	quorum := {"trust": {"quorum": 2}}
+	twice := object.union(quorum, {"waivers": [waiver({}), waiver({"id": "w2"})]})
+	result(fx.document("default", [young], twice)).verdict == "denied"
+	two := object.union(quorum, {"waivers": [waiver({}), waiver({"id": "w2", "by": "bob"})]})
+	result(fx.document("default", [young], two)).verdict == "allowed"
+}
+
+test_without_a_quorum_nothing_is_waived if {
+	without := object.remove(fx.document("default", [young], {"waivers": [waiver({})]}), ["trust"])
+	result(object.union(without, {"trust": object.remove(fx.nobody, ["quorum"])})).verdict == "denied"
+}
+
+approval(findings) := {
+	"id": "a1", "project": "https://example.test/shop", "findings": findings, "until": "2026-12-01T00:00:00Z",
+	"reason": "read the diff", "by": "ann",
+}
+
+test_an_approval_covers_what_it_was_shown_with if {
+	was := fx.pkg("axios", "1.14.0", {})
+	changes := {"baseline": fx.accepted([was], {"": ["axios"]})}
+	now := fx.pkg("axios", "1.14.1", {})
+	before := result(fx.document("release", [now], changes))
+	before.verdict == "denied"
+	shown := [f.fingerprint | some f in before.findings; f.level == "deny"]
+	r := result(fx.document("release", [now], object.union(changes, {"approvals": [approval(shown)]})))
+	r.verdict == "allowed"
+	{id | some ids in r.waived_by; some id in ids} == {"a1"}
+	other := fx.pkg("axios", "1.14.1", {"integrity": "sha512-other", "registry_integrity": "sha512-other"})
+	result(fx.document("release", [other], object.union(changes, {"approvals": [approval(shown)]}))).verdict == "denied"
+}
+
 # W07, P28
 test_nothing_waives_a_malicious_package if {
 	evil := fx.pkg("axios", "1.14.1", {"malicious": ["MAL-2026-2307"]})
@@ -208,3 +253,22 @@ test_the_fingerprint_depends_on_the_package_and_not_on_the_place if {
 	there := result(fx.document("default", [object.union(young, {"id": "node_modules/a/node_modules/axios"})], {})).findings
 	[f.fingerprint | some f in here; f.rule == "release_age"] == [f.fingerprint | some f in there; f.rule == "release_age"]
 }
+
+# What is odd about manifests, and what was released before, are known to be known.
+test_a_history_that_lacks_anything_is_no_decision if {
+	document := fx.document("default", [quiet], {})
+	release := fx.release(quiet)
+	result(told_of(fx.preceded_by([release]))).verdict == "allowed"
+	every broken in [
+		json.remove(document, ["/earlier"]), json.remove(document, ["/manifests"]),
+		object.union(document, {"earlier": {"node_modules/nobody": fx.first_release}}),
+		object.union(document, {"manifests": {quiet.id: null}}),
+		told_of({"releases": null}), told_of({"unknown": null}), told_of({"maintainers": null}),
+		told_of(fx.preceded_by([object.remove(release, ["provenance"])])),
+		told_of(fx.preceded_by([object.remove(release, ["advertised"])])),
+	] {
+		not decision.result with input as broken
+	}
+}
+
+told_of(history) := object.union(fx.document("default", [quiet], {}), {"earlier": {quiet.id: history}})

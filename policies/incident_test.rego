@@ -86,7 +86,10 @@ test_allowed if {
 	result(quiet, {}).verdict == "allowed"
 	result(quiet, {"baseline": held}).verdict == "allowed"
 	result([fx.pkg("semver", "6.3.1", {})], {"baseline": fx.accepted([fx.pkg("semver", "7.6.0", {"provenance": fx.built})], {})}).verdict == "allowed"
-	result([fx.pkg("semver", "7.0.0", {})], {"baseline": fx.accepted([fx.pkg("semver", "7.0.0-rc.1", {"provenance": fx.built})], {})}).verdict == "allowed"
+	result([fx.pkg("semver", "7.0.0", {})], {
+		"baseline": fx.accepted([fx.pkg("semver", "7.0.0-rc.1", {"provenance": fx.built})], {}),
+		"earlier": {"node_modules/semver": fx.preceded_by([fx.release(fx.pkg("semver", "6.3.1", {}))])},
+	}).verdict == "allowed"
 }
 
 # T09

@@ -136,6 +136,7 @@ class Decision:
         trust: SHA-256 of the trust file.
         baseline: what drift was measured against.
         materials: every input and output by digest, sorted by name.
+        valid_until: the earliest end of what it rests on (waivers, approvals), or None (P29).
     """
 
     verdict: Verdict
@@ -153,6 +154,7 @@ class Decision:
     baseline: BaselineRecord
     counts: Counts
     materials: tuple[Material, ...]
+    valid_until: datetime | None = None
 
     @property
     def subject(self) -> Subject:
@@ -241,6 +243,7 @@ def write_detail(decision: Decision) -> bytes:
             },
             "policy": {"sha256": decision.policy, "rules": list(decision.rules)},
             "trust": {"sha256": decision.trust},
+            "validUntil": None if decision.valid_until is None else write_time(decision.valid_until),
             "baseline": {
                 "state": decision.baseline.state,
                 "reason": decision.baseline.reason,
@@ -309,6 +312,7 @@ def write_summary(decision: Decision, detail_bundle: bytes, *, uri: str | None =
             f"{EXTENSION}commit": _claimed(context.commit),
             f"{EXTENSION}environment": _claimed(context.environment),
             f"{EXTENSION}waiversUsed": decision.counts.waived,
+            f"{EXTENSION}validUntil": None if decision.valid_until is None else write_time(decision.valid_until),
         },
     )
     if len(data) > MAX_SUMMARY_BYTES:
@@ -441,6 +445,8 @@ def _check(decision: Decision) -> None:
         raise refuse("the count is not the number of rules that ran", "counts.rules")
     if decision.verdict is Verdict.ALLOWED and decision.counts.denied and context.profile != OBSERVE:
         raise refuse("allowed, although findings deny", "counts.denied")
+    if decision.valid_until is not None and decision.valid_until <= context.evaluated_at:
+        raise refuse("it rested on something that had ended", "validUntil")
     names = [m.name for m in decision.materials]
     if names != sorted(set(names)):
         raise refuse("not sorted by name, or one is there twice", "materials")
@@ -484,13 +490,10 @@ def _decision(predicate: dict[str, Any]) -> Decision:
         return None if value is None else Claimed(value=_str(value["value"]), source=_str(value["source"]))
 
     project, subject, baseline = predicate["project"], predicate["subject"], predicate["baseline"]
-    time = datetime.fromisoformat(predicate["evaluatedAt"])
-    if time.utcoffset() != timedelta(0):
-        raise ValueError("evaluatedAt is not in UTC")
     return Decision(
         verdict=Verdict(predicate["verdict"]),
         context=Context(
-            evaluated_at=time.astimezone(UTC),
+            evaluated_at=_utc(_str(predicate["evaluatedAt"]), "evaluatedAt"),
             profile=_str(predicate["profile"]),
             lockfile_path=_str(project["lockfilePath"]),
             workspace=None if project["workspace"] is None else _str(project["workspace"]),
@@ -533,7 +536,15 @@ def _decision(predicate: dict[str, Any]) -> Decision:
             )
             for m in predicate["materials"]
         ),
+        valid_until=None if predicate["validUntil"] is None else _utc(_str(predicate["validUntil"]), "validUntil"),
     )
+
+
+def _utc(value: str, place: str) -> datetime:
+    time = datetime.fromisoformat(value)
+    if time.utcoffset() != timedelta(0):
+        raise ValueError(f"{place} is not in UTC")
+    return time.astimezone(UTC)
 
 
 def _str(value: Any) -> str:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sbomgate import __version__, decision, facts, ledger, sbom, trust
+from sbomgate import __version__, approvals, decision, facts, ledger, sbom, trust
 from sbomgate.canonical import dumps
 from sbomgate.decision import Counts, Decision, EngineRecord, Material, material
 from sbomgate.errors import EvidenceError, InputError, PolicyError, SigningError, TrustError
 from sbomgate.evidence.record import Record
 from sbomgate.ledger import Ledger
 from sbomgate.model import (
+    Authors,
     BaselineBuild,
     Bootstrap,
     CollectedFacts,
@@ -28,6 +29,8 @@ from sbomgate.model import (
     Engine,
     Evaluation,
     FactKey,
+    Level,
+    People,
     PolicyBundle,
     Sbom,
     Trust,
@@ -53,6 +56,9 @@ BASELINE_SBOM = "baseline.cdx.json"
 TRUSTED_ROOT = "trust/trusted_root.json"
 REGISTRY_KEYS = "trust/registry_keys.json"
 LISTS = "lists/"
+APPROVALS = "approvals/"
+
+AUTHOR_UNKNOWN = Authors()
 
 SBOM_KIND = "cyclonedx"
 """`Lockfile.kind` where an SBOM that another tool made stands for the lockfile."""
@@ -111,6 +117,8 @@ class Question:
         project_files: path in the project → (SHA-256, size in bytes) of every file that was read.
         bundle: the policy.
         baseline: the last approved build, or why there is none.
+        approvals: file name → bytes of each waiver and approval that lies beside the project, not yet believed.
+        authors: who made the change.
         ledger: what registries had at earlier looks: of the newest decision by an accepted signer; None starts one.
         source_date: the SBOM's timestamp, or None for none.
         parties: who made the SBOM and who supplies the project, by the user's own word.
@@ -125,6 +133,8 @@ class Question:
     bundle: PolicyBundle
     baseline: BaselineBuild | Bootstrap
     project_files: Mapping[str, tuple[str, int]]
+    approvals: Mapping[str, bytes] = field(default_factory=dict)
+    authors: Authors = AUTHOR_UNKNOWN
     ledger: bytes | None = None
     source_date: datetime | None = None
     sbomgate: str = __version__
@@ -142,6 +152,7 @@ class Answer:
     policy_input: bytes
     evaluation: Evaluation
     engine: EngineRecord
+    people: People
 
 
 def prepare(bundle: PolicyBundle, engine: Engine) -> None:
@@ -194,6 +205,7 @@ def decide(
     collected = {key: found for key, found in gathered.collected.items() if key in keys}
     looks = ledger.update(_looks_before(question), collected.values(), now=question.context.evaluated_at)
     bom = _sbom(graph, collected, gathered.verified, looks, question)
+    people = _people(question)
     asked = policy_input.build(
         bom,
         context=question.context,
@@ -202,6 +214,7 @@ def decide(
         baseline=question.baseline,
         parameters=question.parameters,
         lists=gathered.lists,
+        people=people,
     )
     policy_input.validate(asked)
     evaluation = _evaluate(asked, question, len(graph.packages) - 1, engine)
@@ -221,6 +234,7 @@ def decide(
         policy_input=asked,
         evaluation=evaluation,
         engine=EngineRecord(name=engine.name, version=engine.version, ours=engine.ours),
+        people=people,
     )
 
 
@@ -283,6 +297,7 @@ def unsigned(answer: Answer, question: Question, *, signer: Signer) -> Unsigned:
         baseline=_baseline_record(question.baseline),
         counts=decision.count(answer.evaluation, len(answer.graph.packages) - 1),
         materials=materials,
+        valid_until=_valid_until(answer.evaluation, answer.people),
     )
     return Unsigned(decision=made, blobs=blobs)
 
@@ -339,6 +354,26 @@ def _verifier_id(accepted: Trust, signer: Signer) -> str:
     return ids[0]
 
 
+def _valid_until(evaluation: Evaluation, people: People) -> datetime | None:
+    """Return the earliest end of what the verdict rests on (P29), or None where it rests on nobody's word."""
+    ends = {one.id: one.said.until for one in people.signed}
+    rests_on = {
+        id
+        for finding in evaluation.findings
+        if finding.waived and finding.level is Level.DENY
+        for id in evaluation.waived_by[finding.fingerprint]
+    }
+    if strangers := rests_on - ends.keys():
+        raise PolicyError(f"the policy waives by what nobody signed: {sorted(strangers)}", where="the policy's result")
+    return min((ends[id] for id in rests_on), default=None)
+
+
+def _people(question: Question) -> People:
+    return approvals.accepted(
+        question.approvals, question.trust, now=question.context.evaluated_at, authors=question.authors
+    )
+
+
 def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tuple[Material, ...]]:
     from sbomgate.policy import bundle
 
@@ -354,6 +389,7 @@ def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tu
         REGISTRY_KEYS: (question.material.registry_keys, "application/json"),
     }
     stored |= {LISTS + name: (data, "text/csv") for name, data in question.lists.items()}
+    stored |= {APPROVALS + name: (data, "application/json") for name, data in question.approvals.items()}
     if isinstance(question.baseline, BaselineBuild):
         stored[BASELINE_SBOM] = (question.baseline.sbom.data, "application/vnd.cyclonedx+json")
     if question.ledger is not None:
@@ -428,7 +464,10 @@ def _verify(graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts],
     from sbomgate.provenance.batch import verify_all
 
     verifier = Verifier.from_material(material.trusted_root, material.registry_keys, material.issuers)
-    return verify_all(collected, verifier, {facts.key_of(package): package.sha512 for package in graph.packages})
+    sha512 = {facts.key_of(package): package.sha512 for package in graph.packages}
+    earlier = facts.earlier_documents(collected)
+    sha512 |= {key: facts.sha512_of(key.integrity) for key in earlier}
+    return verify_all({**collected, **earlier}, verifier, sha512)
 
 
 def _lists(files: Mapping[str, bytes]) -> list[malicious.MaliciousList]:
@@ -531,6 +570,13 @@ def replay(
         bundle=bundle,
         baseline=baseline,
         project_files={},
+        approvals={name.removeprefix(APPROVALS): data for name, data in blobs.items() if name.startswith(APPROVALS)},
+        # Who made the change was told by what is not stored; the policy input is signed with what was found.
+        authors=Authors(
+            people=tuple(asked["change"]["authors"]),
+            known=asked["change"]["authors_known"],
+            reason=asked["change"]["reason"],
+        ),
         ledger=blobs.get(LEDGER_BEFORE),
         source_date=heading.timestamp,
         parties=heading.parties,
@@ -540,6 +586,7 @@ def replay(
     collected = facts.loads(stored(FACTS))
     looks = ledger.update(_looks_before(question), collected.values(), now=question.context.evaluated_at)
     again_bom = _sbom(bom.graph, collected, _verify(bom.graph, collected, question.material), looks, question)
+    people = _people(question)
     again_input = policy_input.build(
         again_bom,
         context=question.context,
@@ -548,6 +595,7 @@ def replay(
         baseline=baseline,
         parameters=question.parameters,
         lists=_lists(question.lists),
+        people=people,
     )
     again = _evaluate(stored(decision.POLICY_INPUT), question, len(bom.graph.packages) - 1, engine)
     # (3) compare
@@ -564,6 +612,7 @@ def replay(
         ("policy input", claimed.sha256[decision.POLICY_INPUT], hashlib.sha256(again_input).hexdigest()),
         ("evaluation", claimed.sha256[decision.EVALUATION], again.sha256),
         ("verdict", claimed.verdict.value, again.verdict.value),
+        ("end of what it rests on", str(claimed.valid_until), str(_valid_until(again, people))),
         ("counts and rules", _sums(claimed.counts, claimed.rules), _sums(counts, again.rules)),
     )
     return Replay(

@@ -14,6 +14,7 @@ import math
 import os
 import re
 import tomllib
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -142,6 +143,7 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
         return found
 
     sigstore: dict[str, Any] = document.get("sigstore", {})
+    approvals: dict[str, Any] = document.get("approvals", {})
     if "updated" in sigstore and "trusted_root" not in sigstore:
         raise TrustError(
             "the time is that of a trusted_root, and none is named",
@@ -181,6 +183,8 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
         registry_keys=of_sigstore("registry_keys"),
         signing_config=of_sigstore("signing_config"),
         resource_uri=document.get("resource_uri"),
+        quorum=approvals.get("quorum", 1),
+        max_waiver_days=approvals.get("max_days", 90),
         trusted_root_updated=_time(sigstore.get("updated"), where, "sigstore.updated"),
         pinned=named,
         malicious_lists=(
@@ -274,6 +278,11 @@ def _signers(
             key_id, public_key = _public_key(pem, where, place)
         elif "issuer" in one and "identity" in one:
             identity = AcceptedIdentity(**{**named, "triggers": tuple(named.get("triggers", ()))})
+            if "approver" in one["roles"] and "@" not in identity.identity.partition("://")[0]:
+                # Whoever may start it would approve under its name (P30).
+                raise TrustError(
+                    "a workflow is no person, and only people approve", where=where, place=f"{place}.roles"
+                )
         else:
             raise TrustError(
                 "neither a public_key, nor an issuer and an identity: nobody is named",
@@ -295,6 +304,7 @@ def _signers(
         signers.append(
             Signer(
                 name=one["name"],
+                person=_person(one.get("person", one["name"])),
                 roles=tuple(sorted(one["roles"])),
                 public_key=public_key,
                 key_id=key_id,
@@ -305,6 +315,11 @@ def _signers(
             )
         )
     return tuple(signers)
+
+
+def _person(name: str) -> str:
+    """One person is one text, however it is written (Unicode NFKC, case folded, blanks as one)."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def _public_key(pem: bytes, where: str, place: str) -> tuple[str, str]:

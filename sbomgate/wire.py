@@ -172,6 +172,35 @@ class Facts(Wire):
     )
 
 
+class Manifest(Wire):
+    """What is odd about a package's manifest."""
+
+    disagreements: list[str] = Field(
+        description="where tarball, registry and lockfile name other dependencies or commands"
+    )
+    shadows: list[str] = Field(description="well-known commands that its `bin` takes the place of")
+    script_files: dict[str, Sha256] = Field(description="files of the tarball that its install scripts name")
+
+
+class EarlierRelease(Wire):
+    """A release of the same package before one that is judged."""
+
+    version: str
+    advertised: bool = Field(description="the registry names attestations of it")
+    provenance: Attestation
+    publisher: str | None
+    trusted_publisher: str | None
+    maintainers: list[str]
+
+
+class Earlier(Wire):
+    """What a package is measured against; `unknown` says why it is not known, "" where it is."""
+
+    unknown: str
+    maintainers: list[str] = Field(description="of the package that is judged, by the registry's word")
+    releases: list[EarlierRelease]
+
+
 class Unmet(Wire):
     """A declared dependency that no entry satisfies: target (an id) null where there is none of that name."""
 
@@ -193,6 +222,7 @@ class BaselinePackage(Wire):
     provenance: Attestation
     publisher: str | None
     trusted_publisher: str | None
+    maintainers: list[str]
 
 
 class BaselineManager(Wire):
@@ -272,6 +302,15 @@ class Trust(Wire):
     exclusions: list[Exclusion]
     expected_provenance: list[ExpectedProvenance]
     issuers: list[str]
+    quorum: int = Field(description="how many different people a waiver or an approval needs", ge=1)
+
+
+class Change(Wire):
+    """Who made the change since the last approved build: nobody approves his own (PROMISES P30)."""
+
+    authors: list[str] = Field(description="people as the trust file names them, on verified identity only")
+    authors_known: bool = Field(description="whether these are all; else each approver may be the author")
+    reason: str = Field(description="why they are not all known; empty where they are")
 
 
 class TrustRoot(Wire):
@@ -285,18 +324,37 @@ class TrustRoot(Wire):
 
 
 class Waiver(Wire):
-    """A waiver whose signature was verified. None can be made yet: the list is empty until waivers are signed."""
+    """A waiver of one finding that an approver signed; the signature was verified."""
 
     id: str
     rule: str
-    name: str
-    version: str
+    name: str | None
+    version: str | None
     integrity: str | None
     fingerprint: Sha256 | None = Field(description="of the very finding that is waived, or null: by rule and package")
     project: str = Field(description="the repository; the project's name only where no repository is known")
     until: Time
     reason: str
+    advisory: str | None = Field(description="the advisory that a security fix answers")
+    by: str = Field(description="the person who signed, as the trust file names it")
+
+
+class Approval(Wire):
+    """A change that an approver signed: the findings that it was shown with, by fingerprint."""
+
+    id: str
+    project: str = Field(description="as in a waiver")
+    findings: list[Sha256]
+    until: Time
+    reason: str
     by: str
+
+
+class RefusedWaiver(Wire):
+    """A waiver or an approval beside the project that does not count, and why."""
+
+    name: str
+    reason: str
 
 
 class MaliciousList(Wire):
@@ -330,6 +388,14 @@ class PolicyInput(Wire):
     malicious_lists: list[MaliciousList]
     packages: list[Package]
     facts: list[Facts] = Field(description="facts, each once: packages name them by index")
+    licences: dict[str, list[list[list[str]]]] = Field(
+        description="licence text of `facts` → the ways to accept it: each the licences that hold together, each by "
+        "its names from the most exact to the most general; a text that is no SPDX expression is not here"
+    )
+    manifests: dict[str, Manifest] = Field(description="id → what is odd about its manifest; absent where nothing is")
+    earlier: dict[str, Earlier] = Field(
+        description="id → the earlier releases that it is measured against; of what is new, changed or, at first, young"
+    )
     edges: dict[str, list[str]] = Field(
         description='id of the declaring package → ids of its dependencies, sorted; the root is ""'
     )
@@ -338,9 +404,11 @@ class PolicyInput(Wire):
     )
     baseline: Baseline
     trust: Trust
+    change: Change
+    approvals: list[Approval]
     trust_root: TrustRoot
-    approvals: list[dict[str, Any]]
     waivers: list[Waiver]
+    refused_waivers: list[RefusedWaiver]
 
 
 class Finding(Wire):
@@ -369,6 +437,7 @@ class EvaluationResult(Wire):
     findings: list[Finding]
     rules: list[str] = Field(description="ids of the rules that ran, sorted")
     packages: int = Field(description="how many packages were judged")
+    waived_by: dict[Sha256, list[str]] = Field(description="fingerprint → ids of the waivers or approvals it rests on")
     unused_waivers: list[str]
 
 

@@ -94,7 +94,13 @@ class Signer(Part):
     """Who may sign, what for, and for which environments: a key, or an identity that sigstore certifies."""
 
     name: Exact
-    roles: Annotated[list[Literal["decision", "facts"]], Field(min_length=1, json_schema_extra={"uniqueItems": True})]
+    person: Exact | None = Field(
+        default=None, description="who that is: the same for all keys of one person; absent means the name"
+    )
+    roles: Annotated[
+        list[Literal["decision", "facts", "approver", "policy"]],
+        Field(min_length=1, json_schema_extra={"uniqueItems": True}),
+    ]
     public_key: Pem | PinnedFile | None = Field(
         default=None, description="ECDSA P-256 or Ed25519, PEM: inline, or a file beside this one with its digest"
     )
@@ -151,6 +157,13 @@ class ExpectedProvenance(Part):
     workflow: RelativePath | None = None
 
 
+class Approvals(Part):
+    """What a waiver or an approval needs, beside the signature of a signer with the role `approver`."""
+
+    quorum: Annotated[int, Field(ge=1, le=16)] = Field(default=1, description="how many different people")
+    max_days: Annotated[float, Field(gt=0, le=366)] = Field(default=90, description="the longest that one may hold")
+
+
 class Sigstore(Part):
     """A newer trust root (`sbomgate trust update`), a private sigstore's, or a private registry's keys."""
 
@@ -200,3 +213,4 @@ class TrustFile(Part):
     expected_provenance: list[ExpectedProvenance] = []
     issuers: list[Url] = Field(default=[], description="OIDC issuers that are accepted in package provenance")
     sigstore: Sigstore | None = None
+    approvals: Approvals | None = None

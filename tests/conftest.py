@@ -15,12 +15,17 @@ from testkit import real_sigstore
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / "shared"
 
+MANAGERS = REPOSITORY / ".tools" / "managers" / "node_modules"
 PARTS = {
     "opa": (("opa",), "go install github.com/open-policy-agent/opa@v1.22.0"),
     "cosign": (("cosign",), "go install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3"),
     "sigstore": (real_sigstore.COMMANDS, "sh tools/install_sigstore_parts.sh .tools/bin"),
     "npm": (("node", "npm"), "install Node.js 20 or newer with npm"),
     "go": (("go",), "install Go 1.26"),
+    "managers": (
+        ("node", "git", *(str(MANAGERS / ".bin" / name) for name in ("bun", "npm", "pnpm", "yarn"))),
+        "sh tools/install_parts.sh .tools/bin",
+    ),
 }
 
 

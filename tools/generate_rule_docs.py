@@ -59,7 +59,9 @@ def tables(opa: str) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, str
     return codes, classes
 
 
-def catalogue(rules: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def catalogue(
+    rules: dict[str, dict[str, Any]], codes: dict[str, dict[str, Any]], classes: dict[str, dict[str, str]]
+) -> dict[str, Any]:
     """Return what the program needs to know of each rule."""
     return {
         rule: {
@@ -69,9 +71,25 @@ def catalogue(rules: dict[str, dict[str, Any]]) -> dict[str, Any]:
             "fix": found["custom"]["fix"].strip(),
             "unknown": found["custom"]["unknown"].strip(),
             "parameters": found["custom"].get("parameters", {}),
+            "findings": levels(found, codes.get(rule, {}), classes),
         }
         for rule, found in rules.items()
     }
+
+
+def levels(
+    found: dict[str, Any], codes: dict[str, dict[str, Any]], classes: dict[str, dict[str, str]]
+) -> dict[str, dict[str, str]]:
+    """Return code → what it is in each profile, and whether a waiver can cover it."""
+    rows: dict[str, dict[str, str]] = {}
+    for code, entry in codes.items():
+        rows[code] = {p: classes[entry["class"]][p] for p in PROFILES}
+        if entry["class"] in ("changed", "settings"):
+            rows[code]["default"] = "deny where new or changed, else warn"
+        rows[code]["waivable"] = "yes" if entry.get("waivable", True) else "never"
+    for code, entry in found["custom"].get("severity", {}).items():
+        rows[code] = {p: entry[p] for p in PROFILES} | {"waivable": "yes" if entry.get("waivable", True) else "never"}
+    return rows
 
 
 def page(rule: str, found: dict[str, Any], codes: dict[str, dict[str, Any]], classes: dict[str, dict[str, str]]) -> str:
@@ -103,15 +121,8 @@ def page(rule: str, found: dict[str, Any], codes: dict[str, dict[str, Any]], cla
         "| code | default | strict | release | waivable |",
         "|---|---|---|---|---|",
     ]
-    rows: dict[str, list[str]] = {}
-    for code, entry in codes.items():
-        levels = dict(classes[entry["class"]])
-        if entry["class"] in ("changed", "settings"):
-            levels["default"] = "deny where new or changed, else warn"
-        rows[code] = [*(levels[p] for p in PROFILES), "yes" if entry.get("waivable", True) else "never"]
-    for code, levels in custom.get("severity", {}).items():
-        rows[code] = [*(levels[p] for p in PROFILES), "yes" if levels.get("waivable", True) else "never"]
-    lines += [f"| `{code}` | {' | '.join(row)} |" for code, row in sorted(rows.items())]
+    for code, row in sorted(levels(found, codes, classes).items()):
+        lines.append(f"| `{code}` | {' | '.join(row[column] for column in (*PROFILES, 'waivable'))} |")
     parameters = custom.get("parameters", {})
     if parameters:
         lines += ["", "## Parameters", "", "| name | default | stricter is | |", "|---|---|---|---|"]
@@ -135,7 +146,9 @@ def generate(opa: str) -> dict[Path, str]:
     codes, classes = tables(opa)
     out = {ROOT / "docs" / "rules" / f"{r}.md": page(r, f, codes.get(r, {}), classes) for r, f in rules.items()}
     out[ROOT / "docs" / "rules" / "README.md"] = index(rules)
-    out[POLICIES / "data" / "rules.json"] = json.dumps(catalogue(rules), indent=2, sort_keys=True) + "\n"
+    out[POLICIES / "data" / "rules.json"] = (
+        json.dumps(catalogue(rules, codes, classes), indent=2, sort_keys=True) + "\n"
+    )
     return out
 
 

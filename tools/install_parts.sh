@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the real parts that the tests run against into DIR, at the pinned versions: opa as the embedded engine's go.mod
-# names it, cosign, and a whole sigstore (install_sigstore_parts.sh). All are Go modules.
+# names it, cosign, and a whole sigstore (install_sigstore_parts.sh), all Go modules; and beside DIR, in managers/, the
+# package managers that write the fixtures.
 # usage: install_parts.sh DIR
 set -eu
 mkdir -p "$1"
@@ -15,4 +16,11 @@ at() { command -v "$dir/$1" >/dev/null 2>&1 && "$dir/$1" version 2>/dev/null | g
 at opa "$opa" || GOFLAGS='' GOBIN=$dir go install "github.com/open-policy-agent/opa@$opa"
 at cosign "$cosign" || GOFLAGS='' GOBIN=$dir go install "github.com/sigstore/cosign/v3/cmd/cosign@$cosign"
 sh tools/install_sigstore_parts.sh "$dir"
+managers=$dir/../managers
+if ! cmp -s tools/managers/package.json "$managers/package.json"; then
+    mkdir -p "$managers"
+    cp tools/managers/package.json "$managers/package.json.new"
+    (cd "$managers" && mv package.json.new package.json &&
+        npm install --ignore-scripts --no-package-lock --no-audit --no-fund --silent || { rm package.json; exit 1; })
+fi
 echo "opa $opa, cosign $cosign, node $(node --version), npm $(npm --version), $(go version | cut -d' ' -f3)"

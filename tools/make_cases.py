@@ -19,6 +19,9 @@ A case starts from its base's files. Its `edit` list is done in this order, wher
     {symlink = PATH, to = PATH}     a link
     {generate = WHAT, count = N}    only when the case runs: too large to be checked in
 
+A case with `format` starts from its base's files with the lockfile told in that format; `file` in its edits then names
+what is edited.
+
 `{integrity NAME@VERSION}` and `{resolved NAME@VERSION}` in a text stand for those of a release.
 """
 
@@ -37,7 +40,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from testkit import cases  # noqa: E402
+from testkit import cases, locks  # noqa: E402
 
 TABLE = ROOT / "docs" / "cases.md"
 LOCK = "package-lock.json"
@@ -56,6 +59,8 @@ def project(case: cases.Case) -> Files:
     if not case.base:
         return _on_disk(case)
     files = project(cases.find(case.base))
+    if case.format:
+        _retell(files, case.format)
     known = cases.releases(case)
     parsed: dict[str, Any] = {}
 
@@ -96,6 +101,20 @@ def _on_disk(case: cases.Case) -> Files:
         path.relative_to(case.folder).as_posix(): path.readlink() if path.is_symlink() else path.read_bytes()
         for path in case.files()
     }
+
+
+def _retell(files: Files, format: str) -> None:
+    """Put the lockfile of another package manager in place of npm's; the packages and edges are the same."""
+    data = files.pop(LOCK)
+    assert isinstance(data, bytes)
+    own = {
+        name.removesuffix("/package.json"): json.loads(text)
+        for name, text in files.items()
+        if name.endswith("/package.json") and isinstance(text, bytes)
+    }
+    files[locks.FORMATS[format]] = locks.convert(json.loads(data), format, own)
+    if format == "pnpm" and (spaces := json.loads(files["package.json"]).get("workspaces")):  # type: ignore[arg-type]
+        files["pnpm-workspace.yaml"] = "".join(["packages:\n", *(f"  - {one}\n" for one in spaces)]).encode()
 
 
 def _filled(value: Any, known: Mapping[str, cases.Release]) -> Any:
@@ -254,11 +273,43 @@ def table() -> str:
         strongest = [case.expect[p] for p in cases.PROFILES if p in case.expect and case.expect[p].denies]
         by = ", ".join(sorted({d for one in strongest for d in one.denies}))
         lines.append(f"| {case.name} | {case.title.replace('|', '&#124;')} | {' | '.join(cells)} | {by} |")
+    lines += _by_format(not_yet)
     lines += ["", "## Told by tests of their own", "", "| row | where |", "|---|---|"]
     lines += [f"| {row} | {where} |" for row, where in sorted(not_yet.ELSEWHERE.items())]
     lines += ["", "## Not yet", "", "| row | why |", "|---|---|"]
     lines += [f"| {row} | {why} |" for row, why in sorted(not_yet.NOT_YET.items())]
     return "\n".join(lines) + "\n"
+
+
+def reason(not_yet: Any, row: str, format: str) -> str | None:
+    """Return why a row has no folder in a format, None where nobody says."""
+    return next((why for formats, why in not_yet.NOWHERE.get(row, {}).items() if format in formats), None)
+
+
+def _by_format(not_yet: Any) -> list[str]:
+    """Return the table of the rows about lockfiles: how many folders there are in each format, or why there is none."""
+    counts: dict[tuple[str, str], int] = {}
+    for case in cases.all_cases():
+        key = case.id, case.format or "npm"
+        counts[key] = counts.get(key, 0) + 1
+    lines = [
+        "",
+        "## In which lockfile format",
+        "",
+        "Cases of each row that is about lockfiles, or why there can be none.",
+    ]
+    lines += ["", f"| row | {' | '.join(not_yet.FORMATS.values())} | none, because |", "|---" * 7 + "|"]
+    for row in not_yet.ROWS:
+        if row[0] not in "ALSC" or row in not_yet.NOT_YET:
+            continue
+        cells = [str(counts.get((row, format), "–")) for format in not_yet.FORMATS]
+        if row[0] == "A" and not any((row, format) in counts for format in list(not_yet.FORMATS)[1:]):
+            continue
+        why = "; ".join(
+            f"{', '.join(not_yet.FORMATS[f] for f in fs)}: {w}" for fs, w in not_yet.NOWHERE.get(row, {}).items()
+        )
+        lines.append(f"| {row} | {' | '.join(cells)} | {why} |")
+    return lines
 
 
 def _cell(expected: cases.Expected | None) -> str:

@@ -110,6 +110,21 @@ bootstrap := {
 
 told := {"registry": "https://registry.npmjs.org/", "scopes": {}, "settings": {}}
 
+# What the registry's history says of a package that had no release before.
+first_release := {"unknown": "", "maintainers": [], "releases": []}
+
+preceded_by(releases) := object.union(first_release, {"releases": releases})
+
+# An earlier release, from what `pkg` makes of it.
+release(p) := {
+	"version": p.version,
+	"advertised": p.provenance.state != "unattested",
+	"provenance": p.provenance,
+	"publisher": p.publisher,
+	"trusted_publisher": p.trusted_publisher,
+	"maintainers": [],
+}
+
 # A baseline that held exactly these packages and edges (name → names).
 accepted(packages, edges) := {
 	"state": "accepted",
@@ -143,11 +158,12 @@ held(p) := {
 	"provenance": p.provenance,
 	"publisher": p.publisher,
 	"trusted_publisher": p.trusted_publisher,
+	"maintainers": [],
 }
 
 nobody := {
 	"sha256": null, "registries": [], "first_party": [], "approved_scripts": [], "exclusions": [],
-	"expected_provenance": [], "issuers": [],
+	"expected_provenance": [], "issuers": [], "quorum": 1,
 }
 
 document(profile, packages, changes) := object.union(
@@ -168,6 +184,9 @@ document(profile, packages, changes) := object.union(
 			"release_age": {"minimum_age_hours": 72, "mirror_lag_hours": 24},
 			"new_dependencies": {"first_release_days": 7},
 			"pinned": {"mode": "locked"},
+			"licences": {"allow": ["*"], "deny": [], "dev_allow": ["*"], "dev_deny": [], "texts": [], "unknown": "note"},
+			"deprecated": {"level": "note"},
+			"trust_drift": {"history_days": 30},
 			"provenance": {"promise_only_before": "2024-01-01", "trust_root_days": 365},
 			"lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},
 		},
@@ -176,12 +195,17 @@ document(profile, packages, changes) := object.union(
 		"malicious_lists": [],
 		"packages": [of_its_own(p, index) | some index, p in packages],
 		"facts": [shared(p) | some p in packages],
+		"licences": {"MIT": [[["MIT"]]]},
+		"manifests": {},
+		"earlier": {p.id: first_release | some p in packages},
 		"edges": {"": [p.id | some p in packages; "direct" in p.flags]},
 		"unmet": {},
 		"baseline": bootstrap,
 		"trust": nobody,
+		"change": {"authors": ["dora"], "authors_known": true, "reason": ""},
 		"trust_root": {"trusted_root": hex, "registry_keys": hex, "updated": "2026-11-01T00:00:00Z"},
 		"approvals": [],
+		"refused_waivers": [],
 		"waivers": [],
 	},
 	changes,

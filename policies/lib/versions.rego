@@ -12,6 +12,22 @@ line(version) := split(version, ".")[0] if not startswith(version, "0.")
 
 is_prerelease(version) if contains(split(version, "+")[0], "-")
 
+is_stable(version) := false if is_prerelease(version)
+
+is_stable(version) if not is_prerelease(version)
+
+# The newest approved prerelease of the same line that is not newer than `version`, where no stable entry can be compared.
+candidate(version, entries) := nearest(version, same) if {
+	semver.is_valid(version)
+	same := [e |
+		some e in entries
+		semver.is_valid(e.version)
+		line(e.version) == line(version)
+		semver.compare(e.version, version) <= 0
+	]
+	count(same) > 0
+}
+
 # The approved entry that `version` must bear comparison with, or undefined where there is none:
 #   of the same line, else of the nearest older one;
 #   a stable release is compared with stable ones, a prerelease with prereleases, else with stable ones;

@@ -3,7 +3,8 @@
 # description: |
 #   Denies an entry whose address or hash belongs to another package or version than the one it is listed as, and one
 #   whose integrity is not what the registry has for that version, whose tarball is served with other bytes, or whose
-#   version the registry has no more.
+#   version the registry has no more. A tarball whose package.json names other dependencies or commands than the
+#   registry's manifest or the lockfile does (manifest confusion) is denied where it is new or changed.
 # schemas:
 #   - input: schema["policy-input"]
 # custom:
@@ -16,6 +17,7 @@
 #     registry-integrity-differs: {default: deny, strict: deny, release: deny, waivable: false}
 #     served-bytes-differ: {default: deny, strict: deny, release: deny, waivable: false}
 #     version-withdrawn: {default: deny, strict: deny, release: deny}
+#     manifest-differs: {default: deny where new or changed; else warn, strict: deny, release: deny}
 package sbomgate.rules.bound_bytes
 
 import data.sbomgate.lib.finding
@@ -75,6 +77,17 @@ findings contains f if {
 	f := finding.of("bound_bytes", "version-withdrawn", "always", p, {
 		"message": sprintf("the registry that %s came from has it no more (%s)", [packages.label(p), p.publish.reason]),
 		"fix": "find out why it was withdrawn; pin a version that is there",
+	})
+}
+
+# Manifest confusion: people and scanners read one manifest, and what is installed says another.
+findings contains f if {
+	some id, odd in input.manifests
+	count(odd.disagreements) > 0
+	p := packages.by_id[id]
+	f := finding.of("bound_bytes", "manifest-differs", "changed", p, {
+		"message": concat("; ", odd.disagreements),
+		"fix": "find out why its manifests differ before it is installed; the tarball's own package.json is what counts",
 	})
 }
 

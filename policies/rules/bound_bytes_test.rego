@@ -79,6 +79,21 @@ test_an_invalid_version_is_known_to_this_policy if {
 	[[f.level, contains(f.fix, "policy")] | some f in found] == [["deny", false]]
 }
 
+odd(changes) := {"manifests": {"node_modules/left": object.union({"disagreements": [], "shadows": [], "script_files": {}}, changes)}}
+
+# Manifest confusion beyond scripts
+test_other_dependencies_than_the_manifest_says if {
+	p := fx.pkg("left", "1.0.0", {})
+	told := odd({"disagreements": ["the lockfile says that it depends on evil, which its package.json does not"]})
+	held := fx.accepted([p], {})
+	fx.codes(rule.findings) == {"manifest-differs:warn"} with input as fx.document("default", [p], object.union(told, {"baseline": held}))
+	fx.codes(rule.findings) == {"manifest-differs:deny"} with input as fx.document("strict", [p], object.union(told, {"baseline": held}))
+	fx.codes(rule.findings) == {"manifest-differs:warn"} with input as fx.document("default", [p], told)
+	other := {"baseline": fx.accepted([fx.pkg("left", "0.9.0", {})], {})}
+	fx.codes(rule.findings) == {"manifest-differs:deny"} with input as fx.document("default", [p], object.union(told, other))
+	fx.codes(rule.findings) == set() with input as fx.document("strict", [p], odd({"shadows": ["node"]}))
+}
+
 # What an SBOM of another tool says of a package: what cannot be told denies where it is new, what is settled is a note.
 test_of_an_sbom if {
 	every code in ["bytes-unknown", "purl-differs", "several-addresses"] {

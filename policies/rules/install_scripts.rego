@@ -3,7 +3,8 @@
 # description: |
 #   Denies a package that runs code when it is installed, unless the trust file approves this script of this version
 #   and these bytes. The scripts are those of the tarball itself; where the registry's manifest or the lockfile says
-#   otherwise, that disagreement is denied by itself. Under `default` the script of an old package that did not
+#   otherwise, that disagreement is denied by itself. So is a command that takes the place of a well-known one: `bin`
+#   puts it first on the path of every script, and it needs no script of its own to run. Under `default` the script of an old package that did not
 #   change since the last approved build (or of the first run) warns.
 # schemas:
 #   - input: schema["policy-input"]
@@ -17,6 +18,7 @@
 #     script-unapproved: {default: deny where new or changed or young; else warn, strict: deny, release: deny}
 #     approved-script-changed: {default: deny, strict: deny, release: deny}
 #     scripts-disagree: {default: deny, strict: deny, release: deny}
+#     command-shadowed: {default: deny where new or changed; else warn, strict: deny, release: deny}
 #     scripts-unknown: {default: deny where new or changed, strict: deny, release: deny}
 package sbomgate.rules.install_scripts
 
@@ -73,6 +75,19 @@ findings contains f if {
 }
 
 findings contains f if {
+	some id, odd in input.manifests
+	count(odd.shadows) > 0
+	p := packages.by_id[id]
+	f := finding.of("install_scripts", "command-shadowed", "changed", p, {
+		"message": sprintf("%s brings a command called %s, which scripts would run in place of the real one", [
+			packages.label(p), concat(", ", odd.shadows),
+		]),
+		"fix": "do without it, or have it approved once somebody has read what the command does",
+		"extra": concat(",", odd.shadows),
+	})
+}
+
+findings contains f if {
 	some p in packages.noticeable
 	p.scripts.state == "unknown"
 	finding.unknown_denies(p)
@@ -84,11 +99,19 @@ findings contains f if {
 }
 
 # `postinstall `node setup.js``, the first that npm would run.
-described(p) := sprintf("%s `%s`", [name, substring(p.scripts.scripts[name], 0, 200)]) if {
+described(p) := sprintf("%s `%s`%s", [name, substring(p.scripts.scripts[name], 0, 200), runs(p)]) if {
 	name := [n | some n in ["preinstall", "install", "postinstall", "prepare"]; p.scripts.scripts[n]][0]
 } else := "its build through binding.gyp" if {
 	p.scripts.gyp
 } else := "its install script"
+
+# Which files of the tarball it names, with the beginning of their digests: what has to be read.
+default runs(_) := ""
+
+runs(p) := sprintf(" (%s)", [concat(", ", array.slice(files, 0, 3))]) if {
+	files := [sprintf("%s sha256:%s…", [path, substring(digest, 0, 12)]) | some path, digest in input.manifests[p.id].script_files]
+	count(files) > 0
+}
 
 hint(p) := "; other versions of it are, which says nothing about this one" if p.name in approved_names
 

@@ -105,3 +105,22 @@ test_the_message_shows_the_script if {
 	found := rule.findings with input as fx.document("strict", [scripted], {})
 	[f.message | some f in found] == ["postinstall `node install.js` is not approved"]
 }
+
+odd(changes) := {"manifests": {"node_modules/left": object.union({"disagreements": [], "shadows": [], "script_files": {}}, changes)}}
+
+test_a_command_that_takes_the_place_of_another if {
+	p := fx.pkg("left", "1.0.0", {})
+	told := odd({"shadows": ["node"]})
+	held := {"baseline": fx.accepted([p], {})}
+	other := {"baseline": fx.accepted([fx.pkg("left", "0.9.0", {})], {})}
+	fx.codes(rule.findings) == {"command-shadowed:warn"} with input as fx.document("default", [p], object.union(told, held))
+	fx.codes(rule.findings) == {"command-shadowed:deny"} with input as fx.document("strict", [p], object.union(told, held))
+	fx.codes(rule.findings) == {"command-shadowed:deny"} with input as fx.document("default", [p], object.union(told, other))
+	fx.codes(rule.findings) == set() with input as fx.document("strict", [p], odd({"disagreements": ["x"]}))
+}
+
+test_the_files_that_a_script_names_are_shown if {
+	p := fx.pkg("left", "1.0.0", {"scripts": fx.postinstall("node setup.js")})
+	found := rule.findings with input as fx.document("strict", [p], odd({"script_files": {"setup.js": fx.hex}}))
+	[f.message | some f in found] == ["postinstall `node setup.js` (setup.js sha256:e3b0c44298fc…) is not approved"]
+}

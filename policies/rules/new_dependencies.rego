@@ -101,8 +101,14 @@ findings contains f if {
 	})
 }
 
-# (3) Edges. Only what is the project's own, or new or changed, can have any that were not there.
-declaring := ({""} | packages.own) | packages.changed if packages.accepted
+# (3) Edges. What is the project's own, new or changed; and of the rest what the input says has other edges than it had:
+# whoever edits the entry of an approved version changes no byte of it.
+declaring := (({""} | packages.own) | packages.changed) | rewired if packages.accepted
+
+rewired := {id |
+	some id, _ in input.edges
+	input.baseline.edges[packages.entries[id].name]
+}
 
 # [id of the declaring package, id of the dependency] that the baseline does not hold, by real names.
 new_edges := {[source, id] |

@@ -154,3 +154,16 @@ test_edges_of_new_packages_are_not_said_twice if {
 	})
 	fx.codes(found) == {"new-package:warn"}
 }
+
+# T23: an entry that did not change otherwise
+test_an_edge_written_into_an_unchanged_entry if {
+	p := axios("1.14.0")
+	known := fx.pkg("crypto-js", "4.2.0", {})
+	baseline := fx.accepted([p, known], {"": ["axios", "crypto-js"], "axios": []})
+	edges := {"node_modules/axios": [known.id]}
+	told := {"baseline": baseline, "edges": edges}
+	fx.codes(rule.findings) == {"new-edge:warn"} with input as fx.document("default", [p, known], told)
+	fx.codes(rule.findings) == {"new-edge:deny"} with input as fx.document("strict", [p, known], told)
+	settled := {"baseline": fx.accepted([p, known], {"": ["axios", "crypto-js"], "axios": ["crypto-js"]}), "edges": edges}
+	fx.codes(rule.findings) == set() with input as fx.document("strict", [p, known], settled)
+}

@@ -3,7 +3,8 @@
 # description: |
 #   Denies a lockfile that package.json does not agree with, and git dependencies without a commit. Open ranges are
 #   counted in mode `locked`, where the lockfile pins them, and denied in mode `exact`; ranges that name no version
-#   at all (`*`, `latest`) warn, and deny in `strict`.
+#   at all (`*`, `latest`) warn, and deny in `strict`, as prereleases do that package.json asks for; those that
+#   dependencies ask for are one note.
 # schemas:
 #   - input: schema["policy-input"]
 # custom:
@@ -13,6 +14,7 @@
 #   fix: Run `npm install` and commit both files; write exact versions where the mode asks for them.
 #   unknown: A range that cannot be compared (a tag, a URL) is a floating range.
 #   severity:
+#     prereleases-of-others: {default: note, strict: note, release: note}
 #     open-ranges: {default: note, strict: note, release: note}
 #     declared-range: {default: deny in mode exact, strict: deny in mode exact, release: deny in mode exact}
 #   parameters:
@@ -41,7 +43,35 @@ codes := {
 # Ranges that the lockfile pins: one note for all of them, or one denial each.
 open_ranges := {"declared-range"}
 
-findings contains f if some f in lock.judged("pinned", codes, open_ranges | {"lock-drift", "ranges-unseen"})
+findings contains f if some f in lock.judged("pinned", codes, open_ranges | {"lock-drift", "ranges-unseen", "prerelease"})
+
+# A prerelease that package.json asks for is this project's choice. One that a dependency asks for (gensync has been a beta
+# for years, below everything that uses Babel) is nothing that anybody here can mend: one note names them all.
+findings contains f if {
+	some said in input.lockfile.findings.pinned
+	said.code == "prerelease"
+	not said.package in prereleases_of_others
+	f := lock.judge("pinned", said, codes.prerelease)
+}
+
+prereleases_of_others := {id |
+	some said in input.lockfile.findings.pinned
+	said.code == "prerelease"
+	id := said.package
+	not "direct" in packages.entries[id].flags
+}
+
+findings contains f if {
+	count(prereleases_of_others) > 0
+	f := finding.of("pinned", "prereleases-of-others", "note", packages.whole, {
+		"message": sprintf(
+			"dependencies ask for %d prereleases: %s",
+			[count(prereleases_of_others), packages.enumerate(prereleases_of_others)],
+		),
+		"fix": "nothing to do: the lockfile pins them",
+		"extra": packages.identity(prereleases_of_others),
+	})
+}
 
 findings contains f if {
 	some said in input.lockfile.findings.pinned

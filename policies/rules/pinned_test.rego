@@ -83,3 +83,20 @@ test_unseen_ranges if {
 	said("strict", "ranges-unseen", {}) == {"ranges-unseen:deny"}
 	said("default", "ranges-unseen", exact) == {"ranges-unseen:deny"}
 }
+
+# gensync 1.0.0-beta.2: nobody in this project can mend what a dependency asks for.
+test_prereleases if {
+	direct := object.union(p, {"flags": ["direct"]})
+	indirect := object.union(p, {"flags": []})
+	every profile in ["strict", "release"] {
+		prerelease(profile, direct) == {"prerelease:deny"}
+		prerelease(profile, indirect) == {"prereleases-of-others:note"}
+	}
+	prerelease("default", direct) == {"prerelease:warn"}
+	prerelease("default", indirect) == {"prereleases-of-others:note"}
+}
+
+prerelease(profile, one) := fx.codes(f) if {
+	found := fx.with_findings([fx.lock_finding("pinned", "prerelease", one.id)])
+	f := rule.findings with input as fx.document(profile, [one], found)
+}

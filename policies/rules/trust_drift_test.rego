@@ -51,6 +51,7 @@ test_a_new_major_that_loses_it_is_denied if {
 
 # V04, S10
 test_stable_is_compared_with_stable if {
+	said("strict", axios("2.0.0", {}), [attested("2.0.0-rc.1"), attested("1.14.0")]) == {"provenance-lost:deny"}
 	said("strict", axios("2.0.0", {}), [attested("2.0.0-rc.1"), axios("1.14.0", {})]) == set()
 	said("strict", axios("2.0.0-rc.2", {}), [attested("2.0.0-rc.1")]) == {"provenance-lost:deny"}
 	said("strict", axios("1.15.0-rc.1", {}), [attested("1.14.0")]) == {"provenance-lost:deny"}
@@ -102,7 +103,8 @@ test_another_builder if {
 
 # V21
 test_a_renamed_repository_is_a_note if {
-	drifted({"repository": "https://github.com/axios-http/axios", "owner": "https://github.com/axios-http", "owner_id": "9"}) == {"repository-renamed:note"}
+	drifted({"repository": "https://github.com/axios-http/axios", "owner": "https://github.com/axios-http", "owner_id": "9"}) == {"repository-renamed:note", "repository-transferred:note"}
+	drifted({"owner_id": "9"}) == {"repository-transferred:note"}
 }
 
 # V25: what the predicate's version is, the verifier knows; the rule sees the same claims.
@@ -145,4 +147,153 @@ test_publishers_that_are_not_known if {
 	said("default", axios("1.14.1", {"publisher": "mallory"}), [trusted]) == {"trusted-publisher-lost:deny"}
 	said("default", axios("1.14.1", {}), [axios("1.14.0", {"publisher": null})]) == set()
 	said("default", axios("1.14.1", {"publisher": null}), [axios("1.14.0", {"publisher": null})]) == set()
+}
+
+# --- the package's own earlier releases
+
+# What is said of `now`, where the approved build held `held` and the registry's history has `before`.
+measured(profile, now, held, before) := fx.codes(f) if {
+	f := rule.findings with input as fx.document(profile, [now], {
+		"baseline": fx.accepted(held, {}),
+		"earlier": {now.id: fx.preceded_by([fx.release(one) | some one in before])},
+	})
+}
+
+first_run(profile, now, before) := fx.codes(f) if {
+	f := rule.findings with input as fx.document(profile, [now], {"earlier": {now.id: fx.preceded_by([fx.release(one) | some one in before])}})
+}
+
+fresh(version, changes) := axios(version, object.union({"publish": fx.published(fx.yesterday)}, changes))
+
+# A01 for a project that skipped versions, or never used the package.
+test_lost_against_its_own_history if {
+	every profile in gates {
+		measured(profile, fresh("1.14.1", {}), [axios("1.9.0", {})], [attested("1.14.0")]) == {"provenance-lost:deny"}
+		measured(profile, fresh("1.14.1", {}), [fx.pkg("other", "1.0.0", {})], [attested("1.14.0")]) == {"provenance-lost:deny"}
+	}
+}
+
+test_the_message_names_the_earlier_release if {
+	found := rule.findings with input as fx.document("default", [fresh("1.14.1", {})], {
+		"baseline": fx.accepted([axios("1.9.0", {})], {}),
+		"earlier": {"node_modules/axios": fx.preceded_by([fx.release(attested("1.14.0"))])},
+	})
+	[f.message | some f in found] == ["1.14.0, released before it, was built by axios/axios publish.yml on GitHub; 1.14.1 carries no provenance"]
+}
+
+# What has been out for long is a debt under `default`: others have looked at it.
+test_an_old_release_that_differs_from_its_history_warns if {
+	measured("default", axios("1.14.1", {}), [axios("1.9.0", {})], [attested("1.14.0")]) == {"provenance-lost:warn"}
+	measured("strict", axios("1.14.1", {}), [axios("1.9.0", {})], [attested("1.14.0")]) == {"provenance-lost:deny"}
+	measured("default", axios("1.14.1", {"publish": fx.unknown_time}), [axios("1.9.0", {})], [attested("1.14.0")]) == {"provenance-lost:deny"}
+}
+
+test_without_the_parameter_nothing_is_old if {
+	found := rule.findings with input as fx.document("default", [axios("1.14.1", {})], {
+		"parameters": {"trust_drift": {"history_days": null}},
+		"baseline": fx.accepted([axios("1.9.0", {})], {}),
+		"earlier": {"node_modules/axios": fx.preceded_by([fx.release(attested("1.14.0"))])},
+	})
+	fx.codes(found) == {"provenance-lost:deny"}
+}
+
+# V05: what was approved since then counts, not what was before it.
+test_an_approval_settles_what_was_before_it if {
+	measured("strict", fresh("1.14.2", {}), [axios("1.14.1", {})], [axios("1.14.1", {}), attested("1.14.0")]) == set()
+	measured("strict", fresh("1.14.3", {}), [axios("1.14.1", {})], [attested("1.14.2")]) == {"provenance-lost:deny"}
+	measured("strict", fresh("1.14.3", {}), [axios("0.30.1", {})], [attested("1.14.2")]) == {"provenance-lost:deny"}
+	measured("strict", fresh("1.14.3", {}), [axios("1.15.0", {})], [attested("1.14.2")]) == {"provenance-lost:deny"}
+	measured("strict", fresh("2.0.0", {}), [axios("1.15.0-rc.1", {})], [attested("1.14.2")]) == {"provenance-lost:deny"}
+	measured("strict", fresh("1.14.3", {}), [axios("odd", {})], [attested("1.14.2")]) == {"provenance-lost:deny"}
+}
+
+# V03
+test_a_line_that_never_was_attested_passes_by_its_history if {
+	measured("strict", fresh("0.30.4", {}), [fx.pkg("other", "1.0.0", {})], [axios("0.30.3", {})]) == set()
+}
+
+# V04: an approved prerelease counts only where there is no stable release to compare with.
+test_an_approved_candidate if {
+	measured("strict", axios("2.0.0", {}), [attested("2.0.0-rc.1")], [axios("1.14.0", {})]) == set()
+	measured("strict", axios("2.0.0", {}), [attested("2.0.0-rc.1")], []) == {"provenance-lost:deny"}
+	measured("default", axios("2.0.0", {}), [attested("2.0.0-rc.1")], []) == {"provenance-lost:deny"}
+	measured("strict", axios("2.0.0", {}), [axios("2.0.0-rc.1", {})], []) == set()
+	measured("strict", fresh("2.0.0", {}), [attested("2.0.0-rc.1")], [attested("1.14.0")]) == {"provenance-lost:deny"}
+}
+
+# The approved one speaks first, and nothing is said twice.
+test_one_finding_for_each_code if {
+	found := rule.findings with input as fx.document("default", [fresh("1.14.2", {})], {
+		"baseline": fx.accepted([attested("1.13.0")], {}),
+		"earlier": {"node_modules/axios": fx.preceded_by([fx.release(attested("1.14.1")), fx.release(attested("1.14.0"))])},
+	})
+	[f.message | some f in found] == ["1.13.0 was built by axios/axios publish.yml on GitHub; 1.14.2 carries no provenance"]
+}
+
+test_the_second_of_two_evil_releases if {
+	measured("default", fresh("1.14.2", {}), [axios("1.9.0", {})], [axios("1.14.1", {}), attested("1.14.0")]) == {"provenance-lost:deny"}
+}
+
+test_the_first_run_looks_at_what_was_asked if {
+	first_run("default", fresh("1.14.1", {}), [attested("1.14.0")]) == {"provenance-lost:deny"}
+	first_run("default", fresh("1.14.1", {}), [axios("1.14.0", {"publisher": "mallory"})]) == {"publisher-changed:warn"}
+	first_run("strict", fresh("1.14.1", {}), [axios("1.14.0", {"publisher": "mallory"})]) == {"publisher-changed:deny"}
+	first_run("strict", fresh("1.14.1", {}), []) == set()
+	fx.codes(rule.findings) == set() with input as fx.document("strict", [axios("1.14.1", {})], {"earlier": {}})
+}
+
+unknown_history(profile, now, changes) := fx.codes(f) if {
+	f := rule.findings with input as fx.document(profile, [now], object.union({"baseline": fx.accepted([axios("1.9.0", {})], {})}, changes))
+}
+
+test_earlier_releases_that_are_not_known if {
+	every profile in gates {
+		unknown_history(profile, axios("1.14.1", {}), {"earlier": {"node_modules/axios": {"unknown": "unreachable"}}}) == {"earlier-unknown:deny"}
+	}
+	gone := fx.release(axios("1.14.0", {"provenance": fx.attestation("unreachable")}))
+	every profile in gates {
+		unknown_history(profile, axios("1.14.1", {}), {"earlier": {"node_modules/axios": fx.preceded_by([gone])}}) == {"earlier-unknown:deny"}
+	}
+	mirrored := object.union(gone, {"advertised": false})
+	unknown_history("strict", axios("1.14.1", {}), {"earlier": {"node_modules/axios": fx.preceded_by([mirrored])}}) == set()
+}
+
+test_nobody_asked if {
+	document := json.remove(
+		fx.document("default", [axios("1.14.1", {})], {"baseline": fx.accepted([axios("1.9.0", {})], {})}),
+		["/earlier/node_modules~1axios"],
+	)
+	fx.codes(rule.findings) == {"earlier-unknown:deny"} with input as document
+	own := object.union(document, fx.trusting({"first_party": ["axios"]}))
+	fx.codes(rule.findings) == set() with input as own
+}
+
+test_the_first_run_with_a_history_out_of_reach if {
+	gone := fx.release(axios("1.14.0", {"provenance": fx.attestation("advertised-missing")}))
+	told := {"earlier": {"node_modules/axios": fx.preceded_by([gone])}}
+	fx.codes(rule.findings) == set() with input as fx.document("default", [axios("1.14.1", {})], told)
+	fx.codes(rule.findings) == {"earlier-unknown:deny"} with input as fx.document("strict", [axios("1.14.1", {})], told)
+}
+
+# T15
+kept_by(names) := {"node_modules/axios": {"unknown": "", "maintainers": names, "releases": [object.union(
+	fx.release(axios("1.14.0", {})),
+	{"maintainers": ["ann", "bob"]},
+)]}}
+
+test_maintainers if {
+	unknown_history("default", axios("1.14.1", {}), {"earlier": kept_by(["ann", "mallory"])}) == {"maintainers-changed:warn"}
+	unknown_history("strict", axios("1.14.1", {}), {"earlier": kept_by(["ann", "mallory"])}) == {"maintainers-changed:deny"}
+	unknown_history("strict", axios("1.14.1", {}), {"earlier": kept_by(["bob", "ann"])}) == set()
+	unknown_history("strict", axios("1.14.1", {}), {"earlier": kept_by([])}) == set()
+}
+
+test_maintainers_since_the_approved_build if {
+	before := fx.accepted([axios("1.14.0", {})], {})
+	told := object.union(before, {"packages": {"axios": [object.union(before.packages.axios[0], {"maintainers": ["ann"]})]}})
+	document := fx.document("strict", [axios("1.14.1", {})], {
+		"baseline": told,
+		"earlier": {"node_modules/axios": {"maintainers": ["mallory"]}},
+	})
+	fx.codes(rule.findings) == {"maintainers-changed:deny"} with input as document
 }

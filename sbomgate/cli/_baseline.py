@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,11 +56,8 @@ def _baseline(
 ) -> Found:
     from sbomgate import decision, gate, sbom
     from sbomgate.evidence import baseline as baselines
-    from sbomgate.model import BaselineBuild, Bootstrap, Claimed
+    from sbomgate.model import BaselineBuild, Bootstrap
 
-    if context.repository is None and trust.repository is not None:
-        # `check` is told no repository; the trust file says which one decisions are about.
-        context = replace(context, repository=Claimed(value=trust.repository, source="flag"))
     found = baselines.baseline(candidates, context, graph.packages[0].name, signers=trust.signers, now=env.now)
     # A decision that denied is no baseline, and what was seen when it was made was seen all the same.
     ledger = None if found.latest is None else found.latest.record.blobs.get(gate.LEDGER)

@@ -19,7 +19,7 @@ from sbomgate.errors import UsageError
 if TYPE_CHECKING:
     import argparse
 
-    from sbomgate.cli._baseline import Lookup
+    from sbomgate.cli._baseline import Found, Lookup
     from sbomgate.cli._environment import Environment
     from sbomgate.cli._project import Project
     from sbomgate.config import Config
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sbomgate.model import (
         Claimed,
         CollectedFacts,
+        Context,
         DependencyGraph,
         Engine,
         FactKey,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         Subject,
         Trust,
     )
+    from sbomgate.npm.wanted import Measured
     from sbomgate.report import Report
 
 DEFAULT_STORE = "evidence"
@@ -43,6 +45,13 @@ PROFILES = ("observe", "default", "strict", "release")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that both verbs have, but for the path."""
+    add_question(parser)
+    parser.add_argument("--json", action="store_true", help="the whole decision as JSON")
+    parser.add_argument("--verbose", action="store_true", help="warnings and notes too, and what approves a script")
+
+
+def add_question(parser: argparse.ArgumentParser) -> None:
+    """Declare what a project is judged by."""
     parser.add_argument(
         "--trust", metavar="FILE", help="who and what is accepted: FILE, or FILE@sha256:DIGEST inside the tree"
     )
@@ -52,9 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--facts", metavar="FILE", help="recorded facts, signed by an accepted signer")
     parser.add_argument("--offline", action="store_true", help="use no network: only caches and recorded facts")
     _engine.add_arguments(parser)
-    parser.add_argument("--policy", metavar="DIR", help="a policy folder or bundle instead of the shipped one")
-    parser.add_argument("--json", action="store_true", help="the whole decision as JSON")
-    parser.add_argument("--verbose", action="store_true", help="warnings and notes too, and what approves a script")
+    parser.add_argument("--policy", metavar="DIR", help="own rules besides the shipped ones, or a whole policy instead")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +110,9 @@ def read(
     if (data := opened.files.read(CONFIG)) is not None:
         settings = config.parse(data, schema=resource(*config.SCHEMA).read_bytes())
     bundle = bundles.load(None if args.policy is None else env.working_directory / args.policy)
+    if args.policy is not None:
+        check_policy(bundle, env)
+        _signed_policy(bundle, trust, env.working_directory / args.policy)
     if signs:
         _accepted_policy(bundle, trust, bundles.load(None))
     graph = lockfiles.read(opened.files, opened.lockfile)
@@ -169,15 +179,18 @@ def judging(
         time_source: of the signer, or None where nothing is signed. What is signed believes no cache.
     """
     from sbomgate import gate, project
-    from sbomgate.cli import _facts, _sbom
+    from sbomgate.cli import _approvals, _facts, _sbom
     from sbomgate.cli._baseline import open_baselines
-    from sbomgate.model import Bootstrap, Context
+    from sbomgate.model import Bootstrap, Claimed, Context
     from sbomgate.policy import parameters
     from sbomgate.provenance import shipped
     from sbomgate.resources import path as resource
 
     trust, opened = tree.trust, tree.project
-    claims = claims or {}
+    claims = dict(claims or {})
+    if time_source is None and trust.repository is not None:
+        # Who signs says which repository it was built from; else the trust file says which one it is about.
+        claims.setdefault("repository", Claimed(value=trust.repository, source="flag"))
     context = Context(
         evaluated_at=env.now,
         profile=parameters.profile(trust=trust.profile, project=tree.settings.profile, asked=profile),
@@ -202,14 +215,16 @@ def judging(
         bundle=tree.bundle,
         baseline=Bootstrap(reason="not looked for yet"),
         project_files=opened.read_so_far(),
+        approvals=_approvals.read(opened.files),
         source_date=_sbom.source_date(env, opened),
         parties=_sbom.parties(tree.settings),
     )
-    baselines = open_baselines(args, env, trust, store)
+    baselines = _once(open_baselines(args, env, trust, store))
+    measured = _measured(tree.parts, context, baselines)
     known = _facts.recorded(args, env, trust)
 
     def collect(graph: DependencyGraph) -> Mapping[FactKey, CollectedFacts]:
-        return _facts.collect(graph, args, env, opened, trust, known, signs=time_source is not None)
+        return _facts.collect(graph, args, env, opened, trust, known, measured, signs=time_source is not None)
 
     with ExitStack() as stack:
         engine = stack.enter_context(_engine.open_engine(args, env, opened.root))
@@ -224,6 +239,36 @@ def judging(
             engine=engine,
             second=second,
         )
+
+
+def _once(lookup: Lookup) -> Lookup:
+    """Return a lookup that reads the baseline of each part once: it is needed for the facts, and for the decision."""
+    found: dict[str | None, Found] = {}
+
+    def look(context: Context, part: DependencyGraph) -> Found:
+        if part.workspace not in found:
+            found[part.workspace] = lookup(context, part)
+        return found[part.workspace]
+
+    return look
+
+
+def _measured(parts: Sequence[DependencyGraph], context: Context, baselines: Lookup) -> Mapping[FactKey, Measured]:
+    """Return which packages are measured against their earlier releases: what any part holds and had not approved."""
+    from sbomgate.errors import SbomgateError
+    from sbomgate.facts import key_of
+    from sbomgate.model import BaselineBuild
+    from sbomgate.npm.wanted import measure
+
+    compared: list[tuple[DependencyGraph, frozenset[FactKey] | None]] = []
+    for part in parts:
+        try:
+            held, _ = baselines(replace(context, workspace=part.workspace), part)
+        except SbomgateError:
+            continue  # said where this part is decided: the others do not suffer for it
+        approved = frozenset(map(key_of, held.sbom.graph.packages)) if isinstance(held, BaselineBuild) else None
+        compared.append((part, approved))
+    return measure(compared)
 
 
 def _together(parts: Sequence[DependencyGraph]) -> DependencyGraph:
@@ -266,6 +311,46 @@ def report(decided: Decided, *, evidence: str | None = None, decision: str | Non
         evidence=evidence,
         decision=decision,
     )
+
+
+def check_policy(bundle: PolicyBundle, env: Environment, *, strict: bool = False) -> None:
+    """Refuse a policy that calls what it may not, or reads what the input's schema does not have, before it is used.
+
+    Raises:
+        PolicyError: it does. (`strict` also refuses what `opa check --strict` does.)
+    """
+    from sbomgate.cli._environment import say
+    from sbomgate.policy.engines.embedded import EmbeddedEngine
+    from sbomgate.resources import path as resource
+
+    schema = resource("schemas", "rego", "policy-input.json").read_bytes()
+    with EmbeddedEngine(env.cache / "engine", say) as checker:
+        checker.check(bundle, {"policy-input": schema}, strict=strict)
+
+
+def _signed_policy(bundle: PolicyBundle, trust: Trust, path: Path) -> None:
+    """Verify the signature beside a policy bundle, where there is one and the trust file accepts a signer of policies.
+
+    Raises:
+        PolicyError: nobody who is accepted signed it, or it is about other bytes; or none is there although the trust
+            file accepts signers of policies.
+    """
+    from sbomgate import files
+    from sbomgate.errors import PolicyError
+    from sbomgate.policy import signature
+    from sbomgate.policy.bundle import MAX_BUNDLE_BYTES, to_tar
+    from sbomgate.signing.verify import NotAccepted, verify
+
+    if not any("policy" in signer.roles for signer in trust.signers):
+        return
+    beside = path.with_name(path.name + signature.SUFFIX)
+    if not beside.exists():
+        raise PolicyError("is not signed", where=str(path), hint="`sbomgate policy build --key` signs a policy")
+    data = files.read(beside, limit=MAX_BUNDLE_BYTES, error=PolicyError)
+    found = verify(data, trust.signers, role="policy", where=str(beside))
+    if isinstance(found, NotAccepted):
+        raise PolicyError(found.reason, where=str(beside), hint="have it signed by an accepted signer of policies")
+    signature.check(found.statement, bundle, to_tar(bundle), where=str(beside))
 
 
 def _accepted_policy(bundle: PolicyBundle, trust: Trust, shipped: PolicyBundle) -> None:

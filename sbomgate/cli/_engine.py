@@ -33,11 +33,11 @@ def open_engine(args: argparse.Namespace, env: Environment, tree: Path) -> OpenE
     name = args.engine if args.opa_url is None else "opa-url"
     binary = None
     if name == "opa":
-        binary = _opa_on_path(env, tree)
+        binary = opa_on_path(env, tree)
     return engines.open_engine(name, _engine_settings(args, env, binary))
 
 
-def _opa_on_path(env: Environment, project: Path) -> Path:
+def opa_on_path(env: Environment, project: Path, *, asked: str = "--engine opa") -> Path:
     """Return the `opa` on PATH. What the tree under test brings is no engine: `npm run` puts its folder first (P26).
 
     Raises:
@@ -51,9 +51,11 @@ def _opa_on_path(env: Environment, project: Path) -> Path:
     # A part that is empty or relative means the working directory, whatever that is.
     parts = [part for part in env.variables.get("PATH", "").split(os.pathsep) if Path(part).is_absolute()]
     found = shutil.which("opa", path=os.pathsep.join(parts)) if parts else None
-    hint = "install OPA, or leave the flag out: one is built in"
+    hint = "install OPA 1.0 or later"
+    if asked.startswith("--"):
+        hint += ", or leave the flag out: one is built in"
     if found is None:
-        raise UsageError("no `opa` on PATH", where="--engine opa", hint=hint)
+        raise UsageError("no `opa` on PATH", where=asked, hint=hint)
     binary = Path(found).resolve()
     tree = (find_repository(project) or project).resolve()
     if tree in binary.parents or "node_modules" in (*binary.parts, *Path(found).parts):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sbomgate.cli._environment import Environment
     from sbomgate.cli._project import Project
     from sbomgate.model import CollectedFacts, DependencyGraph, FactKey, Trust
+    from sbomgate.npm.wanted import Measured
 
 # How long `check` believes what a registry said before without asking again. `gate` always asks.
 WORD_AGE = timedelta(hours=4)
@@ -49,10 +50,14 @@ def collect(
     opened: Project,
     trust: Trust,
     known: Mapping[FactKey, CollectedFacts],
+    measured: Mapping[FactKey, Measured],
     *,
     signs: bool,
 ) -> Mapping[FactKey, CollectedFacts]:
-    """Collect the facts: recorded, then on this machine, then from the network."""
+    """Collect the facts: recorded, then on this machine, then from the network.
+
+    Of what is `measured`, the releases before it are asked for too.
+    """
     from urllib.parse import urlsplit
 
     from sbomgate.npm import auth
@@ -86,7 +91,8 @@ def collect(
             word_age=timedelta(0) if signs else WORD_AGE,
             trust_cache=not signs,
         )
-        return collecting.collect(wanted(graph, first_party=trust.first_party), sources=sources, progress=_progress())
+        asked = wanted(graph, first_party=trust.first_party, measured=measured)
+        return collecting.collect(asked, sources=sources, progress=_progress())
 
 
 def _progress() -> Callable[[int, int], None] | None:

@@ -46,6 +46,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     from sbomgate.cli._environment import emit, say
     from sbomgate.cli._project import open_project
     from sbomgate.errors import SigningError
+    from sbomgate.npm.wanted import measure
     from sbomgate.signing import local_key
 
     signer = local_key.load(env.working_directory / args.key, password=env.variables.get(local_key.PASSWORD))
@@ -62,7 +63,9 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     graph = lockfiles.read(opened.files, opened.lockfile)
     recorded = _facts.recorded(args, env, trust)
     # As for what is signed otherwise: no cache is believed, the registry is asked again (P26).
-    collected = _facts.collect(graph, args, env, opened, trust, recorded, signs=True)
+    # What will be new or changed where the facts are used, nobody knows here: all of it is measured.
+    measured = measure([(graph, frozenset())])
+    collected = _facts.collect(graph, args, env, opened, trust, recorded, measured, signs=True)
     emit(signer.sign(facts.write_statement(collected)), args.output, env)
     say(f"facts of {len(collected)} packages{_unknown(collected.values())}, signed by {signer.identity}")
     return EXIT_ALLOWED

@@ -104,6 +104,7 @@ _LINKS = {"asserted": "tied together by the release job's word alone (asserted)"
 _NEXT = {
     "no-decision": "gate this very artefact (`sbomgate gate`), or name the store that holds its evidence (--store)",
     "age": "gate the artefact again: what is known of its packages has changed since",
+    "waiver-ended": "gate the artefact again: with a new waiver, or without the package",
     "failed": "`sbomgate check --verbose` in the project says what to do about each finding",
     "superseded": "find out why the newer decision failed; it is about the same bytes",
     "workspace": "gate this workspace (`sbomgate gate --workspace`), or name the one that the artefact was built from",

@@ -157,7 +157,9 @@ def verify_build(
     ]
     # The newest decision that is about what is demanded decides, whatever its age and result; where there is none, the
     # newest of all says why.
-    deciding, reasons = next((one for one in judged if {r.code for r in one[1]} <= {"future", "age"}), judged[0])
+    deciding, reasons = next(
+        (one for one in judged if {r.code for r in one[1]} <= {"future", "age", "waiver-ended"}), judged[0]
+    )
     # (11) a FAILED that is newer, whatever it was for, beats it: it is about the same bytes (P19)
     if deciding.decision.verdict is Verdict.ALLOWED:
         for other in counting:
@@ -290,6 +292,9 @@ def _reasons(
     age = now - signed.time
     if age > timedelta(hours=limit):
         refuse("age", f"decided {age.total_seconds() / 3600:.0f} hours ago, at most {limit:g} are accepted")
+    # (10a) nothing that it rests on has ended since (P29)
+    if decision.valid_until is not None and now >= decision.valid_until:
+        refuse("waiver-ended", f"a waiver or approval that it rests on ended at {decision.valid_until.isoformat()}")
     return found
 
 

@@ -1,6 +1,6 @@
 """Facts: as a document that travels (`document`), and as what a rule may use (`assembly`). Both are pure."""
 
-from sbomgate.facts.assembly import assemble, attestation_of_missing, key_of, signature_of
+from sbomgate.facts.assembly import assemble, attestation_of_missing, earlier_documents, key_of, sha512_of, signature_of
 from sbomgate.facts.document import (
     MAX_DOCUMENT_BYTES,
     SCHEMA,
@@ -19,11 +19,13 @@ __all__ = [
     "assemble",
     "attestation_of_missing",
     "dumps",
+    "earlier_documents",
     "from_document",
     "key_of",
     "loads",
     "read_statement",
     "recorded",
+    "sha512_of",
     "signature_of",
     "to_document",
     "unsigned",

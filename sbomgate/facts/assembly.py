@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import binascii
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
@@ -19,6 +20,10 @@ from sbomgate.model import (
     BundledManifest,
     CollectedFacts,
     DependencyGraph,
+    Earlier,
+    EarlierFacts,
+    EarlierRelease,
+    EdgeKind,
     FactKey,
     Kind,
     ManagerSettings,
@@ -39,6 +44,7 @@ from sbomgate.times import format_time, parse_time
 MAX_FUTURE = timedelta(minutes=5)  # clocks differ; more is a claim about the future
 MAX_CONTRADICTION = timedelta(hours=1)  # between the log's time and the registry's word (CASES T05)
 EARLIEST = datetime(2009, 9, 29, tzinfo=UTC)  # npm's own first release: no package is older
+MAX_SENTENCES = 20  # of one package: more of the same kind tell nobody anything
 GYP_SCRIPT = "node-gyp rebuild"  # what npm runs where there is a binding.gyp
 INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")
 
@@ -69,6 +75,7 @@ def assemble(
             would be the gentler word for a registry that says something impossible.
     """
     by_id = {package.id: package for package in graph.packages}
+    declared = _declared(graph)
     result: dict[str, PackageFacts] = {}
     for package in graph.packages:
         key = key_of(package)
@@ -92,9 +99,67 @@ def assemble(
             deprecated=word.deprecated if word else package.deprecated,
             registry=word.registry if word else None,
             registry_integrity=word.integrity if word else None,
+            maintainers=word.maintainers if word else (),
+            manifest=_manifest(package, facts, declared.get(package.id, frozenset())),
+            shadows=_shadows(package, facts),
+            earlier=_earlier(facts, attestations),
             author=_author(facts),
         )
     return result
+
+
+def earlier_documents(collected: Mapping[FactKey, CollectedFacts]) -> dict[FactKey, CollectedFacts]:
+    """Return the attestation documents of earlier releases as entries of their own, to be verified like all others.
+
+    Releases that have an entry already are left out. Each is bound to the registry's integrity of its version: nobody
+    else states one.
+    """
+    missing = Missing(absence=Absence.NOT_ASKED, reason="an earlier release: only its attestations count")
+    found: dict[FactKey, CollectedFacts] = {}
+    for key, facts in collected.items():
+        for one in facts.earlier if isinstance(facts.earlier, tuple) else ():
+            own = earlier_key(key, one)
+            if own not in collected and not isinstance(one.attestations, Missing):
+                found[own] = CollectedFacts(key=own, registry=missing, tarball=missing, attestations=one.attestations)
+    return found
+
+
+def earlier_key(key: FactKey, release: EarlierRelease) -> FactKey:
+    """Return what the facts of an earlier release of `key` are filed under."""
+    return FactKey(name=key.name, version=release.version, integrity=release.integrity or "")
+
+
+def sha512_of(integrity: str) -> str | None:
+    """Return the sha512 (hex) of an integrity string that is one, as npm's registry states it; None for any other."""
+    algorithm, _, digest = integrity.partition("-")
+    try:
+        data = binascii.a2b_base64(digest, strict_mode=True) if algorithm == "sha512" else b""
+    except ValueError:
+        return None
+    return data.hex() if len(data) == 64 else None
+
+
+def _earlier(facts: CollectedFacts, attestations: Mapping[FactKey, tuple[Attestation, Attestation]]) -> Earlier | None:
+    if facts.earlier is None:
+        return None
+    if isinstance(facts.earlier, Missing):
+        return Earlier(unknown=facts.earlier.reason, releases=())
+    releases = []
+    for one in facts.earlier:
+        verified = attestations.get(earlier_key(facts.key, one))
+        if verified is None or isinstance(one.attestations, Missing):
+            verified = _unverified(one.attestations)
+        releases.append(
+            EarlierFacts(
+                version=one.version,
+                advertised=one.attestations_url is not None,
+                provenance=verified[1],
+                publisher=one.publisher,
+                trusted_publisher=one.trusted_publisher,
+                maintainers=one.maintainers,
+            )
+        )
+    return Earlier(unknown="", releases=tuple(releases))
 
 
 def key_of(package: Package) -> FactKey:
@@ -300,7 +365,9 @@ def _scripts(
         *_against_registry(facts.registry, tarball),
         *_unlisted(package, tarball.bundled, by_id),
     ]
-    return _known_scripts(tarball.scripts, tarball.gyp, tarball.origin, disagreements)
+    return replace(
+        _known_scripts(tarball.scripts, tarball.gyp, tarball.origin, disagreements), files=dict(tarball.files)
+    )
 
 
 def _bundled_scripts(
@@ -411,6 +478,85 @@ def _against_registry(word: RegistryWord | Missing, tarball: TarballFacts) -> li
         for name in INSTALL_SCRIPTS
         if _plain(theirs.get(name)) != _plain(ours.get(name))
     ]
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# What else the manifests say: dependencies and commands
+
+_OWN_COMMANDS = {"node": {"node"}, "npm": {"npm"}, "npx": {"npm", "npx"}, "corepack": {"corepack"}, "which": {"which"}}
+_SHADOWED = frozenset(
+    re.findall(
+        r"\S+",
+        """
+        node npm npx corepack nodejs sh bash dash zsh env sudo su git ssh scp curl wget tar unzip gzip python python3
+        pip pip3 make cmake gcc g++ cc clang ld docker podman kubectl gpg openssl cat cp mv rm ls ln mkdir rmdir chmod
+        chown echo printf test true false sed awk grep find xargs which kill ps head tail sort tee touch dirname
+        basename uname cmd powershell pwsh where cosign opa sbomgate
+        """,
+    )
+)
+
+
+def _shadows(package: Package, facts: CollectedFacts) -> tuple[str, ...]:
+    """Return the well-known commands that a package's `bin` takes the place of.
+
+    npm links every `bin` of the top level into node_modules/.bin, which comes first on the PATH of every script: a
+    `bin` called node needs no install script to run. The packages that are that command are left out.
+    """
+    tarball = facts.tarball
+    if isinstance(tarball, Missing) or tarball.sha512 != package.sha512 or not tarball.bin:
+        return ()
+    # On Windows and macOS the case does not count, and Windows finds node.cmd for node.
+    plain = ((name, re.sub(r"\.(exe|cmd|bat|ps1)$", "", name.lower())) for name in tarball.bin)
+    return tuple(name for name, word in plain if word in _SHADOWED and package.name not in _OWN_COMMANDS.get(word, ()))
+
+
+def _declared(graph: DependencyGraph) -> dict[str, frozenset[str]]:
+    """Return package id → names that its entry depends on, where the lockfile copies them from the manifest (npm's)."""
+    if graph.lockfile.kind != "npm":
+        return {}
+    found: dict[str, set[str]] = {}
+    for edge in graph.edges:
+        if edge.kind in (EdgeKind.PROD, EdgeKind.OPTIONAL):
+            found.setdefault(edge.source, set()).add(edge.name)
+    return {source: frozenset(names) for source, names in found.items()}
+
+
+def _manifest(package: Package, facts: CollectedFacts, declared: frozenset[str]) -> tuple[str, ...]:
+    """Manifest confusion beyond scripts: the tarball's package.json is the truth, the others are compared with it."""
+    tarball, word = facts.tarball, facts.registry
+    if isinstance(tarball, Missing) or tarball.sha512 != package.sha512 or tarball.dependencies is None:
+        return ()
+    ours = tarball.dependencies
+    found = [
+        f"the lockfile says that it depends on {_names(extra)}, which its package.json does not"
+        for extra in [declared - ours.keys()]
+        if extra
+    ]
+    if isinstance(word, RegistryWord) and word.dependencies is not None:
+        found += [
+            f"dependency {_names([name])}: the registry's manifest says {_quote(theirs)}, the tarball {_quote(own)}"
+            for name in sorted(ours.keys() | word.dependencies.keys())
+            if _range(theirs := word.dependencies.get(name)) != _range(own := ours.get(name))
+        ]
+    if isinstance(word, RegistryWord) and word.bin is not None and word.bin != tarball.bin:
+        found.append(
+            f"commands: the registry's manifest says {_names(word.bin)}, the tarball says {_names(tarball.bin or ())}"
+        )
+    return tuple(found[:MAX_SENTENCES])
+
+
+def _range(text: str | None) -> str | None:
+    """Return a range as far as it is comparable: the registry spells those of git and of hosts in a way of its own."""
+    if text is None:
+        return None
+    return "elsewhere" if "/" in text or ":" in text else text.strip()
+
+
+def _names(names: Collection[str]) -> str:
+    shown = [ascii(name[:214])[1:-1] for name in sorted(names)[:10]]
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return (", ".join(shown) + more) or "none"
 
 
 def _unlisted(package: Package, bundled: Sequence[BundledManifest], by_id: Mapping[str, Package]) -> list[str]:

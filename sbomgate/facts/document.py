@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,7 @@ from sbomgate.model import (
     AttestationDocument,
     BundledManifest,
     CollectedFacts,
+    EarlierRelease,
     FactKey,
     Missing,
     Origin,
@@ -102,10 +103,15 @@ def as_recorded(facts: CollectedFacts) -> CollectedFacts:
         facts,
         registry=word if isinstance(word, Missing) else replace(word, origin=Origin.RECORDED),
         tarball=tarball if isinstance(tarball, Missing) else replace(tarball, origin=Origin.RECORDED),
-        attestations=attestations
-        if isinstance(attestations, Missing)
-        else replace(attestations, origin=Origin.RECORDED),
+        attestations=_document_recorded(attestations),
+        earlier=tuple(replace(one, attestations=_document_recorded(one.attestations)) for one in facts.earlier)
+        if isinstance(facts.earlier, tuple)
+        else facts.earlier,
     )
+
+
+def _document_recorded(document: AttestationDocument | Missing) -> AttestationDocument | Missing:
+    return document if isinstance(document, Missing) else replace(document, origin=Origin.RECORDED)
 
 
 def unsigned(collected: Mapping[FactKey, CollectedFacts]) -> dict[FactKey, CollectedFacts]:
@@ -121,6 +127,7 @@ def unsigned(collected: Mapping[FactKey, CollectedFacts]) -> dict[FactKey, Colle
             registry=missing,
             tarball=missing,
             attestations=missing if isinstance(facts.attestations, Missing) else facts.attestations,
+            earlier=None,
         )
         for key, facts in recorded(collected).items()
     }
@@ -131,6 +138,8 @@ def word_document(word: RegistryWord) -> dict[str, Any]:
     return {
         "asked_at": format_time(word.asked_at),
         "attestations_url": word.attestations_url,
+        "bin": None if word.bin is None else list(word.bin),
+        "dependencies": None if word.dependencies is None else dict(word.dependencies),
         "deprecated": word.deprecated,
         "first_published": word.first_published,
         "has_install_script": word.has_install_script,
@@ -154,6 +163,7 @@ def word_document(word: RegistryWord) -> dict[str, Any]:
 def tarball_document(facts: TarballFacts) -> dict[str, Any]:
     """Return the facts of a tarball as JSON values."""
     return {
+        "bin": None if facts.bin is None else list(facts.bin),
         "bundled": [
             {
                 "gyp": one.gyp,
@@ -164,15 +174,44 @@ def tarball_document(facts: TarballFacts) -> dict[str, Any]:
             }
             for one in facts.bundled
         ],
+        "dependencies": None if facts.dependencies is None else dict(facts.dependencies),
+        "files": dict(facts.files),
         "gyp": facts.gyp,
         "licence": facts.licence,
         **_author(facts.author),
         "name": facts.name,
         "origin": facts.origin.value,
+        "repository": facts.repository,
         "scripts": dict(facts.scripts),
         "sha512": facts.sha512,
         "version": facts.version,
     }
+
+
+def releases_document(releases: Sequence[EarlierRelease]) -> list[dict[str, Any]]:
+    """Return earlier releases as JSON values."""
+    return [
+        {
+            "attestations": _attestations(one.attestations),
+            "attestations_url": one.attestations_url,
+            "integrity": one.integrity,
+            "maintainers": list(one.maintainers),
+            "published": one.published,
+            "publisher": one.publisher,
+            "trusted_publisher": one.trusted_publisher,
+            "version": one.version,
+        }
+        for one in releases
+    ]
+
+
+def read_releases(value: object, *, where: str) -> tuple[EarlierRelease, ...]:
+    """Return the earlier releases that `releases_document` wrote.
+
+    Raises:
+        InputError: they are not such.
+    """
+    return tuple(_read_release(one) for one in _Reader({"earlier": value}, where, "").items("earlier"))
 
 
 def read_word(value: object, *, where: str) -> RegistryWord:
@@ -194,21 +233,27 @@ def read_tarball(value: object, *, where: str) -> TarballFacts:
 
 
 def _entry(facts: CollectedFacts) -> dict[str, Any]:
-    word, tarball, attestations = facts.registry, facts.tarball, facts.attestations
+    word, tarball, earlier = facts.registry, facts.tarball, facts.earlier
     return {
         "name": facts.key.name,
         "version": facts.key.version,
         "integrity": facts.key.integrity,
         "registry": _missing(word) if isinstance(word, Missing) else word_document(word),
         "tarball": _missing(tarball) if isinstance(tarball, Missing) else tarball_document(tarball),
-        "attestations": _missing(attestations)
-        if isinstance(attestations, Missing)
-        else {
-            "body": base64.b64encode(attestations.body).decode(),
-            "origin": attestations.origin.value,
-            "sha256": attestations.sha256,
-        },
+        "attestations": _attestations(facts.attestations),
+        "earlier": _missing(earlier)
+        if isinstance(earlier, Missing)
+        else None
+        if earlier is None
+        else releases_document(earlier),
     }
+
+
+def _attestations(document: AttestationDocument | Missing) -> dict[str, Any]:
+    if isinstance(document, Missing):
+        return _missing(document)
+    body = base64.b64encode(document.body).decode()
+    return {"body": body, "origin": document.origin.value, "sha256": document.sha256}
 
 
 def _author(text: str | None) -> dict[str, str]:
@@ -285,6 +330,18 @@ class _Reader:
             raise self.error(key, "is not an object of texts")
         return value
 
+    def texts_or_none(self, key: str) -> dict[str, str] | None:
+        return None if self.get(key) is None else self.texts(key)
+
+    def words(self, key: str) -> tuple[str, ...]:
+        value = self.sequence(key)
+        if not all(isinstance(one, str) for one in value):
+            raise self.error(key, "is not a list of texts")
+        return tuple(value)
+
+    def words_or_none(self, key: str) -> tuple[str, ...] | None:
+        return None if self.get(key) is None else self.words(key)
+
     def sequence(self, key: str) -> list[Any]:
         value = self.get(key)
         if not isinstance(value, list):
@@ -318,13 +375,44 @@ def _kind(value: object) -> str:
 def _read_entry(entry: _Reader) -> CollectedFacts:
     key = FactKey(name=entry.text("name"), version=entry.text("version"), integrity=entry.text("integrity"))
     word, tarball, attestations = entry.child("registry"), entry.child("tarball"), entry.child("attestations")
+    earlier = _read_earlier(entry)
     entry.done()
     return CollectedFacts(
         key=key,
         registry=word.missing() or _read_word(word),
         tarball=tarball.missing() or _read_tarball(tarball),
         attestations=attestations.missing() or _read_attestations(attestations),
+        earlier=earlier,
     )
+
+
+def _read_earlier(entry: _Reader) -> tuple[EarlierRelease, ...] | Missing | None:
+    match entry.get("earlier"):
+        case None:
+            return None
+        case list():
+            return tuple(_read_release(one) for one in entry.items("earlier"))
+        case _:
+            missing = entry.child("earlier").missing()
+            if missing is None:
+                raise entry.error("earlier", "is neither a list nor missing")
+            return missing
+
+
+def _read_release(one: _Reader) -> EarlierRelease:
+    attestations = one.child("attestations")
+    result = EarlierRelease(
+        version=one.text("version"),
+        integrity=one.text_or_none("integrity"),
+        published=one.text_or_none("published"),
+        publisher=one.text_or_none("publisher"),
+        trusted_publisher=one.text_or_none("trusted_publisher"),
+        maintainers=one.words("maintainers"),
+        attestations_url=one.text_or_none("attestations_url"),
+        attestations=attestations.missing() or _read_attestations(attestations),
+    )
+    one.done()
+    return result
 
 
 def _read_word(word: _Reader) -> RegistryWord:
@@ -332,9 +420,6 @@ def _read_word(word: _Reader) -> RegistryWord:
     for one in word.items("signatures"):
         signatures.append(RegistrySignature(keyid=one.text("keyid"), sig=one.text("sig")))
         one.done()
-    maintainers = word.sequence("maintainers")
-    if not all(isinstance(one, str) for one in maintainers):
-        raise word.error("maintainers", "is not a list of texts")
     result = RegistryWord(
         registry=word.text("registry"),
         asked_at=word.time("asked_at"),
@@ -350,10 +435,12 @@ def _read_word(word: _Reader) -> RegistryWord:
         attestations_url=word.text_or_none("attestations_url"),
         publisher=word.text_or_none("publisher"),
         trusted_publisher=word.text_or_none("trusted_publisher"),
-        maintainers=tuple(maintainers),
+        maintainers=word.words("maintainers"),
         licence=word.text_or_none("licence"),
         author=word.text("author") if "author" in word.value else None,
         deprecated=word.text_or_none("deprecated"),
+        dependencies=word.texts_or_none("dependencies"),
+        bin=word.words_or_none("bin"),
         versions=word.text("versions"),
     )
     word.done()
@@ -382,6 +469,10 @@ def _read_tarball(tarball: _Reader) -> TarballFacts:
         gyp=tarball.flag("gyp"),
         bundled=tuple(bundled),
         licence=tarball.text_or_none("licence"),
+        files=tarball.texts("files"),
+        dependencies=tarball.texts_or_none("dependencies"),
+        bin=tarball.words_or_none("bin"),
+        repository=tarball.text_or_none("repository"),
         author=tarball.text("author") if "author" in tarball.value else None,
     )
     tarball.done()

@@ -62,6 +62,11 @@ def parse(key: str, major: int) -> Key:
     return Key(None, None, without_suffix(key), host or None)
 
 
+def of_address(url: str) -> str:
+    """Return the key that versions 5 and 6 have for the tarball at a URL: without scheme, `+` before the port."""
+    return "@" + url.partition("://")[2].replace(":", "+", 1)
+
+
 def _scoped(key: str) -> tuple[str, str, str]:
     name, at, rest = key[1:].partition("@")
     return f"@{name}", at, rest

@@ -61,7 +61,7 @@ class Reading:
         self.manifests: dict[str, dict[str, Any]] = {}
         self.npmrc = _npmrc.Npmrc()
         self.settings: dict[str, str] = {}
-        self._lower: dict[str, str] = {}
+        self._lower: dict[str, tuple[str, str, str]] = {}  # name in lower case → name, package, place
         data = files.read(path)
         if data is None:
             raise InputError("no such file", where=path, hint="name the project's directory")
@@ -159,8 +159,11 @@ class Reading:
         if small != name:
             message = "upper case, which only old packages of the registry have"
             self.find("name-case", "lockfile_sound", package, where, message)
-        if (other := self._lower.setdefault(small, name)) != name:
-            self.find("name-case-collision", "lockfile_sound", package, where, f"differs from {other} by case only")
+        other, first, there = self._lower.setdefault(small, (name, package, where))
+        if other != name:
+            # Of both: which of the two is new, the reader does not know.
+            for one, at, than in ((package, where, other), (first, there, name)):
+                self.find("name-case-collision", "lockfile_sound", one, at, f"differs from {than} by case only")
         if kind is Kind.REGISTRY and (version is None or parse_version(version) is None):
             message = "no version" if version is None else f"{version[:60]!a} is no version"
             self.find("version-invalid", "bound_bytes", package, where, message)

@@ -147,6 +147,8 @@ class _Parser:
         depth = blanks // 2
         allowed = len(self.stack)
         if blanks % 2 or depth > allowed or depth > MAX_DEPTH or (self.opened and depth < allowed):
+            if allowed >= depth > MAX_DEPTH:
+                self._refuse(f"nested deeper than {MAX_DEPTH} levels")
             expected = f"{2 * allowed}" if self.opened else f"at most {2 * allowed}, in steps of two"
             self._refuse(f"indented by {blanks} blanks, expected {expected}")
         del self.stack[depth:]

@@ -119,7 +119,7 @@ class _Reader:
         checked: list[str] = []
         unchecked: list[Node] = []
         elsewhere = 0
-        lower: dict[str, str] = {}
+        lower: dict[str, Node] = {}
         for line, keys, fields in entries:
             if keys == ("__metadata",):
                 version = self._version(fields, line)

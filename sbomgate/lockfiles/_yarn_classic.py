@@ -89,7 +89,7 @@ class _Reader:
         entries = _syml.parse_classic(self.text, self.path)
         if len(entries) > MAX_ENTRIES:
             raise InputError(f"{len(entries):,} entries, at most {MAX_ENTRIES:,} are read", where=self.path, hint=HINT)
-        lower: dict[str, str] = {}
+        lower: dict[str, Node] = {}
         merged: dict[tuple[Any, ...], Node] = {}
         for line, keys, fields in entries:
             if "" in fields:
@@ -156,7 +156,7 @@ class _Reader:
                 found[name] = (kind, spec)
         return found
 
-    def _judge(self, node: Node, specs: list[tuple[str, str]], lower: dict[str, str]) -> None:
+    def _judge(self, node: Node, specs: list[tuple[str, str]], lower: dict[str, Node]) -> None:
         project = self.project
         kinds = {links.specifier(spec) for _, spec in specs}
         if len({links.alias_of(spec)[0] if spec.startswith("npm:") else name for name, spec in specs}) > 1:
@@ -369,7 +369,7 @@ class _Reader:
         node = self.by_key.get((name, spec))
         if node is not None:
             satisfied = self._satisfied(node, spec)
-            return node.id, True if satisfied is False and self._is_resolution(node, name) else satisfied
+            return node.id, True if satisfied is False and self._is_resolution(node, name, source) else satisfied
         found = self._resolution(source, name, scoped=True)
         return (found.id, True) if found is not None else (None, None)
 
@@ -385,8 +385,16 @@ class _Reader:
                 found = found or node
         return found
 
-    def _is_resolution(self, node: Node, name: str) -> bool:
-        return any(self.by_key.get((name, value)) is node for _, value in self.rules.get(name, ()))
+    def _is_resolution(self, node: Node, name: str, source: Node | None = None) -> bool:
+        """Whether a resolution leads to the entry: any, or one for what this package asks for.
+
+        yarn files a scoped one under the pattern itself, which others may ask for too. To those the entry is one that
+        does not fit: yarn drops it, also with --frozen-lockfile, and installs what the registry says on that day.
+        """
+        return any(
+            self.by_key.get((name, value)) is node and (source is None or not parents or parents[-1] == source.name)
+            for parents, value in self.rules.get(name, ())
+        )
 
     def _satisfied(self, node: Node, spec: str) -> bool | None:
         match links.specifier(spec):

@@ -195,7 +195,7 @@ class Project:
         """Return the place of an entry, or of a field of it; never a line, which moves."""
         return place(node.id, *keys).removeprefix(".") if node.id else place(*keys)
 
-    def judge_name(self, node: Node, lower: dict[str, str]) -> None:
+    def judge_name(self, node: Node, lower: dict[str, Node]) -> None:
         """Judge the name and version of an entry that is not the project's own."""
 
         def find(code: str, rule: str, message: str, *keys: str) -> None:
@@ -207,8 +207,12 @@ class Project:
         small = name.lower()
         if small != name:
             find("name-case", "lockfile_sound", "upper case, which only old packages of the registry have")
-        if (other := lower.setdefault(small, name)) != name:
-            find("name-case-collision", "lockfile_sound", f"differs from {other} by case only")
+        other = lower.setdefault(small, node)
+        if other.name != name:
+            # Of both: which of the two is new, the reader does not know.
+            find("name-case-collision", "lockfile_sound", f"differs from {other.name} by case only")
+            message = f"differs from {name} by case only"
+            self.find("name-case-collision", "lockfile_sound", other.id, self.place(other), message)
         if node.kind in (Kind.REGISTRY, Kind.PATCH) and (version is None or parse_version(version) is None):
             message = "no version" if version is None else f"{version[:60]!a} is no version"
             find("version-invalid", "bound_bytes", message)

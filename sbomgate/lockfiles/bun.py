@@ -283,10 +283,11 @@ class _Reader(Reading):
             ours, theirs = locked.get(name), wanted.get(name)
             if ours == theirs:
                 continue
-            # Version 0 has the directory in place of `workspace:…`.
-            linked = theirs is not None and theirs[1].startswith("workspace:")
-            if self.version == 0 and linked and ours is not None and f"workspace:{ours[1]}" in self.directories:
-                continue
+            # Version 0 has the directory in place of `workspace:…`, and of a range that the workspace's version meets.
+            if self.version == 0 and ours is not None and theirs is not None and self._is_workspace(ours[1]):
+                real, version = self.name_and_version(ours[1])
+                if theirs[1].startswith("workspace:") or (real == name and meets(version, theirs[1], real)):
+                    continue
             message = f"{declaration(ours)} in the lockfile, {declaration(theirs)} in package.json"
             self.find("lock-drift", "pinned", found, f"{where} {name}"[:300], message)
         for key in ("name", "version"):
@@ -294,6 +295,9 @@ class _Reader(Reading):
             if type(said) is str and type(theirs_) is str and said != theirs_:
                 message = f"another {key} than in package.json"
                 self.find("root-renamed", "lockfile_sound", found, place("workspaces", directory, key), message)
+
+    def _is_workspace(self, directory: str) -> bool:
+        return f"workspace:{directory}" in self.directories
 
     # -- edges → packages
 

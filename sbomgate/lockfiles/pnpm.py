@@ -567,7 +567,7 @@ class _Reader(Reading):
         kind, remarks = judge(name, version, tarball, registries)
         for code, rule, message in remarks:
             self.find(code, rule, found, at, message)
-        self._compare_source(found, stated, (tarball, f"@{tarball}"), at)
+        self._compare_source(found, stated, (tarball, f"@{tarball}", keys.of_address(tarball)), at)
         if kind is Kind.TARBALL:
             self._judge_source(found, stated, ("remote",), at)
         return kind, tarball

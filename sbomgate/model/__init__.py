@@ -17,13 +17,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sbomgate.model.approval import *  # noqa: F403
     from sbomgate.model.decision import *  # noqa: F403
     from sbomgate.model.facts import *  # noqa: F403
     from sbomgate.model.graph import *  # noqa: F403
     from sbomgate.model.policy import *  # noqa: F403
     from sbomgate.model.trust import *  # noqa: F403
 
-_PARTS = ("graph", "policy", "trust", "decision", "facts")  # in the order of how many verbs need them
+_PARTS = ("graph", "policy", "trust", "decision", "facts", "approval")  # in the order of how many verbs need them
 
 
 def __getattr__(name: str) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -128,10 +128,15 @@ class PolicyFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """The result of one evaluation: `data` is its canonical JSON, byte for byte the same from every engine."""
+    """The result of one evaluation: `data` is its canonical JSON, byte for byte the same from every engine.
+
+    `waived_by` has the fingerprint of each waived finding → ids of the waivers and approvals that it rests on.
+    """
 
     data: bytes
     sha256: str
     verdict: Verdict
     findings: tuple[PolicyFinding, ...]
     rules: tuple[str, ...]
+    waived_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unused_waivers: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -82,6 +82,9 @@ class RegistryWord:
         publisher: `_npmUser.name`; trusted_publisher: `_npmUser.trustedPublisher.id` or None.
         maintainers: names, sorted.
         licence, deprecated: as in the manifest, or None.
+        dependencies: name → range of the manifest's dependencies and optionalDependencies together, or None where it is
+            not known (a document of somebody who did not read it).
+        bin: the commands that the manifest puts on the path, sorted, or None where it is not known.
         author: `Name <email> (url)` as in the manifest, or None.
         versions: all versions that it has of the package, as a text of `version_set`; "" where nobody noted them.
     """
@@ -103,6 +106,8 @@ class RegistryWord:
     maintainers: tuple[str, ...]
     licence: str | None
     deprecated: str | None
+    dependencies: Mapping[str, str] | None = None
+    bin: tuple[str, ...] | None = None
     author: str | None = None
     versions: str = ""
 
@@ -139,6 +144,9 @@ class TarballFacts:
         gyp: a `binding.gyp` at its root and no `gypfile: false`: npm runs node-gyp.
         bundled: packages inside it.
         licence: SPDX expression or other text of package.json, or None.
+        files: path → SHA-256 (hex) of the files in it that its install scripts name.
+        dependencies, bin: of package.json, as in `RegistryWord`.
+        repository: the repository that package.json claims, or None: the author's word, which proves nothing (P11).
         author: `Name <email> (url)` of package.json, or None.
     """
 
@@ -150,6 +158,10 @@ class TarballFacts:
     gyp: bool
     bundled: tuple[BundledManifest, ...]
     licence: str | None
+    files: Mapping[str, str] = field(default_factory=dict)
+    dependencies: Mapping[str, str] | None = None
+    bin: tuple[str, ...] | None = None
+    repository: str | None = None
     author: str | None = None
 
 
@@ -163,13 +175,38 @@ class AttestationDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierRelease:
+    """A release of the same package before one that is judged, by the registry's unsigned word.
+
+    Attributes:
+        version, integrity, published, publisher, trusted_publisher, maintainers: as in `RegistryWord`.
+        attestations_url: `dist.attestations.url`, or None where none is advertised.
+        attestations: the registry's document, believed only after verification; or why there is none.
+    """
+
+    version: str
+    integrity: str | None
+    published: str | None
+    publisher: str | None
+    trusted_publisher: str | None
+    maintainers: tuple[str, ...]
+    attestations_url: str | None
+    attestations: AttestationDocument | Missing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CollectedFacts:
-    """All that was collected about one (name, version, integrity)."""
+    """All that was collected about one (name, version, integrity).
+
+    `earlier` holds the releases that this one is measured against (`sbomgate.npm.earlier` says which), none of them
+    where it is the first; Missing where they were asked for and not had, None where nobody asked.
+    """
 
     key: FactKey
     registry: RegistryWord | Missing
     tarball: TarballFacts | Missing
     attestations: AttestationDocument | Missing
+    earlier: tuple[EarlierRelease, ...] | Missing | None = None
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -287,6 +324,7 @@ class Scripts:
         digest: SHA-256 (hex) over the canonical JSON of {"gyp": …, "scripts": …}, what an approval is bound to; None
             where there is none or the state is unknown.
         disagreements: sentences: where tarball, registry manifest and lockfile flag contradict each other.
+        files: path → SHA-256 (hex) of the files of the tarball that the scripts name.
     """
 
     state: str
@@ -296,6 +334,37 @@ class Scripts:
     gyp: bool
     digest: str | None
     disagreements: tuple[str, ...]
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierFacts:
+    """What is known of an earlier release of the same package: drift is measured against it.
+
+    Attributes:
+        version: its own.
+        advertised: the registry names attestations of it.
+        provenance: its state, verified against the registry's integrity of that version.
+        publisher, trusted_publisher, maintainers: the registry's word.
+    """
+
+    version: str
+    advertised: bool
+    provenance: Attestation
+    publisher: str | None
+    trusted_publisher: str | None
+    maintainers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """The earlier releases that a package is measured against.
+
+    `unknown` says why they could not be had; "" where they are known, and `releases` are then all of them.
+    """
+
+    unknown: str
+    releases: tuple[EarlierFacts, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,6 +382,10 @@ class PackageFacts:
     deprecated: str | None
     registry: str | None  # the registry that was asked
     registry_integrity: str | None  # its dist.integrity: bound_bytes compares it with the lockfile's
+    maintainers: tuple[str, ...] = ()  # by the registry's word
+    manifest: tuple[str, ...] = ()  # where tarball, registry and lockfile name other dependencies or commands
+    shadows: tuple[str, ...] = ()  # well-known commands that its `bin` takes the place of
+    earlier: Earlier | None = None  # None: nobody asked, because it did not change
     author: str | None = None  # `Name <email> (url)`, by the word of package.json: nobody verified it
 
 

@@ -36,7 +36,9 @@ class Signer:
 
     Attributes:
         name: for people.
-        roles: what its signature is good for: `decision`, `facts`.
+        person: who that is, for telling two people apart: the same for all keys of one person, in lower case.
+        roles: what its signature is good for: `decision`, `facts`, `approver` (waivers and approvals),
+            `policy` (bundles given with --policy).
         public_key: SubjectPublicKeyInfo, PEM; None for an identity.
         key_id: SHA-256 (hex) of the DER form; None for an identity.
         environments: decisions are accepted for these only; empty means any.
@@ -55,6 +57,7 @@ class Signer:
     verifier_id: str | None = None
     identity: AcceptedIdentity | None = None
     trusted_root: bytes | None = field(default=None, repr=False)
+    person: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +137,8 @@ class Trust:
         resource_uri: the `resourceUri` that a summary must carry, or None where the digest alone is demanded.
         signing_config: the services that sign (sigstore's signing configuration), or None for the public ones; a local
             key is timestamped only where one is named.
+        quorum: how many different people a waiver or an approval needs.
+        max_waiver_days: the longest that a waiver or an approval may hold.
         pinned: SHA-256 (hex) → bytes of every file that the trust file names: evidence stores them, replay reads them.
     """
 
@@ -160,3 +165,5 @@ class Trust:
     pinned: Mapping[str, bytes] = field(default_factory=dict)
     malicious_lists: Mapping[str, bytes] | None = None
     signing_config: bytes | None = None
+    quorum: int = 1
+    max_waiver_days: float = 90

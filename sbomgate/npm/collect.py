@@ -7,69 +7,23 @@ package's failure never stops the others (PROMISES P35).
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import orjson
 
 from sbomgate.errors import InputError
-from sbomgate.facts.document import as_recorded, read_tarball, read_word, tarball_document, word_document
-from sbomgate.model import (
-    Absence,
-    AttestationDocument,
-    CollectedFacts,
-    FactKey,
-    Missing,
-    Origin,
-    RegistryWord,
-    TarballFacts,
-)
-from sbomgate.npm import auth, cacache, tarball
+from sbomgate.facts.assembly import earlier_key
+from sbomgate.facts.document import read_tarball
+from sbomgate.model import Absence, AttestationDocument, CollectedFacts, FactKey, Missing, Origin, TarballFacts
+from sbomgate.npm import cacache, tarball
 from sbomgate.npm.cache import FactCache
+from sbomgate.npm.part import MAX_CLOCK, WORKERS, Part, Sources
+from sbomgate.npm.rows import attestations_key, dump_tarball, load_word, tarball_key, word_key
 from sbomgate.npm.wanted import Wanted
 
-if TYPE_CHECKING:
-    import httpx
-
-MAX_CLOCK = timedelta(minutes=5)  # a cached or recorded answer from further in the future is not used
-READER = 1  # part of the cache key of tarball facts: raise it when `tarball.read` reads something else
-WORKERS = min(4, os.cpu_count() or 1)  # threads for hashing and unpacking, which hold no lock
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """Where facts may come from, and how much of it is believed.
-
-    Attributes:
-        now: the time of asking.
-        offline: the network is not used.
-        recorded: facts from a document with the verified signature of an accepted identity, or `facts.unsigned` of one.
-        cache: the fact cache, or None.
-        npm_cache: npm's `cache` directory (`~/.npm`), or None.
-        credentials: of the registries.
-        client: makes the HTTP client (`registry.open_client`); called only when something is to be fetched.
-        word_age: cached words of the registry that are younger are used without asking; zero always asks, by ETag where
-            the cache counts.
-        trust_cache: whether the fact cache counts, offline also for words of any age. `check` may; `gate` reads the
-            bytes and asks the registry again, without an ETag: who forged a cached word chose its ETag too (P26). Of
-            the cache `gate` uses only, offline, attestations: they are verified from their bytes.
-        sleep: waits between attempts; None is asyncio's.
-    """
-
-    now: datetime
-    offline: bool
-    recorded: Mapping[FactKey, CollectedFacts] = field(default_factory=dict)
-    cache: FactCache | None = None
-    npm_cache: Path | None = None
-    credentials: auth.Credentials = auth.NONE
-    client: Callable[[], httpx.AsyncClient] | None = None
-    word_age: timedelta = timedelta(0)
-    trust_cache: bool = False
-    sleep: Callable[[float], Awaitable[object]] | None = None
+__all__ = ["Sources", "collect"]
 
 
 def collect(
@@ -97,7 +51,7 @@ def collect(
         _from_npm_cache(parts, sources, sources.npm_cache)
     for part in parts:
         part.settle(sources)
-    left = [part for part in parts if not part.complete]
+    left = [part for part in parts if not part.complete(sources.now)]
     if progress is not None:
         progress(len(parts) - len(left), len(parts))
     if left:
@@ -117,113 +71,11 @@ def collect(
     return {part.wanted.key: part.facts() for part in parts}
 
 
-class Part:
-    """The facts of one key while they are collected; None is not known yet."""
-
-    __slots__ = ("attestations", "etag", "lacked", "stale", "tarball", "wanted", "word")
-
-    def __init__(self, wanted: Wanted) -> None:
-        self.wanted = wanted
-        self.word: RegistryWord | Missing | None = wanted.nowhere
-        self.attestations: AttestationDocument | Missing | None = wanted.nowhere
-        self.tarball: TarballFacts | Missing | None = None
-        if wanted.sha512 is None:
-            reason = "the lockfile has no single sha512 that a tarball could be bound to"
-            self.tarball = Missing(absence=Absence.NOT_ASKED, reason=reason)
-        self.lacked: CollectedFacts | None = None  # what a signed document says of what it has not
-        self.stale: RegistryWord | None = None  # a cached word that is too old to be used without asking
-        self.etag: str | None = None
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing is left to ask."""
-        return self.word is not None and self.attestations is not None and self.tarball is not None
-
-    def take_recorded(self, facts: CollectedFacts | None, now: datetime) -> None:
-        """Take what a signed document states; nothing of an entry whose word was given after `now`."""
-        if facts is None:
-            return
-        if isinstance(facts.registry, RegistryWord) and facts.registry.asked_at - now > MAX_CLOCK:
-            return
-        taken = self.lacked = as_recorded(facts)
-        if isinstance(taken.registry, RegistryWord) and self.word is None:
-            self.word = taken.registry
-        if isinstance(taken.attestations, AttestationDocument) and self.attestations is None:
-            self.attestations = taken.attestations
-        if isinstance(taken.tarball, TarballFacts) and self.tarball is None:
-            self.take_tarball(taken.tarball)
-
-    def take_tarball(self, facts: TarballFacts) -> None:
-        """Take facts of these bytes, and of no others."""
-        if facts.sha512 == self.wanted.sha512:  # facts of other bytes are not taken, whoever signed them
-            self.tarball = facts
-
-    def settle(self, sources: Sources) -> None:
-        """Say of what is still unknown why it stays so, where nobody will be asked."""
-        if self.attestations is None and isinstance(self.word, RegistryWord | Missing):
-            self.attestations = not_advertised(self.word)
-        if self.tarball is None and self.wanted.nowhere is not None:
-            reason = f"not in npm's cache; {self.wanted.nowhere.reason}"
-            self.tarball = Missing(absence=Absence.NOT_ASKED, reason=reason)
-        if not sources.offline:
-            return
-        lacked = self.lacked
-        self.word = self.word or _lacked(lacked and lacked.registry, "the registry's answer is not in the cache")
-        self.attestations = self.attestations or _lacked(
-            lacked and lacked.attestations, "its attestations are not in the cache"
-        )
-        self.tarball = self.tarball or _lacked(lacked and lacked.tarball, "its tarball is not in npm's cache")
-
-    def facts(self) -> CollectedFacts:
-        """Return everything; only when complete."""
-        assert self.word is not None and self.attestations is not None and self.tarball is not None  # noqa: S101, PT018
-        return CollectedFacts(
-            key=self.wanted.key, registry=self.word, tarball=self.tarball, attestations=self.attestations
-        )
-
-
-def not_advertised(word: RegistryWord | Missing) -> Missing | None:
-    """Return what it means for attestations that the registry's word is as it is; None where it advertises some."""
-    if isinstance(word, Missing):
-        if word.absence in (Absence.NOT_APPLICABLE, Absence.NOT_ASKED):
-            return word
-        # Nobody said that there is none: unreachable, whatever became of the word (P6).
-        return Missing(absence=Absence.UNREACHABLE, reason=f"attestations not known: {word.reason}")
-    if word.attestations_url is not None:
-        return None
-    if word.serves_evidence:
-        return Missing(absence=Absence.ABSENT, reason="the registry serves none for this version")
-    reason = "the registry serves neither signatures nor attestations for any version of this package"
-    return Missing(absence=Absence.NOT_SERVED, reason=reason)
-
-
-def _lacked(recorded: object, reason: str) -> Missing:
-    """Return why a fact stays unknown offline: what a signed document says of it (withdrawn, other bytes), else so."""
-    if isinstance(recorded, Missing):
-        return recorded
-    return Missing(absence=Absence.NOT_ASKED, reason=f"offline, and {reason}")
-
-
 # --------------------------------------------------------------------------------------------------------------------
 # This machine: the fact cache and npm's own
 
 
-def word_key(registry: str, key: FactKey) -> str:
-    """Return the cache key of a word."""
-    return "\n".join(("word", registry, key.name, key.version))
-
-
-def attestations_key(registry: str, key: FactKey) -> str:
-    """Return the cache key of an attestation document."""
-    return "\n".join(("attestations", registry, key.name, key.version, key.integrity))
-
-
-def tarball_key(sha512: str) -> str:
-    """Return the cache key of a tarball's facts."""
-    return f"tarball\n{READER}\n{sha512}"
-
-
-def _from_cache(parts: Iterable[Part], sources: Sources, cache: FactCache) -> None:
+def _from_cache(parts: Sequence[Part], sources: Sources, cache: FactCache) -> None:
     uses: list[tuple[Part, str, str]] = []
     for part in parts:
         one = part.wanted
@@ -244,25 +96,43 @@ def _from_cache(parts: Iterable[Part], sources: Sources, cache: FactCache) -> No
             _use(part, what, value, sources)
         except (InputError, orjson.JSONDecodeError):
             continue  # not what we write: as if it were not there
+    if sources.trust_cache or sources.offline:
+        _earlier_from_cache(parts, sources, cache)
+
+
+def _earlier_from_cache(parts: Iterable[Part], sources: Sources, cache: FactCache) -> None:
+    """Take the attestations of earlier releases, once it is known which these are."""
+    uses = [
+        (part, one.version, attestations_key(part.wanted.registry or "", earlier_key(part.wanted.key, one)))
+        for part in parts
+        for one in part.in_cache(sources.now)
+    ]
+    found = cache.get(row for _, _, row in uses)
+    for part, version, row in uses:
+        if row in found:
+            part.take_documents({version: _document(found[row])})
+
+
+def _document(body: bytes) -> AttestationDocument:
+    return AttestationDocument(body=body, sha256=hashlib.sha256(body).hexdigest(), origin=Origin.CACHE)
 
 
 def _use(part: Part, what: str, value: bytes, sources: Sources) -> None:
     if what == "attestations":
-        digest = hashlib.sha256(value).hexdigest()
-        part.attestations = AttestationDocument(body=value, sha256=digest, origin=Origin.CACHE)
+        part.attestations = _document(value)
     elif what == "tarball":
         facts = read_tarball(orjson.loads(value), where="fact cache")
         part.take_tarball(replace(facts, origin=Origin.CACHE))
     else:
-        word, etag = load_word(value)
+        word, releases, etag = load_word(value)
         word = replace(word, origin=Origin.CACHE)
         age = sources.now - word.asked_at
         if word.registry != part.wanted.registry or age < -MAX_CLOCK:
             return
         if age < sources.word_age or (sources.offline and sources.trust_cache):
-            part.word = word
+            part.word, part.releases = word, releases
         else:
-            part.stale, part.etag = word, etag
+            part.stale, part.stale_releases, part.etag = word, releases, etag
 
 
 def _from_npm_cache(parts: Iterable[Part], sources: Sources, npm_cache: Path) -> None:
@@ -294,25 +164,3 @@ def _from_npm_cache(parts: Iterable[Part], sources: Sources, npm_cache: Path) ->
                 if isinstance(facts, TarballFacts)
             }
         )
-
-
-def dump_word(word: RegistryWord, etag: str | None) -> bytes:
-    """Return what the cache keeps of a word: with the ETag of the very answer that it was read from."""
-    return orjson.dumps({"etag": etag, "word": word_document(word)}, option=orjson.OPT_SORT_KEYS)
-
-
-def load_word(value: bytes) -> tuple[RegistryWord, str | None]:
-    """Return what `dump_word` kept.
-
-    Raises:
-        InputError, orjson.JSONDecodeError: it is something else.
-    """
-    row = orjson.loads(value)
-    if not isinstance(row, dict) or not isinstance(row.get("etag"), str | None):
-        raise InputError("is not a word", where="fact cache")
-    return read_word(row.get("word"), where="fact cache"), row.get("etag")
-
-
-def dump_tarball(facts: TarballFacts) -> bytes:
-    """Return what the cache keeps of a tarball."""
-    return orjson.dumps(tarball_document(facts), option=orjson.OPT_SORT_KEYS)

@@ -12,20 +12,12 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from sbomgate.model import AttestationDocument, Missing, Origin, RegistryWord, TarballFacts
+from sbomgate.facts.assembly import earlier_key
+from sbomgate.model import AttestationDocument, FactKey, Missing, Origin, RegistryWord, TarballFacts
 from sbomgate.npm import packument, tarball
-from sbomgate.npm.collect import (
-    WORKERS,
-    Part,
-    Sources,
-    attestations_key,
-    dump_tarball,
-    dump_word,
-    not_advertised,
-    tarball_key,
-    word_key,
-)
+from sbomgate.npm.part import WORKERS, Part, Sources, not_advertised
 from sbomgate.npm.registry import Registry, same_origin, tarball_url
+from sbomgate.npm.rows import attestations_key, dump_tarball, dump_word, tarball_key, word_key
 from sbomgate.npm.wanted import Wanted
 from sbomgate.times import format_time
 
@@ -84,17 +76,32 @@ async def _fetch(
 async def _package(name: str, group: list[Part], registry: Registry, pool: Executor, sources: Sources) -> None:
     """Fetch what is unknown of all wanted versions of one package, and store it."""
     fresh: dict[str, bytes] = {}
-    without = [part for part in group if part.word is None]
+    without = [part for part in group if part.lacks_word(sources.now)]
     if without:
         await _words(name, without, registry, pool, sources, fresh)
+    documents: dict[str, asyncio.Task[AttestationDocument | Missing]] = {}
     async with asyncio.TaskGroup() as tasks:
+
+        def document(home: str, key: FactKey, url: str) -> asyncio.Task[AttestationDocument | Missing]:
+            """Ask for a document once, whoever needs it: an earlier release may be in the lockfile too."""
+            if url not in documents:
+                documents[url] = tasks.create_task(_document(home, key, url, registry, fresh))
+            return documents[url]
+
         for part in group:
             if part.attestations is None:
-                tasks.create_task(_attestations(part, registry, fresh))
+                tasks.create_task(_attestations(part, document))
             if part.tarball is None:
                 tasks.create_task(_tarball(part, registry, pool, fresh))
+            if part.unasked(sources.now):
+                tasks.create_task(_earlier(part, sources, document))
+    for part in group:
+        part.settle_earlier(sources.now)
     if sources.cache is not None and fresh:
         sources.cache.put(fresh)
+
+
+_Document = Callable[[str, FactKey, str], "asyncio.Task[AttestationDocument | Missing]"]
 
 
 async def _words(
@@ -107,26 +114,34 @@ async def _words(
     answer = await registry.packument(home, name, etag=etag)
     if isinstance(answer, Missing):
         for part in parts:
-            part.word = _with_date(answer, part.stale)
+            if part.word is None:
+                part.word = _with_date(answer, part.stale)
+            elif part.earlier is None:
+                part.earlier = replace(answer, reason=f"earlier releases not known: {answer.reason}")
         return
     if answer.status == 304:
         for part in parts:
             assert part.stale is not None  # noqa: S101 - the ETag was sent only then
             part.word = replace(part.stale, asked_at=sources.now, origin=Origin.NETWORK)
-    else:
-        versions = sorted({part.wanted.key.version for part in parts})
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(
-            pool,
-            lambda: packument.words(answer.body, name=name, versions=versions, registry=home, asked_at=sources.now),
-        )
-        for part in parts:
-            part.word = found[part.wanted.key.version]
-        etag = answer.etag
+            part.releases = part.stale_releases
+            fresh[word_key(home, part.wanted.key)] = dump_word(part.word, part.releases, etag)
+        return
+    versions = sorted({part.wanted.key.version for part in parts})
+    found = await asyncio.get_running_loop().run_in_executor(
+        pool,
+        lambda: packument.read(answer.body, name=name, versions=versions, registry=home, asked_at=sources.now),
+    )
     for part in parts:
+        said = found[part.wanted.key.version]
         # What the registry has no more, the cache must not go on saying.
-        kept = dump_word(part.word, etag) if isinstance(part.word, RegistryWord) else b""
+        kept = b"" if isinstance(said, Missing) else dump_word(said.word, said.earlier, answer.etag)
         fresh[word_key(home, part.wanted.key)] = kept
+        if part.word is None:
+            part.word = said if isinstance(said, Missing) else said.word
+        if not isinstance(said, Missing):
+            part.releases = part.releases or said.earlier
+        elif part.earlier is None and isinstance(part.word, RegistryWord):
+            part.earlier = replace(said, reason=f"earlier releases not known: {said.reason}")
 
 
 def _with_date(missing: Missing, stale: RegistryWord | None) -> Missing:
@@ -137,22 +152,34 @@ def _with_date(missing: Missing, stale: RegistryWord | None) -> Missing:
     )
 
 
-async def _attestations(part: Part, registry: Registry, fresh: dict[str, bytes]) -> None:
+async def _attestations(part: Part, document: _Document) -> None:
     word = part.word
     assert word is not None  # noqa: S101 - _words came first
     absent = not_advertised(word)
     if absent is not None or isinstance(word, Missing):
         part.attestations = absent
         return
-    home = part.wanted.registry or ""
-    body = await registry.attestations(home, word.attestations_url or "")
+    part.attestations = await document(part.wanted.registry or "", part.wanted.key, word.attestations_url or "")
+
+
+async def _earlier(part: Part, sources: Sources, document: _Document) -> None:
+    home, key = part.wanted.registry or "", part.wanted.key
+    asked = {
+        one.version: document(home, earlier_key(key, one), one.attestations_url or "")
+        for one in part.unasked(sources.now)
+    }
+    part.take_documents({version: await task for version, task in asked.items()})
+
+
+async def _document(
+    home: str, key: FactKey, url: str, registry: Registry, fresh: dict[str, bytes]
+) -> AttestationDocument | Missing:
+    body = await registry.attestations(home, url)
     if isinstance(body, Missing):
-        part.attestations = body
-        return
-    digest = hashlib.sha256(body).hexdigest()
-    part.attestations = AttestationDocument(body=body, sha256=digest, origin=Origin.NETWORK)
+        return body
     if _looks_whole(body):
-        fresh[attestations_key(home, part.wanted.key)] = body
+        fresh[attestations_key(home, key)] = body
+    return AttestationDocument(body=body, sha256=hashlib.sha256(body).hexdigest(), origin=Origin.NETWORK)
 
 
 def _looks_whole(body: bytes) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024  # the largest package.json in the public registry is below 1 MiB
+MAX_REPOSITORY = 2048  # characters of a URL that is only shown
 MAX_AUTHOR = 1000  # characters: a name, an address, a URL
 INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")  # what npm runs for a dependency from a registry
 
@@ -30,6 +31,9 @@ class Manifest:
         scripts: the install scripts that npm would run, verbatim; an empty text is none, as for npm.
         gypfile: False only for `"gypfile": false`.
         licence: SPDX expression or other text, or None.
+        dependencies: name → range of dependencies and optionalDependencies together.
+        bin: names of the commands, sorted.
+        repository: the repository's URL as stated, or None.
         author: `Name <email> (url)`, or None.
     """
 
@@ -38,6 +42,9 @@ class Manifest:
     scripts: Mapping[str, str]
     gypfile: bool
     licence: str | None
+    dependencies: Mapping[str, str]
+    bin: tuple[str, ...]
+    repository: str | None
     author: str | None = None
 
 
@@ -54,6 +61,9 @@ def read(data: bytes) -> Manifest:
         scripts=install_scripts(document),
         gypfile=document.get("gypfile") is not False,
         licence=licence(document),
+        dependencies=dependencies(document),
+        bin=commands(document, document.get("name")),
+        repository=repository(document),
         author=author(document),
     )
 
@@ -81,6 +91,47 @@ def licence(document: Mapping[str, Any]) -> str | None:
         if names:
             return f"({' OR '.join(names)})"
     return None
+
+
+def dependencies(document: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a parsed manifest depends on: name → range, optional ones too, sorted.
+
+    npm takes a name of `optionalDependencies` out of `dependencies`, and its registry has it in both: the optional one
+    counts. What is no text is left out, as npm leaves it out.
+    """
+    found: dict[str, str] = {}
+    for key in ("dependencies", "optionalDependencies"):
+        section = document.get(key)
+        if isinstance(section, Mapping):
+            found.update((_plain(name), _plain(range_)) for name, range_ in section.items() if isinstance(range_, str))
+    return dict(sorted(found.items()))
+
+
+def commands(document: Mapping[str, Any], name: object) -> tuple[str, ...]:
+    """Return the names that a parsed manifest's `bin` puts on the path, sorted.
+
+    A text stands for one command of the package's own name, without its scope (npm docs, package.json: bin).
+    """
+    bin_ = document.get("bin")
+    if isinstance(bin_, str):
+        return (_plain(name.rpartition("/")[2]),) if isinstance(name, str) and bin_ else ()
+    if not isinstance(bin_, Mapping):
+        return ()
+    # npm normalises a name to its last part: "../node" is linked as "node".
+    names = (_plain(one) for one, path in bin_.items() if isinstance(path, str) and path)
+    return tuple(sorted({last for name in names if (last := name.replace("\\", "/").rpartition("/")[2])}))
+
+
+def repository(document: Mapping[str, Any]) -> str | None:
+    """Return the repository that a parsed manifest claims, or None."""
+    value = document.get("repository")
+    if isinstance(value, Mapping):
+        value = value.get("url")
+    return _plain(value)[:MAX_REPOSITORY] or None if isinstance(value, str) else None
+
+
+def _plain(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 def _licence_name(value: object) -> str | None:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn
 
 import orjson
 
 from sbomgate import version_set
-from sbomgate.model import Absence, Missing, Origin, RegistrySignature, RegistryWord
+from sbomgate.model import Absence, EarlierRelease, Missing, Origin, RegistrySignature, RegistryWord
 from sbomgate.npm import manifest
+from sbomgate.npm.earlier import earlier_versions
 from sbomgate.times import parse_time
 
 MAX_TEXT = 64 * 1024  # characters of one field that is kept: scripts and deprecation texts are far shorter
@@ -22,13 +24,21 @@ MAX_SIGNATURES = 16  # of one version; npm has one or two
 LIFECYCLE_SCRIPTS = ("install", "postinstall", "postprepare", "preinstall", "prepare", "preprepare")
 
 
-def words(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a registry says of one version, and of the earlier ones that it is measured against."""
+
+    word: RegistryWord
+    earlier: tuple[EarlierRelease, ...]
+
+
+def read(
     data: bytes, *, name: str, versions: Iterable[str], registry: str, asked_at: datetime
-) -> dict[str, RegistryWord | Missing]:
-    """Return version → the registry's word, for the versions that are asked for.
+) -> dict[str, Said | Missing]:
+    """Return version → what the registry says, for the versions that are asked for.
 
     A version that the packument does not have is Missing `absent`; a packument that is not one is Missing `malformed`
-    for all of them.
+    for all of them. The attestations of an earlier release are Missing: `not-asked` where they are advertised.
     """
     wanted = list(versions)
     try:
@@ -44,16 +54,57 @@ def words(
     first = _first(times)
     listed = version_set.encode(known) if len(known) <= version_set.MAX_VERSIONS else ""
     serves = any(_dist_has_evidence(one) for one in known.values())
-    result: dict[str, RegistryWord | Missing] = {}
+    published = {version: _time(times.get(version)) for version in known}
+    result: dict[str, Said | Missing] = {}
     for version in wanted:
         found = known.get(version)
         if not isinstance(found, dict):
             reason = f"the registry has no version {version} of {name} (any more)"
             result[version] = Missing(absence=Absence.ABSENT, reason=reason)
         else:
-            published = _text(times.get(version))
-            result[version] = _word(found, published, first, serves, registry, asked_at, listed)
+            result[version] = Said(
+                word=_word(found, _text(times.get(version)), first, serves, registry, asked_at, listed),
+                earlier=tuple(
+                    _earlier(one, _object(known[one]), _text(times.get(one)), serves)
+                    for one in earlier_versions(version, published)
+                ),
+            )
     return result
+
+
+def not_advertised(serves_evidence: bool) -> Missing:
+    """Return what it means that a registry advertises no attestations of a version."""
+    if serves_evidence:
+        return Missing(absence=Absence.ABSENT, reason="the registry serves none for this version")
+    reason = "the registry serves neither signatures nor attestations for any version of this package"
+    return Missing(absence=Absence.NOT_SERVED, reason=reason)
+
+
+def _earlier(version: str, found: Mapping[str, Any], published: str | None, serves: bool) -> EarlierRelease:
+    dist, user = _object(found.get("dist")), _object(found.get("_npmUser"))
+    url = _attestations_url(dist)
+    return EarlierRelease(
+        version=_clean(version) or "",
+        integrity=_text(dist.get("integrity")),
+        published=published,
+        publisher=_text(user.get("name")),
+        trusted_publisher=_text(_object(user.get("trustedPublisher")).get("id")),
+        maintainers=_maintainers(found),
+        attestations_url=url,
+        attestations=not_advertised(serves)
+        if url is None
+        else Missing(absence=Absence.NOT_ASKED, reason="nobody asked for its attestations"),
+    )
+
+
+def _attestations_url(dist: Mapping[str, Any]) -> str | None:
+    attestations = dist.get("attestations")
+    # Advertised without a usable URL is still advertised: the empty URL is refused when it is asked for.
+    return None if attestations in (None, False) else _text(_object(attestations).get("url")) or ""
+
+
+def _maintainers(version: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(sorted(filter(None, (_person(one) for one in _list(version.get("maintainers"))))))
 
 
 def _word(
@@ -67,9 +118,6 @@ def _word(
 ) -> RegistryWord:
     dist = _object(version.get("dist"))
     user = _object(version.get("_npmUser"))
-    attestations = dist.get("attestations")
-    url = _text(_object(attestations).get("url"))
-    maintainers = version.get("maintainers")
     flag = version.get("hasInstallScript")
     deprecated = version.get("deprecated")
     return RegistryWord(
@@ -88,14 +136,15 @@ def _word(
         has_install_script=flag if isinstance(flag, bool) else None,
         signatures=_signatures(dist.get("signatures")),
         serves_evidence=serves,
-        # Advertised without a usable URL is still advertised: the empty URL is refused when it is asked for.
-        attestations_url=None if attestations in (None, False) else url or "",
+        attestations_url=_attestations_url(dist),
         publisher=_text(user.get("name")),
         trusted_publisher=_text(_object(user.get("trustedPublisher")).get("id")),
-        maintainers=tuple(sorted(filter(None, (_person(one) for one in _list(maintainers))))),
+        maintainers=_maintainers(version),
         licence=_clean(manifest.licence(version)),
         author=manifest.author(version),
         deprecated=_text(deprecated) or ("deprecated" if deprecated is True else None),
+        dependencies=manifest.dependencies(version),
+        bin=manifest.commands(version, str(version.get("name"))),
         versions=listed,
     )
 
@@ -119,6 +168,13 @@ def _first(times: Mapping[str, Any]) -> str | None:
             except ValueError:
                 continue
     return min(found)[1] if found else None
+
+
+def _time(value: object) -> datetime | None:
+    try:
+        return parse_time(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _dist_has_evidence(version: object) -> bool:

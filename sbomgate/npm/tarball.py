@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sbomgate.model import Absence, BundledManifest, Missing, Origin, TarballFacts
@@ -27,6 +27,8 @@ MAX_MEMBERS = 500_000  # headers; the largest icon packages have some 100,000
 MAX_NAME_BYTES = 4096  # PATH_MAX on Linux
 MAX_NAME_PARTS = 256  # nesting of folders
 MAX_PAX_BYTES = 1024 * 1024  # one extended header; the same limit as npm's reader
+MAX_SCRIPT = 64 * 1024  # characters of a script in which names are looked for
+MAX_NAMED_FILES = 64  # files that scripts name: real ones name one or two
 MAX_BUNDLED = 10_000  # manifests of bundled packages
 
 _BLOCK: Final = 512
@@ -35,6 +37,8 @@ _INPUT_CHUNK = 256 * 1024  # compressed bytes a step: large enough to be cheap, 
 _OUTPUT_CHUNK = 4 * 1024 * 1024  # unpacked bytes a step at most: the memory that a bomb can take
 _OCTAL = re.compile(rb" *([0-7]+)[ \0]*")
 _PAX_LENGTH = re.compile(rb"([1-9][0-9]{0,8}) ")
+_WORD = re.compile(r"[^\s\"'`;&|()<>=,]+")  # of a shell's command line, near enough: what is quoted loses its quotes
+_EXTENSION = re.compile(rb"\.(js|cjs|mjs|json|node|sh|ts)$")  # what node may add to a name
 _DRIVE = re.compile(rb"[A-Za-z]:[\\/]")
 _MANIFEST = "package.json"
 _GYP = "binding.gyp"
@@ -66,7 +70,9 @@ def read(data: bytes, *, sha512: str, origin: Origin) -> TarballFacts | Missing:
             reason=f"sha512 of the tarball is {found[:16]}…, the lockfile's integrity is {sha512[:16]}…",
         )
     try:
-        return _facts(data, found, origin)
+        facts = _facts(data, found, origin)
+        named = _named([facts.scripts, *(one.scripts for one in facts.bundled)])
+        return replace(facts, files=_files(data, named)) if named else facts
     except (_Malformed, MalformedManifest) as e:
         return Missing(absence=Absence.MALFORMED, reason=f"the tarball has no one meaning: {e}")
 
@@ -111,8 +117,41 @@ def _facts(data: bytes, sha512: str, origin: Origin) -> TarballFacts:
         gyp=_runs_gyp(root),
         bundled=tuple(_bundled(path, folder) for path, folder in sorted(folders.items())),
         licence=root.manifest.licence,
+        dependencies=root.manifest.dependencies,
+        bin=root.manifest.bin,
+        repository=root.manifest.repository,
         author=root.manifest.author,
     )
+
+
+def _named(scripts: Iterable[Mapping[str, str]]) -> frozenset[bytes]:
+    """Return the words of install scripts that could name a file, without `./` and without an extension.
+
+    `node ./scripts/install` runs scripts/install.js, `sh build.sh` what it says: whatever a word could mean is hashed.
+    """
+    words = (word for of in scripts for text in of.values() for word in _WORD.findall(text[:MAX_SCRIPT]))
+    return frozenset(bare for word in words if (bare := _bare(word.encode("utf-8", "replace"))))
+
+
+def _files(data: bytes, named: frozenset[bytes]) -> dict[str, str]:
+    """Return path → SHA-256 of the members that a script names: a second walk, only where there is a script."""
+    found: dict[str, str] = {}
+    for name, size, stream in _members(data):
+        path = name.partition(b"/")[2]
+        # A script of a bundled package runs in its own folder.
+        own = path.rpartition(b"node_modules/")[2].partition(b"/")[2] if b"node_modules/" in path else path
+        wanted = {_bare(path), _bare(own), _bare(own.removesuffix(b"/index.js"))} & named
+        if not wanted or len(found) == MAX_NAMED_FILES:
+            stream.skip(size)
+            continue
+        found[path.decode("utf-8", "replace")] = stream.sha256(size)
+    return dict(sorted(found.items()))
+
+
+def _bare(path: bytes) -> bytes:
+    while path.startswith(b"./"):
+        path = path[2:]
+    return _EXTENSION.sub(b"", path)
 
 
 def _bundled(path: str, folder: _Folder) -> BundledManifest:
@@ -277,6 +316,20 @@ class _Stream:
             size -= len(piece)
             pieces.append(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def sha256(self, size: int) -> str:
+        """Return the digest (hex) of `size` bytes of a member, a window at a time, and pass over its padding."""
+        digest = hashlib.sha256()
+        left = size
+        while left:
+            if self._pos == len(self._window) and not self._fill():
+                raise _Malformed("the archive is cut short")
+            piece = self._window[self._pos : self._pos + left]
+            self._pos += len(piece)
+            left -= len(piece)
+            digest.update(piece)
+        self._exactly(-size % _BLOCK)
+        return digest.hexdigest()
 
     def skip(self, size: int) -> None:
         """Pass over `size` bytes of a member and its padding."""

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sbomgate.facts.assembly import key_of, why_nothing
 from sbomgate.model import Absence, DependencyGraph, FactKey, Kind, ManagerSettings, Missing
+
+
+class Measured(StrEnum):
+    """Which packages are measured against the releases before them."""
+
+    ALWAYS = "always"  # new or changed against the last approved build
+    YOUNG = "young"  # without an approved build: only where it was published lately
+    NEVER = "never"  # approved as it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +27,7 @@ class Wanted:
         sha512: hex, the only one of the integrity, or None: then no tarball can be bound to the lockfile.
         registry: URL to ask, or None where none is to be asked; `nowhere` then says why.
         resolved: the lockfile's URL of the tarball, or None.
+        measured: whether its earlier releases are asked for too.
     """
 
     key: FactKey
@@ -25,9 +35,35 @@ class Wanted:
     registry: str | None
     resolved: str | None
     nowhere: Missing | None
+    measured: Measured = Measured.NEVER
 
 
-def wanted(graph: DependencyGraph, *, first_party: Sequence[str] = ()) -> tuple[Wanted, ...]:
+def measure(parts: Iterable[tuple[DependencyGraph, Collection[FactKey] | None]]) -> dict[FactKey, Measured]:
+    """Return which packages are measured against the releases before them.
+
+    Args:
+        parts: each graph that is decided about, with what its last approved build held, or None where there is none.
+            What one of them had not approved is measured for all.
+    """
+    found: dict[FactKey, Measured] = {}
+    for graph, approved in parts:
+        for package in graph.packages:
+            if package.kind is not Kind.REGISTRY:
+                continue
+            key = key_of(package)
+            if approved is not None and not (key in approved and key.integrity):
+                found[key] = Measured.ALWAYS
+            elif approved is None:
+                found.setdefault(key, Measured.YOUNG)
+    return found
+
+
+def wanted(
+    graph: DependencyGraph,
+    *,
+    first_party: Sequence[str] = (),
+    measured: Mapping[FactKey, Measured] | None = None,
+) -> tuple[Wanted, ...]:
     """Return what to collect for a graph: once per (name, version, integrity), sorted.
 
     Packages from a registry are asked for there, under their real name. Tarballs from a URL or a file are only looked
@@ -37,6 +73,7 @@ def wanted(graph: DependencyGraph, *, first_party: Sequence[str] = ()) -> tuple[
     Args:
         graph: what the lockfile says.
         first_party: scopes (`@acme`, `@acme/*`) and names that no registry is asked about.
+        measured: of `measure`; about what is not in it, nobody asks what was released before.
     """
     found: dict[FactKey, Wanted] = {}
     for package in graph.packages:
@@ -55,6 +92,7 @@ def wanted(graph: DependencyGraph, *, first_party: Sequence[str] = ()) -> tuple[
             registry=None if nowhere else registry_of(package.name, graph.manager),
             resolved=package.resolved,
             nowhere=nowhere,
+            measured=(measured or {}).get(key, Measured.NEVER),
         )
         known = found.get(key)
         if known is None or (known.registry is None, known.resolved is None) > (

@@ -1,5 +1,8 @@
 """The policy bundle: Rego and data from a folder or an archive, its digest, and the archive that OPA itself reads.
 
+A folder or archive with a `decision.rego` is a whole policy, used instead of the shipped one; without, it is an
+organisation's own rules, which are added to the shipped ones and replace none of them.
+
 A bundle holds `decision.rego`, one file for each rule in `rules/`, whatever else is Rego, and data. Data follows OPA's
 own rule for bundles, so that `opa eval -b` on the same files sees the same: only `data.json` is data, at the path of
 its folder (`known/data.json` is `data.known`), kept in canonical JSON so that its numbers have one spelling in every
@@ -31,6 +34,9 @@ MAX_PATH = 100  # bytes: the name field of a tar header
 
 _PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*", re.ASCII)
 _RULE = re.compile(r"rules/([a-z][a-z0-9_]*)\.rego", re.ASCII)
+_PACKAGE = re.compile(
+    r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*+[ \t]*package[ \t]+([A-Za-z0-9_.]+)[ \t]*(?:#[^\n]*)?\r?(?:\n|\Z)", re.ASCII
+)
 _REFUSED = (".json", ".yaml", ".yml", ".wasm")  # `opa eval -d` reads them, `opa eval -b` does not
 _HINT = "a policy is a folder or .tar.gz with decision.rego, rules/*.rego, and data only in files named data.json"
 
@@ -38,21 +44,57 @@ _HINT = "a policy is a folder or .tar.gz with decision.rego, rules/*.rego, and d
 def load(path: Path | None) -> PolicyBundle:
     """Read a bundle from a folder or a `.tar.gz`; None means the policies that travel with this version.
 
+    What has no `decision.rego` is merged with those; a file that would replace one of them is refused.
+
     Raises:
         PolicyError: empty, no decision.rego, no rule, unreadable, not UTF-8, a link that leaves the folder, a name that
             OPA would read differently, or over MAX_FILES, MAX_FILE_BYTES, MAX_BUNDLE_BYTES.
     """
     where = path or resources.path("policies")
+    if any(part.startswith(("oci:", "http:", "https:")) for part in where.parts) and not where.exists():
+        raise PolicyError(
+            "a policy is read from a folder or a file",
+            where=str(where),
+            hint="download it first (`oras pull`, `curl`) and give the file; its digest goes into the trust file",
+        )
     try:
         if where.is_dir():
-            return _bundle(_from_folder(where), str(where))
+            return _merged(_from_folder(where), str(where))
         if not where.name.endswith((".tar.gz", ".tgz")):
             raise PolicyError("neither a folder nor a .tar.gz", where=str(where), hint=_HINT)
         with where.open("rb") as f:
             data = f.read(MAX_BUNDLE_BYTES + 1)
     except OSError as e:
         raise PolicyError(f"cannot be read: {e.strerror}", where=str(where), hint=_HINT) from e
-    return _bundle(_from_archive(_gunzip(data, str(where)), str(where)), str(where))
+    return _merged(_from_archive(_gunzip(data, str(where)), str(where)), str(where))
+
+
+def _merged(files: Mapping[str, bytes], where: str) -> PolicyBundle:
+    if not files or "decision.rego" in files:
+        return _bundle(files, where)
+    if not any(_RULE.fullmatch(path) for path in files):
+        raise PolicyError("holds neither decision.rego nor a rule in rules/", where=where, hint=_HINT)
+    shipped = load(None).files
+    for path in sorted(files.keys() & shipped.keys()):
+        raise PolicyError(
+            "would replace a file of the shipped policy",
+            where=where,
+            place=path,
+            hint="give it another name; a whole policy of your own has a decision.rego, and is used instead",
+        )
+    # A package is open to every file that names it: what is added may not add to what is shipped.
+    taken = {_package(path, content, where): path for path, content in shipped.items() if path.endswith(".rego")}
+    for path, content in sorted(files.items()):
+        if path.endswith(".rego") and (other := taken.get(_package(path, content, where))) is not None:
+            raise PolicyError(f"is in the package of the shipped {other}", where=where, place=path, hint="rename it")
+    return _bundle({**shipped, **files}, where)
+
+
+def _package(path: str, content: bytes, where: str) -> str:
+    found = _PACKAGE.match(content.decode())
+    if found is None:
+        raise PolicyError("does not begin with a plain `package a.b`", where=where, place=path)
+    return found[1]
 
 
 def to_tar(bundle: PolicyBundle) -> bytes:

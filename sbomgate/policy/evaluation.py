@@ -87,6 +87,8 @@ def read(data: bytes, bundle: PolicyBundle, *, packages: int, profile: str) -> E
     # (P28) an identity or a known malware is never waived, whatever wrote the policy's decision.rego
     if waived := sorted({f.code for f in findings if f.waived and not f.waivable}):
         raise PolicyError(f"findings that nothing waives are waived: {waived}", where=where)
+    if {f.fingerprint for f in findings if f.waived} != set(value["waived_by"]) or not all(value["waived_by"].values()):
+        raise PolicyError("what is waived does not say by whom", where=where)
     verdict = Verdict(value["verdict"])
     denials = any(f.level is Level.DENY and not f.waived for f in findings)
     # `observe` records and never denies; everywhere else verdict and findings must agree.
@@ -98,4 +100,6 @@ def read(data: bytes, bundle: PolicyBundle, *, packages: int, profile: str) -> E
         verdict=verdict,
         findings=findings,
         rules=tuple(value["rules"]),
+        waived_by={fingerprint: tuple(ids) for fingerprint, ids in value["waived_by"].items()},
+        unused_waivers=tuple(value["unused_waivers"]),
     )

@@ -17,6 +17,7 @@ import orjson
 from sbomgate import purl
 from sbomgate.errors import PolicyError
 from sbomgate.model import (
+    Approval,
     Attestation,
     AttestationState,
     BaselineBuild,
@@ -29,6 +30,7 @@ from sbomgate.model import (
     ManagerSettings,
     Package,
     PackageFacts,
+    People,
     Publish,
     Sbom,
     Scripts,
@@ -37,8 +39,9 @@ from sbomgate.model import (
     Subject,
     Trust,
     TrustRoot,
+    Waiver,
 )
-from sbomgate.policy import names
+from sbomgate.policy import licences, names
 from sbomgate.policy.lists import Hits, MaliciousList, join
 
 SCHEMA = ("schemas", "policy-input.schema.json")
@@ -46,6 +49,10 @@ SCHEMA = ("schemas", "policy-input.schema.json")
 
 _OWN = frozenset({Kind.ROOT, Kind.WORKSPACE, Kind.LINK})
 _NO_HITS = Hits(exact=(), other=())
+
+
+NOBODY = People()
+"""Nobody signed anything, and nobody knows who made the change."""
 
 
 def build(
@@ -57,6 +64,7 @@ def build(
     baseline: BaselineBuild | Bootstrap,
     parameters: Mapping[str, Mapping[str, Any]],
     lists: Sequence[MaliciousList],
+    people: People = NOBODY,
 ) -> bytes:
     """Return the PolicyInput as canonical JSON: UTF-8, keys sorted, no white space; the same bytes for the same input.
 
@@ -68,6 +76,7 @@ def build(
         baseline: the last approved build, or why there is none.
         parameters: rule id → parameter → value, as `parameters.effective` returns them.
         lists: the lists of malicious packages to compare with.
+        people: what approvers signed, and who made the change.
 
     Raises:
         PolicyError: a value that JSON cannot hold (a lone surrogate, a time without a zone).
@@ -109,17 +118,19 @@ def build(
         ],
         "packages": packages,
         "facts": [facts for _, facts in shared.values()],
+        "licences": _licences(facts["licence"] for _, facts in shared.values()),
+        "manifests": _manifests(sbom),
+        "earlier": _earlier(sbom),
         "edges": _edges(graph),
         "unmet": _unmet(graph),
         "baseline": held,
         "trust": _trust(trust),
+        **_people(people),
         "trust_root": {
             "trusted_root": trust_root.trusted_root,
             "registry_keys": trust_root.registry_keys,
             "updated": _time(trust_root.updated) if trust_root.updated else None,
         },
-        "approvals": [],
-        "waivers": [],
     }
     try:
         return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
@@ -233,6 +244,11 @@ def _shared(
     return found[0]
 
 
+def _licences(texts: Iterable[str | None]) -> dict[str, tuple[licences.Way, ...]]:
+    """Return what each licence text comes to, where it is an SPDX expression."""
+    return {text: ways for text in texts if text is not None and (ways := licences.ways(text)) is not None}
+
+
 def _facts(state: AttestationState, signature: SignatureState, scripts: str, reason: str) -> PackageFacts:
     attestation = Attestation(state=state, reason=reason)
     return PackageFacts(
@@ -270,6 +286,42 @@ def _scripts(scripts: Scripts) -> dict[str, Any]:
         "gyp": scripts.gyp,
         "digest": scripts.digest,
         "disagreements": scripts.disagreements,
+    }
+
+
+def _manifests(sbom: Sbom) -> dict[str, dict[str, Any]]:
+    """Package id → what is odd about its manifest; only of those where anything is."""
+    return {
+        id_: {
+            "disagreements": facts.manifest,
+            "shadows": facts.shadows,
+            "script_files": dict(facts.scripts.files),
+        }
+        for id_, facts in sbom.facts.items()
+        if facts.manifest or facts.shadows or facts.scripts.files
+    }
+
+
+def _earlier(sbom: Sbom) -> dict[str, dict[str, Any]]:
+    """Package id → the earlier releases that it is measured against; only of those that somebody asked about."""
+    return {
+        id_: {
+            "unknown": facts.earlier.unknown,
+            "maintainers": facts.maintainers,
+            "releases": [
+                {
+                    "version": one.version,
+                    "advertised": one.advertised,
+                    "provenance": _attestation(one.provenance),
+                    "publisher": one.publisher,
+                    "trusted_publisher": one.trusted_publisher,
+                    "maintainers": one.maintainers,
+                }
+                for one in facts.earlier.releases
+            ],
+        }
+        for id_, facts in sbom.facts.items()
+        if facts.earlier is not None
     }
 
 
@@ -379,7 +431,9 @@ def _baseline(baseline: BaselineBuild | Bootstrap, graph: DependencyGraph) -> di
                 "manager": _told(sbom.graph.manager),
                 "held": known,
                 "packages": _baseline_packages(sbom, differ),
-                "edges": _baseline_edges(sbom.graph, differ | {p.name for p in graph.packages if p.kind in _OWN}),
+                "edges": _baseline_edges(
+                    sbom.graph, graph, differ | {p.name for p in graph.packages if p.kind in _OWN}
+                ),
             }
 
 
@@ -407,19 +461,31 @@ def _baseline_packages(sbom: Sbom, names: Set[str]) -> dict[str, list[dict[str, 
                 "provenance": _attestation(facts.provenance),
                 "publisher": facts.publisher,
                 "trusted_publisher": facts.trusted_publisher,
+                "maintainers": facts.maintainers,
             },
         )
     return {name: [entries[key] for key in sorted(entries)] for name, entries in held.items()}
 
 
-def _baseline_edges(graph: DependencyGraph, names: Set[str]) -> dict[str, list[str]]:
-    """Name of the declaring package ("" for the root) → real names of what it depends on; of these and of the root."""
+def _baseline_edges(graph: DependencyGraph, now: DependencyGraph, names: Set[str]) -> dict[str, list[str]]:
+    """Name of the declaring package ("" for the root) → real names of what it depended on.
+
+    Of the root, of these names, and of those that depend on anything now which they did not.
+    """
+    held = _by_name(graph)
+    gained = {source for source, targets in _by_name(now).items() if source and not targets <= held.get(source, set())}
+    return {
+        source: sorted(held.get(source, ())) for source in {"", *names, *gained} if source in held or source in gained
+    }
+
+
+def _by_name(graph: DependencyGraph) -> dict[str, set[str]]:
     by_id = {p.id: "" if p.kind is Kind.ROOT else p.name for p in graph.packages}
     edges: defaultdict[str, set[str]] = defaultdict(set)
     for e in graph.edges:
-        if e.target in by_id and e.source in by_id and (not by_id[e.source] or by_id[e.source] in names):
+        if e.target in by_id and e.source in by_id:
             edges[by_id[e.source]].add(by_id[e.target])
-    return {source: sorted(targets) for source, targets in edges.items()}
+    return edges
 
 
 def _similar(packages: Iterable[Package], held: Mapping[str, object]) -> dict[str, list[str]]:
@@ -454,6 +520,42 @@ def _trust(trust: Trust) -> dict[str, Any]:
             for e in trust.expected_provenance
         ],
         "issuers": trust.issuers,
+        "quorum": trust.quorum,
+    }
+
+
+def _people(people: People) -> dict[str, Any]:
+    """Return what people signed, and who made the change."""
+    approvals, waivers = [], []
+    for one in people.signed:
+        common = {"id": one.id, "by": one.by, "project": one.said.project, "reason": one.said.reason}
+        until = _time(one.said.until)
+        match one.said:
+            case Approval(findings=findings):
+                approvals.append({**common, "until": until, "findings": findings})
+            case Waiver(package=package) as said:
+                name, version, integrity = package or (None, None, None)
+                waivers.append(
+                    {
+                        **common,
+                        "until": until,
+                        "rule": said.rule,
+                        "name": name,
+                        "version": version,
+                        "integrity": integrity,
+                        "fingerprint": said.fingerprint,
+                        "advisory": said.advisory,
+                    }
+                )
+    return {
+        "approvals": approvals,
+        "waivers": waivers,
+        "refused_waivers": [{"name": name, "reason": reason} for name, reason in people.refused],
+        "change": {
+            "authors": sorted(people.authors.people),
+            "authors_known": people.authors.known,
+            "reason": people.authors.reason,
+        },
     }
 
 

@@ -1,8 +1,14 @@
 """Lists of known-malicious packages, and the join with a project's packages.
 
-A list is a CSV file (UTF-8) with the header `name,versions,osv_id,wave,sources`; `versions` are exact versions joined
-by `|`, or `*` for every version. The join is done here and Rego is handed only the hits: a quarter of a million names
-in a policy's data would slow every start of the engine (CASES W13).
+A list is a CSV file (UTF-8) with the header `name,versions,osv_id,wave,sources`; `versions` are joined by `|`: exact
+versions, ranges (`>=1.0.0<1.2.3`, `>=1.0.0<=1.2.2`, `<2.0.0`, `>=3.0.0`, compared as semver 2.0.0 orders versions,
+prereleases included), or `*` for every version. Names are compared letter by letter.
+
+A list may be sealed: sorted, and ended by a line with the SHA-256 of what stands above it. `sbomgate feed import`
+checks every line and seals what it writes, so that a quarter of a million lines need not be checked in every run.
+
+The join is done here and Rego is handed only the hits: a quarter of a million names in a policy's data would slow
+every start of the engine (CASES W13).
 """
 
 from __future__ import annotations
@@ -10,9 +16,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import operator
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import unquote
 
 from sbomgate.errors import UsageError
@@ -28,14 +37,23 @@ MAX_LIST_BYTES = 256 * 1024 * 1024
 
 # Possessive throughout: a hostile line costs what it is long.
 _NAME = r'(?:@[^\s,/@"|]++/)?[^\s,/@"|]++'
-_VERSION = r'[0-9]++\.[0-9]++\.[0-9]++(?:[-+][^\s,"|]++)?'
-_VERSIONS = rf"(?:\*|{_VERSION}(?:\|{_VERSION})*+)"
+_VERSION = r'[0-9]++\.[0-9]++\.[0-9]++(?:[-+][^\s,"|<>=]++)?'
+_BOUNDED = rf"(?:{_VERSION}|>={_VERSION}(?:<=?{_VERSION})?+|<=?{_VERSION})"
+_VERSIONS = rf"(?:\*|{_BOUNDED}(?:\|{_BOUNDED})*+)"
 _ID = r"[A-Za-z0-9:._-]*+"
 _FIELDS = tuple(re.compile(pattern) for pattern in (_NAME, _VERSIONS, _ID, r"[^\n]*+", r"[^\n]*+"))
 # All lines at once; where it stops is the first line that is not five plain fields.
 _LINES = re.compile(rf'(?:{_NAME},{_VERSIONS},{_ID},[^,"\n]*+,[^,"\n]*+(?:\n|\Z))*+')
 # `https://registry/@scope/name/-/name-1.0.0.tgz`: what the address says it is, whatever the entry calls itself.
 _TARBALL = re.compile(r"/((?:@[^/]+/)?([^/@]+))/-/\2-([0-9][^/]*)\.tgz$")
+
+
+class Rows(Protocol):
+    """Name → its lines, joined by newlines."""
+
+    def get(self, name: str, /) -> str | None:
+        """Return the lines of a name, or None."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +63,14 @@ class MaliciousList:
     Attributes:
         name: what findings call it where an entry has no id of its own.
         sha256: of its bytes, recorded in the PolicyInput.
-        entries: number of package names.
-        rows: name → (versions joined by `|`, id): split only when a package of that name is looked up.
+        entries: number of package names; of a sealed list, of lines.
+        rows: name → its lines: split only when a package of that name is looked up.
     """
 
     name: str
     sha256: str
     entries: int
-    rows: Mapping[str, str]
+    rows: Rows
 
 
 _FORM = "a list is CSV: one package a line, its malicious versions joined by |"
@@ -74,6 +92,8 @@ def load(data: bytes, *, name: str, where: str) -> MaliciousList:
     """
     if len(data) > MAX_LIST_BYTES:
         raise UsageError(f"{len(data)} bytes; at most {MAX_LIST_BYTES} are read", where=where)
+    if found := _SEAL.search(data, max(0, len(data) - _SEAL_BYTES)):
+        return _sealed(data[: found.start()], found, name, where)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as e:
@@ -96,6 +116,69 @@ def load(data: bytes, *, name: str, where: str) -> MaliciousList:
         if len(rows) != len(lines):
             rows = _merged(lines)
     return MaliciousList(name=name, sha256=hashlib.sha256(data).hexdigest(), entries=len(rows), rows=rows)
+
+
+_SEAL = re.compile(rb"^#sealed,sha256=([0-9a-f]{64}),,,\n\Z", re.MULTILINE)
+_SEAL_BYTES = 128  # its line is shorter
+
+
+def _sealed(body: bytes, found: re.Match[bytes], name: str, where: str) -> MaliciousList:
+    digest = hashlib.sha256(body)
+    if digest.hexdigest() != found[1].decode():
+        raise UsageError(
+            "the list was altered after it was sealed",
+            where=where,
+            place="last line",
+            hint="import it again, or remove its last line: it is then checked line by line",
+        )
+    digest.update(found[0])
+    entries = body.count(b"\n") - 1
+    return MaliciousList(name=name, sha256=digest.hexdigest(), entries=entries, rows=_Sealed(body))
+
+
+def seal(lines: Iterable[str]) -> bytes:
+    """Return a sealed list of these lines, sorted by name. Each is checked as `load` checks it.
+
+    Raises:
+        UsageError: a line is not five good fields.
+    """
+    ordered = sorted(set(lines), key=lambda line: (line[: line.index(",")].encode(), line))
+    body = "".join(f"{line}\n" for line in (HEADER, *ordered)).encode()
+    load(body, name="", where="list")
+    return body + b"#sealed,sha256=%s,,,\n" % hashlib.sha256(body).hexdigest().encode()
+
+
+class _Sealed:
+    """The lines of a sealed list, found by halving: they are sorted by name, and nothing of them is copied or split."""
+
+    _BLOCK = 8192  # bytes that are searched for a name
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        first = body.index(b"\n") + 1
+        self._starts = [first] if first < len(body) else []
+        for at in range(first + self._BLOCK, len(body), self._BLOCK):
+            start = body.find(b"\n", at) + 1
+            if 0 < start < len(body) and start != self._starts[-1]:
+                self._starts.append(start)
+        self._heads = [body[start : body.index(b",", start)] for start in self._starts]
+
+    def get(self, name: str, /) -> str | None:
+        """Return the lines of a name, joined by newlines, or None."""
+        try:
+            wanted = name.encode()
+        except UnicodeEncodeError:
+            return None
+        block = bisect_left(self._heads, wanted)  # its lines begin in the block before, or at the start of this one
+        begin = self._starts[block - 1] if block else (self._starts[0] if self._starts else len(self._body))
+        end = self._starts[block] + len(wanted) + 1 if block < len(self._starts) else len(self._body)
+        start = self._body.find(b"\n" + wanted + b",", begin - 1, end) + 1
+        if not start:
+            return None
+        stop = start
+        while self._body.startswith(wanted + b",", stop):
+            stop = self._body.index(b"\n", stop) + 1
+        return self._body[start : stop - 1].decode()
 
 
 def _merged(lines: Sequence[str]) -> dict[str, str]:
@@ -125,7 +208,7 @@ def _quoted(body: str, where: str) -> dict[str, str]:
 
 def _line_error(fields: Sequence[str], line: int, where: str) -> UsageError:
     """Say what is wrong with a line, by its fields."""
-    expected = ("a package name", "exact versions joined by | (or *)", "an id", "a wave", "sources")
+    expected = ("a package name", "versions or ranges (>=1.0.0<1.2.3) joined by | (or *)", "an id", "a wave", "sources")
     if len(fields) != len(_FIELDS):
         wrong = f"{len(fields)} fields, expected {len(_FIELDS)} ({HEADER})"
     else:
@@ -138,7 +221,10 @@ def _line_error(fields: Sequence[str], line: int, where: str) -> UsageError:
             "not a plain line",
         )
     return UsageError(
-        wrong, where=where, place=f"line {line}", hint="one package per line; no ranges, no empty versions"
+        wrong,
+        where=where,
+        place=f"line {line}",
+        hint="one package a line; a range is >=1.0.0<1.2.3, all versions are *",
     )
 
 
@@ -165,7 +251,7 @@ def join(packages: Iterable[Package], lists: Sequence[MaliciousList]) -> dict[st
                     continue
                 for line in row.split("\n"):
                     _, versions, identifier, *_ = line.split(",")
-                    named = versions == "*" or _release(version) in {_release(v) for v in versions.split("|")}
+                    named = versions == "*" or _is_named(_release(version), versions.split("|"))
                     (exact if named else other).add(identifier or list_name)
         if exact or other:
             found[package.id] = Hits(exact=tuple(sorted(exact)), other=tuple(sorted(other - exact)))
@@ -184,3 +270,48 @@ def _plain(url: str) -> str:
 def _release(version: str) -> str:
     """Return the version as semver compares it for equality."""
     return version.strip().lstrip("=v").partition("+")[0]
+
+
+def _is_named(version: str, named: Iterable[str]) -> bool:
+    """Whether one of the named versions or ranges holds the version."""
+    named = tuple(named)
+    if any(one[0] not in "<>" and _release(one) == version for one in named):
+        return True
+    ranges = [one for one in named if one[0] in "<>"]
+    key = _key(version) if ranges else None
+    return key is not None and any(
+        all(_COMPARE[sign](key, _bound(bound)) for sign, bound in _BOUNDS.findall(one)) for one in ranges
+    )
+
+
+# A version as semver 2.0.0, clause 11, orders it: numbers below words, a prerelease below its release.
+_Key = tuple[tuple[int, int, int], bool, tuple[tuple[bool, int, str], ...]]
+_SEMVER = re.compile(r"([0-9]+)\.([0-9]+)\.([0-9]+)(?:-([0-9A-Za-z.-]+))?", re.ASCII)
+_MAX_VERSION = 256  # characters, as npm has it
+_BOUNDS = re.compile(r"(>=|<=|<)([^<>=]+)")
+_COMPARE: Mapping[str, Callable[[_Key, _Key], bool]] = {">=": operator.ge, "<=": operator.le, "<": operator.lt}
+
+
+def order(version: str) -> _Key:
+    """Return what sorts an exact version as semver 2.0.0 orders them.
+
+    Raises:
+        UsageError: it is no version.
+    """
+    return _bound(version)
+
+
+def _key(version: str) -> _Key | None:
+    found = _SEMVER.fullmatch(version) if len(version) <= _MAX_VERSION else None
+    if found is None:
+        return None
+    parts = found[4].split(".") if found[4] else []
+    identifiers = tuple((False, int(part), "") if part.isdecimal() else (True, 0, part) for part in parts)
+    return (int(found[1]), int(found[2]), int(found[3])), not parts, identifiers
+
+
+def _bound(version: str) -> _Key:
+    key = _key(_release(version))
+    if key is None:
+        raise UsageError(f"{version[:80]!r} is no version", where="list of malicious packages", place="versions")
+    return key

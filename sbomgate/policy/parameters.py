@@ -184,8 +184,9 @@ def _is(kind: str, value: object) -> bool:
 def _at_least(stricter: object, value: Any, base: Any) -> bool:
     """Whether `value` is as strict as `base` or stricter, by what the parameter's METADATA calls stricter.
 
-    `larger` and `smaller` for numbers, `earlier` for days (2024-01-01), `superset` and `subset` for lists, true or
-    false for switches, and the list of all values from the loosest to the strictest for words.
+    `larger` and `smaller` for numbers, `earlier` for days (2024-01-01), `superset` and `subset` for lists, `narrower`
+    for lists of names that may end in `*` (each must be one that the other list speaks of), true or false for switches,
+    and the list of all values from the loosest to the strictest for words.
     """
     match stricter:
         case True | False:
@@ -198,7 +199,15 @@ def _at_least(stricter: object, value: Any, base: Any) -> bool:
             return set(value) >= set(base)
         case "subset":
             return set(value) <= set(base)
+        case "narrower":
+            return all(any(_covers(wide, name) for wide in base) for name in value)
         case list():
             return stricter.index(value) >= stricter.index(base)
         case _:
             raise PolicyError(f"a parameter declares {stricter!r} as stricter", where="/".join(CATALOGUE))
+
+
+def _covers(wide: str, name: str) -> bool:
+    """Whether the name `wide`, which may end in `*`, speaks of everything that `name` speaks of."""
+    wide, name = wide.lower(), name.lower()
+    return name.startswith(wide[:-1]) if wide.endswith("*") else name == wide

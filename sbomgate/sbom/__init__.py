@@ -36,7 +36,7 @@ from sbomgate.sbom._names import (
 from sbomgate.spdx import is_expression, is_identifier
 
 if TYPE_CHECKING:
-    from sbomgate.model import PackageFacts, Sbom
+    from sbomgate.model import Attestation, PackageFacts, Sbom
     from sbomgate.sbom.parties import Heading, Parties
 
 __all__ = ["MAX_BYTES", "SPEC_VERSION", "SPEC_VERSIONS", "heading", "make", "read", "write"]
@@ -429,33 +429,55 @@ def _fact_properties(facts: PackageFacts) -> Iterator[tuple[str, str]]:
         yield "scripts:digest", scripts.digest
     for name, text in sorted(scripts.scripts.items()):
         yield "scripts:script", _json([name, text])
+    for path, sha256_ in sorted(scripts.files.items()):
+        yield "scripts:file", _json([path, sha256_])
     for sentence in scripts.disagreements:
         yield "scripts:disagreement", sentence
     yield "signature:state", facts.signature.state.value
     if facts.signature.reason:
         yield "signature:reason", facts.signature.reason
-    for prefix, attestation in (
-        ("attestation:publish", facts.publish_attestation),
-        ("attestation:provenance", facts.provenance),
-    ):
-        yield f"{prefix}:state", attestation.state.value
-        if attestation.reason:
-            yield f"{prefix}:reason", attestation.reason
-        if attestation.log_proof is not None:
-            yield f"{prefix}:log_proof", attestation.log_proof
-        if attestation.log_time is not None:
-            yield f"{prefix}:log_time", _time(attestation.log_time)
-        if attestation.sha256 is not None:
-            yield f"{prefix}:sha256", attestation.sha256
-        if attestation.claims is not None:
-            for name in attestation.claims.__slots__:
-                value = getattr(attestation.claims, name)
-                if value is not None:
-                    yield f"{prefix}:claims:{name}", value
+    yield from _attestation_properties("attestation:publish", facts.publish_attestation)
+    yield from _attestation_properties("attestation:provenance", facts.provenance)
     for name in ("publisher", "trusted_publisher", "author", "licence", "deprecated", "registry", "registry_integrity"):
         value = getattr(facts, name)
         if value is not None:
             yield f"facts:{name}", purl.public_url(value) if name == "registry" else value
+    for name in ("maintainers", "manifest", "shadows"):
+        for value in getattr(facts, name):
+            yield f"facts:{name}", value
+    if facts.earlier is not None:
+        yield "earlier:unknown", facts.earlier.unknown
+        for release in facts.earlier.releases:
+            yield (
+                "earlier:release",
+                _json(
+                    {
+                        "advertised": release.advertised,
+                        "maintainers": release.maintainers,
+                        "provenance": dict(_attestation_properties("", release.provenance)),
+                        "publisher": release.publisher,
+                        "trusted_publisher": release.trusted_publisher,
+                        "version": release.version,
+                    }
+                ),
+            )
+
+
+def _attestation_properties(prefix: str, attestation: Attestation) -> Iterator[tuple[str, str]]:
+    yield f"{prefix}:state", attestation.state.value
+    if attestation.reason:
+        yield f"{prefix}:reason", attestation.reason
+    if attestation.log_proof is not None:
+        yield f"{prefix}:log_proof", attestation.log_proof
+    if attestation.log_time is not None:
+        yield f"{prefix}:log_time", _time(attestation.log_time)
+    if attestation.sha256 is not None:
+        yield f"{prefix}:sha256", attestation.sha256
+    if attestation.claims is not None:
+        for name in attestation.claims.__slots__:
+            value = getattr(attestation.claims, name)
+            if value is not None:
+                yield f"{prefix}:claims:{name}", value
 
 
 def _json(value: object) -> str:

@@ -15,6 +15,8 @@ from sbomgate.model import (
     AttestationState,
     Claims,
     DependencyGraph,
+    Earlier,
+    EarlierFacts,
     Edge,
     EdgeKind,
     Hash,
@@ -319,6 +321,7 @@ def _read_facts(own: _Properties) -> PackageFacts:
                 gyp=own.flag("scripts:gyp"),
                 digest=own.get("scripts:digest"),
                 disagreements=tuple(own.all("scripts:disagreement")),
+                files=own.pairs("scripts:file"),
             ),
             signature=Signature(
                 state=SignatureState(own.need("signature:state")), reason=own.get("signature:reason") or ""
@@ -332,9 +335,43 @@ def _read_facts(own: _Properties) -> PackageFacts:
             deprecated=own.get("facts:deprecated"),
             registry=own.get("facts:registry"),
             registry_integrity=own.get("facts:registry_integrity"),
+            maintainers=tuple(own.all("facts:maintainers")),
+            manifest=tuple(own.all("facts:manifest")),
+            shadows=tuple(own.all("facts:shadows")),
+            earlier=_read_earlier(own),
         )
     except ValueError as error:
         raise own.wrong("facts", "states that this version knows") from error
+
+
+def _read_earlier(own: _Properties) -> Earlier | None:
+    unknown = own.get("earlier:unknown")
+    if unknown is None:
+        return None
+    return Earlier(unknown=unknown, releases=tuple(_read_release(own, text) for text in own.all("earlier:release")))
+
+
+def _read_release(own: _Properties, text: str) -> EarlierFacts:
+    match own.json("earlier:release", text):
+        case {
+            "advertised": bool() as advertised,
+            "maintainers": [*maintainers],
+            "provenance": dict() as provenance,
+            "publisher": None | str() as publisher,
+            "trusted_publisher": None | str() as trusted_publisher,
+            "version": str(version),
+        } if all(isinstance(one, str) for one in (*maintainers, *provenance.values())):
+            inner = _Properties({"properties": [{"name": k, "value": v} for k, v in provenance.items()]}, own.where)
+            return EarlierFacts(
+                version=version,
+                advertised=advertised,
+                provenance=_read_attestation(inner, ""),
+                publisher=publisher,
+                trusted_publisher=trusted_publisher,
+                maintainers=tuple(maintainers),
+            )
+        case _:
+            raise own.wrong("earlier:release", "a release with its provenance")
 
 
 def _read_attestation(own: _Properties, prefix: str) -> Attestation:

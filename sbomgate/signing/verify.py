@@ -55,7 +55,7 @@ def verify(
     Args:
         bundle: a sigstore bundle v0.3 (JSON) with one DSSE signature, by a key or by the holder of a certificate.
         signers: `Trust.signers`; nobody is accepted where it is empty.
-        role: `decision` or `facts`.
+        role: `decision`, `facts` or `policy`.
         where: what to call the bundle in errors.
 
     Raises:

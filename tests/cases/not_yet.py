@@ -30,27 +30,53 @@ ELSEWHERE = {
     "T22": FLOWS,
     "V20": "tests/unit/provenance: other builders, GitLab and CircleCI",
     "V29": "policies/rules/provenance_test.rego: an old trust root; tests/unit/provenance: the staging instance",
+    "T09": "policies/decision_test.rego, tests/integration/test_people.py: a waiver of release_age",
+    "W01": "tests/unit/test_approvals.py, policies/decision_test.rego, tests/integration/test_people.py: ends",
+    "W02": "policies/decision_test.rego, tests/integration/test_people.py: another version, `*`",
+    "W05": "policies/decision_test.rego, tests/integration/test_people.py: nobody approves his own change",
+    "W06": "tests/unit/test_approvals.py, tests/integration/test_people.py: a stranger, a signer who is no approver",
+    "W07": "policies/decision_test.rego, tests/unit/test_approvals.py; exclusions: T08-excludes-only-its-rule",
+    "W09": "policies/decision_test.rego, tests/unit/test_approvals.py: unused ones, and the same one twice",
+    "W11": "tests/unit/test_approvals.py, tests/integration/test_people.py: an edited waiver",
     "W12": "tests/integration/test_cli_trust.py: policies that cannot be used, rules without findings",
     "W13": FLOWS,
     "W14": "tests/integration/test_cli_trust.py: gate signs no policy that nobody accepts",
 }
 
-_WAIVERS = "signed waivers and approvals do not exist yet"
-
 NOT_YET = {
-    "C01": "pnpm's lockfiles are not read yet",
-    "C02": "yarn's lockfiles are not read yet",
-    "L28": "pnpm's lockfiles are not read yet",
-    "T09": _WAIVERS,
     "T16": "dist-tags are not among the facts",
     "T19": "one registry is asked for each package; that its bytes are others than the lockfile's is A11",
     "T24": "`recheck` of past decisions does not exist yet; that a listed package is denied again is T22",
     "V33": "no attestation of others than the registry and the builder is read",
-    "W01": _WAIVERS,
-    "W02": _WAIVERS,
-    "W05": _WAIVERS,
-    "W06": _WAIVERS,
-    "W07": _WAIVERS + "; that no exclusion covers a listed package is T08-excludes-only-its-rule",
-    "W09": _WAIVERS,
-    "W11": _WAIVERS,
 }
+
+FORMATS = {"npm": "npm", "pnpm": "pnpm", "yarn": "yarn 1", "berry": "yarn 2 and later", "bun": "bun"}
+"""The lockfile formats, by the name that a case has for them."""
+
+_ALL = tuple(FORMATS)
+_OTHERS = _ALL[1:]
+_YARN = ("yarn", "berry")
+
+NOWHERE: dict[str, dict[tuple[str, ...], str]] = {
+    "L01": {_OTHERS: "there is one name for the lockfile; bun's binary one is refused"},
+    "L02": {_OTHERS: "no version has two sections of the same: packages and snapshots of pnpm are read as one"},
+    "L09": {_OTHERS: "the limits are of all formats: tests/unit/lockfiles/test_hostile.py"},
+    "L18": {("yarn",): "no block for the root: what package.json declares is looked up (L17)"},
+    "L20": {_OTHERS: "no such flags (pnpm 5 and 6 have them, and nobody reads them): always computed"},
+    "L22": {_OTHERS: "older versions are read in full: tests/fixtures/every-source"},
+    "L23": {_YARN: "bundled packages are fetched like any other, or are not in the lockfile at all (L24)"},
+    "L26": {_OTHERS: "the shrinkwrap of a dependency is not obeyed"},
+    "L28": {
+        ("npm", "yarn", "berry", "bun"): "one document; a second one is refused: tests/unit/lockfiles/test_hostile.py"
+    },
+    "C01": {("npm", "yarn", "berry", "bun"): "there is no such hook; what these run is C02 and C03"},
+    "C02": {
+        ("npm", "pnpm", "bun"): "no setting replaces the manager by a file of the repository; packageManager is C04"
+    },
+    "C03": {("berry",): "no setting names a shell or options of node; what it runs is C02"},
+    "C05": {_ALL: "of the SBOM, whatever the lockfile was"},
+    "C06": {_ALL: "of the facts, whatever the lockfile was"},
+    "C07": {_ALL: "of the path of the lockfile, whatever it is"},
+    "C08": {_ALL: "of the ledger, whatever the lockfile was"},
+}
+"""Rows of L, S and C that have no folder in a format: why not."""

@@ -81,6 +81,17 @@ def test_every_row_is_somewhere(repository: Path) -> None:
     assert not missing
 
 
+def test_every_row_about_lockfiles_is_told_in_every_format(repository: Path) -> None:
+    """A row of L, S or C has a folder in each format, or it is said why it cannot occur there; never both."""
+    told = _module(Path(__file__).parent / "not_yet.py")
+    script = _module(repository / "tools" / "make_cases.py")
+    here = {(case.id, case.format or "npm") for case in CASES.values()}
+    for row in told.ROWS:
+        if row[0] in "LSC" and row not in told.NOT_YET:
+            for format_ in told.FORMATS:
+                assert ((row, format_) in here) != (script.reason(told, row, format_) is not None), (row, format_)
+
+
 def _module(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None

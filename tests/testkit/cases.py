@@ -36,6 +36,7 @@ from sbomgate.model import (
     Absence,
     AttestationDocument,
     CollectedFacts,
+    EarlierRelease,
     FactKey,
     Missing,
     Origin,
@@ -69,6 +70,8 @@ class Release:
         scripts, gyp, bundled: what its tarball holds; bundled: path → {name, version, scripts}.
         registry_scripts: what the registry's manifest says of the scripts, where that differs.
         registry_integrity: `dist.integrity`, where it is not that of the tarball.
+        registry_dependencies, registry_bin: the same of its dependencies and commands.
+        bin: names of its commands. files: path → text of further files in the tarball.
         dependencies: of its manifest. entry: further fields of its entry in a lockfile.
         provenance: `unattested`, `advertised-missing`, `unreachable`, or the arguments of `TestSigstore.provenance`,
             with `bundle_of` (another release whose bundle is served), `mutate` (a name in `MUTATIONS`), `only`
@@ -76,7 +79,7 @@ class Release:
         signature: `good`, `none`, `bad`, `unknown-key` or `retired`.
         registry: `known`; `unreachable`; `mirror`: it serves neither signatures nor attestations.
         tarball: `known`, or `unreachable`.
-        publisher, trusted_publisher, deprecated: the registry's word.
+        publisher, trusted_publisher, deprecated, maintainers: the registry's word.
         listed: all versions that the registry lists, for the ledger; empty where nobody notes them.
         asked_hours_ago: when it was asked.
     """
@@ -91,6 +94,10 @@ class Release:
     bundled: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     registry_scripts: Mapping[str, str] | None = None
     registry_integrity: str | None = None
+    registry_dependencies: Mapping[str, str] | None = None
+    registry_bin: Sequence[str] | None = None
+    bin: Sequence[str] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
     dependencies: Mapping[str, str] = field(default_factory=dict)
     entry: Mapping[str, Any] = field(default_factory=dict)
     provenance: str | Mapping[str, Any] = "unattested"
@@ -100,6 +107,7 @@ class Release:
     publisher: str | None = "its-maintainer"
     trusted_publisher: str | None = None
     deprecated: str | None = None
+    maintainers: tuple[str, ...] = ()
     listed: Sequence[str] = ()
     asked_hours_ago: float = 0.0
 
@@ -109,7 +117,10 @@ class Release:
         files = {"binding.gyp": b"{}\n"} if self.gyp else {}
         for path, inner in self.bundled.items():
             files[f"{path}/package.json"] = json.dumps(inner, indent=2).encode() + b"\n"
+        files |= {path: text.encode() for path, text in self.files.items()}
         manifest: dict[str, Any] = {"dependencies": dict(self.dependencies)} if self.dependencies else {}
+        if self.bin:
+            manifest["bin"] = dict.fromkeys(self.bin, "index.js")
         if self.bundled:
             manifest["bundleDependencies"] = sorted(inner["name"] for inner in self.bundled.values())
         return stored(tarballs.package(self.name, self.version, scripts=self.scripts, manifest=manifest, files=files))
@@ -138,6 +149,8 @@ class Release:
         entry["license"] = "MIT"
         if self.dependencies:
             entry["dependencies"] = dict(self.dependencies)
+        if self.bin:
+            entry["bin"] = dict.fromkeys(self.bin, "index.js")
         if self.bundled:
             entry["bundleDependencies"] = sorted(inner["name"] for inner in self.bundled.values())
         return {**entry, **self.entry}
@@ -188,6 +201,8 @@ class Case:
         baseline: the folder whose build is the approved one, where that is not the base.
         edit: what was done to it. packages: `name@version` → fields of `Release`.
         quiet: rules that must not deny.
+        format: the base's project with its lockfile told in this format (`testkit.locks`); what else the base tells
+            (packages, trust, list of malicious packages) holds here too.
         trust, trust_tables: further lines of the trust file, before its tables and after them.
         malicious: rows of the list of malicious packages, or `shipped`.
     """
@@ -203,6 +218,7 @@ class Case:
     packages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     expect: Mapping[str, Expected] = field(default_factory=dict)
     quiet: tuple[str, ...] = ()
+    format: str = ""
     trust: str = ""
     trust_tables: str = ""
     malicious: str = ""
@@ -335,12 +351,40 @@ class World:
     def _about(self, key: FactKey) -> CollectedFacts:
         known = self.releases.get(f"{key.name}@{key.version}")
         unreachable = Missing(absence=Absence.UNREACHABLE, reason="the registry could not be reached")
+        reached = known if known is not None and known.registry != "unreachable" else None
         return CollectedFacts(
             key=key,
-            registry=unreachable if known is None or known.registry == "unreachable" else self._word(known),
+            registry=unreachable if reached is None else self._word(reached),
             tarball=self._tarball(key),
             attestations=self._attestations(known),
+            earlier=unreachable if reached is None else self._earlier(reached),
         )
+
+    def _earlier(self, judged: Release) -> tuple[EarlierRelease, ...]:
+        """What the registry's packument shows of the releases before one: those that the case knows."""
+        from sbomgate.npm.earlier import earlier_versions
+
+        own = {one.version: one for one in self.releases.values() if one.name == judged.name}
+        published = {
+            version: None if math.isnan(one.published_hours_ago) else self.time(one.published_hours_ago)
+            for version, one in own.items()
+        }
+        found = []
+        for version in earlier_versions(judged.version, published):
+            one, word = own[version], self._word(own[version])
+            found.append(
+                EarlierRelease(
+                    version=version,
+                    integrity=word.integrity,
+                    published=word.published,
+                    publisher=word.publisher,
+                    trusted_publisher=word.trusted_publisher,
+                    maintainers=word.maintainers,
+                    attestations_url=word.attestations_url,
+                    attestations=self._attestations(one),
+                )
+            )
+        return tuple(found)
 
     def _word(self, one: Release) -> RegistryWord:
         attested = not isinstance(one.provenance, str) or one.provenance != "unattested"
@@ -363,9 +407,13 @@ class World:
             else None,
             publisher=one.publisher,
             trusted_publisher=one.trusted_publisher,
-            maintainers=(),
+            maintainers=one.maintainers,
             licence="MIT",
             deprecated=one.deprecated,
+            dependencies=None
+            if one.integrity_
+            else dict(one.dependencies if one.registry_dependencies is None else one.registry_dependencies),
+            bin=None if one.integrity_ else tuple(sorted(one.bin if one.registry_bin is None else one.registry_bin)),
             versions=version_set.encode(one.listed),
         )
 
@@ -580,9 +628,10 @@ class Bench:
         for name in ("trusted_root", "registry_keys"):
             shutil.copyfile(self.root / f"{name}.json", folder / f"{name}.json")
             tables.append(f'[sigstore.{name}]\npath = "{name}.json"\nsha256 = "{_sha256(folder / f"{name}.json")}"')
-        if case.malicious != "shipped":
+        malicious = find(case.base).malicious if case.format and not case.malicious else case.malicious
+        if malicious != "shipped":
             # Day zero: nobody has listed anything yet, unless the case says so.
-            rows = "\n".join(["name,versions,osv_id,wave,sources", *case.malicious.split()])
+            rows = "\n".join(["name,versions,osv_id,wave,sources", *malicious.split()])
             (folder / "malicious.csv").write_text(rows + "\n", "utf-8")
             tables.append(
                 f'[[malicious_lists]]\npath = "malicious.csv"\nsha256 = "{_sha256(folder / "malicious.csv")}"'
@@ -687,6 +736,8 @@ def work(what: str, *arguments: str) -> Outcome | None:
 
 def baseline_of(case: Case) -> str:
     """Return the name of the folder whose approved build a case is compared with."""
+    if case.format and not case.baseline:
+        return f"{baseline_of(find(case.base))}@{case.format}"
     return case.baseline or case.base or case.name
 
 

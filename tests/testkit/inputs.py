@@ -47,10 +47,14 @@ BUILT = Attestation(
     state=AttestationState.VERIFIED, reason="", log_proof="inclusion+SET", log_time=OLD, claims=CLAIMS, sha256="0" * 64
 )
 PARAMETERS = {
+    "approved_changes": {"ends_soon_days": 14},
     "release_age": {"minimum_age_hours": 72, "mirror_lag_hours": 24},
     "lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},
     "new_dependencies": {"first_release_days": 7},
     "pinned": {"mode": "locked"},
+    "licences": {"allow": ["*"], "deny": [], "dev_allow": ["*"], "dev_deny": [], "texts": [], "unknown": "note"},
+    "deprecated": {"level": "note"},
+    "trust_drift": {"history_days": 30},
     "provenance": {"promise_only_before": "2024-01-01", "trust_root_days": 365},
 }
 TRUST_ROOT = TrustRoot(trusted_root="6" * 64, registry_keys="7" * 64, updated=NOW)

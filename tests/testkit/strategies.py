@@ -11,6 +11,8 @@ from sbomgate.model import (
     AttestationState,
     Claims,
     DependencyGraph,
+    Earlier,
+    EarlierFacts,
     Edge,
     EdgeKind,
     Hash,
@@ -170,6 +172,16 @@ ATTESTATION = st.builds(
     claims=st.none() | CLAIMS,
     sha256=st.none() | HEX,
 )
+TEXTS = st.lists(TEXT, max_size=2).map(tuple)
+RELEASE = st.builds(
+    EarlierFacts,
+    version=WORD,
+    advertised=st.booleans(),
+    provenance=ATTESTATION,
+    publisher=maybe(TEXT),
+    trusted_publisher=maybe(TEXT),
+    maintainers=TEXTS,
+)
 FACTS = st.builds(
     PackageFacts,
     publish=st.builds(Publish, time=st.none() | TIME, source=WORD, reason=TEXT, first=st.none() | TIME),
@@ -182,6 +194,7 @@ FACTS = st.builds(
         gyp=st.booleans(),
         digest=st.none() | HEX,
         disagreements=st.lists(TEXT, max_size=2).map(tuple),
+        files=st.dictionaries(WORD, HEX, max_size=2),
     ),
     signature=st.builds(Signature, state=st.sampled_from(SignatureState), reason=TEXT),
     publish_attestation=ATTESTATION,
@@ -193,4 +206,8 @@ FACTS = st.builds(
     deprecated=maybe(TEXT),
     registry=st.none() | st.just("https://registry.npmjs.org/"),
     registry_integrity=maybe(TEXT),
+    maintainers=TEXTS,
+    manifest=TEXTS,
+    shadows=TEXTS,
+    earlier=st.none() | st.builds(Earlier, unknown=TEXT, releases=st.lists(RELEASE, max_size=2).map(tuple)),
 )

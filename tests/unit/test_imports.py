@@ -36,6 +36,7 @@ MAY_USE = {
     "signing": {"provenance"},  # our own certified evidence is verified by the same numbered steps
     "report": set(),
     "sbom": set(),
+    "approvals": {"signing"},  # who signed them
     "conform": set(),
     "decision": set(),
     "trust": set(),
@@ -133,3 +134,27 @@ def test_only_the_guard_catches_everything(module: str) -> None:
             wide = node.type.id in ("Exception", "BaseException")
             reraises = any(isinstance(inner, ast.Raise) and inner.exc is None for inner in ast.walk(node))
             assert not wide or reraises or module in GUARDS, f"{module}:{node.lineno} catches {node.type.id}"
+
+
+def test_the_modules_of_npm_do_not_go_in_circles() -> None:
+    """What a module imports, wherever in it, does not import it."""
+    uses = {
+        module: {
+            f"npm/{rest}"
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.ImportFrom) and node.module
+            for rest in (
+                [node.module.split(".")[2]]
+                if node.module.startswith("sbomgate.npm.")
+                else [alias.name for alias in node.names]
+                if node.module == "sbomgate.npm"
+                else []
+            )
+        }
+        for module, path in ALL.items()
+        if step(module) == "npm"
+    }
+    while leaves := {module for module, used in uses.items() if not used & uses.keys()}:
+        for module in leaves:
+            del uses[module]
+    assert not uses, f"in a circle: {sorted(uses)}"

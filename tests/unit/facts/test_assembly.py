@@ -18,6 +18,9 @@ from sbomgate.model import (
     AttestationState,
     BundledManifest,
     CollectedFacts,
+    EarlierRelease,
+    Edge,
+    EdgeKind,
     FactKey,
     Kind,
     Missing,
@@ -487,3 +490,135 @@ def test_a_tarball_of_other_bytes_is_no_ordinary_unknown() -> None:
     found = assemble(a(), tarball=missing(Absence.MISMATCH, "its sha512 is another")).scripts
     assert (found.state, found.source) == ("unknown", "other-bytes")
     assert assemble(a(), tarball=missing(Absence.UNREACHABLE)).scripts.source == "unknown"
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Manifest confusion, commands, earlier releases
+
+
+def manifests(package_: Package, edges: tuple[Edge, ...] = (), kind: str = "npm", **fields: Any) -> PackageFacts:
+    whole = graph(package_)
+    whole = replace(whole, edges=edges, lockfile=replace(whole.lockfile, kind=kind))
+    return facts.assemble(whole, collected(package_, **fields), attestations={}, signatures={}, sightings={}, now=NOW)[
+        package_.id
+    ]
+
+
+def edge(name: str, kind: EdgeKind = EdgeKind.PROD) -> Edge:
+    return Edge(source="node_modules/a", target=None, name=name, kind=kind, range="*")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "differ"),
+    [
+        ({"x": "^1.0.0"}, {"x": "^1.0.0"}, []),
+        ({"x": "^1.0.0"}, {"x": " ^1.0.0"}, []),
+        ({"x": "github:o/x"}, {"x": "o/x"}, []),  # the registry spells it in a way of its own
+        ({"x": "^1.0.0"}, {"x": "https://evil.example/x.tgz"}, ["x"]),
+        ({"x": "^1.0.0"}, {"x": "^2.0.0"}, ["x"]),
+        ({}, {"x": "^2.0.0"}, ["x"]),
+        ({"x": "1", "y": "1"}, {}, ["x", "y"]),
+        (None, {"x": "1"}, []),
+        ({"x": "1"}, None, []),
+    ],
+)
+def test_dependencies_of_registry_and_tarball(
+    theirs: dict[str, str] | None, ours: dict[str, str] | None, differ: list[str]
+) -> None:
+    found = manifests(a(), registry=word(dependencies=theirs), tarball=tarball(dependencies=ours)).manifest
+    assert len(found) == len(differ)
+    assert all(f"dependency {name}:" in said for name, said in zip(differ, found, strict=True))
+
+
+def test_dependencies_that_only_the_lockfile_has() -> None:
+    ours = tarball(dependencies={"x": "1"})
+    edges = (edge("x"), edge("evil"), edge("p", EdgeKind.PEER))
+    assert manifests(a(), edges, tarball=ours).manifest == (
+        "the lockfile says that it depends on evil, which its package.json does not",
+    )
+    # pnpm's and yarn's extensions of packages write dependencies that no manifest has.
+    assert manifests(a(), edges, kind="pnpm", tarball=ours).manifest == ()
+
+
+def test_commands_of_registry_and_tarball() -> None:
+    assert manifests(a(), registry=word(bin=("a",)), tarball=tarball(bin=("a",), dependencies={})).manifest == ()
+    (said,) = manifests(a(), registry=word(bin=()), tarball=tarball(bin=("a",), dependencies={})).manifest
+    assert said == "commands: the registry's manifest says none, the tarball says a"
+
+
+def test_hostile_names_in_sentences_are_plain_and_few() -> None:
+    """P39."""
+    ours = {f"\x1b[31m{n}\n" + "x" * 5000: "1" for n in range(100)}
+    found = manifests(a(), registry=word(dependencies={}), tarball=tarball(dependencies=ours)).manifest
+    assert len(found) == 20
+    assert all(said.isprintable() and said.isascii() and len(said) < 600 for said in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "commands", "shadows"),
+    [
+        ("a", ("a", "node"), ("node",)),
+        ("a", ("NPM.cmd",), ("NPM.cmd",)),
+        ("node", ("node",), ()),
+        ("npm", ("npm", "npx"), ()),
+        ("npm", ("git", "npm"), ("git",)),
+        ("a", ("nodes", "rimraf"), ()),
+    ],
+)
+def test_commands_in_the_place_of_others(name: str, commands: tuple[str, ...], shadows: tuple[str, ...]) -> None:
+    one = package(name, "1.0.0", sha512=SHA, id="node_modules/a")
+    assert manifests(one, tarball=tarball(name=name, bin=commands)).shadows == shadows
+
+
+def test_other_bytes_say_nothing() -> None:
+    """P14."""
+    found = manifests(a(), tarball=tarball(sha512="00" * 64, bin=("node",), dependencies={"x": "1"}))
+    assert (found.shadows, found.manifest) == ((), ())
+
+
+RELEASE = EarlierRelease(
+    version="0.9.0",
+    integrity="sha512-" + "A" * 86 + "==",
+    published=None,
+    publisher="bob",
+    trusted_publisher=None,
+    maintainers=("bob",),
+    attestations_url="https://r.example/x",
+    attestations=AttestationDocument(body=b"{}", sha256="0", origin=Origin.NETWORK),
+)
+
+
+def test_earlier_releases_are_what_was_verified_of_them() -> None:
+    found = collected(a(), earlier=(RELEASE,))
+    (key,) = facts.earlier_documents(found)
+    assert (key.name, key.version, facts.sha512_of(key.integrity)) == ("a", "0.9.0", "00" * 64)
+    good = Attestation(state=AttestationState.VERIFIED, reason="")
+    assembled = facts.assemble(
+        graph(a()), found, attestations={key: (good, good)}, signatures={}, sightings={}, now=NOW
+    )
+    earlier = assembled["node_modules/a"].earlier
+    assert earlier is not None
+    assert [(one.version, one.advertised, one.provenance, one.publisher) for one in earlier.releases] == [
+        ("0.9.0", True, good, "bob")
+    ]
+
+
+def test_an_earlier_release_that_nobody_verified_is_not_verified() -> None:
+    """P14."""
+    for document in (RELEASE.attestations, missing(Absence.UNREACHABLE)):
+        earlier = manifests(a(), earlier=(replace(RELEASE, attestations=document),)).earlier
+        assert earlier is not None
+        expected = "unreachable" if isinstance(document, Missing) else "cannot-verify"
+        assert [one.provenance.state.value for one in earlier.releases] == [expected]
+
+
+def test_a_history_that_is_not_known_says_why() -> None:
+    assert manifests(a()).earlier is None
+    earlier = manifests(a(), earlier=missing(Absence.UNREACHABLE)).earlier
+    assert earlier is not None
+    assert (earlier.unknown, earlier.releases) == ("because", ())
+
+
+@pytest.mark.parametrize("text", ["", "sha1-x", "sha512-", "sha512-AAAA", "sha512-!", "sha512-" + "A" * 86 + "== x"])
+def test_only_one_sha512_binds(text: str) -> None:
+    assert facts.sha512_of(text) is None

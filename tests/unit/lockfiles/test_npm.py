@@ -540,14 +540,15 @@ def test_secrets_never_reach_the_settings() -> None:
 
 
 def test_every_code_is_documented() -> None:
-    """The table in docs/lockfiles.md is complete."""
+    """The tables in docs/lockfiles.md and docs/foreign-sbom.md are complete."""
     root = Path(__file__).resolve().parents[3]
     source = "".join(path.read_text(encoding="utf-8") for path in (root / "sbomgate" / "lockfiles").glob("*.py"))
     rules = "lockfile_sound|bound_bytes|registries|pinned|exotic_sources|manager_code"
     codes = set(re.findall(rf'"([a-z0-9]+(?:-[a-z0-9]+)*)",\s*(?:rule=)?"(?:{rules})"', source))
     codes |= {"root-differs", "workspace-differs", "package-manager", "package-manager-hashed", "npmrc-weakens"}
     assert len(codes) > 40
-    documented = set(re.findall(r"`([a-z0-9-]+)`", (root / "docs" / "lockfiles.md").read_text(encoding="utf-8")))
+    pages = [(root / "docs" / name).read_text(encoding="utf-8") for name in ("lockfiles.md", "foreign-sbom.md")]
+    documented = set(re.findall(r"`([a-z0-9-]+)`", "".join(pages)))
     assert codes <= documented, codes - documented
 
 

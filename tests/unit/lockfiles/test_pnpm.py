@@ -29,6 +29,7 @@ SHARED = ROOT.parent / "shared"
 
 TREE = {"declared-range", "file", "link", "override", "patched", "peer-invalid"}
 NOTED: dict[str, set[str]] = {
+    "services": set(),
     "single-v5": set(),
     "single-v6": set(),
     "sources-v5": {"declared-floating", "file"},

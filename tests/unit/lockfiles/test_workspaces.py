@@ -45,7 +45,7 @@ def names(graph: DependencyGraph) -> set[str]:
 
 def test_every_format_is_here() -> None:
     kinds = {name.partition("/")[0] for name in MONOREPOS}
-    assert kinds == {"npm", "pnpm", "yarn-classic", "yarn-berry", "bun"}
+    assert kinds >= {"npm", "pnpm", "yarn-classic", "yarn-berry", "bun"}
 
 
 def check(graph: DependencyGraph, known: tuple[Workspace, ...], found: list[DependencyGraph]) -> None:

@@ -26,9 +26,11 @@ from sbomgate.model import (
 )
 from sbomgate.npm import auth
 from sbomgate.npm.cache import FactCache
-from sbomgate.npm.collect import Sources, collect, dump_tarball, dump_word, load_word
+from sbomgate.npm.collect import Sources, collect
 from sbomgate.npm.registry import open_client
-from sbomgate.npm.wanted import wanted
+from sbomgate.npm.rows import dump_tarball, dump_word, load_word
+from sbomgate.npm.wanted import Measured, wanted
+from sbomgate.npm.wanted import measure as measure_parts
 from testkit import tarballs
 from testkit.graphs import graph, package
 from testkit.npm_cache import put
@@ -124,9 +126,9 @@ def test_a_forged_cache_reaches_check_and_not_gate(server: Simulator, cache: Fac
     for (row,) in cache._connection.execute("SELECT key FROM fact").fetchall():
         held = cache.get([row])[row]
         if row.startswith("word"):
-            _, etag = load_word(held)
+            _, earlier, etag = load_word(held)
             assert etag is not None
-            cache.put({row: dump_word(replace(honest.registry, published="2019-01-01T00:00:00Z"), etag)})
+            cache.put({row: dump_word(replace(honest.registry, published="2019-01-01T00:00:00Z"), earlier, etag)})
         elif row.startswith("tarball"):
             cache.put({row: dump_tarball(replace(honest.tarball, scripts={}))})
         else:
@@ -493,3 +495,150 @@ def test_same_inputs_same_facts(server: Simulator) -> None:
 def test_a_client_is_needed_online() -> None:
     with pytest.raises(ValueError, match="client"):
         run(None, client=None)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Earlier releases
+
+
+@pytest.fixture
+def history() -> Iterator[Simulator]:
+    """1.0.0 and 1.1.0 are attested and old, 1.1.1 is a month younger and is not."""
+    with Simulator() as simulator:
+        simulator.publish("a", "1.0.0", TGZ, attestations=BUNDLE, published="2025-06-01T00:00:00.000Z")
+        simulator.publish("a", "1.1.0", attestations=BUNDLE, published="2026-02-20T00:00:00.000Z", publisher="bob")
+        simulator.publish("a", "1.1.1", published="2026-02-21T00:00:00.000Z")
+        yield simulator
+
+
+def updated() -> Package:
+    return package("a", "1.1.1", sha512=tarballs.sha512(tarballs.package("a", "1.1.1")))
+
+
+def measure(server: Simulator, *packages: Package, approved: Any = frozenset(), **options: Any) -> CollectedFacts:
+    tree = graph(*(packages or (updated(),)), registry=server.url)
+    asked = wanted(tree, measured=measure_parts([(tree, approved)]))
+    return collect(asked, sources=sources(**options))[asked[-1].key]
+
+
+def paths(server: Simulator) -> list[str]:
+    return sorted(one.path for one in server.requests)
+
+
+def test_a_changed_package_is_measured_against_two_earlier_releases(history: Simulator) -> None:
+    found = measure(history)
+    assert isinstance(found.earlier, tuple)
+    assert [(one.version, one.publisher) for one in found.earlier] == [("1.1.0", "bob"), ("1.0.0", "alice")]
+    assert all(isinstance(one.attestations, AttestationDocument) for one in found.earlier)
+    assert paths(history) == sorted(
+        ["/a", "/a/-/a-1.1.1.tgz", history.attestations_path("a", "1.0.0"), history.attestations_path("a", "1.1.0")]
+    )
+
+
+def test_what_was_approved_costs_no_request_more(history: Simulator) -> None:
+    """The cost of a small change follows the change."""
+    key = wanted(graph(updated(), registry=history.url))[0].key
+    assert measure(history, approved={key}).earlier is None
+    assert paths(history) == ["/a", "/a/-/a-1.1.1.tgz"]
+
+
+@pytest.mark.parametrize(("now", "asked"), [(NOW, True), (NOW + 365 * DAY, False)], ids=["young", "old"])
+def test_the_first_run_asks_about_the_young(history: Simulator, now: datetime, asked: bool) -> None:
+    assert isinstance(measure(history, approved=None, now=now).earlier, tuple) is asked
+
+
+def test_a_second_check_asks_nothing(history: Simulator, cache: FactCache) -> None:
+    options = {"cache": cache, "trust_cache": True, "word_age": DAY}
+    first = measure(history, **options)
+    history.requests.clear()
+    again = measure(history, **options)
+    offline = measure(history, **options, offline=True)
+    assert history.requests == []
+    assert isinstance(first.earlier, tuple)
+    for found in (again, offline):
+        assert isinstance(found.earlier, tuple)
+        assert [one.version for one in found.earlier] == ["1.1.0", "1.0.0"]
+        for one, before in zip(found.earlier, first.earlier, strict=True):
+            assert isinstance(one.attestations, AttestationDocument)
+            assert isinstance(before.attestations, AttestationDocument)
+            assert (one.attestations.body, one.attestations.origin) == (before.attestations.body, Origin.CACHE)
+
+
+def test_the_cache_by_its_etag(history: Simulator, cache: FactCache) -> None:
+    measure(history, cache=cache, trust_cache=True, word_age=DAY)
+    history.requests.clear()
+    found = measure(history, cache=cache, trust_cache=True, now=NOW + DAY)
+    assert isinstance(found.earlier, tuple)
+    assert paths(history) == ["/a"]
+
+
+def test_earlier_releases_out_of_reach(history: Simulator) -> None:
+    """P6, P35: unreachable is unreachable, and the rest is there."""
+    history.fault(f"/{history.attestations_path('a', '1.1.0')[1:]}", Fault(status=503, times=None))
+    history.fault(f"/{history.attestations_path('a', '1.0.0')[1:]}", Fault(status=404, times=None))
+    found = measure(history)
+    assert isinstance(found.earlier, tuple)
+    assert [absence(one.attestations) for one in found.earlier] == [Absence.UNREACHABLE, Absence.ADVERTISED_MISSING]
+    assert isinstance(found.tarball, TarballFacts)
+
+
+@pytest.mark.parametrize("fault", [Fault(status=500, times=None), Fault(body=b"[]"), Fault(status=404)])
+def test_without_the_registrys_answer_the_history_is_not_known(history: Simulator, fault: Fault) -> None:
+    history.fault("/a", fault)
+    assert isinstance(measure(history).earlier, Missing)
+
+
+def test_offline_the_history_is_not_known(history: Simulator) -> None:
+    assert absence(measure(history, offline=True).earlier) is Absence.NOT_ASKED
+
+
+def test_a_mirror_without_evidence() -> None:
+    with Simulator(signs=False) as mirror:
+        mirror.publish("a", "1.1.0", attestations=BUNDLE)
+        mirror.publish("a", "1.1.1", published="2026-02-21T00:00:00.000Z")
+        found = measure(mirror)
+        assert isinstance(found.earlier, tuple)
+        assert [absence(one.attestations) for one in found.earlier] == [Absence.NOT_SERVED]
+
+
+def test_an_earlier_release_that_is_installed_too_is_asked_for_once(history: Simulator) -> None:
+    both = (package("a", "1.0.0", sha512=tarballs.sha512(TGZ), id="node_modules/b/node_modules/a"), updated())
+    found = measure(history, *both)
+    assert isinstance(found.earlier, tuple)
+    assert len(history.asked(history.attestations_path("a", "1.0.0"))) == 1
+
+
+def test_recorded_history_needs_no_network(history: Simulator) -> None:
+    before = measure(history)
+    recorded = {before.key: before}
+    found = measure(history, recorded=recorded, offline=True)
+    assert isinstance(found.earlier, tuple)
+    assert {one.attestations.origin for one in found.earlier if isinstance(one.attestations, AttestationDocument)} == {
+        Origin.RECORDED
+    }
+    history.requests.clear()
+    found = measure(history, recorded={before.key: replace(before, earlier=None)})
+    assert isinstance(found.earlier, tuple)
+    assert "/a" in paths(history)  # the word was recorded; what came before it was not
+
+
+def test_facts_with_a_history_travel(history: Simulator) -> None:
+    """P38: the document is read as it was written."""
+    for found in (
+        measure(history),
+        measure(history, offline=True),
+        measure(history, approved=None, now=NOW + 365 * DAY),
+    ):
+        written = facts.dumps({found.key: found})
+        assert facts.dumps(facts.loads(written)) == written
+
+
+def test_what_one_part_had_not_approved_is_measured_for_all() -> None:
+    tree = graph(a(), updated())
+    old, new = (one.key for one in wanted(tree))
+    assert measure_parts([(tree, {old, new}), (tree, {old})]) == {new: Measured.ALWAYS}
+    assert measure_parts([(tree, None), (tree, {old})])[new] is Measured.ALWAYS
+    assert measure_parts([(tree, {old}), (tree, None)])[old] is Measured.YOUNG
+    assert measure_parts([(tree, {old, new})]) == {}
+    bare = graph(package("a", "1.0.0"))
+    assert set(measure_parts([(bare, {one.key for one in wanted(bare)})]).values()) == {Measured.ALWAYS}

@@ -28,6 +28,9 @@ FULL: dict[str, Any] = {
             "maintainers": [{"name": "bob"}, {"name": "alice"}, "carol", 7],
             "license": "MIT",
             "deprecated": "no",
+            "dependencies": {"x": "^1.0.0", "y": "1", "z": 7},
+            "optionalDependencies": {"y": "2"},
+            "bin": {"a": "a.js", "../node": "b.js", "gone": 7},
         },
         "0.9.0": {"dist": {}},
     },
@@ -42,7 +45,8 @@ FULL: dict[str, Any] = {
 
 def word(document: object, version: str = "1.0.0") -> RegistryWord | Missing:
     data = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return packument.words(data, name="a", versions=[version], registry="https://r.example/", asked_at=NOW)[version]
+    said = packument.read(data, name="a", versions=[version], registry="https://r.example/", asked_at=NOW)[version]
+    return said if isinstance(said, Missing) else said.word
 
 
 def test_everything_that_is_used() -> None:
@@ -64,6 +68,8 @@ def test_everything_that_is_used() -> None:
         maintainers=("alice", "bob", "carol"),
         licence="MIT",
         deprecated="no",
+        dependencies={"x": "^1.0.0", "y": "2"},
+        bin=("a", "node"),
         versions="0.9.0 1.0.0",
     )
 

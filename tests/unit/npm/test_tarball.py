@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import re
@@ -400,3 +401,75 @@ def test_no_damage_escapes_as_an_exception(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 6))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     assert isinstance(read(gzip(bytes(raw[: data.draw(st.integers(0, len(raw)))]))), TarballFacts | Missing)
+
+
+@pytest.mark.parametrize(
+    ("script", "named"),
+    [
+        ("node install.js", {"install.js"}),
+        ("node ./install", {"install.js"}),
+        ("node install", {"install.js"}),
+        ("node scripts/build/run.js && sh x.sh", {"scripts/build/run.js", "x.sh"}),
+        ("node 'scripts/build/run'", {"scripts/build/run.js"}),
+        ("node -e \"require('./scripts/build')\"", {"scripts/build/index.js"}),
+        ("node -e \"try{require('./install')}catch(e){}\"", {"install.js"}),
+        ("echo nothing of the kind", set()),
+        ("node-gyp rebuild", set()),
+    ],
+)
+def test_files_that_a_script_names(script: str, named: set[str]) -> None:
+    """CASES I09: the same text, another file."""
+    files = {
+        "install.js": b"1",
+        "scripts/build/run.js": b"2",
+        "scripts/build/index.js": b"3",
+        "x.sh": b"4",
+        "other.js": b"5",
+    }
+    found = facts(tarballs.package("a", "1.0.0", scripts={"postinstall": script}, files=files))
+    assert set(found.files) == named
+    assert all(digest == hashlib.sha256(files[path]).hexdigest() for path, digest in found.files.items())
+
+
+def test_files_of_a_bundled_script() -> None:
+    inner = json.dumps({"name": "b", "version": "1.0.0", "scripts": {"install": "node run"}}).encode()
+    files = {"node_modules/b/package.json": inner, "node_modules/b/run.js": b"x", "run.md": b"y"}
+    assert set(facts(tarballs.package("a", "1.0.0", files=files)).files) == {"node_modules/b/run.js"}
+
+
+def test_a_named_file_larger_than_a_window() -> None:
+    data = bytes(range(256)) * 40_000  # 10 MB, in several windows
+    found = facts(tarballs.package("a", "1.0.0", scripts={"install": "node big.js"}, files={"big.js": data}))
+    assert found.files == {"big.js": hashlib.sha256(data).hexdigest()}
+
+
+def test_dependencies_commands_and_repository() -> None:
+    found = facts(
+        tarballs.package(
+            "@o/a",
+            "1.0.0",
+            manifest={
+                "dependencies": {"x": "^1", "y": "1", "bad": 7},
+                "optionalDependencies": {"y": "2"},
+                "bin": "cli.js",
+                "repository": {"url": "git+https://github.com/o/a.git"},
+            },
+        )
+    )
+    assert found.dependencies == {"x": "^1", "y": "2"}
+    assert found.bin == ("a",)
+    assert found.repository == "git+https://github.com/o/a.git"
+
+
+@pytest.mark.parametrize(
+    ("bin_", "names"),
+    [
+        ({"node": "x.js", "b": "y.js"}, ("b", "node")),
+        ({"../../node": "x.js", "a\\npm": "y.js", "": "z.js"}, ("node", "npm")),
+        ({"node": 7, "b": ""}, ()),
+        (["x"], ()),
+        ("", ()),
+    ],
+)
+def test_commands(bin_: object, names: tuple[str, ...]) -> None:
+    assert facts(tarballs.package("a", "1.0.0", manifest={"bin": bin_})).bin == names

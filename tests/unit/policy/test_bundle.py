@@ -118,7 +118,7 @@ def test_large_bundle_survives_the_archive(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        pytest.param({"decision.rego": None}, "decision.rego is missing", id="P3 no decision"),
+        pytest.param({"decision.rego": None}, "would replace", id="P21 no decision, and rules of ours"),
         pytest.param({"rules/pinned.rego": None, "rules/age.rego": None}, "no rule", id="P3 no rule"),
         pytest.param(dict.fromkeys(FILES), "no policy", id="P3 empty"),
         pytest.param({"lib/a.rego": b"\xff"}, "not UTF-8", id="not UTF-8"),

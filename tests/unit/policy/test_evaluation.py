@@ -31,6 +31,7 @@ ALLOWED: dict[str, Any] = {
     "findings": [],
     "rules": ["pinned", "release_age"],
     "packages": 3,
+    "waived_by": {},
     "unused_waivers": [],
 }
 
@@ -49,7 +50,9 @@ def read(changes: dict[str, Any], *, profile: str = "default") -> Verdict:
     [
         pytest.param({}, Verdict.ALLOWED, id="nothing found"),
         pytest.param({"findings": finding(level="warn")}, Verdict.ALLOWED, id="a warning"),
-        pytest.param({"findings": finding(waived=True)}, Verdict.ALLOWED, id="a waived denial"),
+        pytest.param(
+            {"findings": finding(waived=True), "waived_by": {"0" * 64: ["w1"]}}, Verdict.ALLOWED, id="a waived denial"
+        ),
         pytest.param({"findings": finding(), "verdict": "denied"}, Verdict.DENIED, id="a denial"),
     ],
 )
@@ -70,6 +73,11 @@ def test_observe_never_denies() -> None:
         pytest.param({"findings": finding()}, "findings say otherwise", id="allowed, and it denies"),
         pytest.param({"verdict": "denied"}, "findings say otherwise", id="denied, and nothing denies"),
         pytest.param({"findings": finding(waivable=False, waived=True)}, "waived", id="P28 not waivable, waived"),
+        pytest.param({"findings": finding(waived=True)}, "by whom", id="waived by nobody"),
+        pytest.param(
+            {"findings": finding(waived=True), "waived_by": {"0" * 64: []}}, "by whom", id="waived by an empty list"
+        ),
+        pytest.param({"waived_by": {"0" * 64: ["w1"]}}, "by whom", id="a waiver of what was not found"),
         pytest.param({"rules": []}, "missing", id="P3 no rule ran"),
         pytest.param({"rules": ["pinned"]}, "missing", id="P3 a rule did not run"),
         pytest.param({"rules": ["other", "pinned", "release_age"]}, "unknown", id="P3 a rule of another policy"),

@@ -316,3 +316,11 @@ def test_validate_refuses_what_the_schema_does_not_allow(change: Any, place: str
 def test_validate_refuses_what_is_no_document(data: bytes) -> None:
     with pytest.raises(PolicyError):
         policy_input.validate(data)
+
+
+def test_licences_are_taken_apart_once_for_each_text() -> None:
+    packages = [b.package(name) for name in ("a", "c", "d", "e")]
+    texts = ("MIT OR ISC", "MIT OR ISC", "SEE LICENSE IN X", None)
+    known = {p.id: b.facts(p, licence=text) for p, text in zip(packages, texts, strict=True)}
+    document = built(b.sbom(packages, known=known))
+    assert document["licences"] == {"MIT OR ISC": [[["ISC"]], [["MIT"]]]}

@@ -19,6 +19,7 @@ DECLARED: dict[str, dict[str, dict[str, Any]]] = {
         "mode": {"type": "string", "enum": ["a", "b", "c"], "default": "b", "stricter": ["a", "b", "c"]},
         "deny": {"type": "array", "default": ["x"], "stricter": "superset"},
         "allow": {"type": "array", "default": ["x", "y"], "stricter": "subset"},
+        "names": {"type": "array", "default": ["gpl-*", "MIT"], "stricter": "narrower"},
         "day": {
             "type": "string",
             "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
@@ -35,9 +36,20 @@ def effective(trust: dict[str, Any], project: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_shipped_defaults() -> None:
     assert parameters.effective(SHIPPED, {}, {}) == {
+        "approved_changes": {"ends_soon_days": 14},
         "release_age": {"minimum_age_hours": 72, "mirror_lag_hours": 24},
         "new_dependencies": {"first_release_days": 7},
         "pinned": {"mode": "locked"},
+        "deprecated": {"level": "note"},
+        "licences": {
+            "allow": ["*"],
+            "deny": [],
+            "dev_allow": ["*"],
+            "dev_deny": [],
+            "texts": [],
+            "unknown": "note",
+        },
+        "trust_drift": {"history_days": 30},
         "provenance": {"promise_only_before": "2024-01-01", "trust_root_days": 365},
         "lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},
     }
@@ -53,6 +65,7 @@ def test_the_trust_file_sets_either_way() -> None:
     [
         ("hours", 72), ("hours", 168), ("count", 3), ("count", 1), ("strictly", True), ("strictly", False),
         ("leniently", False), ("leniently", True), ("mode", "c"), ("mode", "b"), ("deny", ["y", "x"]), ("allow", []),
+        ("names", []), ("names", ["GPL-2.0", "mit"]), ("names", ["gpl-2.*"]), ("names", ["GPL-*"]),
         ("day", "2024-01-01"), ("day", "2023-05-18"),
     ],
 )  # fmt: skip
@@ -63,7 +76,19 @@ def test_a_project_may_tighten(name: str, value: object) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("hours", 71.9), ("count", 4), ("mode", "a"), ("deny", []), ("allow", ["x", "z"]), ("day", "2024-01-02")],
+    [
+        ("hours", 71.9),
+        ("count", 4),
+        ("mode", "a"),
+        ("deny", []),
+        ("allow", ["x", "z"]),
+        ("day", "2024-01-02"),
+        ("names", ["*"]),
+        ("names", ["gpl*"]),
+        ("names", ["MIT-0"]),
+        ("names", ["MIT*"]),
+        ("names", ["MIT", "ISC"]),
+    ],
 )
 def test_a_project_may_not_loosen(name: str, value: object) -> None:
     """P21"""

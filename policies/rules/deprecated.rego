@@ -1,0 +1,49 @@
+# METADATA
+# title: Deprecated releases
+# description: |
+#   Says which packages their publishers have deprecated: a note, or, where the organisation wants it, a warning or a denial.
+# schemas:
+#   - input: schema["policy-input"]
+# custom:
+#   why: |
+#     A publisher deprecates what is broken, abandoned, or sometimes taken over. It will get no fix.
+#   fix: Update to the release that the message names, or replace the package.
+#   unknown: A registry that could not be asked may know of a deprecation that the lockfile does not; release_age and complete_evidence say that it was not reached.
+#   severity:
+#     deprecated: {default: "as `level` says", strict: "as `level` says", release: "as `level` says"}
+#   parameters:
+#     level:
+#       type: string
+#       enum: [note, warn, deny]
+#       default: note
+#       stricter: [note, warn, deny]
+#       description: What a deprecated package is; `deny` warns under `default` for what is old and unchanged
+package sbomgate.rules.deprecated
+
+import data.sbomgate.lib.finding
+import data.sbomgate.lib.packages
+
+classes := {"note": "note", "warn": "warn", "deny": "changed"}
+
+# Without the parameter it denies.
+class := object.get(classes, object.get(input.parameters, ["deprecated", "level"], "deny"), "changed")
+
+longest := 200
+
+deprecated_facts := {index | some index, f in input.facts; f.deprecated != null}
+
+findings contains f if {
+	count(deprecated_facts) > 0
+	some entry in input.packages
+	entry.facts in deprecated_facts
+	entry.id in packages.outside
+	p := packages.by_id[entry.id]
+	f := finding.of("deprecated", "deprecated", class, p, {
+		"message": said(substring(p.deprecated, 0, longest)),
+		"fix": "update it, or replace it: a deprecated release gets no fix",
+	})
+}
+
+said(message) := "its publisher has deprecated it" if trim_space(message) == ""
+
+said(message) := sprintf("its publisher has deprecated it: %s", [message]) if trim_space(message) != ""

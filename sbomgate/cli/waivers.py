@@ -1,0 +1,99 @@
+"""The register of waivers and approvals beside a project: who allowed what, why, and until when.
+
+examples:
+  sbomgate waivers list --trust ../trust.toml
+  sbomgate waivers list web --trust ../trust.toml --json
+
+exit codes: 0; 2 where the folder or the trust file cannot be read
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sbomgate.errors import EXIT_ALLOWED
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from sbomgate.cli._environment import Environment
+    from sbomgate.model import People, Signed
+
+HELP = "list waivers and approvals: who, what, why, until when"
+SOON_DAYS = 14
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="every waiver and approval, those that end first at the top")
+    listing.add_argument("path", nargs="?", default=".", help="the project's folder (default: here)")
+    listing.add_argument("--trust", metavar="FILE", required=True, help="the trust file, which names the approvers")
+    listing.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run(args: argparse.Namespace, env: Environment) -> int:
+    """Print the register."""
+    import orjson
+
+    from sbomgate import approvals
+    from sbomgate import trust as trust_file
+    from sbomgate.cli import _approvals
+    from sbomgate.cli._environment import emit
+    from sbomgate.cli._project import open_project
+    from sbomgate.model import Authors
+
+    opened = open_project(args.path, env)
+    trust = trust_file.load(args.trust, project_root=opened.files.repository)
+    people = approvals.accepted(_approvals.read(opened.files), trust, now=env.now, authors=Authors())
+    if args.json:
+        value = {"schema": "sbomgate/waivers/v1", **_json(people, env.now)}
+        emit(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n", None, env)
+    else:
+        emit(("\n".join(_lines(people, env.now)) + "\n").encode(), None, env)
+    return EXIT_ALLOWED
+
+
+def state(one: Signed, now: datetime) -> str:
+    """Return `ended`, `ends soon` or `in force`."""
+    from datetime import timedelta
+
+    if one.said.until <= now:
+        return "ended"
+    return "ends soon" if one.said.until - now < timedelta(days=SOON_DAYS) else "in force"
+
+
+def _lines(people: People, now: datetime) -> Iterator[str]:
+    from sbomgate.model import Waiver
+    from sbomgate.report.escape import plain
+
+    if not people.signed and not people.refused:
+        yield "no waivers and no approvals"
+    for one in sorted(people.signed, key=lambda one: (one.said.until, one.id)):
+        said = one.said
+        if isinstance(said, Waiver):
+            what = f"waives {said.rule} for " + (
+                f"{said.package[0]} {said.package[1]}" if said.package else f"finding {(said.fingerprint or '')[:12]}"
+            )
+        else:
+            what = f"approves a change of {len(said.packages)} packages, {len(said.findings)} findings"
+        yield f"{state(one, now):<10} until {said.until:%Y-%m-%d %H:%M} UTC  {plain(what)}"
+        about = "" if not isinstance(said, Waiver) or said.advisory is None else f" ({plain(said.advisory)})"
+        yield f"           by {plain(one.by)} on {said.issued_at:%Y-%m-%d}: {plain(said.reason)}{about}"
+        yield f"           for {plain(said.project)} · sha256:{one.id[:12]}"
+    for name, reason in people.refused:
+        yield f"refused    {plain(name)}"
+        yield f"           {plain(reason)}"
+
+
+def _json(people: People, now: datetime) -> dict[str, Any]:
+    from sbomgate.approvals import predicate
+
+    return {
+        "signed": [
+            {"sha256": one.id, "by": one.by, "state": state(one, now), **predicate(one.said)} for one in people.signed
+        ],
+        "refused": [{"file": name, "reason": reason} for name, reason in people.refused],
+    }

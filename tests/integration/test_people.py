@@ -1,0 +1,176 @@
+"""People in the loop, through the command line: review, approve, waive (P28 to P31, W01, W05, W06, W11)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sbomgate.signing import local_key
+from testkit import commandline, tarballs
+from testkit.commandline import World, refused
+
+FOLDER = Path(".sbomgate/approvals")
+
+
+@pytest.fixture
+def world(ordinary: World, tmp_path: Path) -> World:
+    """A project whose last build was approved, with an update that nobody knows anything about; Ann and Bob approve."""
+    world = commandline.copy(ordinary, tmp_path / "world")
+    for name in ("ann", "bob"):
+        local_key.generate(world.root / f"{name}.key")
+    signers = "".join(
+        f'[[signers]]\nname = "{name}"\nroles = ["approver"]\n'
+        f'public_key = """\n{(world.root / f"{name}.key.pub").read_text()}"""\n'
+        for name in ("ann", "bob")
+    )
+    world.trust.write_text(world.trust.read_text() + "\n" + signers)
+    world.write_project([("left-pad", "1.3.1", tarballs.package("left-pad", "1.3.1"))])
+    return world
+
+
+ABOUT = ("shop", "--trust", "trust.toml", "--offline", "--baseline", "evidence")
+
+
+def change(world: World) -> str:
+    shown = world.run("review", *ABOUT, "--format", "json")
+    assert shown.code == 1, shown.err
+    found: dict[str, Any] = json.loads(shown.out)
+    return str(found["sha256"])
+
+
+def approve(world: World, who: str, digest: str, *more: str) -> commandline.Result:
+    return world.run("approve", *ABOUT, "--change", digest, "--reason", "read it", "--key", f"{who}.key", *more)
+
+
+def waivers(world: World) -> list[Path]:
+    return sorted((world.project / FOLDER).iterdir())
+
+
+def check(world: World) -> int:
+    return world.run("check", *ABOUT).code
+
+
+def test_two_people_approve_exactly_what_they_saw(world: World) -> None:
+    assert check(world) == 1
+    digest = change(world)
+    assert approve(world, "ann", digest).code == 0
+    # P30: nobody knows who made the change, so it may have been Ann
+    assert check(world) == 1
+    again = world.run("review", *ABOUT, "--format", "json")
+    assert json.loads(again.out)["sha256"] == digest, "an approval that is not enough changes nothing"
+    assert approve(world, "bob", digest).code == 0
+    assert check(world) == 0
+
+    made = world.run(*world.gate("--json"))
+    assert made.code == 0, made.out + made.err
+    told = json.loads(made.out)
+    stored = world.root / told["evidence"] / "decisions" / told["decision_sha256"]
+    assert len(list((stored / "approvals").iterdir())) == 2
+    detail = json.loads((stored / "decision.json").read_bytes())
+    assert detail["predicate"]["validUntil"] is not None
+    assert world.run(*world.verify()).code == 0
+    replayed = world.run("replay", str(stored))
+    assert replayed.code == 0, replayed.out + replayed.err
+
+    # other bytes of the same version are another change (P28)
+    world.write_project([("left-pad", "1.3.1", tarballs.package("left-pad", "1.3.1", files={"index.js": b"evil"}))])
+    assert check(world) == 1
+
+
+def test_the_change_that_is_signed_is_the_one_that_was_seen(world: World) -> None:
+    digest = change(world)
+    world.write_project([("left-pad", "1.3.2", tarballs.package("left-pad", "1.3.2"))])
+    refused(
+        world,
+        "approve",
+        *ABOUT,
+        "--change",
+        digest,
+        "--reason",
+        "r",
+        "--key",
+        "ann.key",
+        says=["not what was reviewed"],
+    )
+
+
+def test_who_is_no_approver_signs_nothing(world: World) -> None:
+    """W06"""
+    refused(
+        world, "approve", *ABOUT, "--change", change(world), "--reason", "r", "--key", "release.key", says=["approver"]
+    )
+
+
+@pytest.mark.parametrize("end", ["2020-01-01", "91d", "soon", "2999-01-01", ""])
+def test_an_end_that_is_none_is_refused(world: World, end: str) -> None:
+    """W01"""
+    refused(
+        world, "waive", "release_age", "left-pad@1.3.1", "--until", end, "--reason", "r", "--key", "ann.key",
+        "--trust", "trust.toml", "--path", "shop", says=["--until"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rule", "package", "says"),
+    [
+        ("known_malicious", "left-pad@1.3.1", "nothing waives"),
+        ("no_such_rule", "left-pad@1.3.1", "no such rule"),
+        ("release_age", "left-pad@*", "not in the lockfile"),
+        ("release_age", "left-pad", "PACKAGE@VERSION"),
+        ("release_age", "axios@1.14.1", "not in the lockfile"),
+    ],
+)
+def test_what_cannot_be_waived(world: World, rule: str, package: str, says: str) -> None:
+    """W02, W07"""
+    refused(
+        world, "waive", rule, package, "--until", "30d", "--reason", "r", "--key", "ann.key",
+        "--trust", "trust.toml", "--path", "shop", says=[says],
+    )  # fmt: skip
+
+
+def test_a_waiver_edited_in_the_pull_request_is_refused_and_named(world: World) -> None:
+    """W11"""
+    for who in ("ann", "bob"):
+        made = world.run(
+            "waive", "release_age", "left-pad@1.3.1", "--until", "30d", "--reason", "r", "--key", f"{who}.key",
+            "--trust", "trust.toml", "--path", "shop",
+        )  # fmt: skip
+        assert made.code == 0, made.err
+    path = waivers(world)[0]
+    bundle = json.loads(path.read_bytes())
+    bundle["dsseEnvelope"]["payload"] = json.loads(waivers(world)[1].read_bytes())["dsseEnvelope"]["payload"]
+    bundle["dsseEnvelope"]["payload"] = bundle["dsseEnvelope"]["payload"][:-8] + "AAAAAAA="
+    path.write_text(json.dumps(bundle))
+    listed = world.run("waivers", "list", "shop", "--trust", "trust.toml")
+    assert listed.code == 0
+    assert f"refused    {path.name}" in listed.out
+    verbose = world.run("check", *ABOUT, "--verbose")
+    assert path.name in verbose.out
+
+
+def test_the_register(world: World) -> None:
+    """P31"""
+    made = world.run(
+        "waive", "release_age", "left-pad@1.3.1", "--until", "10d", "--reason", "why\x1b[2J", "--key", "ann.key",
+        "--trust", "trust.toml", "--path", "shop", "--advisory", "GHSA-1",
+    )  # fmt: skip
+    assert made.code == 0, made.err
+    text = world.run("waivers", "list", "shop", "--trust", "trust.toml").out
+    assert "ends soon" in text
+    assert "waives release_age for left-pad 1.3.1" in text
+    assert "\x1b" not in text
+    told = json.loads(world.run("waivers", "list", "shop", "--trust", "trust.toml", "--json").out)
+    assert told["signed"][0]["advisory"] == "GHSA-1"
+    assert told["refused"] == []
+
+
+@pytest.mark.parametrize("form", ["text", "markdown"])
+def test_a_review_names_what_it_is_about(world: World, form: str) -> None:
+    shown = world.run("review", *ABOUT, "--format", form)
+    assert shown.code == 1
+    assert "left-pad" in shown.out
+    assert "1.3.0" in shown.out
+    assert f"sbomgate approve --change sha256:{change(world)}" in shown.out
