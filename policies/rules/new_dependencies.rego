@@ -127,6 +127,7 @@ source_name("") := "" if not packages.entries[""]
 # (3a) An update of a package that we use brings in a package that we do not.
 findings contains f if {
 	some [source, id] in new_edges
+	source in packages.changed
 	input.baseline.held[source_name(source)]
 	target := packages.by_id[id]
 	target.name in packages.new_names
@@ -163,17 +164,27 @@ since(target) := sprintf("first published %s ago", [existed(target)]) if target.
 
 since(target) := "of unknown age" if target.publish.first == null
 
-# (3b) Both ends were there before, the edge was not.
+# (3b) The edge was not there before, and comes with no new package and no update: both ends were there, or the entry of
+# an approved version was given another dependency (an override of the project does that too).
 findings contains f if {
 	some [source, id] in new_edges
 	target := packages.by_id[id]
-	not target.name in packages.new_names
+	is_rewired(source, target)
 	not source_name(source) in packages.new_names
 	f := finding.of("new_dependencies", "new-edge", "debt", edge_package(source), {
 		"message": sprintf("%s now depends on %s", [spoken(source), target.name]),
 		"fix": "have the change approved",
 		"extra": target.name,
 	})
+}
+
+is_rewired(_, target) if not target.name in packages.new_names
+
+is_rewired(source, target) if {
+	target.name in packages.new_names
+	source in rewired
+	not source in packages.changed
+	not source in packages.own
 }
 
 edge_package("") := packages.whole

@@ -83,15 +83,15 @@ def sign(said: Waiver | Approval, signer: Signer, trust: Trust, root: Path, name
 
     from sbomgate import approvals
     from sbomgate.cli._environment import emit
+    from sbomgate.model import Authors
 
-    holder = next((s for s in trust.signers if signer.may_be(s)), None)
-    if holder is None or approvals.ROLE not in holder.roles:
-        who = f"{signer.identity} is not in the trust file" if holder is None else f"{holder.name!r} is no approver"
+    bundle = signer.sign(approvals.write(said))
+    # What would not count is not written: read as a decision will read it.
+    if refused := approvals.accepted({name: bundle}, trust, now=env.now, authors=Authors()).refused:
         raise SigningError(
-            f"{who}: what it signs would not count",
+            f"it would not count: {refused[0][1]}",
             hint='an approver is a [[signers]] entry of the trust file with roles = ["approver"]',
         )
-    bundle = signer.sign(approvals.write(said))
     plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.")[:120]
     path = root / FOLDER / f"{plain}-{hashlib.sha256(bundle).hexdigest()[:12]}{SUFFIX}"
     try:

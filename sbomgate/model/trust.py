@@ -55,9 +55,9 @@ class Signer:
     key_id: str | None = None
     environments: tuple[str, ...] = ()
     verifier_id: str | None = None
+    person: str = ""
     identity: AcceptedIdentity | None = None
     trusted_root: bytes | None = field(default=None, repr=False)
-    person: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,10 +135,10 @@ class Trust:
         registry_keys: bytes of a keys.json that replaces the shipped registry keys, or None.
         malicious_lists: name → bytes of lists of malicious packages that replace the shipped one, or None.
         resource_uri: the `resourceUri` that a summary must carry, or None where the digest alone is demanded.
-        signing_config: the services that sign (sigstore's signing configuration), or None for the public ones; a local
-            key is timestamped only where one is named.
         quorum: how many different people a waiver or an approval needs.
         max_waiver_days: the longest that a waiver or an approval may hold.
+        signing_config: the services that sign (sigstore's signing configuration), or None for the public ones; a local
+            key is timestamped only where one is named.
         pinned: SHA-256 (hex) → bytes of every file that the trust file names: evidence stores them, replay reads them.
     """
 
@@ -164,6 +164,6 @@ class Trust:
     trusted_root_updated: datetime | None = None
     pinned: Mapping[str, bytes] = field(default_factory=dict)
     malicious_lists: Mapping[str, bytes] | None = None
-    signing_config: bytes | None = None
     quorum: int = 1
     max_waiver_days: float = 90
+    signing_config: bytes | None = None

@@ -77,6 +77,6 @@ NOWHERE: dict[str, dict[tuple[str, ...], str]] = {
     "C05": {_ALL: "of the SBOM, whatever the lockfile was"},
     "C06": {_ALL: "of the facts, whatever the lockfile was"},
     "C07": {_ALL: "of the path of the lockfile, whatever it is"},
-    "C08": {_ALL: "of the ledger, whatever the lockfile was"},
+    "C08": {_OTHERS: "of the ledger, whatever the lockfile was"},
 }
 """Rows of L, S and C that have no folder in a format: why not."""
