@@ -278,6 +278,11 @@ def _signers(
             key_id, public_key = _public_key(pem, where, place)
         elif "issuer" in one and "identity" in one:
             identity = AcceptedIdentity(**{**named, "triggers": tuple(named.get("triggers", ()))})
+            if "approver" in one["roles"] and "@" not in identity.identity.partition("://")[0]:
+                # Whoever may start it would approve under its name (P30).
+                raise TrustError(
+                    "a workflow is no person, and only people approve", where=where, place=f"{place}.roles"
+                )
         else:
             raise TrustError(
                 "neither a public_key, nor an issuer and an identity: nobody is named",

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
 
     if args.trust is None:
         raise UsageError("an approval counts for whom the trust file names", where="--trust", hint="add --trust FILE")
-    signer = local_key.load(env.working_directory / args.key)
+    signer = local_key.load(env.working_directory / args.key, password=env.variables.get(local_key.PASSWORD))
     tree, decided, made = review_verb.reviewed(args, env)
     if args.change.removeprefix("sha256:") != made.sha256:
         raise UsageError(

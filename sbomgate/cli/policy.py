@@ -187,7 +187,9 @@ def _build(args: argparse.Namespace, env: Environment) -> int:
     if args.key is not None:
         from sbomgate.signing import local_key
 
-        signed = local_key.load(env.working_directory / args.key).sign(signature.statement(bundle, data))
+        signed = local_key.load(env.working_directory / args.key, password=env.variables.get(local_key.PASSWORD)).sign(
+            signature.statement(bundle, data)
+        )
     emit(data, args.output, env)
     if signed is not None:
         emit(signed, args.output + signature.SUFFIX, env)

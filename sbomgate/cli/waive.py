@@ -60,7 +60,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     end = _approvals.until(args.until, env.now, trust)
     graph = lockfiles.read(opened.files, opened.lockfile)
     project = _approvals.project_name(trust, args.repository, graph.packages[0].name)
-    signer = local_key.load(env.working_directory / args.key)
+    signer = local_key.load(env.working_directory / args.key, password=env.variables.get(local_key.PASSWORD))
     chosen = [None] if args.package is None else _held(graph, args.package)
     for package in chosen:
         waiver = Waiver(

@@ -220,6 +220,9 @@ def test_P21_a_loose_identity_is_refused(identity: str) -> None:
         pytest.param(KEYLESS + f'public_key = """{PEM}"""', "one of the two", id="a key too"),
         pytest.param(MINIMAL + 'triggers = ["push"]', "one of the two", id="a key with a trigger"),
         pytest.param(KEYLESS + IDENTITY.replace("release w", "other w"), "same identity", id="the same twice"),
+        pytest.param(
+            KEYLESS.replace('"decision"', '"decision", "approver"'), "no person", id="P30 a workflow that approves"
+        ),
         pytest.param(KEYLESS + 'repository_id = "x"', "numeric", id="an id that is no number"),
         pytest.param(KEYLESS.replace("https://token", "http://token"), "https", id="issuer without TLS"),
     ],
