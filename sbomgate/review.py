@@ -25,6 +25,7 @@ from sbomgate.model import (
 from sbomgate.model.review import Entry, Review
 
 _OWN = frozenset({Kind.ROOT, Kind.WORKSPACE, Kind.LINK})
+_RUNS_CODE = 150  # more than one finding that denies
 _WEIGHT = {Level.DENY: 100, Level.WARN: 10, Level.NOTE: 1}
 
 
@@ -83,7 +84,8 @@ def review(
         )
         for key, found in copies.items()
     ]
-    entries.sort(key=lambda e: (-sum(_WEIGHT[f.level] for f in e.findings if not f.waived), e.name, e.version))
+    entries.sort(key=lambda e: (-_danger(e), e.name, e.version))
+    replaced = {entry.name for entry in entries}
     now_held = {(p.name, p.version or "") for p in graph.packages if p.kind not in _OWN}
     covers = tuple(sorted({f.fingerprint for f in evaluation.findings if f.waivable and not f.waived}))
     edges = () if before is None else _edges(sbom, before, {key[0] for key in copies})
@@ -97,7 +99,7 @@ def review(
         compared=compared,
         reason=baseline.reason if isinstance(baseline, Bootstrap) else "",
         entries=tuple(entries),
-        removed=tuple(sorted({(name, version) for name, version, _ in old} - now_held)),
+        removed=tuple(sorted({(name, version) for name, version, _ in old if name not in replaced} - now_held)),
         edges=edges,
         whole=tuple(sorted(whole, key=_severity)),
         covers=covers,
@@ -119,6 +121,11 @@ def review(
 
 def _key(package: Package) -> tuple[str, str, str]:
     return package.name, package.version or "", package.integrity or ""
+
+
+def _danger(entry: Entry) -> int:
+    """Return a weight to sort by: what is wrong with it, and whether it runs code when it is installed."""
+    return sum(_WEIGHT[f.level] for f in entry.findings if not f.waived) + (_RUNS_CODE if entry.scripts else 0)
 
 
 def _severity(finding: PolicyFinding) -> tuple[int, str, str]:

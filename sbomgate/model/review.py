@@ -38,7 +38,7 @@ class Review:
         verdict: what the policy says today, with what was approved already.
         compared: the decision (SHA-256) that it is compared with, or None on a first run, with the reason why.
         entries: packages that are new or changed, the most dangerous first; on a first run those with findings.
-        removed: (name, version) that are gone.
+        removed: (name, version) that are gone, and no other version came instead.
         edges: (from, to) by name, between packages that were there before.
         whole: findings about the project as a whole.
         covers: fingerprints of the findings that an approval covers, sorted: all that can be waived and is not.

@@ -174,3 +174,19 @@ def test_a_review_names_what_it_is_about(world: World, form: str) -> None:
     assert "left-pad" in shown.out
     assert "1.3.0" in shown.out
     assert f"sbomgate approve --change sha256:{change(world)}" in shown.out
+
+
+def test_a_review_in_full(world: World) -> None:
+    told = json.loads(world.run("review", *ABOUT, "--format", "json").out)
+    (entry,) = told["entries"]
+    assert (entry["name"], entry["version"], entry["was"]) == ("left-pad", "1.3.1", ["1.3.0"])
+    assert any("nobody knows" in phrase for phrase in entry["can"])
+    assert told["removed"] == [], "another version came instead"
+    assert {f["fingerprint"] for f in entry["findings"] if f["waivable"]} <= set(told["covers"])
+    assert told["compared"] is not None
+
+
+def test_a_first_run_says_so(world: World) -> None:
+    shown = world.run("review", "shop", "--offline")
+    assert shown.code == 0, shown.err
+    assert "first run" in shown.out
