@@ -313,7 +313,7 @@ import rego.v1
 result := {
     "schema": "sbomgate/evaluation/v1", "verdict": "allowed", "profile": input.profile, "findings": [],
     "rules": sort([rule | some rule in object.keys(data.sbomgate.rules)]), "packages": count(input.packages),
-    "unused_waivers": [],
+    "waived_by": {}, "unused_waivers": [],
 }
 """
 
@@ -340,7 +340,7 @@ def test_another_policy_is_said_by_check_and_refused_by_gate(bench: Bench, repos
         pytest.param("[rules.new_dependencies]\nfirst_release_days = 0", id="no first release"),
         pytest.param("[rules.release_age]\nminimum_age_hours = inf", id="no number"),
         pytest.param("[rules.release_age]\nminimum_age_hours = true", id="a boolean"),
-        pytest.param("[rules.licences]\nallow = []", id="an unknown rule"),
+        pytest.param("[rules.no_such_rule]\nallow = []", id="an unknown rule"),
         pytest.param('[trust]\nprofile = "default"', id="an unknown table"),
         pytest.param('policy = "mine"', id="a policy of its own"),
     ],

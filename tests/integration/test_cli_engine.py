@@ -69,6 +69,7 @@ ALLOWED: dict[str, Any] = {
     "findings": [],
     "rules": ["pinned"],
     "packages": 1,
+    "waived_by": {},
     "unused_waivers": [],
 }
 

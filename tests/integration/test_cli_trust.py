@@ -197,7 +197,7 @@ def test_a_trust_file_is_never_overwritten(world: World) -> None:
 
 DECISION = b"""package sbomgate.decision
 result := {"schema": "sbomgate/evaluation/v1", "verdict": "allowed", "profile": "default", "findings": [],
-  "rules": ["one"], "packages": count(input.packages), "unused_waivers": []}
+  "rules": ["one"], "packages": count(input.packages), "waived_by": {}, "unused_waivers": []}
 """
 RULE = b"package sbomgate.rules.one\nfindings := set()\n"
 
@@ -211,7 +211,6 @@ def policy(**files: bytes) -> dict[str, bytes]:
 POLICY: dict[str, tuple[dict[str, bytes] | None, list[str]]] = {
     "missing": (None, ["policy"]),
     "empty": ({}, ["policy"]),
-    "without decision.rego": ({"rules/one.rego": RULE}, ["decision.rego"]),
     "without a rule": ({"decision.rego": DECISION}, ["rule"]),
     "only tests": ({"decision_test.rego": DECISION, "rules/one_test.rego": RULE}, ["policy"]),
     "broken Rego": (policy(decision=b"package sbomgate.decision\nresult := {"), ["decision.rego", "line"]),
