@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from sbomgate.model import DependencyGraph, EdgeKind, Kind, Package
+from sbomgate.model import SBOM_KIND, DependencyGraph, EdgeKind, Kind, Package
 from sbomgate.model.difference import (
     Difference,
     EdgeChange,
@@ -25,7 +25,6 @@ from sbomgate.model.difference import (
 from sbomgate.purl import public_url
 
 VersionOrder = tuple[tuple[tuple[int, int, str], ...], bool, tuple[tuple[int, int, str], ...]]
-SBOM_KIND = "cyclonedx"
 _PARTS = re.compile(r"[0-9]+|[^0-9.+-]+")
 
 
@@ -77,12 +76,9 @@ def packages(graph: DependencyGraph) -> dict[PackageKey, PackageState]:
 
 def edges(graph: DependencyGraph) -> dict[EdgeKey, EdgeState]:
     """Return (name, name) → the dependency, for every edge that leads to a package."""
-    names = {package.id: "" if package.kind is Kind.ROOT else package.name for package in graph.packages}
     held: dict[EdgeKey, set[tuple[str, str]]] = {}
-    for edge in graph.edges:
-        if edge.target in names and edge.source in names:
-            declared = held.setdefault((names[edge.source], names[edge.target]), set())
-            declared.add((edge.kind.value, public_url(edge.range)))
+    for source, target, edge in graph.named_edges():
+        held.setdefault((source, target), set()).add((edge.kind.value, public_url(edge.range)))
     return {
         (source, target): EdgeState(source=source, target=target, declared=tuple(sorted(declared)))
         for (source, target), declared in held.items()

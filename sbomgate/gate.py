@@ -19,6 +19,7 @@ from sbomgate.errors import EvidenceError, InputError, PolicyError, SigningError
 from sbomgate.evidence.record import Record
 from sbomgate.ledger import Ledger
 from sbomgate.model import (
+    SBOM_KIND,
     Authors,
     BaselineBuild,
     Bootstrap,
@@ -59,9 +60,6 @@ LISTS = "lists/"
 APPROVALS = "approvals/"
 
 AUTHOR_UNKNOWN = Authors()
-
-SBOM_KIND = "cyclonedx"
-"""`Lockfile.kind` where an SBOM that another tool made stands for the lockfile."""
 
 Collect = Callable[[DependencyGraph], Mapping[FactKey, CollectedFacts]]
 

@@ -69,7 +69,7 @@ def review(
         # On a first run everything is new: only what something is said about is put before a person.
         if package.kind not in _OWN and (key not in old if before is not None else key in findings):
             copies.setdefault(key, []).append(package)
-    chains = _chains(sbom)
+    chains = graph.chains(p.id for p in graph.packages if p.kind in (Kind.ROOT, Kind.WORKSPACE))
     brings = _brings(sbom, held) if before is not None else {}
     entries = [
         _entry(
@@ -216,26 +216,6 @@ def _brings(sbom: Sbom, held: Mapping[str, set[str]]) -> dict[str, tuple[str, ..
 
 def _edges(sbom: Sbom, before: Sbom, changed: set[str]) -> tuple[tuple[str, str], ...]:
     """Edges by name that are new, from what is not changed itself: those of a changed package come with it."""
-
-    def of(one: Sbom) -> set[tuple[str, str]]:
-        names = {p.id: "" if p.kind is Kind.ROOT else p.name for p in one.graph.packages}
-        return {(names[e.source], names[e.target]) for e in one.graph.edges if e.target in names and e.source in names}
-
-    return tuple(sorted(edge for edge in of(sbom) - of(before) if edge[0] not in changed))
-
-
-def _chains(sbom: Sbom) -> dict[str, tuple[str, ...]]:
-    """Package id → one shortest chain of names from the root, or from a workspace."""
-    onward: dict[str, list[str]] = {}
-    for edge in sbom.graph.edges:
-        if edge.target is not None:
-            onward.setdefault(edge.source, []).append(edge.target)
-    label = {package.id: package.alias or package.name or "." for package in sbom.graph.packages}
-    queue = [p.id for p in sbom.graph.packages if p.kind in (Kind.ROOT, Kind.WORKSPACE)]
-    found: dict[str, tuple[str, ...]] = {start: (label[start],) for start in queue}
-    for current in queue:
-        for target in onward.get(current, ()):
-            if target not in found:
-                found[target] = (*found[current], label.get(target, target))
-                queue.append(target)
-    return found
+    there = {(source, target) for source, target, _ in before.graph.named_edges()}
+    now = {(source, target) for source, target, _ in sbom.graph.named_edges()}
+    return tuple(sorted(edge for edge in now - there if edge[0] not in changed))

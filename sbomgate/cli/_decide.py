@@ -96,9 +96,10 @@ def read(
         workspaces: names of those that are judged, none for every one; None for the whole lockfile.
         signs: whether the decisions will be signed: then the policy must be an accepted one.
     """
-    from sbomgate import config, gate, lockfiles, project
+    from sbomgate import config, lockfiles, project
     from sbomgate import trust as trust_file
     from sbomgate.cli._project import open_project, parts
+    from sbomgate.model import SBOM_KIND
     from sbomgate.policy import bundle as bundles
     from sbomgate.resources import path as resource
 
@@ -116,7 +117,7 @@ def read(
     if signs:
         _accepted_policy(bundle, trust, bundles.load(None))
     graph = lockfiles.read(opened.files, opened.lockfile)
-    if graph.lockfile.kind != gate.SBOM_KIND:  # an SBOM may lie anywhere
+    if graph.lockfile.kind != SBOM_KIND:  # an SBOM may lie anywhere
         graph = lockfiles.note_others(graph, *project.find(opened.files, lockfiles.NAMES))
     return Tree(project=opened, parts=parts(opened, graph, workspaces), trust=trust, settings=settings, bundle=bundle)
 

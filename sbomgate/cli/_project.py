@@ -88,8 +88,9 @@ def read_sbom(argument: str, env: Environment) -> DependencyGraph:
 def say_unknown(graph: DependencyGraph) -> None:
     """Say on stderr what an SBOM that another tool made does not say; of a lockfile nothing."""
     from sbomgate.cli._environment import say
+    from sbomgate.model import SBOM_KIND
 
-    if graph.lockfile.kind != "cyclonedx":
+    if graph.lockfile.kind != SBOM_KIND:
         return
     counted: dict[str, int] = {}
     for finding in graph.findings:

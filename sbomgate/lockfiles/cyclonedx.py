@@ -22,7 +22,7 @@ from sbomgate.errors import InputError
 from sbomgate.lockfiles._integrity import STRONGEST_FIRST
 from sbomgate.lockfiles._npm_source import judge
 from sbomgate.lockfiles._reading import MAX_ENTRIES, Reading
-from sbomgate.model import DependencyGraph, Edge, EdgeKind, Kind, Package, ProjectFiles
+from sbomgate.model import SBOM_KIND, DependencyGraph, Edge, EdgeKind, Kind, Package, ProjectFiles
 from sbomgate.purl import public_url
 from sbomgate.strict_json import kind_of, load_object, place
 
@@ -72,7 +72,7 @@ class _Reader(Reading):
     """One SBOM while it is read; the methods stand in the order in which they run."""
 
     manager = "unknown"
-    kind = "cyclonedx"
+    kind = SBOM_KIND
     hint = _HINT
 
     def read(self) -> DependencyGraph:

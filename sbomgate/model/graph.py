@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -185,6 +185,10 @@ class LockFinding:
     message: str
 
 
+SBOM_KIND = "cyclonedx"
+"""`Lockfile.kind` where an SBOM that another tool made stands for the lockfile."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lockfile:
     """The lockfile that was read: its path in the project, kind (`npm`), format version, digest and size in bytes."""
@@ -231,3 +235,26 @@ class DependencyGraph:
     edges: tuple[Edge, ...]
     findings: tuple[LockFinding, ...]
     workspace: str | None = None
+
+    def named_edges(self) -> Iterator[tuple[str, str, Edge]]:
+        """Yield every edge that leads to a package, with the real names of its two ends ("" for the root)."""
+        names = {package.id: "" if package.kind is Kind.ROOT else package.name for package in self.packages}
+        for edge in self.edges:
+            if edge.target in names and edge.source in names:
+                yield names[edge.source], names[edge.target], edge
+
+    def chains(self, starts: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Return id → one shortest chain of names from one of `starts` (ids), of all that can be reached from them."""
+        onward: dict[str, list[str]] = {}
+        for edge in self.edges:
+            if edge.target is not None:
+                onward.setdefault(edge.source, []).append(edge.target)
+        label = {package.id: package.alias or package.name or "." for package in self.packages}
+        queue = list(starts)
+        found: dict[str, tuple[str, ...]] = {start: (label.get(start, "."),) for start in queue}
+        for current in queue:
+            for target in onward.get(current, ()):
+                if target not in found:
+                    found[target] = (*found[current], label.get(target, target))
+                    queue.append(target)
+        return found

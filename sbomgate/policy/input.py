@@ -480,11 +480,9 @@ def _baseline_edges(graph: DependencyGraph, now: DependencyGraph, names: Set[str
 
 
 def _by_name(graph: DependencyGraph) -> dict[str, set[str]]:
-    by_id = {p.id: "" if p.kind is Kind.ROOT else p.name for p in graph.packages}
     edges: defaultdict[str, set[str]] = defaultdict(set)
-    for e in graph.edges:
-        if e.target in by_id and e.source in by_id:
-            edges[by_id[e.source]].add(by_id[e.target])
+    for source, target, _ in graph.named_edges():
+        edges[source].add(target)
     return edges
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sbomgate.model import DependencyGraph, Evaluation, Package, PolicyFinding, Sbom, TrustRoot, Verdict
+from sbomgate.model import Evaluation, Package, PolicyFinding, Sbom, TrustRoot, Verdict
 
 UNKNOWN_RULE = "complete_evidence"
 INPUT_RULE = "lockfile_sound"
@@ -119,7 +119,7 @@ def build(
     """
     graph = sbom.graph
     by_id = {package.id: package for package in graph.packages}
-    paths = _paths(graph)
+    paths = graph.chains([""])
     sections: dict[str, dict[tuple[str, str], list[PolicyFinding]]] = {"deny": {}, "warn": {}, "note": {}, "waived": {}}
     for finding in evaluation.findings:
         package = by_id.get(finding.package) if finding.package is not None else None
@@ -210,20 +210,3 @@ def _scripts(packages: Sequence[Package], sbom: Sbom) -> tuple[Script, ...]:
                 scripts=facts.scripts.scripts,
             )
     return tuple(found[key] for key in sorted(found))
-
-
-def _paths(graph: DependencyGraph) -> dict[str, tuple[str, ...]]:
-    """Return one shortest chain of names from the root to every package that can be reached (breadth first)."""
-    onward: dict[str, list[str]] = {}
-    for edge in graph.edges:
-        if edge.target is not None:
-            onward.setdefault(edge.source, []).append(edge.target)
-    label = {package.id: package.alias or package.name or "." for package in graph.packages}
-    found: dict[str, tuple[str, ...]] = {"": (label.get("", "."),)}
-    queue = [""]
-    for current in queue:
-        for target in onward.get(current, ()):
-            if target not in found:
-                found[target] = (*found[current], label.get(target, target))
-                queue.append(target)
-    return found

@@ -17,7 +17,7 @@ import orjson
 
 from sbomgate import purl
 from sbomgate.errors import InputError
-from sbomgate.model import DependencyGraph, Edge, Kind, Package
+from sbomgate.model import SBOM_KIND, DependencyGraph, Edge, Kind, Package
 from sbomgate.sbom._compositions import compositions
 from sbomgate.sbom._names import (
     ALGORITHMS,
@@ -150,7 +150,7 @@ def _document(
     metadata: dict[str, Any] = {}
     if timestamp is not None:
         metadata["timestamp"] = _time(timestamp)
-    if graph.lockfile.kind != "cyclonedx":  # when another tool made its SBOM is that one's to know
+    if graph.lockfile.kind != SBOM_KIND:  # when another tool made its SBOM is that one's to know
         metadata["lifecycles"] = [{"phase": "pre-build"}]
     metadata["tools"] = {"components": [{"type": "application", "name": "sbomgate", "version": tool_version}]}
     metadata["component"] = components[0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sbomgate.model import DependencyGraph, EdgeKind, Kind
+from sbomgate.model import SBOM_KIND, DependencyGraph, EdgeKind, Kind
 
 _FETCHED = frozenset({Kind.REGISTRY, Kind.GIT, Kind.TARBALL, Kind.FILE, Kind.PATCH, Kind.UNKNOWN})
 # An optional peer that nobody installs is no dependency; everything else that is declared and not here is a gap.
@@ -27,7 +27,7 @@ def compositions(graph: DependencyGraph) -> list[dict[str, Any]]:
     # pnpm and yarn do not say what a tarball bundles.
     bundles_unsaid = kind in ("pnpm", "yarn")
     # Of an SBOM that another tool made, nothing is known to be complete.
-    claimed = kind == "cyclonedx"
+    claimed = kind == SBOM_KIND
     complete: list[str] = []
     incomplete: list[str] = []
     unknown: list[str] = []
