@@ -28,6 +28,7 @@
 #       description: Days before its end from which a waiver or an approval is reported.
 package sbomgate.rules.approved_changes
 
+import data.sbomgate.lib.edges
 import data.sbomgate.lib.finding
 import data.sbomgate.lib.packages
 import data.sbomgate.lib.times
@@ -51,31 +52,15 @@ address(p) := sprintf("%v", [p.resolved]) if p.integrity == null
 
 # Edges of what is the project's own. Those of a changed package come with it: its bytes declare them.
 findings contains f if {
-	packages.accepted
-	some source in ({""} | packages.own)
-	known := object.get(input.baseline.edges, source_name(source), [])
-	some id in input.edges[source]
-	not id in packages.own
+	some [source, id] in edges.added
+	source in ({""} | packages.own)
 	name := packages.entries[id].name
-	not name in known
-	f := finding.of("approved_changes", "edge", "release", declaring(source), {
-		"message": sprintf("%s depends on %s, and did not in the last approved build", [spoken(source), name]),
+	f := finding.of("approved_changes", "edge", "release", edges.declaring(source), {
+		"message": sprintf("%s depends on %s, and did not in the last approved build", [edges.spoken(source), name]),
 		"fix": look,
 		"extra": name,
 	})
 }
-
-source_name(id) := packages.entries[id].name
-
-source_name("") := "" if not packages.entries[""]
-
-declaring("") := packages.whole
-
-declaring(id) := packages.by_id[id] if id != ""
-
-spoken("") := "the project itself"
-
-spoken(id) := packages.label(packages.by_id[id]) if id != ""
 
 findings contains f if {
 	packages.settings_changed

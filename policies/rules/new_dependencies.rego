@@ -30,6 +30,7 @@
 #       description: Days that must lie between the very first release of a package and the decision.
 package sbomgate.rules.new_dependencies
 
+import data.sbomgate.lib.edges
 import data.sbomgate.lib.finding
 import data.sbomgate.lib.packages
 import data.sbomgate.lib.times
@@ -101,34 +102,11 @@ findings contains f if {
 	})
 }
 
-# (3) Edges. What is the project's own, new or changed; and of the rest what the input says has other edges than it had:
-# whoever edits the entry of an approved version changes no byte of it.
-declaring := (({""} | packages.own) | packages.changed) | rewired if packages.accepted
-
-rewired := {id |
-	some id, _ in input.edges
-	input.baseline.edges[packages.entries[id].name]
-}
-
-# [id of the declaring package, id of the dependency] that the baseline does not hold, by real names.
-new_edges := {[source, id] |
-	packages.accepted
-	some source in declaring
-	known := object.get(input.baseline.edges, source_name(source), [])
-	some id in input.edges[source]
-	not id in packages.own
-	not packages.entries[id].name in known
-}
-
-source_name(id) := packages.entries[id].name
-
-source_name("") := "" if not packages.entries[""]
-
 # (3a) An update of a package that we use brings in a package that we do not.
 findings contains f if {
-	some [source, id] in new_edges
+	some [source, id] in edges.added
 	source in packages.changed
-	input.baseline.held[source_name(source)]
+	input.baseline.held[edges.source_name(source)]
 	target := packages.by_id[id]
 	target.name in packages.new_names
 	p := packages.by_id[source]
@@ -167,12 +145,12 @@ since(target) := "of unknown age" if target.publish.first == null
 # (3b) The edge was not there before, and comes with no new package and no update: both ends were there, or the entry of
 # an approved version was given another dependency (an override of the project does that too).
 findings contains f if {
-	some [source, id] in new_edges
+	some [source, id] in edges.added
 	target := packages.by_id[id]
 	is_rewired(source, target)
-	not source_name(source) in packages.new_names
-	f := finding.of("new_dependencies", "new-edge", "debt", edge_package(source), {
-		"message": sprintf("%s now depends on %s", [spoken(source), target.name]),
+	not edges.source_name(source) in packages.new_names
+	f := finding.of("new_dependencies", "new-edge", "debt", edges.declaring(source), {
+		"message": sprintf("%s now depends on %s", [edges.spoken(source), target.name]),
 		"fix": "have the change approved",
 		"extra": target.name,
 	})
@@ -182,15 +160,7 @@ is_rewired(_, target) if not target.name in packages.new_names
 
 is_rewired(source, target) if {
 	target.name in packages.new_names
-	source in rewired
+	source in edges.rewired
 	not source in packages.changed
 	not source in packages.own
 }
-
-edge_package("") := packages.whole
-
-edge_package(source) := packages.by_id[source] if source != ""
-
-spoken("") := "the project itself"
-
-spoken(source) := packages.label(packages.by_id[source]) if source != ""
