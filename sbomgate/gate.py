@@ -72,11 +72,13 @@ class Gathered:
         collected: the facts, as they were found.
         verified: the states of their attestations and signatures.
         lists: of malicious packages.
+        people: what approvers signed.
     """
 
     collected: Mapping[FactKey, CollectedFacts]
     verified: Verified
     lists: Sequence[malicious.MaliciousList]
+    people: People
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,16 +161,17 @@ def prepare(bundle: PolicyBundle, engine: Engine) -> None:
 
 
 def gather(graph: DependencyGraph, question: Question, *, collect: Collect) -> Gathered:
-    """Collect what is known about the packages of a lockfile, and verify it.
+    """Collect what is known about the packages of a lockfile, and verify it; and what people signed about it.
 
     Args:
         graph: of `lockfiles.read`: the packages of all parts that are judged.
-        question: what provenance is verified against, and the lists of malicious packages.
+        question: what is verified against what, and the lists of malicious packages.
         collect: collects the facts; the only step that may use the network.
     """
     lists = _lists(question.lists)
     collected = collect(graph)
-    return Gathered(collected=collected, verified=_verify(graph, collected, question.material), lists=lists)
+    verified = _verify(graph, collected, question.material)
+    return Gathered(collected=collected, verified=verified, lists=lists, people=_people(question))
 
 
 def decide(
@@ -203,7 +206,6 @@ def decide(
     collected = {key: found for key, found in gathered.collected.items() if key in keys}
     looks = ledger.update(_looks_before(question), collected.values(), now=question.context.evaluated_at)
     bom = _sbom(graph, collected, gathered.verified, looks, question)
-    people = _people(question)
     asked = policy_input.build(
         bom,
         context=question.context,
@@ -212,7 +214,7 @@ def decide(
         baseline=question.baseline,
         parameters=question.parameters,
         lists=gathered.lists,
-        people=people,
+        people=gathered.people,
     )
     policy_input.validate(asked)
     evaluation = _evaluate(asked, question, len(graph.packages) - 1, engine)
@@ -232,7 +234,7 @@ def decide(
         policy_input=asked,
         evaluation=evaluation,
         engine=EngineRecord(name=engine.name, version=engine.version, ours=engine.ours),
-        people=people,
+        people=gathered.people,
     )
 
 
