@@ -70,49 +70,47 @@ def read(payload: bytes, where: str) -> Waiver | Approval:
         EvidenceError: not a waiver or an approval of this version, or not the bytes that it is written as.
     """
     statement = dsse.read_statement(payload, where)
+    kind = statement["predicateType"]
+    if kind not in (WAIVER_TYPE, APPROVAL_TYPE):
+        raise EvidenceError(f"got {kind!r}, expected a waiver or an approval", where=where, place="predicateType")
+    make = _waiver if kind == WAIVER_TYPE else _approval
+
+    def checked() -> Waiver | Approval:
+        said = make(statement)
+        _check(said)
+        return said
+
+    return dsse.exactly(payload, where, "waiver or approval", checked, write)
+
+
+def _waiver(statement: Mapping[str, Any]) -> Waiver:
     said = statement["predicate"]
-    try:
-        match statement["predicateType"]:
-            case "https://sbomgate.dev/waiver/v1":
-                waiver = Waiver(
-                    rule=said["rule"],
-                    package=None if said["package"] is None else _package(said["package"]),
-                    fingerprint=said["fingerprint"],
-                    project=said["project"],
-                    issued_at=parse_time(said["issuedAt"]),
-                    until=parse_time(said["until"]),
-                    reason=said["reason"],
-                    advisory=said["advisory"],
-                )
-                if (waiver.package is None) == (waiver.fingerprint is None):
-                    raise EvidenceError("names a package or a finding, and exactly one of the two", place="predicate")
-                found: Waiver | Approval = waiver
-            case "https://sbomgate.dev/approval/v1":
-                found = Approval(
-                    project=said["project"],
-                    change=statement["subject"][0]["digest"]["sha256"],
-                    findings=tuple(said["findings"]),
-                    packages=tuple(_package(one) for one in said["packages"]),
-                    issued_at=parse_time(said["issuedAt"]),
-                    until=parse_time(said["until"]),
-                    reason=said["reason"],
-                )
-            case other:
-                raise EvidenceError(
-                    f"got {other!r}, expected a waiver or an approval", where=where, place="predicateType"
-                )
-        _check(found)
-        again = write(found)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as e:
-        raise EvidenceError(
-            f"not a waiver or an approval of this version ({type(e).__name__}: {e})", where=where, place="predicate"
-        ) from e
-    except EvidenceError as e:
-        e.where = e.where or where
-        raise
-    if again != payload:
-        raise EvidenceError("not what its content is written as: altered, or of another version", where=where)
-    return found
+    waiver = Waiver(
+        rule=said["rule"],
+        package=None if said["package"] is None else _package(said["package"]),
+        fingerprint=said["fingerprint"],
+        project=said["project"],
+        issued_at=parse_time(said["issuedAt"]),
+        until=parse_time(said["until"]),
+        reason=said["reason"],
+        advisory=said["advisory"],
+    )
+    if (waiver.package is None) == (waiver.fingerprint is None):
+        raise EvidenceError("names a package or a finding, and exactly one of the two", place="predicate")
+    return waiver
+
+
+def _approval(statement: Mapping[str, Any]) -> Approval:
+    said = statement["predicate"]
+    return Approval(
+        project=said["project"],
+        change=statement["subject"][0]["digest"]["sha256"],
+        findings=tuple(said["findings"]),
+        packages=tuple(_package(one) for one in said["packages"]),
+        issued_at=parse_time(said["issuedAt"]),
+        until=parse_time(said["until"]),
+        reason=said["reason"],
+    )
 
 
 def accepted(bundles: Mapping[str, bytes], trust: Trust, *, now: datetime, authors: Authors) -> People:

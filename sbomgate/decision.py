@@ -347,19 +347,7 @@ def read_detail(payload: bytes, where: str) -> Decision:
     statement = dsse.read_statement(payload, where)
     dsse.expect(statement["predicateType"], DETAIL_TYPE, where, "predicateType")
     predicate = statement["predicate"]
-    try:
-        decision = _decision(predicate)
-        again = write_detail(decision)
-    except (KeyError, TypeError, ValueError, OverflowError) as e:
-        raise EvidenceError(
-            f"not a decision of this version ({type(e).__name__}: {e})", where=where, place="predicate"
-        ) from e
-    except EvidenceError as e:
-        e.where = e.where or where
-        raise
-    if again != payload:
-        raise _difference(payload, again, where)
-    return decision
+    return dsse.exactly(payload, where, "decision", lambda: _decision(predicate), write_detail)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -403,7 +391,7 @@ def read_summary(payload: bytes, decision: Decision, detail_bundle: bytes, where
     if again is None:
         raise EvidenceError("a decision of the profile observe has no summary", where=where)
     if again != payload:
-        raise _difference(payload, again, where)
+        raise dsse.difference(payload, again, where, "decision")
     return Summary(passed=decision.verdict is Verdict.ALLOWED, resource_uri=uri)
 
 
@@ -563,24 +551,3 @@ def _int(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise TypeError(f"{value!r:.80} is not a count")
     return value
-
-
-def _difference(got: bytes, expected: bytes, where: str) -> EvidenceError:
-    """Return an error that names the first place where a statement is not what its content is written as."""
-
-    def first(a: Any, b: Any, place: str) -> str:
-        if type(a) is type(b) and isinstance(a, dict):
-            for key in sorted(set(a) | set(b)):
-                if key not in a or key not in b or a[key] != b[key]:
-                    return first(a.get(key), b.get(key), f"{place}.{key}")
-        if type(a) is type(b) and isinstance(a, list) and len(a) == len(b):
-            for index, (one, other) in enumerate(zip(a, b, strict=True)):
-                if one != other:
-                    return first(one, other, f"{place}[{index}]")
-        return place
-
-    return EvidenceError(
-        "not what this decision is written as: altered, or of another version",
-        where=where,
-        place=first(dsse.loads(got, where), dsse.loads(expected, where), "").lstrip("."),
-    )

@@ -9,13 +9,15 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 from sbomgate.errors import EvidenceError
+
+_T = TypeVar("_T")
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -202,6 +204,50 @@ def read_statement(payload: bytes, where: str) -> dict[str, Any]:
     if not isinstance(found["predicate"], dict):
         raise EvidenceError("not an object", where=where, place="predicate")
     return found
+
+
+def exactly(payload: bytes, where: str, what: str, read: Callable[[], _T], write: Callable[[_T], bytes]) -> _T:
+    """Return what `read` makes of a statement, which `write` must write as the very same bytes.
+
+    Reading is strict in this one simple way: a statement has no field that would be ignored. `what` names it in errors.
+
+    Raises:
+        EvidenceError: it is another thing, or has a value that it cannot have, or its content is written otherwise.
+    """
+    try:
+        value = read()
+        again = write(value)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as e:
+        raise EvidenceError(
+            f"not a {what} of this version ({type(e).__name__}: {e})", where=where, place="predicate"
+        ) from e
+    except EvidenceError as e:
+        e.where = e.where or where
+        raise
+    if again != payload:
+        raise difference(payload, again, where, what)
+    return value
+
+
+def difference(got: bytes, expected: bytes, where: str, what: str) -> EvidenceError:
+    """Return an error that names the first place where a statement is not what its content is written as."""
+
+    def first(a: Any, b: Any, place: str) -> str:
+        if type(a) is type(b) and isinstance(a, dict):
+            for key in sorted(set(a) | set(b)):
+                if key not in a or key not in b or a[key] != b[key]:
+                    return first(a.get(key), b.get(key), f"{place}.{key}")
+        if type(a) is type(b) and isinstance(a, list) and len(a) == len(b):
+            for index, (one, other) in enumerate(zip(a, b, strict=True)):
+                if one != other:
+                    return first(one, other, f"{place}[{index}]")
+        return place
+
+    return EvidenceError(
+        f"not what this {what} is written as: altered, or of another version",
+        where=where,
+        place=first(loads(got, where), loads(expected, where), "").lstrip("."),
+    )
 
 
 # --------------------------------------------------------------------------------------------------------------------
