@@ -115,7 +115,7 @@ def read(
         check_policy(bundle, env)
         _signed_policy(bundle, trust, env.working_directory / args.policy)
     if signs:
-        _accepted_policy(bundle, trust, bundles.load(None))
+        _accepted_policy(bundle, trust, bundles.shipped())
     graph = lockfiles.read(opened.files, opened.lockfile)
     if graph.lockfile.kind != SBOM_KIND:  # an SBOM may lie anywhere
         graph = lockfiles.note_others(graph, *project.find(opened.files, lockfiles.NAMES))
@@ -298,7 +298,7 @@ def report(decided: Decided, *, evidence: str | None = None, decision: str | Non
         said = f"nothing (bootstrap): {baseline.reason}"
     engine = decided.answer.engine
     judged = f"OPA {engine.version} {engine.name}"
-    if decided.question.bundle.sha256 != bundles.load(None).sha256:
+    if decided.question.bundle.sha256 != bundles.shipped().sha256:
         judged += f" · not the shipped policy: sha256:{decided.question.bundle.sha256}"
     return reports.build(
         decided.answer.evaluation,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sbomgate.gate import Unsigned
     from sbomgate.model import Trust
     from sbomgate.signing import Signer, Timestamps
+    from sbomgate.signing.local_key import LocalKey
     from sbomgate.signing.services import Services
 
 AUDIENCE = "sigstore"
@@ -65,11 +66,19 @@ def open_signer(args: argparse.Namespace, env: Environment, trust: Trust, stack:
         case "command", _:
             return _command(what, env, trust, stack)
         case _:
-            from sbomgate.signing import local_key
+            return open_key(asked, env, _timestamps(env, trust, stack))
 
-            timestamps = _timestamps(env, trust, stack)
-            password = env.variables.get(local_key.PASSWORD)
-            return local_key.load(env.working_directory / asked, password=password, timestamps=timestamps)
+
+def open_key(path: str, env: Environment, timestamps: Timestamps | None = None) -> LocalKey:
+    """Return a local key; the password of an encrypted one is in the environment.
+
+    Raises:
+        SigningError: it cannot be used.
+    """
+    from sbomgate.signing import local_key
+
+    password = env.variables.get(local_key.PASSWORD)
+    return local_key.load(env.working_directory / path, password=password, timestamps=timestamps)
 
 
 def _services(env: Environment, trust: Trust, stack: ExitStack, *, named: bool = False) -> Services | None:

@@ -35,13 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Review again, compare with what was shown, sign and write."""
-    from sbomgate.cli import _approvals
+    from sbomgate.cli import _approvals, _signing
     from sbomgate.model import Approval
-    from sbomgate.signing import local_key
 
     if args.trust is None:
         raise UsageError("an approval counts for whom the trust file names", where="--trust", hint="add --trust FILE")
-    signer = local_key.load(env.working_directory / args.key, password=env.variables.get(local_key.PASSWORD))
+    signer = _signing.open_key(args.key, env)
     tree, decided, made = review_verb.reviewed(args, env)
     if args.change.removeprefix("sha256:") != made.sha256:
         raise UsageError(

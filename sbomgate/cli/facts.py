@@ -42,14 +42,13 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     """Collect, sign, write."""
     from sbomgate import facts, lockfiles
     from sbomgate import trust as trust_file
-    from sbomgate.cli import _facts
+    from sbomgate.cli import _facts, _signing
     from sbomgate.cli._environment import emit, say
     from sbomgate.cli._project import open_project
     from sbomgate.errors import SigningError
     from sbomgate.npm.wanted import measure
-    from sbomgate.signing import local_key
 
-    signer = local_key.load(env.working_directory / args.key, password=env.variables.get(local_key.PASSWORD))
+    signer = _signing.open_key(args.key, env)
     opened = open_project(args.path, env)
     trust = trust_file.NOBODY
     if args.trust is not None:

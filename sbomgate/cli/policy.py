@@ -74,7 +74,7 @@ def _catalogue(bundle: PolicyBundle) -> dict[str, dict[str, object]]:
     from sbomgate.policy import parameters
     from sbomgate.resources import path as resource
 
-    shipped = bundles.load(None).files
+    shipped = bundles.shipped().files
     known = json.loads(resource(*parameters.CATALOGUE).read_bytes())
     return {
         rule: known[rule]
@@ -137,7 +137,7 @@ def _new(args: argparse.Namespace, env: Environment) -> int:
     from sbomgate.policy import bundle as bundles
 
     made = authoring.scaffold(args.rule)
-    if args.rule in bundles.load(None).rules:
+    if args.rule in bundles.shipped().rules:
         raise UsageError(f"{args.rule} is a shipped rule", hint="give it another name: a shipped rule is not replaced")
     folder = env.working_directory / args.out
     for path in made:
@@ -185,11 +185,9 @@ def _build(args: argparse.Namespace, env: Environment) -> int:
     data = bundles.to_tar(bundle)
     signed = None
     if args.key is not None:
-        from sbomgate.signing import local_key
+        from sbomgate.cli import _signing
 
-        signed = local_key.load(env.working_directory / args.key, password=env.variables.get(local_key.PASSWORD)).sign(
-            signature.statement(bundle, data)
-        )
+        signed = _signing.open_key(args.key, env).sign(signature.statement(bundle, data))
     emit(data, args.output, env)
     if signed is not None:
         emit(signed, args.output + signature.SUFFIX, env)

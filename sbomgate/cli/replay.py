@@ -49,7 +49,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
             record,
             engine=engine,
             shipped=gate.material_of(NOBODY, roots.trusted_root, roots.registry_keys, updated=roots.collected),
-            shipped_policy=bundle.load(None).sha256,
+            shipped_policy=bundle.shipped().sha256,
             declared=parameters.declared(resource(*parameters.CATALOGUE).read_bytes()),
         )
     claimed, context = result.claimed, result.claimed.context

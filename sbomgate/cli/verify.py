@@ -55,7 +55,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         about,
         accepted,
         now=env.now,
-        shipped_policy=bundle.load(None).sha256,
+        shipped_policy=bundle.shipped().sha256,
         environment=args.environment,
         workspace=args.workspace,
     )

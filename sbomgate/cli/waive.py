@@ -42,16 +42,15 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     """Sign and write it."""
     from sbomgate import approvals, lockfiles
     from sbomgate import trust as trust_file
-    from sbomgate.cli import _approvals
+    from sbomgate.cli import _approvals, _signing
     from sbomgate.cli._project import open_project
     from sbomgate.errors import UsageError
     from sbomgate.model import Waiver
     from sbomgate.policy import bundle
-    from sbomgate.signing import local_key
 
     if args.rule in approvals.NEVER_WAIVED:
         raise UsageError("nothing waives this rule", where=args.rule, hint="remove the package")
-    if args.rule not in (rules := bundle.load(None).rules):
+    if args.rule not in (rules := bundle.shipped().rules):
         raise UsageError("no such rule", where=args.rule, hint=f"one of {', '.join(rules)}")
     if (args.package is None) == (args.finding is None):
         raise UsageError("waive one package, or one finding by its fingerprint", hint="PACKAGE@VERSION or --finding")
@@ -60,7 +59,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     end = _approvals.until(args.until, env.now, trust)
     graph = lockfiles.read(opened.files, opened.lockfile)
     project = _approvals.project_name(trust, args.repository, graph.packages[0].name)
-    signer = local_key.load(env.working_directory / args.key, password=env.variables.get(local_key.PASSWORD))
+    signer = _signing.open_key(args.key, env)
     chosen = [None] if args.package is None else _held(graph, args.package)
     for package in chosen:
         waiver = Waiver(

@@ -12,6 +12,7 @@ else lies in the folder `data/`: texts and lists that sbomgate reads and Rego do
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import os
@@ -69,13 +70,19 @@ def load(path: Path | None) -> PolicyBundle:
     return _merged(_from_archive(_gunzip(data, str(where)), str(where)), str(where))
 
 
+@functools.cache
+def shipped() -> PolicyBundle:
+    """Return the policies that travel with this version, read once."""
+    return load(None)
+
+
 def _merged(files: Mapping[str, bytes], where: str) -> PolicyBundle:
     if not files or "decision.rego" in files:
         return _bundle(files, where)
     if not any(_RULE.fullmatch(path) for path in files):
         raise PolicyError("holds neither decision.rego nor a rule in rules/", where=where, hint=_HINT)
-    shipped = load(None).files
-    for path in sorted(files.keys() & shipped.keys()):
+    held = shipped().files
+    for path in sorted(files.keys() & held.keys()):
         raise PolicyError(
             "would replace a file of the shipped policy",
             where=where,
@@ -83,11 +90,11 @@ def _merged(files: Mapping[str, bytes], where: str) -> PolicyBundle:
             hint="give it another name; a whole policy of your own has a decision.rego, and is used instead",
         )
     # A package is open to every file that names it: what is added may not add to what is shipped.
-    taken = {_package(path, content, where): path for path, content in shipped.items() if path.endswith(".rego")}
+    taken = {_package(path, content, where): path for path, content in held.items() if path.endswith(".rego")}
     for path, content in sorted(files.items()):
         if path.endswith(".rego") and (other := taken.get(_package(path, content, where))) is not None:
             raise PolicyError(f"is in the package of the shipped {other}", where=where, place=path, hint="rename it")
-    return _bundle({**shipped, **files}, where)
+    return _bundle({**held, **files}, where)
 
 
 def _package(path: str, content: bytes, where: str) -> str:
