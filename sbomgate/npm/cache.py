@@ -95,10 +95,11 @@ class FactCache:
             self._connection.executemany("INSERT OR REPLACE INTO fact (key, value, sha256) VALUES (?, ?, ?)", rows)
 
     def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level="DEFERRED")
+        # Not WAL: to enter it, and to close it as the last one, SQLite answers "busy" at once, whatever the timeout says
+        # (sqlite.org/wal.html). With a rollback journal and IMMEDIATE every lock is one that it waits for.
+        connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level="IMMEDIATE")
         try:
             self._path.chmod(0o600)
-            connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, value BLOB NOT NULL, sha256 BLOB NOT NULL)"
@@ -110,7 +111,7 @@ class FactCache:
         return connection
 
     def _discard(self) -> None:
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in ("", "-journal"):
             self._path.with_name(_FILE + suffix).unlink(missing_ok=True)
 
     @contextlib.contextmanager

@@ -131,8 +131,31 @@ with FactCache(Path(sys.argv[1])) as cache:
 """
 
 
-def test_two_writers_lose_nothing(tmp_path: Path) -> None:
-    writers = [subprocess.Popen([sys.executable, "-c", WRITER, tmp_path, str(start)]) for start in (0, 50)]
-    assert [writer.wait(60) for writer in writers] == [0, 0]
+def test_four_writers_lose_nothing(tmp_path: Path) -> None:
+    starts = (0, 50, 100, 150)
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, tmp_path, str(start)]) for start in starts]
+    assert [writer.wait(60) for writer in writers] == [0] * len(writers)
     with FactCache(tmp_path) as cache:
-        assert len(cache.get(f"k{index}" for index in range(100))) == 100
+        assert len(cache.get(f"k{index}" for index in range(200))) == 200
+
+
+OPENER = """
+import sys
+from pathlib import Path
+from sbomgate.npm.cache import FactCache
+sys.stdin.read(1)
+for round in range(40):
+    with FactCache(Path(sys.argv[1]) / str(round)) as cache:
+        cache.put({"k": b"v"})
+"""
+
+
+def test_a_file_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    openers = [
+        subprocess.Popen([sys.executable, "-c", OPENER, tmp_path], stdin=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    for opener in openers:
+        assert opener.stdin is not None
+        opener.stdin.write("g")
+        opener.stdin.close()
+    assert [opener.wait(60) for opener in openers] == [0] * len(openers)
