@@ -95,7 +95,7 @@ class FactCache:
             self._connection.executemany("INSERT OR REPLACE INTO fact (key, value, sha256) VALUES (?, ?, ?)", rows)
 
     def _open(self) -> sqlite3.Connection:
-        # Not WAL: to enter it, and to close it as the last one, SQLite answers "busy" at once, whatever the timeout says
+        # Not WAL: to enter it, and to close it last, SQLite answers "busy" at once, whatever the timeout says
         # (sqlite.org/wal.html). With a rollback journal and IMMEDIATE every lock is one that it waits for.
         connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level="IMMEDIATE")
         try:
