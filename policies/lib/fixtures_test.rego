@@ -179,6 +179,7 @@ document(profile, packages, changes) := object.union(
 		},
 		"subject": null,
 		"link": null,
+		"ties": null,
 		"time_source": null,
 		"parameters": {
 			"release_age": {"minimum_age_hours": 72, "mirror_lag_hours": 24},

@@ -70,6 +70,7 @@ class Tree:
 
     Attributes:
         project: its folder and files.
+        whole: everything that the lockfile holds.
         parts: what is judged, one decision each: the whole lockfile, or workspaces in the order in which they were
             asked for.
         trust: the trust file, or nobody.
@@ -78,6 +79,7 @@ class Tree:
     """
 
     project: Project
+    whole: DependencyGraph
     parts: tuple[DependencyGraph, ...]
     trust: Trust
     settings: Config
@@ -119,7 +121,14 @@ def read(
     graph = lockfiles.read(opened.files, opened.lockfile)
     if graph.lockfile.kind != SBOM_KIND:  # an SBOM may lie anywhere
         graph = lockfiles.note_others(graph, *project.find(opened.files, lockfiles.NAMES))
-    return Tree(project=opened, parts=parts(opened, graph, workspaces), trust=trust, settings=settings, bundle=bundle)
+    return Tree(
+        project=opened,
+        whole=graph,
+        parts=parts(opened, graph, workspaces),
+        trust=trust,
+        settings=settings,
+        bundle=bundle,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,8 +149,10 @@ class Judge:
     engine: Engine
     second: Engine | None
 
-    def decide(self, part: DependencyGraph, subject: Subject | None = None) -> Decided:
-        """Decide about one part of the project, and the artefact that was made of it."""
+    def decide(
+        self, part: DependencyGraph, subject: Subject | None = None, ties: Mapping[str, bytes] | None = None
+    ) -> Decided:
+        """Decide about one part of the project, the artefact that was made of it, and what ties the two together."""
         from sbomgate import gate
 
         gate.prepare(self.question.bundle, self.engine)
@@ -149,10 +160,10 @@ class Judge:
             self.question.context,
             workspace=part.workspace,
             subject=subject,
-            link=None if subject is None else "asserted",
         )
         baseline, ledger = self.baselines(context, part)
-        question = replace(self.question, context=context, baseline=baseline, ledger=ledger)
+        question = replace(self.question, context=context, baseline=baseline, ledger=ledger, ties=ties or {})
+        question = gate.tie(part, question)
         answer = gate.decide(part, self.gathered, question, engine=self.engine, second=self.second)
         return Decided(question=question, answer=answer)
 

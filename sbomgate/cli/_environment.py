@@ -60,6 +60,12 @@ class Environment:
         return Path(base) if base else self.home / ".npm"
 
     @property
+    def yarn_cache(self) -> Path:
+        """yarn 1's cache folder: `YARN_CACHE_FOLDER`, else what it uses under the home folder (Linux; XDG)."""
+        base = self.variables.get("YARN_CACHE_FOLDER")
+        return (Path(base) if base else self.cache.parent / "yarn") / "v6"
+
+    @property
     def ca_file(self) -> Path | None:
         """Certificates to trust beside the system's: NODE_EXTRA_CA_CERTS, as npm's users set it; or None."""
         path = self.variables.get("NODE_EXTRA_CA_CERTS")

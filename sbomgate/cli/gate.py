@@ -20,7 +20,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from sbomgate.cli import _decide, _signing
+from sbomgate.cli import _decide, _signing, _ties
 
 if TYPE_CHECKING:
     import argparse
@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--commit", metavar="SHA", help="the commit that it was built from: the one that is checked out"
     )
     parser.add_argument("--environment", metavar="NAME", help="where it will run")
+    _ties.add_arguments(parser)
     _decide.add_arguments(parser)
 
 
@@ -90,11 +91,12 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         )
         if args.commit is not None or any(one.kind is SubjectKind.GIT for one in about):
             _require_committed(files)
+        ties = _ties.Reader(args, env, tree)
         for part, subject in zip(tree.parts, subjects, strict=True):
             with results.of(judge, part):
                 if isinstance(subject, InputError):
                     raise subject
-                decided = judge.decide(part, subject)
+                decided = judge.decide(part, subject, ties.read(part, subject))
                 made = gate.unsigned(decided.answer, decided.question, signer=signer)
                 record = _signing.sign_and_store(made, tree.trust, signer, store)
                 results.add(_decide.report(decided, evidence=_folder(record, store, env), decision=record.id))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import argparse
 
     from sbomgate.cli._environment import Environment
+    from sbomgate.decision import Decision
     from sbomgate.evidence.record import Record
     from sbomgate.evidence.verify import VerificationResult
 
@@ -76,7 +77,7 @@ def _text(result: VerificationResult, subject: str) -> str:
         if context.workspace is not None:
             lines.append(f"  workspace {plain(context.workspace)}")
         lines.append(f"  decision sha256:{signed.record.id}")
-        lines.append(f"  artefact and lockfile: {_LINKS.get(signed.decision.link, signed.decision.link)}")
+        lines.append(f"  artefact and lockfile: {_link(signed.decision)}")
         lines.append(f"  package provenance: by {_trust_root(signed.record)}")
     else:
         lines = [f"REFUSED  {plain(subject)}"]
@@ -98,7 +99,20 @@ def _trust_root(record: Record) -> str:
     return f"the trust root sha256:{record.claimed.sha256.get(gate.TRUSTED_ROOT, 'unknown')[:12]}…, {since}"
 
 
-_LINKS = {"asserted": "tied together by the release job's word alone (asserted)"}
+def _link(decision: Decision) -> str:
+    """Return what ties the artefact to the lockfile, and how much of it was compared (P13)."""
+    from sbomgate.report.escape import plain
+
+    ties = decision.ties
+    if decision.link == "provenance" and ties is not None and ties.provenance is not None:
+        return f"by the provenance of {plain(ties.provenance.builder or '')} (provenance)"
+    for name, what in (("contained", "what the artefact holds"), ("installed", "what was installed")):
+        tree = None if ties is None else getattr(ties, name)
+        if decision.link == name and tree is not None:
+            packages = "1 package" if tree.packages == 1 else f"{tree.packages} packages"
+            return f"{what} was compared: {packages}, {tree.bytes} of them byte for byte ({name})"
+    return "tied together by the release job's word alone (asserted)"
+
 
 # What to do about the first reason; the others follow from it more often than not.
 _NEXT = {

@@ -1,0 +1,222 @@
+"""Reading what is installed, or what an artefact holds, for the comparison with the lockfile (P13): `sbomgate.link`.
+
+A tree is read in two steps. (1) Everything that lies in it is listed, each package's name and version as its own
+package.json states them; nothing is executed, no link is followed. (2) Where a cache on this machine holds the tarball
+that the lockfile pins, every file of the package is compared with it, byte for byte by SHA-256.
+
+    folder (npm, pnpm, yarn node_modules)  ─┐
+    archive, image layers                   ├─▶ Inventory
+    Plug'n'Play                             ─┘
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sbomgate.errors import InputError
+from sbomgate.installed import _folder
+from sbomgate.installed._survey import MANIFEST, MODULES, Folder, Survey, survey
+from sbomgate.installed._tarballs import Tarballs
+from sbomgate.link import Expected
+from sbomgate.model import Kind
+from sbomgate.model.link import INSTALLED, FileDifferences, FoundPackage, Inventory, OtherEntry
+from sbomgate.npm.tarball import Contents
+
+__all__ = ["Tarballs", "read_folder"]
+
+MAX_MANIFEST_BYTES = 16 << 20  # one package.json; real ones stay under 1 MiB
+MAX_PATHS = 20  # differing files of one package that are named
+WORKERS = min(4, os.cpu_count() or 1)  # hashing and unpacking hold no lock
+
+_IGNORES = (".gitignore", ".npmignore")
+
+
+def read_folder(
+    root: Path,
+    known: Sequence[Expected],
+    *,
+    tarballs: Tarballs,
+    folders: Iterable[str] = ("",),
+    elsewhere: tuple[OtherEntry, ...] = (),
+) -> Inventory:
+    """Read the trees `node_modules` of an installed project.
+
+    Args:
+        root: the project's folder, or its folder node_modules itself.
+        known: what the lockfile says, of the part that is decided on and of the rest: which tarballs to compare with.
+        tarballs: finds them.
+        folders: the project's own folder and those of its workspaces, relative to `root`.
+        elsewhere: what else the lockfile holds; it becomes part of the inventory.
+
+    Raises:
+        InputError: nothing is installed there, something cannot be read, or it is over a limit.
+    """
+    if root.name == MODULES:
+        root = root.parent
+        folders = ("",)
+    found = survey(_folder.entries(root), where=str(root), folders=frozenset(folders))
+    if not found.layouts:
+        raise InputError(
+            f"nothing is installed here: no folder {MODULES}", where=str(root),
+            hint="name the project's folder, installed; with Plug'n'Play the one with .pnp.cjs",
+        )  # fmt: skip
+    return inventory(found, known, link=INSTALLED, tarballs=tarballs, elsewhere=elsewhere)
+
+
+def inventory(
+    found: Survey, known: Sequence[Expected], *, link: str, tarballs: Tarballs, elsewhere: tuple[OtherEntry, ...]
+) -> Inventory:
+    """Return what was found as a value: names and versions read, files compared where a tarball is at hand."""
+    units = _units(found, known)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        packages = [one for unit in pool.map(lambda unit: unit.packages(tarballs), units) for one in unit]
+    return Inventory(
+        link=link,
+        layouts=tuple(sorted(found.layouts)),
+        packages=tuple(sorted(packages, key=lambda one: one.place)),
+        links=tuple(sorted(found.links, key=lambda one: one.place)),
+        others=found.found_others(),
+        elsewhere=elsewhere,
+        files=found.files,
+    )
+
+
+@dataclass(slots=True)
+class _Stated:
+    """What a package's own package.json states, leniently read: what counts is what Node makes of it."""
+
+    name: str | None
+    version: str | None
+    problem: str
+    bundles: frozenset[str]
+
+
+@dataclass(slots=True)
+class _Unit:
+    """A package, the digests of the tarballs that it may be of, and the packages inside it that may be bundled."""
+
+    folder: Folder
+    stated: _Stated
+    sha512: Sequence[str]
+    inside: list[tuple[str, Folder, _Stated, bool]] = field(default_factory=list)
+
+    def packages(self, tarballs: Tarballs) -> list[FoundPackage]:
+        """Return it and those inside it, compared with the tarball where one is at hand."""
+        best: list[FoundPackage] = []
+        for sha512 in self.sha512:
+            contents = tarballs.contents(self.stated.name or "", self.stated.version, sha512)
+            if contents is None:
+                continue
+            made = self._compared(contents, sha512)
+            if not any(one.differences for one in made):
+                return made
+            best = best or made
+        return best or self._compared(None, None)
+
+    def _compared(self, contents: Contents | None, sha512: str | None) -> list[FoundPackage]:
+        made = [_package(self.folder, self.stated, contents, "", sha512, is_bundled=False)]
+        for path, folder, stated, is_bundled in self.inside:
+            held = contents is not None and path in contents.files
+            made.append(
+                _package(folder, stated, contents if held else None, path, sha512 if held else None,
+                         is_bundled=is_bundled and not held)
+            )  # fmt: skip
+        return made
+
+
+def _units(found: Survey, known: Sequence[Expected]) -> list[_Unit]:
+    units: dict[str, _Unit] = {}
+    owner: dict[str, _Unit] = {}
+    for place, folder in sorted(found.folders.items(), key=lambda item: item[0].split("/")):
+        stated = _stated(folder)
+        package = next((p for one in known if (p := one.at(place, stated.name, stated.version)) is not None), None)
+        sha512 = next((f for one in known if (f := one.tarballs(place, stated.name, stated.version))), ())
+        around = place.rpartition(f"/{MODULES}/")[0]
+        # What the lockfile knows and does not call bundled has bytes of its own.
+        if around in owner and (package is None or package.kind is Kind.BUNDLED or not sha512):
+            unit = owner[place] = owner[around]
+            name = place.rpartition(f"{MODULES}/")[2]
+            outer = units[around].stated if around in units else None
+            is_bundled = outer is not None and name in outer.bundles
+            unit.inside.append((place[len(unit.folder.place) + 1 :], folder, stated, is_bundled))
+            continue
+        units[place] = owner[place] = _Unit(folder, stated, sha512)
+    return list(units.values())
+
+
+def _stated(folder: Folder) -> _Stated:
+    """Return what package.json states."""
+
+    def broken(why: str) -> _Stated:
+        return _Stated(None, None, why, frozenset())
+
+    if MANIFEST in folder.links:
+        return broken("is a link")
+    if MANIFEST not in folder.files:
+        return broken("is missing")
+    try:
+        document: Any = json.loads(folder.files[MANIFEST].read(MAX_MANIFEST_BYTES).decode("utf-8-sig", "replace"))
+    except InputError as e:
+        return broken(f"cannot be read: {e.message}")
+    except (ValueError, RecursionError):
+        return broken("is not JSON")
+    if not isinstance(document, dict):
+        return broken("is not an object")
+    name, version = document.get("name"), document.get("version")
+    bundles = document.get("bundleDependencies", document.get("bundledDependencies"))
+    if bundles is True:
+        bundles = list(document["dependencies"]) if isinstance(document.get("dependencies"), dict) else []
+    return _Stated(
+        name=_text(name),
+        version=_text(version),
+        problem="",
+        bundles=frozenset(one for one in bundles if isinstance(one, str)) if isinstance(bundles, list) else frozenset(),
+    )
+
+
+def _text(value: object) -> str | None:
+    """Return a text that JSON can hold, bounded: it is shown."""
+    return value[:300].encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else None
+
+
+def _package(
+    folder: Folder, stated: _Stated, contents: Contents | None, inside: str, sha512: str | None, *, is_bundled: bool
+) -> FoundPackage:
+    return FoundPackage(
+        place=folder.place,
+        name=stated.name,
+        version=stated.version,
+        problem=stated.problem,
+        files=len(folder.files),
+        tarball=sha512,
+        scripted=contents is not None and inside in contents.scripted,
+        differences=() if contents is None else _differences(folder, contents.files[inside]),
+        bundled=is_bundled,
+    )
+
+
+def _differences(folder: Folder, wanted: dict[str, tuple[str, ...]] | Any) -> tuple[FileDifferences, ...]:
+    """Compare the files of a package with those of its tarball."""
+    changed, added = [], [f"{path} (a link)" for path in folder.links]
+    for path, file in folder.files.items():
+        expected = wanted.get(path)
+        start, name = path[: -len(path.rpartition("/")[2])], path.rpartition("/")[2]
+        if name in _IGNORES:  # npm renames the one to the other unless both are there (pacote, fetcher.js)
+            expected = tuple(digest for one in _IGNORES for digest in wanted.get(start + one, ())) or None
+        if expected is None:
+            added.append(path)
+        elif file.sha256() not in expected:
+            changed.append(path)
+    removed = [path for path in wanted if path not in folder.files and path.rpartition("/")[2] not in _IGNORES]
+    kinds = (("added", added), ("changed", changed), ("removed", removed))
+    return tuple(
+        FileDifferences(kind=kind, paths=tuple(sorted(paths)[:MAX_PATHS]), count=len(paths))
+        for kind, paths in kinds
+        if paths
+    )

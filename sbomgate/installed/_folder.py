@@ -1,0 +1,100 @@
+"""The entries of a folder on disk. No link is followed, and nothing but regular files is opened."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from sbomgate.errors import InputError
+from sbomgate.installed._survey import MODULES, Entry, File
+
+MAX_FILE_BYTES = 16 << 30  # one file of a package: the largest hold a browser
+_CHUNK = 1 << 20
+_LEFT_OUT = frozenset({".git", ".hg", ".svn"})
+
+
+def entries(root: Path) -> Iterator[Entry]:
+    """Yield everything in any folder `node_modules` below `root`, and links to such folders; sorted within a folder.
+
+    Raises:
+        InputError: a folder cannot be read, or there is none.
+    """
+    todo = [("", False)]
+    while todo:
+        path, inside = todo.pop()
+        try:
+            with os.scandir(root / path if path else root) as scan:
+                found = sorted(scan, key=lambda one: one.name)
+        except OSError as e:
+            raise InputError(
+                f"cannot be read: {(e.strerror or str(e)).lower()}", where=str(root), place=path,
+                hint="name the folder that holds node_modules, readable for this user",
+            ) from e  # fmt: skip
+        for one in found:
+            name = text(one.name)
+            where = f"{path}/{name}" if path else name
+            if one.is_symlink():
+                if inside or name == MODULES:
+                    yield Entry(path=where, link=_target(root / path / one.name))
+            elif one.is_dir(follow_symlinks=False):
+                if inside or name not in _LEFT_OUT:
+                    todo.append((f"{path}/{one.name}" if path else one.name, inside or name == MODULES))
+            elif inside:
+                yield Entry(
+                    path=where, file=_file(root / path / one.name) if one.is_file(follow_symlinks=False) else None
+                )
+
+
+def text(name: str) -> str:
+    """Return a file name as text that JSON can hold: bytes that are not UTF-8 are escaped."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _target(path: Path) -> str:
+    try:
+        return text(str(path.readlink()))
+    except OSError:
+        return ""  # it went away: it leads nowhere
+
+
+def _file(path: Path) -> File:
+    return File(size=0, sha256=lambda: _sha256(path), read=lambda limit: _read(path, limit))
+
+
+def _open(path: Path) -> int:
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as e:
+        raise InputError(f"cannot be read: {(e.strerror or str(e)).lower()}", where=str(path)) from e
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InputError("not a regular file", where=str(path))
+    return descriptor
+
+
+def _sha256(path: Path) -> str:
+    descriptor = _open(path)
+    try:
+        data = os.read(descriptor, _CHUNK)
+        digest, size = hashlib.sha256(data), len(data)
+        while data:
+            data = os.read(descriptor, _CHUNK)
+            digest.update(data)
+            size += len(data)
+            if size > MAX_FILE_BYTES:
+                raise InputError(f"larger than the limit of {MAX_FILE_BYTES} bytes", where=str(path))
+        return digest.hexdigest()
+    except OSError as e:
+        raise InputError(f"cannot be read: {(e.strerror or str(e)).lower()}", where=str(path)) from e
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: Path, limit: int) -> bytes:
+    from sbomgate import files
+
+    return files.read(path, limit=limit, error=InputError, follow=False)
