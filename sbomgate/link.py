@@ -19,6 +19,7 @@ from sbomgate.model import DependencyGraph, Kind, Package
 from sbomgate.model.graph import Hash
 from sbomgate.model.link import (
     CONTAINED,
+    INSTALLED,
     FileDifferences,
     FoundLink,
     FoundOther,
@@ -75,9 +76,14 @@ class Expected:
         return sorted({one.sha512 for one in same if one.sha512 is not None})
 
 
-def expected(packages: Iterable[Package], *, kind: str) -> Expected:
-    """Return what a lockfile of this kind says of a tree that is installed from it."""
-    found = Expected(placed=kind == "npm")
+def is_placed(graph: DependencyGraph, link: str) -> bool:
+    """Whether the lockfile says where each package lies: npm's does, but not in the artefact of one workspace."""
+    return graph.lockfile.kind == "npm" and (link == INSTALLED or graph.workspace is None)
+
+
+def expected(packages: Iterable[Package], *, placed: bool) -> Expected:
+    """Return what a lockfile says of a tree that is installed from it."""
+    found = Expected(placed=placed)
     for package in packages:
         if package.kind in OWN:
             continue
@@ -140,15 +146,15 @@ def compare(graph: DependencyGraph, inventory: Inventory) -> TreeLink:
 class _Comparison:
     def __init__(self, graph: DependencyGraph, inventory: Inventory) -> None:
         self.inventory = inventory
-        kind = graph.lockfile.kind
+        placed = is_placed(graph, inventory.link)
         packages = [p for p in graph.packages if p.kind not in OWN]
         # An artefact holds no more than what runs; in an installed tree the tools that built it may lie as well.
         development = [p for p in packages if p.dev] if inventory.link == CONTAINED else []
         self.own = [p for p in packages if not p.dev] if inventory.link == CONTAINED else packages
         others = [as_package(entry) for entry in inventory.elsewhere]
-        self.wanted = expected(self.own, kind=kind)
-        self.development = expected(development, kind=kind)
-        self.others = expected(others, kind=kind)
+        self.wanted = expected(self.own, placed=placed)
+        self.development = expected(development, placed=placed)
+        self.others = expected(others, placed=placed)
         self.projects = {p.alias or p.name for p in (*graph.packages, *others) if p.kind in OWN}
         self.places = {one.place: one for one in inventory.packages}
         named = {p.id: (p.name, plain(p.version)) for p in graph.packages}

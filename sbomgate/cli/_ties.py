@@ -23,16 +23,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--installed", metavar="DIR", help="compare what is installed in DIR with the lockfile (docs/links.md)"
     )
+    parser.add_argument(
+        "--contains",
+        nargs="?",
+        const="",
+        metavar="FOLDER",
+        help="look into the artefact: compare the packages in it, below FOLDER, with the lockfile; an image lies in an "
+        "OCI layout: layout:DIR[#FOLDER]",
+    )
 
 
 class Reader:
     """Reads what the command line names, the installed tree once for all parts of the project."""
 
-    def __init__(self, args: argparse.Namespace, env: Environment, tree: Tree) -> None:
-        """Take the command line."""
-        self._args, self._env, self._tree = args, env, tree
+    def __init__(self, args: argparse.Namespace, env: Environment, tree: Tree, paths: Mapping[str, str]) -> None:
+        """Take the command line; `paths` has the SHA-256 of each subject that is a file, and its path."""
+        self._args, self._env, self._tree, self._paths = args, env, tree, paths
 
-    def read(self, part: DependencyGraph, _subject: Subject) -> Mapping[str, bytes]:
+    def read(self, part: DependencyGraph, subject: Subject) -> Mapping[str, bytes]:
         """Return what was found for one part, as the evidence stores it: name of the material → bytes.
 
         Raises:
@@ -43,7 +51,40 @@ class Reader:
         found: dict[str, bytes] = {}
         if self._args.installed is not None:
             found[decision.TIES["installed"]] = link.dumps(self._installed(part))
+        if self._args.contains is not None:
+            found[decision.TIES["contained"]] = link.dumps(self._contained(part, subject))
         return found
+
+    def _contained(self, part: DependencyGraph, subject: Subject) -> Inventory:
+        from sbomgate import installed, link
+        from sbomgate.model import SubjectKind
+
+        asked: str = self._args.contains
+        layout, folder = "", asked
+        if asked.startswith("layout:"):
+            layout, _, folder = asked.removeprefix("layout:").partition("#")
+        match subject.kind:
+            case SubjectKind.FILE if not layout:
+                path = self._env.working_directory / self._paths[subject.digest["sha256"]]
+            case SubjectKind.OCI if layout:
+                path = self._env.working_directory / layout
+            case SubjectKind.OCI:
+                raise UsageError(
+                    "an image has to lie on this machine to be looked into",
+                    where="--contains",
+                    hint="give layout:DIR, an OCI layout that holds it (`skopeo copy docker://… oci:DIR`)",
+                )
+            case _:
+                raise UsageError(f"not for {subject.name}: give it with the artefact", where="--contains", place=asked)
+        return installed.read_archive(
+            path,
+            folder,
+            self._known(part, "contained"),
+            sha256=subject.digest["sha256"],
+            tarballs=self._tarballs(),
+            folders=self._folders() if part.workspace is None else ["", part.workspace],
+            elsewhere=link.elsewhere(self._tree.whole, part),
+        )
 
     def _installed(self, part: DependencyGraph) -> Inventory:
         from sbomgate import installed, link
@@ -53,17 +94,17 @@ class Reader:
             raise UsageError("no such folder", where="--installed", place=self._args.installed)
         return installed.read_folder(
             root,
-            self._known(part),
+            self._known(part, "installed"),
             tarballs=self._tarballs(),
             folders=self._folders(),
             elsewhere=link.elsewhere(self._tree.whole, part),
         )
 
-    def _known(self, part: DependencyGraph) -> list[Expected]:
+    def _known(self, part: DependencyGraph, how: str) -> list[Expected]:
         from sbomgate import link
 
-        kind = part.lockfile.kind
-        return [link.expected(part.packages, kind=kind), link.expected(self._tree.whole.packages, kind=kind)]
+        placed = link.is_placed(part, how)
+        return [link.expected(one.packages, placed=placed) for one in (part, self._tree.whole)]
 
     def _tarballs(self) -> Tarballs:
         from sbomgate.installed import Tarballs

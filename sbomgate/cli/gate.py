@@ -91,7 +91,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         )
         if args.commit is not None or any(one.kind is SubjectKind.GIT for one in about):
             _require_committed(files)
-        ties = _ties.Reader(args, env, tree)
+        ties = _ties.Reader(args, env, tree, asked.paths(subjects))
         for part, subject in zip(tree.parts, subjects, strict=True):
             with results.of(judge, part):
                 if isinstance(subject, InputError):

@@ -13,22 +13,23 @@ from __future__ import annotations
 
 import json
 import os
+import posixpath
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from sbomgate.errors import InputError
-from sbomgate.installed import _folder
-from sbomgate.installed._survey import MANIFEST, MODULES, Folder, Survey, survey
+from sbomgate.installed import _archive, _folder
+from sbomgate.installed._survey import MANIFEST, MODULES, Entry, Folder, Survey, survey
 from sbomgate.installed._tarballs import Tarballs
 from sbomgate.link import Expected
 from sbomgate.model import Kind
-from sbomgate.model.link import INSTALLED, FileDifferences, FoundPackage, Inventory, OtherEntry
+from sbomgate.model.link import CONTAINED, INSTALLED, FileDifferences, FoundPackage, Inventory, OtherEntry
 from sbomgate.npm.tarball import Contents
 
-__all__ = ["Tarballs", "read_folder"]
+__all__ = ["Tarballs", "read_archive", "read_folder"]
 
 MAX_MANIFEST_BYTES = 16 << 20  # one package.json; real ones stay under 1 MiB
 MAX_PATHS = 20  # differing files of one package that are named
@@ -67,6 +68,72 @@ def read_folder(
             hint="name the project's folder, installed; with Plug'n'Play the one with .pnp.cjs",
         )  # fmt: skip
     return inventory(found, known, link=INSTALLED, tarballs=tarballs, elsewhere=elsewhere)
+
+
+def read_archive(
+    path: Path,
+    part: str,
+    known: Sequence[Expected],
+    *,
+    sha256: str,
+    tarballs: Tarballs,
+    folders: Iterable[str] = ("",),
+    elsewhere: tuple[OtherEntry, ...] = (),
+) -> Inventory:
+    """Look into an artefact: a tar or a zip, or the layers of an image in an OCI layout.
+
+    Args:
+        path: the archive, or the layout's folder.
+        part: the folder in it that is compared ("." for all of it); "" for the only one that holds node_modules.
+        known: as for `read_folder`.
+        sha256: the subject's digest (hex): of the archive's bytes, or of the image's manifest.
+        tarballs: finds the packages' tarballs.
+        folders: the project's own folder and those of its workspaces, relative to `part`.
+        elsewhere: as for `read_folder`.
+
+    Raises:
+        InputError: it holds no node_modules, or several and no part is named; another digest; hostile or unreadable.
+    """
+    read = _archive.entries_of_layout if path.is_dir() else _archive.entries_of_file
+    entries = [one for one in read(path, sha256=sha256) if MODULES in one.path.split("/")]
+    start = _part(entries, part, frozenset(folders), path.name)
+    inside = [replace(one, path=one.path[len(start) :]) for one in entries if one.path.startswith(start)]
+    found = survey(inside, where=path.name, folders=frozenset(folders))
+    for one in entries:
+        if not one.path.startswith(start):
+            found.others[_root_of(one.path) + MODULES] = "outside"
+    return inventory(found, known, link=CONTAINED, tarballs=tarballs, elsewhere=elsewhere)
+
+
+def _part(entries: Sequence[Entry], part: str, folders: frozenset[str], where: str) -> str:
+    """Return the start of all paths that are compared: a folder with its slash, or "" for everything."""
+    roots = sorted({_root_of(one.path) for one in entries})
+    if not roots:
+        raise InputError(
+            f"holds no {MODULES}: there is nothing to compare", where=where,
+            hint="what a bundler made into one file cannot be looked into: give --installed or --build-provenance",
+        )  # fmt: skip
+    if part:
+        start = "" if part == "." else f"{posixpath.normpath(part).strip('/')}/"
+        if not any(root.startswith(start) for root in roots):
+            raise InputError(f"no {MODULES} in {part}", where=where, hint=f"there is one in {_list(roots)}")
+        return start
+    bases = [root for root in roots if all(r.startswith(root) and r[len(root) :].rstrip("/") in folders for r in roots)]
+    if len(bases) != 1:
+        raise InputError(
+            f"{MODULES} in {_list(roots)}", where=where, hint="say with --contains which folder the lockfile is about"
+        )
+    return bases[0]
+
+
+def _root_of(path: str) -> str:
+    """Return the folder that holds the outermost node_modules of a path, with its slash."""
+    return path[: f"/{path}/".index(f"/{MODULES}/")]
+
+
+def _list(roots: Sequence[str]) -> str:
+    named = [root.rstrip("/") or "." for root in roots]
+    return ", ".join(named[:5]) + (f" and {len(named) - 5} more" if len(named) > 5 else "")
 
 
 def inventory(

@@ -47,7 +47,19 @@ MAY_USE = {
     "installed": {"link", "npm"},  # what the lockfile says of a tree; reading tarballs and npm's cache
     "project": set(),
 }
-MAY_DO_IO = {"npm", "installed", "evidence", "signing", "cli", "project", "files", "resources", "trust", "tuf", "policy"}
+MAY_DO_IO = {
+    "npm",
+    "installed",
+    "evidence",
+    "signing",
+    "cli",
+    "project",
+    "files",
+    "resources",
+    "trust",
+    "tuf",
+    "policy",
+}
 
 
 def modules() -> Iterator[tuple[str, Path]]:
