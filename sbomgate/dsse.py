@@ -162,6 +162,41 @@ def read_bundle(data: bytes, where: str) -> Envelope:
     )
 
 
+def split_lines(data: bytes) -> list[bytes]:
+    """Return the bundles of a file: one JSON document however it is written, or a line for each (JSON Lines)."""
+    try:
+        orjson.loads(data)
+    except orjson.JSONDecodeError:
+        lines = [line for line in data.splitlines() if line.strip()]
+        return lines if len(lines) > 1 else [data]
+    return [data]
+
+
+def payload_of(bundle: bytes) -> bytes:
+    """Return the payload of a bundle's envelope, nothing of it verified; empty where there is none."""
+    try:
+        return base64.b64decode(orjson.loads(bundle)["dsseEnvelope"]["payload"], validate=True)
+    except (ValueError, KeyError, TypeError):
+        return b""
+
+
+def certificate_of(bundle: Mapping[str, Any], where: str) -> bytes:
+    """Return the signer's certificate (DER) of a bundle of any version, parsed: the first of a chain in older ones.
+
+    Raises:
+        EvidenceError: it carries none.
+    """
+    material = bundle.get("verificationMaterial")
+    found: Any = material.get("certificate") if isinstance(material, dict) else None
+    if found is None and isinstance(material, dict):
+        chain = material.get("x509CertificateChain")
+        certificates = chain.get("certificates") if isinstance(chain, dict) else None
+        found = certificates[0] if isinstance(certificates, list) and certificates else None
+    if not isinstance(found, dict):
+        raise EvidenceError("carries no certificate", where=where, place="verificationMaterial")
+    return _unbase64(found.get("rawBytes"), where, "verificationMaterial.certificate.rawBytes")
+
+
 def _timestamps(found: object, where: str) -> tuple[bytes, ...]:
     place = "verificationMaterial.timestampVerificationData"
     if found is None:

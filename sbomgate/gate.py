@@ -34,10 +34,11 @@ from sbomgate.model import (
     People,
     PolicyBundle,
     Sbom,
+    Subject,
     Trust,
     TrustRoot,
 )
-from sbomgate.model.link import ASSERTED, CONTAINED, INSTALLED, Ties, TreeLink
+from sbomgate.model.link import ASSERTED, CONTAINED, INSTALLED, PROVENANCE, BuildLink, Ties, TreeLink
 from sbomgate.policy import evaluation as evaluations
 from sbomgate.policy import input as policy_input
 from sbomgate.policy import lists as malicious
@@ -196,8 +197,35 @@ def tie(graph: DependencyGraph, question: Question) -> Question:
         data = question.ties.get(decision.TIES[name])
         return None if data is None else link.compare(graph, link.loads(data, decision.TIES[name]))
 
-    found = Ties(installed=compared(INSTALLED), contained=compared(CONTAINED), provenance=None)
+    built = question.ties.get(decision.TIES[PROVENANCE])
+    found = Ties(
+        installed=compared(INSTALLED),
+        contained=compared(CONTAINED),
+        provenance=None if built is None else _built(built, question, question.context.subject),
+    )
     return replace(question, context=replace(question.context, link=found.link, ties=found))
+
+
+def _built(bundle: bytes, question: Question, subject: Subject) -> BuildLink:
+    from sbomgate.signing import builder
+
+    if not question.trust.builders:
+        raise TrustError(
+            "accepts no builder, so that no build's provenance means anything",
+            where="the trust file",
+            hint="name in [[builders]] who builds the release (docs/trust-file.md)",
+        )
+    context = question.context
+    repository = question.trust.repository if context.repository is None else context.repository.value
+    commit = None if context.commit is None else context.commit.value
+    return builder.verify(
+        bundle,
+        question.trust.builders,
+        subject=subject,
+        repository=repository,
+        commit=commit,
+        trusted_root=question.material.trusted_root,
+    )
 
 
 def decide(

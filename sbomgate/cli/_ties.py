@@ -31,6 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="look into the artefact: compare the packages in it, below FOLDER, with the lockfile; an image lies in an "
         "OCI layout: layout:DIR[#FOLDER]",
     )
+    parser.add_argument(
+        "--build-provenance",
+        metavar="FILE",
+        help="the provenance that the build signed: a sigstore bundle, or a JSONL of several",
+    )
 
 
 class Reader:
@@ -53,7 +58,30 @@ class Reader:
             found[decision.TIES["installed"]] = link.dumps(self._installed(part))
         if self._args.contains is not None:
             found[decision.TIES["contained"]] = link.dumps(self._contained(part, subject))
+        if self._args.build_provenance is not None:
+            found[decision.TIES["provenance"]] = self._provenance(subject)
         return found
+
+    def _provenance(self, subject: Subject) -> bytes:
+        """Return the bundle about this artefact, not verified: of several the last one."""
+        from sbomgate import dsse, files
+        from sbomgate.errors import InputError
+        from sbomgate.provenance import build
+        from sbomgate.signing.builder import MAX_BUNDLE_BYTES
+
+        where = self._args.build_provenance
+        data = files.read(self._env.working_directory / where, limit=MAX_BUNDLE_BYTES, error=InputError)
+        bundles = dsse.split_lines(data)
+        if len(bundles) == 1:
+            return bundles[0]
+        about = []
+        for one in bundles:
+            named = build.subjects_of(dsse.payload_of(one))
+            if named is not None and named[0].startswith("https://slsa.dev/provenance/"):
+                about += [one] if subject.digest.get("sha256") in named[1] else []
+        if not about:
+            raise InputError(f"none of {len(bundles)} bundles is a provenance of {subject.name}", where=where)
+        return about[-1]
 
     def _contained(self, part: DependencyGraph, subject: Subject) -> Inventory:
         from sbomgate import installed, link

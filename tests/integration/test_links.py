@@ -1,0 +1,322 @@
+"""How an artefact is tied to the lockfile (P13), as a release job does it: the real command line, engine and policy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testkit import npm_cache, tarballs, trees
+from testkit.bench import REPOSITORY, Bench, Said, entry, known, sha256
+from testkit.sigstore import GITHUB, TestSigstore
+
+GOOD = tarballs.package("good", "1.0.0")
+PLACE = "node_modules/good"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Compile the engine, which says so on stderr once."""
+    Bench(tmp_path_factory.mktemp("compiled")).check()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    made = Bench(tmp_path)
+    trees.install(made.shop, PLACE, GOOD)
+    npm_cache.put(made.folder / "home" / ".npm", GOOD)
+    return made
+
+
+def link(bench: Bench) -> Any:
+    """The link of the newest decision, with what it rests on."""
+    said = json.loads((bench.decisions()[-1] / "decision.json").read_bytes())["predicate"]
+    return said["link"], said.get("ties")
+
+
+def codes(said: Said) -> set[str]:
+    """Everything that artefact_link found, as `code:level`."""
+    found = {}
+    for level in ("denials", "warnings", "notes"):
+        for group in said.json[level]:
+            found |= {f["code"]: level for f in group["findings"] if f["rule"] == "artefact_link"}
+    return {f"{code}:{level}" for code, level in found.items()}
+
+
+def replayed(bench: Bench) -> Said:
+    return bench.run("replay", str(bench.decisions()[-1]))
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# --installed
+
+
+def test_installed_byte_for_byte(bench: Bench) -> None:
+    """P13: the tree was compared, and the decision says how far; replay comes to the same."""
+    said = bench.gate("--installed", "shop")
+    assert (said.code, said.err, codes(said)) == (0, "", set())
+    held, ties = link(bench)
+    assert held == "installed"
+    assert (ties["installed"]["packages"], ties["installed"]["bytes"], ties["installed"]["holds"]) == (1, 1, True)
+    verified = bench.verify()
+    assert (verified.code, "1 package, 1 of them byte for byte (installed)" in verified.out) == (0, True)
+    assert bench.verify("--json").json["decision"]["link"] == "installed"
+    assert replayed(bench).code == 0
+
+
+def test_names_only_says_so(bench: Bench, tmp_path: Path) -> None:
+    """P13: without a tarball in any cache the link is of names and versions, and the decision says so."""
+    said = bench.run(
+        *("gate", "shop", "--trust", "trust.toml", "--facts", "facts.json", "--offline", "--json"),
+        *("--subject", f"file:{bench.artefact}", "--key", "release.key", "--installed", "shop"),
+        npm_config_cache=str(tmp_path / "empty"),
+    )
+    assert (said.code, codes(said)) == (0, {"names-only:notes"})
+    assert link(bench)[1]["installed"]["bytes"] == 0
+
+
+def alter(bench: Bench) -> None:
+    (bench.shop / PLACE / "index.js").write_text("steal()")
+
+
+def add_file(bench: Bench) -> None:
+    (bench.shop / PLACE / "lib").mkdir()
+    (bench.shop / PLACE / "lib" / "extra.js").write_text("steal()")
+
+
+def remove_file(bench: Bench) -> None:
+    (bench.shop / PLACE / "index.js").unlink()
+
+
+def other_version(bench: Bench) -> None:
+    (bench.shop / PLACE / "package.json").write_text('{"name":"good","version":"1.0.1"}')
+
+
+def extra(bench: Bench) -> None:
+    trees.install(bench.shop, "node_modules/evil", tarballs.package("evil", "1.0.0"))
+
+
+def nested(bench: Bench) -> None:
+    trees.install(bench.shop, f"{PLACE}/node_modules/evil", tarballs.package("evil", "1.0.0"))
+
+
+def missing(bench: Bench) -> None:
+    bench.write({"good": "1.0.0", "more": "1.0.0"}, {PLACE: entry("good"), "node_modules/more": entry("more")})
+    bench.record(known("good"), known("more"))
+
+
+def linked_away(bench: Bench) -> None:
+    (bench.shop / "node_modules" / "sneaky").symlink_to("/etc")
+
+
+def hidden(bench: Bench) -> None:
+    (bench.shop / "node_modules" / ".cache").mkdir()
+    (bench.shop / "node_modules" / ".cache" / "x.js").write_text("1")
+
+
+def stray(bench: Bench) -> None:
+    trees.install(bench.shop, "src/node_modules/evil", tarballs.package("evil", "1.0.0"))
+
+
+TREES: dict[str, tuple[Callable[[Bench], object], int, set[str], str]] = {
+    "a file altered": (alter, 1, {"altered:denials"}, "good 1.0.0: changed against its tarball: index.js"),
+    "a file added": (add_file, 1, {"altered:denials"}, "added against its tarball: lib/extra.js"),
+    "a file removed": (remove_file, 1, {"altered:denials"}, "removed against its tarball: index.js"),
+    "another version": (other_version, 1, {"altered:denials"}, "good 1.0.1 lies there, the lockfile says good 1.0.0"),
+    "an extra package": (extra, 1, {"extra:denials"}, "node_modules/evil: evil 1.0.0: the lockfile has no"),
+    "an extra package inside another": (nested, 1, {"extra:denials"}, "node_modules/good/node_modules/evil"),
+    "a missing package": (missing, 1, {"missing:denials"}, "more 1.0.0 is in the lockfile, and not there"),
+    "a link that leaves": (linked_away, 1, {"link-elsewhere:denials"}, "node_modules/sneaky"),
+    "a hidden folder": (hidden, 0, {"entry:warnings"}, "node_modules/.cache"),
+    "a tree where none belongs": (stray, 0, {"stray:warnings"}, "src/node_modules"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TREES)
+def test_a_tree_that_is_not_the_lockfiles(bench: Bench, case: str) -> None:
+    """P13: what is extra, missing or altered is named with its place, and the link does not hold."""
+    change, code, expected, named = TREES[case]
+    change(bench)
+    said = bench.gate("--installed", "shop")
+    assert (said.code, said.err, codes(said)) == (code, "", expected)
+    assert named in said.out
+    assert link(bench)[0] == ("asserted" if code else "installed")
+    assert replayed(bench).code == 0
+
+
+def test_nothing_installed_is_no_decision(bench: Bench) -> None:
+    """P1, P3: a folder without a tree is not a tree without a difference."""
+    (bench.folder / "empty").mkdir()
+    for folder in ("empty", "absent"):
+        said = bench.gate("--installed", folder)
+        assert (said.code, said.out) == (2, "")
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# --contains
+
+
+def test_an_artefact_that_is_looked_into(bench: Bench) -> None:
+    """P13: the digest that is signed is of the very bytes that were looked into."""
+    bench.artefact.write_bytes(trees.tar({"app/server.js": b"1", **trees.files_of(f"app/{PLACE}", GOOD)}))
+    said = bench.gate("--contains")
+    assert (said.code, said.err, codes(said)) == (0, "", set())
+    assert link(bench)[0] == "contained"
+    assert "what the artefact holds was compared" in bench.verify().out
+    assert replayed(bench).code == 0
+
+
+def test_an_artefact_with_something_else_inside(bench: Bench) -> None:
+    held = trees.files_of(PLACE, GOOD) | trees.files_of("node_modules/evil", tarballs.package("evil", "1.0.0"))
+    bench.artefact.write_bytes(trees.zipped(held))
+    said = bench.gate("--contains", ".")
+    assert (said.code, codes(said)) == (1, {"extra:denials"})
+    assert link(bench)[0] == "asserted"
+
+
+def test_a_bundlers_file_cannot_be_looked_into(bench: Bench) -> None:
+    bench.artefact.write_bytes(trees.tar({"dist/app.js": b"everything in one"}))
+    said = bench.gate("--contains")
+    assert (said.code, said.out) == (2, "")
+    assert "bundler" in said.err
+
+
+def test_an_image_in_a_layout(bench: Bench) -> None:
+    digest = trees.layout(bench.folder / "image", [trees.tar(trees.files_of(f"app/{PLACE}", GOOD))])
+    subject = ("--subject", f"oci:registry.example/shop@sha256:{digest}", "--key", "release.key", "--json")
+    common = ("gate", "shop", "--trust", "trust.toml", "--facts", "facts.json", "--offline", *subject)
+    said = bench.run(*common, "--contains", "layout:image#app")
+    assert (said.code, said.err) == (0, "")
+    assert link(bench)[0] == "contained"
+    assert bench.run(*common, "--contains").code == 2
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# --build-provenance
+
+
+BUILDER = f"""
+[[builders]]
+name = "release build"
+issuer = "{GITHUB}"
+identity = "{REPOSITORY}/.github/workflows/release.yml@refs/tags/v*"
+builder_id = "https://github.com/actions/runner/github-hosted"
+"""
+
+
+@pytest.fixture
+def built(bench: Bench) -> Bench:
+    """A project whose trust file accepts a builder of the test sigstore."""
+    sigstore = TestSigstore(datetime.now(UTC).replace(microsecond=0))
+    root = sigstore.trusted_root_json()
+    (bench.folder / "root.json").write_bytes(root)
+    bench.trust(
+        "", signers=f'{BUILDER}\n[sigstore]\ntrusted_root = {{ path = "root.json", sha256 = "{sha256(root)}" }}\n'
+    )
+    return bench
+
+
+def provenance(bench: Bench, **changes: Any) -> Path:
+    """Write the build's provenance of the artefact."""
+    digest = changes.pop("digest", sha256(bench.artefact.read_bytes()))
+
+    def about(statement: dict[str, Any]) -> dict[str, Any]:
+        return {**statement, "subject": [{"name": "other", "digest": {"sha256": "0" * 64}},
+                                         {"name": "shop.tgz", "digest": {"sha256": digest}}]}  # fmt: skip
+
+    given = {
+        "repository": REPOSITORY,
+        "commit": COMMIT,
+        "workflow": ".github/workflows/release.yml",
+        "ref": "refs/tags/v1.0.0",
+        "mutate": {"statement": about},
+    }
+    sigstore = TestSigstore(datetime.now(UTC).replace(microsecond=0))
+    bundle = sigstore.provenance("shop", "1.0.0", "0" * 128, **{**given, **changes})
+    path = bench.folder / "build.sigstore.json"
+    path.write_text(json.dumps(bundle))
+    return path
+
+
+ABOUT = ("--repository", REPOSITORY, "--commit", COMMIT)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({}, id="v1"),
+        pytest.param({"slsa": "v0.2", "bundle": "v0.1", "proof": "SET", "entry": "intoto"}, id="v0.2 in a bundle v0.1"),
+        pytest.param({"bundle": "v0.2"}, id="a bundle v0.2"),
+        pytest.param({"entry": "hashedrekord", "proof": "inclusion"}, id="Rekor v2"),
+    ],
+)
+def test_an_accepted_builder(built: Bench, changes: dict[str, Any]) -> None:
+    """P13: an accepted builder says that it made this artefact from this commit."""
+    if changes.get("slsa") == "v0.2":
+        text = (built.folder / "trust.toml").read_text()
+        (built.folder / "trust.toml").write_text(
+            text.replace("https://github.com/actions/runner/github-hosted", "https://github.com/actions/runner")
+        )
+    provenance(built, **changes)
+    said = built.gate("--build-provenance", "build.sigstore.json", *ABOUT)
+    assert (said.code, said.err, codes(said)) == (0, "", set())
+    held, ties = link(built)
+    assert (held, ties["provenance"]["builder"], ties["provenance"]["commit"]) == (
+        "provenance",
+        "release build",
+        COMMIT,
+    )
+    assert "by the provenance of release build" in built.verify().out
+    assert replayed(built).code == 0
+
+
+PROVENANCES: dict[str, tuple[dict[str, Any], str]] = {
+    "of another artefact": ({"digest": "1" * 64}, "not this artefact"),
+    "of another commit": ({"commit": "f" * 40}, "the commit"),
+    "of another repository": ({"repository": "https://github.com/evil/shop"}, "no builder that the trust file accepts"),
+    "by another workflow": ({"workflow": ".github/workflows/test.yml"}, "no builder that the trust file accepts"),
+    "from a branch": ({"ref": "refs/heads/main"}, "no builder that the trust file accepts"),
+    "of another issuer": ({"issuer": "https://gitlab.com"}, "no builder that the trust file accepts"),
+    "by a runner of their own": ({"runner": "self-hosted"}, "its builder is"),
+    "altered after it was signed": ({"mutate": {"signed_payload": lambda data: data + b" "}}, "step 6"),
+}
+
+
+@pytest.mark.parametrize("case", PROVENANCES)
+def test_provenance_that_does_not_hold(built: Bench, case: str) -> None:
+    """P12, P13: it is a finding that no waiver covers, and the link stays asserted."""
+    changes, why = PROVENANCES[case]
+    provenance(built, **changes)
+    said = built.gate("--build-provenance", "build.sigstore.json", *ABOUT)
+    assert (said.code, said.err, codes(said)) == (1, "", {"provenance-invalid:denials"})
+    assert why in said.out
+    assert link(built)[0] == "asserted"
+
+
+def test_provenance_without_a_commit_to_compare(built: Bench) -> None:
+    """P7: what cannot be compared is neither good nor bad, and does not pass."""
+    provenance(built)
+    said = built.gate("--build-provenance", "build.sigstore.json", "--repository", REPOSITORY)
+    assert (said.code, codes(said)) == (1, {"provenance-unverifiable:denials"})
+
+
+def test_no_builder_is_accepted_by_default(bench: Bench) -> None:
+    """P21"""
+    provenance(bench)
+    said = bench.gate("--build-provenance", "build.sigstore.json", *ABOUT)
+    assert (said.code, said.out) == (2, "")
+    assert "[[builders]]" in said.err
+
+
+def test_one_of_several_bundles(built: Bench) -> None:
+    lines = [provenance(built, digest="2" * 64).read_text(), provenance(built).read_text()]
+    (built.folder / "all.jsonl").write_text("\n".join(lines) + "\n")
+    assert built.gate("--build-provenance", "all.jsonl", *ABOUT).code == 0
+    assert link(built)[0] == "provenance"
+    (built.folder / "all.jsonl").write_text("\n".join(lines[:1] * 2) + "\n")
+    assert built.gate("--build-provenance", "all.jsonl", *ABOUT).code == 2
