@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -51,11 +51,18 @@ class Expected:
         placed: it says where each package lies (npm's does).
         by_place: place → package, where `placed`.
         by_name: (name, version) → packages; the version is None where the lockfile states none.
+        archives: (name, version) → SHA-512 (hex) of the archives that yarn 2 and later make, by yarn.lock's checksums.
     """
 
     placed: bool
     by_place: dict[str, Package] = field(default_factory=dict)
     by_name: defaultdict[tuple[str, str | None], list[Package]] = field(default_factory=lambda: defaultdict(list))
+    archives: Mapping[tuple[str, str | None], tuple[str, ...]] = field(default_factory=dict)
+
+    def zips(self, name: str | None, version: str | None) -> tuple[str, ...]:
+        """Return the SHA-512 (hex) of yarn's archives of a package that this lockfile holds."""
+        package = None if name is None else self.at("", name, version)
+        return () if package is None else self.archives.get((package.name, plain(package.version)), ())
 
     def at(self, place: str, name: str | None, version: str | None) -> Package | None:
         """Return the package that should lie at a place; where no place is said, one of this name and version."""
@@ -73,7 +80,8 @@ class Expected:
             return []
         is_placed = self.placed and not in_store(place)
         same = [package] if is_placed else self.by_name[package.name, plain(package.version)]
-        return sorted({one.sha512 for one in same if one.sha512 is not None})
+        zips = self.archives.get((package.name, plain(package.version)), ())
+        return [*sorted({one.sha512 for one in same if one.sha512 is not None}), *(f"zip:{one}" for one in zips)]
 
 
 def is_placed(graph: DependencyGraph, link: str) -> bool:
@@ -81,9 +89,14 @@ def is_placed(graph: DependencyGraph, link: str) -> bool:
     return graph.lockfile.kind == "npm" and (link == INSTALLED or graph.workspace is None)
 
 
-def expected(packages: Iterable[Package], *, placed: bool) -> Expected:
+def expected(
+    packages: Iterable[Package],
+    *,
+    placed: bool,
+    archives: Mapping[tuple[str, str | None], tuple[str, ...]] | None = None,
+) -> Expected:
     """Return what a lockfile says of a tree that is installed from it."""
-    found = Expected(placed=placed)
+    found = Expected(placed=placed, archives=archives or {})
     for package in packages:
         if package.kind in OWN:
             continue
@@ -238,6 +251,10 @@ class _Comparison:
             wanted = f"{package.name} {package.version or ''}".strip()
             self._say("altered", one.place, shown, f"{_label(one)} lies there, the lockfile says {wanted}")
             return False
+        folder = package_name(one.place)
+        if folder not in (package.name, package.alias) and (folder, *_key(package)) not in self.aliases:
+            self._say("altered", one.place, shown, f"{_label(one)} lies there, and nothing depends on it as {folder}")
+            return False
         return True
 
     # (2) its files are those of the tarball, where that was at hand
@@ -301,6 +318,10 @@ _OTHERS = {
     "outside": "packages beside the part that is compared",
     "special": "neither file, folder nor link",
 }
+
+
+def _key(package: Package) -> tuple[str, str | None]:
+    return package.name, plain(package.version)
 
 
 def _label(one: FoundPackage) -> str:

@@ -129,15 +129,19 @@ class Reader:
         )
 
     def _known(self, part: DependencyGraph, how: str) -> list[Expected]:
-        from sbomgate import link
+        from sbomgate import link, lockfiles
 
         placed = link.is_placed(part, how)
-        return [link.expected(one.packages, placed=placed) for one in (part, self._tree.whole)]
+        archives = lockfiles.checksums(self._tree.project.files, self._tree.whole)
+        return [link.expected(one.packages, placed=placed, archives=archives) for one in (part, self._tree.whole)]
 
     def _tarballs(self) -> Tarballs:
         from sbomgate.installed import Tarballs
 
-        return Tarballs(npm_cache=self._env.npm_cache, yarn_cache=self._env.yarn_cache)
+        zips = [self._tree.project.root / ".yarn" / "cache", *self._env.yarn_zips]
+        if self._args.installed is not None:
+            zips.append(self._env.working_directory / self._args.installed / ".yarn" / "cache")
+        return Tarballs(npm_cache=self._env.npm_cache, yarn_cache=self._env.yarn_cache, zips=zips)
 
     def _folders(self) -> list[str]:
         """Return where the lockfile's own projects lie, relative to its folder: there may be a node_modules in each."""

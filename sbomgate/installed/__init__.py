@@ -11,6 +11,7 @@ that the lockfile pins, every file of the package is compared with it, byte for 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import posixpath
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from sbomgate.errors import InputError
-from sbomgate.installed import _archive, _folder
+from sbomgate.installed import _archive, _folder, _pnp
 from sbomgate.installed._survey import MANIFEST, MODULES, Entry, Folder, Survey, survey
 from sbomgate.installed._tarballs import Tarballs
 from sbomgate.link import Expected
@@ -35,6 +36,7 @@ MAX_MANIFEST_BYTES = 16 << 20  # one package.json; real ones stay under 1 MiB
 MAX_PATHS = 20  # differing files of one package that are named
 WORKERS = min(4, os.cpu_count() or 1)  # hashing and unpacking hold no lock
 
+_READY, _UNPLUGGED, _NOTHING = ".ready", ".yarn/unplugged/", hashlib.sha256().hexdigest()  # yarn's empty mark
 _IGNORES = (".gitignore", ".npmignore")
 
 
@@ -61,13 +63,23 @@ def read_folder(
     if root.name == MODULES:
         root = root.parent
         folders = ("",)
-    found = survey(_folder.entries(root), where=str(root), folders=frozenset(folders))
+    listed = _pnp.read(root, known)
+    within = frozenset(folders) | (listed.folders if listed else frozenset())
+    found = survey(_folder.entries(root), where=str(root), folders=within)
+    if listed is not None:
+        found.layouts.add("pnp")
+        found.links += listed.links
+        found.others |= {one.place: one.kind for one in listed.others}
     if not found.layouts:
         raise InputError(
             f"nothing is installed here: no folder {MODULES}", where=str(root),
             hint="name the project's folder, installed; with Plug'n'Play the one with .pnp.cjs",
         )  # fmt: skip
-    return inventory(found, known, link=INSTALLED, tarballs=tarballs, elsewhere=elsewhere)
+    made = inventory(found, known, link=INSTALLED, tarballs=tarballs, elsewhere=elsewhere)
+    if listed is None:
+        return made
+    packages = sorted((*made.packages, *listed.packages), key=lambda one: one.place)
+    return replace(made, packages=tuple(packages), files=made.files + len(listed.packages))
 
 
 def read_archive(
@@ -277,7 +289,8 @@ def _differences(folder: Folder, wanted: dict[str, tuple[str, ...]] | Any) -> tu
         if name in _IGNORES:  # npm renames the one to the other unless both are there (pacote, fetcher.js)
             expected = tuple(digest for one in _IGNORES for digest in wanted.get(start + one, ())) or None
         if expected is None:
-            added.append(path)
+            if path != _READY or _UNPLUGGED not in folder.place or file.sha256() != _NOTHING:
+                added.append(path)
         elif file.sha256() not in expected:
             changed.append(path)
     removed = [path for path in wanted if path not in folder.files and path.rpartition("/")[2] not in _IGNORES]

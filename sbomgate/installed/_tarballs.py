@@ -6,10 +6,11 @@ pnpm's store says of each file which digest it has, but whoever can write the st
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sbomgate.errors import InputError
+from sbomgate.installed import _zips
 from sbomgate.npm import cacache, tarball
 
 MAX_FOLDERS = 1_000_000  # entries of yarn's cache
@@ -18,14 +19,26 @@ MAX_FOLDERS = 1_000_000  # entries of yarn's cache
 class Tarballs:
     """Finds tarballs by digest."""
 
-    def __init__(self, *, npm_cache: Path | None = None, yarn_cache: Path | None = None) -> None:
-        """Look into npm's `cache` folder (`~/.npm`) and yarn 1's (`~/.cache/yarn/v6`); neither need exist."""
+    def __init__(
+        self, *, npm_cache: Path | None = None, yarn_cache: Path | None = None, zips: Sequence[Path] = ()
+    ) -> None:
+        """Look into these folders, none of which need exist.
+
+        Args:
+            npm_cache: npm's `cache` (`~/.npm`).
+            yarn_cache: yarn 1's (`~/.cache/yarn/v6`).
+            zips: of yarn 2 and later, the project's and the user's (`.yarn/cache`, `~/.yarn/berry/cache`).
+        """
         self._npm_cache = npm_cache
+        self._zip_folders = zips
+        self._zips: dict[str, list[Path]] | None = None
         self._yarn_cache = yarn_cache
         self._folders: dict[str, list[str]] | None = None
 
     def contents(self, name: str, version: str | None, sha512: str) -> tarball.Contents | None:
         """Return every file of the tarball with this digest, or None where no cache has it whole."""
+        if sha512.startswith(_zips.PREFIX):
+            return self._zip(name, sha512.removeprefix(_zips.PREFIX))
         for data in self._bytes(name, version, sha512):
             found = tarball.contents(data, sha512=sha512)
             if found is not None:
@@ -44,14 +57,32 @@ class Tarballs:
             if path.is_file():
                 yield files.read(path, limit=tarball.MAX_TARBALL_BYTES, error=InputError)
 
+    def _zip(self, name: str, sha512: str) -> tarball.Contents | None:
+        """Return the files of the archive with this digest, which is `NAME-npm-VERSION-HASH-….zip` somewhere."""
+        if self._zips is None:
+            self._zips = {}
+            for folder in self._zip_folders:
+                for path in _listed(folder):
+                    if path.suffix == ".zip":
+                        self._zips.setdefault(path.name.partition("-npm-")[0].partition("-patch-")[0], []).append(path)
+        held = self._zips.get(name.replace("/", "-"), [])
+        for path in sorted(held, key=lambda one: (sha512[:10] not in one.name, one)):
+            data = _zips.read(path)
+            if _zips.checksum(data) == sha512:
+                return _zips.contents(data, name)
+        return None
+
     def _of_yarn(self, start: str) -> list[str]:
         """Return the folders of yarn 1's cache for a package: `npm-NAME-VERSION-SHA1-integrity`."""
         if self._folders is None:
             self._folders = {}
-            try:
-                names = sorted(one.name for one in self._yarn_cache.iterdir()) if self._yarn_cache else []
-            except OSError:
-                names = []  # a cache that is not there holds nothing
-            for name in names[:MAX_FOLDERS]:
+            for name in [one.name for one in _listed(self._yarn_cache)] if self._yarn_cache else []:
                 self._folders.setdefault(name.removesuffix("-integrity").rpartition("-")[0], []).append(name)
         return self._folders.get(start, [])
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())[:MAX_FOLDERS]
+    except OSError:
+        return []  # a cache that is not there holds nothing

@@ -554,7 +554,7 @@ def contents(data: bytes, *, sha512: str) -> Contents | None:
                 if body[:2] == b"#!" and (end := body.find(b"\n")) > 0 and body[end - 1 : end] == b"\r":
                     # package managers turn the first line of a command into one that the system can run (bin-links)
                     digests += (hashlib.sha256(body[: end - 1] + body[end:]).hexdigest(),)
-                if path == _MANIFEST and _runs_something(body):
+                if path == _MANIFEST and runs_something(body):
                     scripted.add(folder)
             if path == _GYP:
                 scripted.add(folder)
@@ -579,7 +579,8 @@ def _package_of(path: str) -> tuple[str, str]:
     return "/".join(parts[:end]), "/".join(parts[end:])
 
 
-def _runs_something(body: bytes) -> bool:
+def runs_something(body: bytes) -> bool:
+    """Whether a package.json names an install script; one that has no meaning names none."""
     try:
         return bool(manifest.read(body).scripts)
     except MalformedManifest:

@@ -41,7 +41,7 @@ def link(bench: Bench) -> Any:
 
 def codes(said: Said) -> set[str]:
     """Everything that artefact_link found, as `code:level`."""
-    found = {}
+    found: dict[str, str] = {}
     for level in ("denials", "warnings", "notes"):
         for group in said.json[level]:
             found |= {f["code"]: level for f in group["findings"] if f["rule"] == "artefact_link"}
