@@ -109,7 +109,23 @@ def expected(
 def elsewhere(whole: DependencyGraph, part: DependencyGraph) -> tuple[OtherEntry, ...]:
     """Return what the whole lockfile holds beside a part of it."""
     held = {package.id for package in part.packages}
-    return tuple(_entry(p) for p in whole.packages if p.id not in held and p.kind is not Kind.ROOT)
+    known = {package.id: package.name for package in whole.packages}
+    aliases: defaultdict[str, set[str]] = defaultdict(set)
+    for edge in whole.edges:
+        if edge.target is not None and known.get(edge.target) != edge.name:
+            aliases[edge.target].add(edge.name)
+    return tuple(
+        OtherEntry(
+            id=p.id,
+            name=p.name,
+            version=p.version,
+            own=p.kind in OWN,
+            aliases=tuple(sorted({*aliases[p.id], *([p.alias] if p.alias else [])})),
+            hashes=p.hashes,
+        )
+        for p in whole.packages
+        if p.id not in held and p.kind is not Kind.ROOT
+    )
 
 
 def as_package(entry: OtherEntry) -> Package:
@@ -172,6 +188,7 @@ class _Comparison:
         self.places = {one.place: one for one in inventory.packages}
         named = {p.id: (p.name, plain(p.version)) for p in graph.packages}
         self.aliases = {(e.name, *named[e.target]) for e in graph.edges if e.target in named}
+        self.aliases |= {(n, e.name, plain(e.version)) for e in inventory.elsewhere for n in e.aliases}
         self.aliases |= {(p.alias, p.name, plain(p.version)) for p in graph.packages if p.alias is not None}
         self.problems: list[TreeProblem] = []
         self.found: set[str] = set()
@@ -367,6 +384,7 @@ def dumps(inventory: Inventory) -> bytes:
                     "name": one.name,
                     "version": one.version,
                     "own": one.own,
+                    "aliases": one.aliases,
                     "hashes": [[h.algorithm, h.hex] for h in one.hashes],
                 }
                 for one in inventory.elsewhere
@@ -403,7 +421,13 @@ def loads(data: bytes, where: str) -> Inventory:
             links=tuple(FoundLink(**one) for one in document["links"]),
             others=tuple(FoundOther(**one) for one in document["others"]),
             elsewhere=tuple(
-                OtherEntry(**{**one, "hashes": tuple(Hash(algorithm=a, hex=h) for a, h in one["hashes"])})
+                OtherEntry(
+                    **{
+                        **one,
+                        "aliases": tuple(one["aliases"]),
+                        "hashes": tuple(Hash(algorithm=a, hex=h) for a, h in one["hashes"]),
+                    }
+                )
                 for one in document["elsewhere"]
             ),
             files=document["files"],
@@ -414,13 +438,3 @@ def loads(data: bytes, where: str) -> Inventory:
     if again != data or any(one.kind not in _OTHERS for one in found.others):
         raise EvidenceError("not what an inventory is written as: altered, or of another version", where=where)
     return found
-
-
-def _entry(package: Package) -> OtherEntry:
-    return OtherEntry(
-        id=package.id,
-        name=package.name,
-        version=package.version,
-        own=package.kind in OWN,
-        hashes=package.hashes,
-    )

@@ -589,6 +589,19 @@ class DecidingDecision(Wire):
     workspace: str | None = Field(description="directory of the workspace that it is about; null: the whole lockfile")
 
 
+class DecidingSummary(Wire):
+    """The summary of another verifier that decided."""
+
+    verifier: str = Field(description="as the trust file names it")
+    result: Literal["PASSED", "FAILED"]
+    time: Time
+    time_source: str = Field(description="whose word the time is")
+    levels: list[str]
+    resource_uri: str
+    policy: str = Field(description="its digest, else its URI")
+    says: dict[str, str] = Field(description="what it says of sbomgate's extension fields")
+
+
 class Verification(Wire):
     """What `sbomgate verify --json` prints. Accepted exactly where no reason speaks against it."""
 
@@ -600,3 +613,4 @@ class Verification(Wire):
     reasons: list[Reason]
     notes: list[str]
     decision: DecidingDecision | None
+    summary: DecidingSummary | None = Field(description="null unless another verifier decided")

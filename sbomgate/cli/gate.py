@@ -53,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--commit", metavar="SHA", help="the commit that it was built from: the one that is checked out"
     )
     parser.add_argument("--environment", metavar="NAME", help="where it will run")
+    parser.add_argument(
+        "--bundle-out",
+        metavar="DIR",
+        help="write the signed bundles as files into DIR too, or add them to a FILE.jsonl",
+    )
     _ties.add_arguments(parser)
     _decide.add_arguments(parser)
 
@@ -60,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Decide, sign, store, print."""
     from sbomgate import gate
-    from sbomgate.cli import _subjects
+    from sbomgate.cli import _bundles, _subjects
     from sbomgate.cli._results import Results
     from sbomgate.errors import InputError, UsageError
     from sbomgate.model import Claimed, SubjectKind
@@ -99,6 +104,8 @@ def run(args: argparse.Namespace, env: Environment) -> int:
                 decided = judge.decide(part, subject, ties.read(part, subject))
                 made = gate.unsigned(decided.answer, decided.question, signer=signer)
                 record = _signing.sign_and_store(made, tree.trust, signer, store)
+                if args.bundle_out is not None:
+                    _bundles.write(args.bundle_out, record, env)
                 results.add(_decide.report(decided, evidence=_folder(record, store, env), decision=record.id))
     return results.show()
 
@@ -119,6 +126,10 @@ def _resume(args: argparse.Namespace, env: Environment, store: Path) -> int:
         )
     trust = trust_file.load(args.trust, project_root=open_project(args.path, env).files.repository)
     record = _signing.resume(args, env, trust, store)
+    if args.bundle_out is not None:
+        from sbomgate.cli import _bundles
+
+        _bundles.write(args.bundle_out, record, env)
     claimed, decided_at = record.claimed, f"{record.claimed_time:%Y-%m-%d %H:%M} UTC"
     print(
         f"{claimed.verdict.value.upper()}  {plain(claimed.subject.name)} · decided {decided_at} · signed now · "

@@ -5,6 +5,8 @@ It reads the store and the trust file, and nothing else: no network, no cache.
 examples:
   sbomgate verify file:dist/app.tgz --trust trust.toml
   sbomgate verify file:dist/web.tgz --trust trust.toml --workspace services/web
+  sbomgate verify file:dist/app.tgz --trust trust.toml --bundle dist/          files beside the build, no store
+  sbomgate verify file:dist/app.tgz --trust trust.toml --bundle attestations.jsonl
   sbomgate verify oci:registry.example/web@sha256:… --trust trust.toml --store /srv/evidence --environment production
 
 exit codes: 0 accepted, 1 refused, 2 could not be decided (altered evidence included)
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 
     from sbomgate.cli._environment import Environment
     from sbomgate.decision import Decision
-    from sbomgate.evidence.record import Record
-    from sbomgate.evidence.verify import VerificationResult
+    from sbomgate.evidence.record import Statements
+    from sbomgate.evidence.summaries import Combined
 
 MAX_SUBJECT_BYTES = 1 << 40  # hashed as a stream: a limit only against a device that never ends
 HELP = "verify the stored decision on an artefact before it is deployed"
@@ -30,7 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("subject", help="what is deployed: file:PATH, git:COMMIT or oci:HOST/REPO@sha256:DIGEST")
     parser.add_argument("--trust", required=True, metavar="FILE", help="who and what is accepted")
-    parser.add_argument("--store", default="evidence", metavar="DIR", help="where evidence is kept (default: evidence)")
+    parser.add_argument("--store", metavar="DIR", help="where evidence is kept (default: evidence, unless --bundle)")
+    parser.add_argument(
+        "--bundle",
+        action="append",
+        metavar="FILE",
+        help="signed bundles beside the build: a file, a JSONL of several, or a folder of them; may be repeated",
+    )
     parser.add_argument("--environment", metavar="NAME", help="where it is deployed to")
     parser.add_argument("--workspace", metavar="DIR", help="the workspace that is deployed: its directory")
     parser.add_argument("--json", action="store_true", help="the result as JSON")
@@ -39,8 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Print the result."""
     from sbomgate import files, subject, trust
+    from sbomgate.cli import _bundles
     from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED, EvidenceError, InputError
-    from sbomgate.evidence import layout, verify
+    from sbomgate.evidence import bundles, layout, summaries, verify
     from sbomgate.policy import bundle
 
     accepted = trust.load(args.trust, project_root=None)
@@ -48,11 +57,18 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         args.subject,
         lambda path: files.sha256_of(env.working_directory / path, limit=MAX_SUBJECT_BYTES, error=InputError),
     )
-    store = env.working_directory / args.store
-    if not store.is_dir():
-        raise EvidenceError("no such folder", where=args.store, hint="give the store with --store DIR")
+    records: list[Statements] = []
+    if args.store is not None or not args.bundle:
+        store = env.working_directory / (args.store or "evidence")
+        if not store.is_dir():
+            raise EvidenceError(
+                "no such folder", where=args.store or "evidence", hint="give the store with --store DIR, or --bundle"
+            )
+        records += layout.find(store, about)
+    given = bundles.sort(_bundles.read(args.bundle or (), env))
+    held = {record.id for record in records}
     result = verify.verify_build(
-        layout.find(store, about),
+        [*records, *(one for one in given.statements if one.id not in held)],
         about,
         accepted,
         now=env.now,
@@ -60,14 +76,26 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         environment=args.environment,
         workspace=args.workspace,
     )
-    print(_json(result, args.subject) if args.json else _text(result, args.subject))
-    return EXIT_ALLOWED if result.accepted else EXIT_DENIED
+    others, notes = summaries.verify_summaries(
+        given.summaries, about, accepted, now=env.now, environment=args.environment
+    )
+    found = summaries.combine(result, others, (*given.notes, *notes))
+    print(_json(found, args.subject) if args.json else _text(found, args.subject))
+    return EXIT_ALLOWED if found.result.accepted else EXIT_DENIED
 
 
-def _text(result: VerificationResult, subject: str) -> str:
+def _text(found: Combined, subject: str) -> str:
     from sbomgate.report.escape import plain
 
-    if result.accepted and result.deciding is not None:
+    result, other = found.result, found.other
+    if result.accepted and other is not None:
+        lines = [
+            f"VERIFIED  {plain(subject)} · PASSED by {plain(other.verifier)}, another verifier · "
+            f"{other.time:%Y-%m-%d %H:%M} UTC ({other.time_source}) · {plain(', '.join(other.levels))}",
+            f"  policy {plain(other.policy)}",
+            f"  resource {plain(other.resource_uri)}",
+        ]
+    elif result.accepted and result.deciding is not None:
         signed = result.deciding
         context = signed.decision.context
         lines = [
@@ -87,11 +115,15 @@ def _text(result: VerificationResult, subject: str) -> str:
     return "\n".join(lines)
 
 
-def _trust_root(record: Record) -> str:
+def _trust_root(record: Statements) -> str:
     """Return what package provenance was verified against, and since when that may be out of date."""
     import orjson
 
     from sbomgate import decision, gate
+    from sbomgate.evidence.record import Record
+
+    if not isinstance(record, Record):  # beside the build lie only the statements
+        return f"the trust root sha256:{record.claimed.sha256.get(gate.TRUSTED_ROOT, 'unknown')[:12]}…"
 
     # The rules' own input, whose digest is signed: the detail holds no dates of its materials.
     said = orjson.loads(record.blobs[decision.POLICY_INPUT]).get("trust_root", {}).get("updated")
@@ -119,6 +151,7 @@ _NEXT = {
     "no-decision": "gate this very artefact (`sbomgate gate`), or name the store that holds its evidence (--store)",
     "age": "gate the artefact again: what is known of its packages has changed since",
     "waiver-ended": "gate the artefact again: with a new waiver, or without the package",
+    "level": "have the other verifier verify it at the level that the trust file names",
     "failed": "`sbomgate check --verbose` in the project says what to do about each finding",
     "superseded": "find out why the newer decision failed; it is about the same bytes",
     "workspace": "gate this workspace (`sbomgate gate --workspace`), or name the one that the artefact was built from",
@@ -129,11 +162,12 @@ _NEXT = {
 }
 
 
-def _json(result: VerificationResult, subject: str) -> str:
+def _json(found: Combined, subject: str) -> str:
     import orjson
 
     from sbomgate.times import format_time
 
+    result, other = found.result, found.other
     signed = result.deciding
     value = {
         "schema": "sbomgate/verification/v1",
@@ -141,6 +175,18 @@ def _json(result: VerificationResult, subject: str) -> str:
         "accepted": result.accepted,
         "reasons": [{"code": reason.code, "message": reason.message} for reason in result.reasons],
         "notes": list(result.notes),
+        "summary": None
+        if other is None
+        else {
+            "verifier": other.verifier,
+            "result": "PASSED" if other.passed else "FAILED",
+            "time": format_time(other.time),
+            "time_source": other.time_source,
+            "levels": list(other.levels),
+            "resource_uri": other.resource_uri,
+            "policy": other.policy,
+            "says": other.says,
+        },
         "decision": None
         if signed is None
         else {

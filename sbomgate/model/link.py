@@ -86,13 +86,14 @@ class FoundOther:
 class OtherEntry:
     """A package of the same lockfile that the decision is not about: it belongs to other workspaces, or to development.
 
-    `own` is a workspace or a link; `hashes` are those of its integrity.
+    `own` is a workspace or a link; `aliases` are other names that it is depended on by; `hashes` of its integrity.
     """
 
     id: str
     name: str
     version: str | None
     own: bool = False
+    aliases: tuple[str, ...] = ()
     hashes: tuple[Hash, ...] = ()
 
 
