@@ -444,7 +444,7 @@ def _file(data: IO[bytes], size: int, name: str, where: str, budget: _Budget) ->
             raise InputError(f"larger than the limit of {limit} bytes", where=where)
         return held
 
-    return File(size=size, sha256=lambda: value, read=read)
+    return File(sha256=lambda: value, read=read)
 
 
 # --------------------------------------------------------------------------------------------------------------------

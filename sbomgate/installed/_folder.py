@@ -22,30 +22,31 @@ def entries(root: Path) -> Iterator[Entry]:
     Raises:
         InputError: a folder cannot be read, or there is none.
     """
-    todo = [("", False)]
+    base = os.fspath(root)
+    todo = [("", base, False)]
     while todo:
-        path, inside = todo.pop()
+        path, folder, inside = todo.pop()
         try:
-            with os.scandir(root / path if path else root) as scan:
+            with os.scandir(folder) as scan:
                 found = sorted(scan, key=lambda one: one.name)
         except OSError as e:
             raise InputError(
-                f"cannot be read: {(e.strerror or str(e)).lower()}", where=str(root), place=path,
+                f"cannot be read: {(e.strerror or str(e)).lower()}",
+                where=base,
+                place=path,
                 hint="name the folder that holds node_modules, readable for this user",
-            ) from e  # fmt: skip
+            ) from e
         for one in found:
             name = text(one.name)
             where = f"{path}/{name}" if path else name
             if one.is_symlink():
                 if inside or name == MODULES:
-                    yield Entry(path=where, link=_target(root / path / one.name))
+                    yield Entry(path=where, link=_target(one.path))
             elif one.is_dir(follow_symlinks=False):
                 if inside or name not in _LEFT_OUT:
-                    todo.append((f"{path}/{one.name}" if path else one.name, inside or name == MODULES))
+                    todo.append((where, one.path, inside or name == MODULES))
             elif inside:
-                yield Entry(
-                    path=where, file=_file(root / path / one.name) if one.is_file(follow_symlinks=False) else None
-                )
+                yield Entry(path=where, file=_file(one.path) if one.is_file(follow_symlinks=False) else None)
 
 
 def text(name: str) -> str:
@@ -53,48 +54,42 @@ def text(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _target(path: Path) -> str:
+def _target(path: str) -> str:
     try:
-        return text(str(path.readlink()))
+        return text(os.readlink(path))  # noqa: PTH115 - paths are texts here: a Path for each of a million files is slow
     except OSError:
         return ""  # it went away: it leads nowhere
 
 
-def _file(path: Path) -> File:
-    return File(size=0, sha256=lambda: _sha256(path), read=lambda limit: _read(path, limit))
+def _file(path: str) -> File:
+    return File(sha256=lambda: _sha256(path), read=lambda limit: _read(path, limit))
 
 
-def _open(path: Path) -> int:
+def _sha256(path: str) -> str:
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = -1
     try:
         descriptor = os.open(path, flags)
-    except OSError as e:
-        raise InputError(f"cannot be read: {(e.strerror or str(e)).lower()}", where=str(path)) from e
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise InputError("not a regular file", where=str(path))
-    return descriptor
-
-
-def _sha256(path: Path) -> str:
-    descriptor = _open(path)
-    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError("not a regular file", where=path)
         data = os.read(descriptor, _CHUNK)
         digest, size = hashlib.sha256(data), len(data)
-        while data:
+        while data and size != status.st_size:
             data = os.read(descriptor, _CHUNK)
             digest.update(data)
             size += len(data)
             if size > MAX_FILE_BYTES:
-                raise InputError(f"larger than the limit of {MAX_FILE_BYTES} bytes", where=str(path))
+                raise InputError(f"larger than the limit of {MAX_FILE_BYTES} bytes", where=path)
         return digest.hexdigest()
     except OSError as e:
-        raise InputError(f"cannot be read: {(e.strerror or str(e)).lower()}", where=str(path)) from e
+        raise InputError(f"cannot be read: {(e.strerror or str(e)).lower()}", where=path) from e
     finally:
-        os.close(descriptor)
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
-def _read(path: Path, limit: int) -> bytes:
+def _read(path: str, limit: int) -> bytes:
     from sbomgate import files
 
-    return files.read(path, limit=limit, error=InputError, follow=False)
+    return files.read(Path(path), limit=limit, error=InputError, follow=False)

@@ -37,9 +37,8 @@ _BOOKS = frozenset(
 
 @dataclass(slots=True)
 class File:
-    """A regular file: its size in bytes, and what gives its SHA-256 (hex) and its bytes up to a limit."""
+    """A regular file: what gives its SHA-256 (hex), and its bytes up to a limit."""
 
-    size: int
     sha256: Callable[[], str]
     read: Callable[[int], bytes]
 
