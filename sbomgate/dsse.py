@@ -234,13 +234,16 @@ def read_other_statement(payload: bytes, where: str) -> dict[str, Any]:
 
 
 def split_lines(data: bytes) -> list[bytes]:
-    """Return the bundles of a file: one JSON document however it is written, or a line for each (JSON Lines)."""
+    """Return the bundles of a file: one JSON document however it is written, or a line for each (JSON Lines).
+
+    Blanks around a document are no part of it: a decision's digest is that of its bundle alone.
+    """
     try:
         orjson.loads(data)
     except orjson.JSONDecodeError:
-        lines = [line for line in data.splitlines() if line.strip()]
-        return lines if len(lines) > 1 else [data]
-    return [data]
+        lines = [line.strip() for line in data.split(b"\n") if line.strip()]
+        return lines if len(lines) > 1 else [data.strip()]
+    return [data.strip()]
 
 
 def payload_of(bundle: bytes) -> bytes:

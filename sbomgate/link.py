@@ -186,6 +186,7 @@ class _Comparison:
         self.others = expected(others, placed=placed)
         self.projects = {p.alias or p.name for p in (*graph.packages, *others) if p.kind in OWN}
         self.places = {one.place: one for one in inventory.packages}
+        self.linked = {one.place for one in inventory.links}
         named = {p.id: (p.name, plain(p.version)) for p in graph.packages}
         self.aliases = {(e.name, *named[e.target]) for e in graph.edges if e.target in named}
         self.aliases |= {(n, e.name, plain(e.version)) for e in inventory.elsewhere for n in e.aliases}
@@ -294,7 +295,7 @@ class _Comparison:
             return
         own = "node_modules" not in link.target.split("/")
         if "/.bin/" in link.place:
-            if not own and not any(folder in self.places for folder in _folders(link.target)):
+            if not own and not any(folder in self.places or folder in self.linked for folder in _folders(link.target)):
                 self._say("link-elsewhere", link.place, None, f"a command that leads to {link.target}, in no package")
             return
         name, found = package_name(link.place), self.places.get(link.target)
@@ -324,7 +325,8 @@ class _Comparison:
     def _is_there(self, package: Package) -> bool:
         if package.id in self.found:
             return True
-        return not self.wanted.placed and (package.name, plain(package.version)) in self.names
+        by_name = not self.wanted.placed or "store" in self.inventory.layouts
+        return by_name and (package.name, plain(package.version)) in self.names
 
 
 _OTHERS = {

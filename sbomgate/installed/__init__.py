@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from sbomgate.errors import InputError
 from sbomgate.installed import _archive, _folder, _pnp
 from sbomgate.installed._survey import MANIFEST, MODULES, Entry, Folder, Survey, survey
 from sbomgate.installed._tarballs import Tarballs
-from sbomgate.link import Expected
+from sbomgate.link import Expected, package_name
 from sbomgate.model import Kind
 from sbomgate.model.link import CONTAINED, INSTALLED, FileDifferences, FoundPackage, Inventory, OtherEntry
 from sbomgate.npm.tarball import Contents
@@ -177,36 +177,57 @@ class _Stated:
 
 
 @dataclass(slots=True)
+class _Inside:
+    """A package inside another one's folder: `path` is relative to that; `sha512` of the tarballs that it may be of."""
+
+    path: str
+    folder: Folder
+    stated: _Stated
+    sha512: Sequence[str]
+    is_bundled: bool
+
+
+@dataclass(slots=True)
 class _Unit:
     """A package, the digests of the tarballs that it may be of, and the packages inside it that may be bundled."""
 
     folder: Folder
     stated: _Stated
     sha512: Sequence[str]
-    inside: list[tuple[str, Folder, _Stated, bool]] = field(default_factory=list)
+    inside: list[_Inside] = field(default_factory=list)
 
     def packages(self, tarballs: Tarballs) -> list[FoundPackage]:
         """Return it and those inside it, compared with the tarball where one is at hand."""
         best: list[FoundPackage] = []
-        for sha512 in self.sha512:
-            contents = tarballs.contents(self.stated.name or "", self.stated.version, sha512)
-            if contents is None:
-                continue
-            made = self._compared(contents, sha512)
+        for sha512, contents in _held(tarballs, self.stated, self.sha512):
+            made = self._compared(tarballs, contents, sha512)
             if not any(one.differences for one in made):
                 return made
             best = best or made
-        return best or self._compared(None, None)
+        return best or self._compared(tarballs, None, None)
 
-    def _compared(self, contents: Contents | None, sha512: str | None) -> list[FoundPackage]:
-        made = [_package(self.folder, self.stated, contents, "", sha512, is_bundled=False)]
-        for path, folder, stated, is_bundled in self.inside:
-            held = contents is not None and path in contents.files
-            made.append(
-                _package(folder, stated, contents if held else None, path, sha512 if held else None,
-                         is_bundled=is_bundled and not held)
-            )  # fmt: skip
+    def _compared(self, tarballs: Tarballs, contents: Contents | None, sha512: str | None) -> list[FoundPackage]:
+        made = [_package(self.folder, self.stated, contents, "", sha512)]
+        for one in self.inside:
+            # Its own tarball, where the lockfile pins one; else the tarball around it, which may hold it.
+            tries = [
+                _package(one.folder, one.stated, held, "", digest)
+                for digest, held in _held(tarballs, one.stated, one.sha512)
+            ]
+            if contents is not None and one.path in contents.files:
+                tries.append(_package(one.folder, one.stated, contents, one.path, sha512))
+            found = next((found for found in tries if not found.differences), tries[0] if tries else None)
+            if found is None:
+                found = replace(_package(one.folder, one.stated, None, "", None), bundled=one.is_bundled)
+            made.append(found)
         return made
+
+
+def _held(tarballs: Tarballs, stated: _Stated, sha512: Sequence[str]) -> Iterator[tuple[str, Contents]]:
+    for one in sha512:
+        contents = tarballs.contents(stated.name or "", stated.version, one)
+        if contents is not None:
+            yield one, contents
 
 
 def _units(found: Survey, known: Sequence[Expected]) -> list[_Unit]:
@@ -215,15 +236,16 @@ def _units(found: Survey, known: Sequence[Expected]) -> list[_Unit]:
     for place, folder in sorted(found.folders.items(), key=lambda item: item[0].split("/")):
         stated = _stated(folder)
         package = next((p for one in known if (p := one.at(place, stated.name, stated.version)) is not None), None)
-        sha512 = next((f for one in known if (f := one.tarballs(place, stated.name, stated.version))), ())
+        sha512 = next((f for one in known if (f := one.tarballs(place, stated.name, stated.version))), [])
         around = place.rpartition(f"/{MODULES}/")[0]
-        # What the lockfile knows and does not call bundled has bytes of its own.
-        if around in owner and (package is None or package.kind is Kind.BUNDLED or not sha512):
+        # Where the lockfile says places, it says of each package inside another whether it is bundled.
+        is_own = bool(sha512) and package is not None and package.kind is not Kind.BUNDLED and known[0].placed
+        if around in owner and not is_own:
             unit = owner[place] = owner[around]
-            name = place.rpartition(f"{MODULES}/")[2]
             outer = units[around].stated if around in units else None
-            is_bundled = outer is not None and name in outer.bundles
-            unit.inside.append((place[len(unit.folder.place) + 1 :], folder, stated, is_bundled))
+            is_bundled = outer is not None and package_name(place) in outer.bundles
+            own = [] if package is None or package.kind is Kind.BUNDLED else sha512
+            unit.inside.append(_Inside(place[len(unit.folder.place) + 1 :], folder, stated, own, is_bundled))
             continue
         units[place] = owner[place] = _Unit(folder, stated, sha512)
     return list(units.values())
@@ -265,7 +287,7 @@ def _text(value: object) -> str | None:
 
 
 def _package(
-    folder: Folder, stated: _Stated, contents: Contents | None, inside: str, sha512: str | None, *, is_bundled: bool
+    folder: Folder, stated: _Stated, contents: Contents | None, inside: str, sha512: str | None
 ) -> FoundPackage:
     return FoundPackage(
         place=folder.place,
@@ -276,7 +298,6 @@ def _package(
         tarball=sha512,
         scripted=contents is not None and inside in contents.scripted,
         differences=() if contents is None else _differences(folder, contents.files[inside]),
-        bundled=is_bundled,
     )
 
 

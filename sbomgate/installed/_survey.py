@@ -151,8 +151,10 @@ def _package_end(parts: list[str], start: int) -> tuple[int, bool]:
             return end, False
         name = parts[first]
         if name in STORES:
-            # .pnpm/a@1.0.0/node_modules/a, and .pnpm/node_modules/a, a link for what nobody declared
-            deeper = next((i for i in (first + 1, first + 2) if i < len(parts) and parts[i] == MODULES), None)
+            # .pnpm/a@1.0.0/node_modules/a, .store/@s/a@1.0.0/node_modules/@s/a; .pnpm/node_modules/a is a link
+            deeper = next(
+                (i for i in (first + 1, first + 2, first + 3) if i < len(parts) and parts[i] == MODULES), None
+            )
             if deeper is None:
                 return first, True
             at = deeper

@@ -59,12 +59,12 @@ class Tarballs:
 
     def _zip(self, name: str, sha512: str) -> tarball.Contents | None:
         """Return the files of the archive with this digest, which is `NAME-npm-VERSION-HASH-….zip` somewhere."""
-        if self._zips is None:
-            self._zips = {}
-            for folder in self._zip_folders:
-                for path in _listed(folder):
-                    if path.suffix == ".zip":
-                        self._zips.setdefault(path.name.partition("-npm-")[0].partition("-patch-")[0], []).append(path)
+        if self._zips is None:  # several threads may do this at once, each whole
+            zips: dict[str, list[Path]] = {}
+            for path in [path for folder in self._zip_folders for path in _listed(folder)]:
+                if path.suffix == ".zip":
+                    zips.setdefault(path.name.partition("-npm-")[0].partition("-patch-")[0], []).append(path)
+            self._zips = zips
         held = self._zips.get(name.replace("/", "-"), [])
         for path in sorted(held, key=lambda one: (sha512[:10] not in one.name, one)):
             data = _zips.read(path)
@@ -75,9 +75,10 @@ class Tarballs:
     def _of_yarn(self, start: str) -> list[str]:
         """Return the folders of yarn 1's cache for a package: `npm-NAME-VERSION-SHA1-integrity`."""
         if self._folders is None:
-            self._folders = {}
+            folders: dict[str, list[str]] = {}
             for name in [one.name for one in _listed(self._yarn_cache)] if self._yarn_cache else []:
-                self._folders.setdefault(name.removesuffix("-integrity").rpartition("-")[0], []).append(name)
+                folders.setdefault(name.removesuffix("-integrity").rpartition("-")[0], []).append(name)
+            self._folders = folders
         return self._folders.get(start, [])
 
 

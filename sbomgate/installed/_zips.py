@@ -14,7 +14,14 @@ from pathlib import Path
 
 from sbomgate import files
 from sbomgate.errors import InputError
-from sbomgate.npm.tarball import MAX_MEMBERS, MAX_TARBALL_BYTES, MAX_UNPACKED_BYTES, Contents, runs_something
+from sbomgate.npm.tarball import (
+    MAX_MEMBERS,
+    MAX_TARBALL_BYTES,
+    MAX_UNPACKED_BYTES,
+    Contents,
+    package_of,
+    runs_something,
+)
 
 PREFIX = "zip:"
 MANIFEST = "package.json"
@@ -39,9 +46,14 @@ def contents(data: bytes, name: str) -> Contents | None:
     found = members(data, name)
     if found is None:
         return None
-    digests = {path: (hashlib.sha256(body).hexdigest(),) for path, body in found.items()}
-    is_scripted = "binding.gyp" in found or (MANIFEST in found and runs_something(found[MANIFEST]))
-    return Contents(files={"": digests}, scripted=frozenset({""} if is_scripted else ()))
+    digests: dict[str, dict[str, tuple[str, ...]]] = {"": {}}
+    scripted = set()
+    for path, body in found.items():
+        folder, inside = package_of(path)
+        digests.setdefault(folder, {})[inside] = (hashlib.sha256(body).hexdigest(),)
+        if inside == "binding.gyp" or (inside == MANIFEST and runs_something(body)):
+            scripted.add(folder)
+    return Contents(files=digests, scripted=frozenset(scripted))
 
 
 def members(data: bytes, name: str, only: str | None = None) -> dict[str, bytes] | None:

@@ -545,7 +545,7 @@ def contents(data: bytes, *, sha512: str) -> Contents | None:
     try:
         for name, size, stream in _members(data):
             path = posixpath.normpath(name.partition(b"/")[2].decode("utf-8", "backslashreplace"))
-            folder, path = _package_of(path)
+            folder, path = package_of(path)
             if size > _WHOLE:
                 digests: tuple[str, ...] = (stream.sha256(size),)
             else:
@@ -567,7 +567,7 @@ def contents(data: bytes, *, sha512: str) -> Contents | None:
 _WHOLE = 8 << 20  # bytes of a member that is held in memory at once
 
 
-def _package_of(path: str) -> tuple[str, str]:
+def package_of(path: str) -> tuple[str, str]:
     """Return the folder of the innermost bundled package that a path lies in, and the path inside it."""
     parts = path.split("/")
     end = 0
