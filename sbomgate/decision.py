@@ -456,9 +456,10 @@ def _check(decision: Decision) -> None:
         raise refuse(f"the lockfile is not named: {PROJECT}{context.lockfile_path}", "materials")
     if decision.sha256[TRUST] != decision.trust:
         raise refuse("the stored trust file is another one", "trust.sha256")
+    digests = decision.sha256
     for name, file in TIES.items():
         tie = None if decision.ties is None else getattr(decision.ties, name)
-        if decision.sha256.get(file) != (None if tie is None else tie.material):
+        if digests.get(file) != (None if tie is None else tie.material):
             raise refuse("what was compared is not the material of that name", f"ties.{name}")
     for index, one in enumerate(decision.materials):
         _sha256(one.sha256, f"materials[{index}].digest.sha256")

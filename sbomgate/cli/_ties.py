@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sbomgate.errors import UsageError
@@ -42,8 +43,17 @@ class Reader:
     """Reads what the command line names, the installed tree once for all parts of the project."""
 
     def __init__(self, args: argparse.Namespace, env: Environment, tree: Tree, paths: Mapping[str, str]) -> None:
-        """Take the command line; `paths` has the SHA-256 of each subject that is a file, and its path."""
+        """Take the command line; `paths` has the SHA-256 of each subject that is a file, and its path.
+
+        Raises:
+            UsageError: what it names is not there.
+        """
         self._args, self._env, self._tree, self._paths = args, env, tree, paths
+        self._read: Inventory | None = None
+        if args.installed is not None and not (env.working_directory / args.installed).is_dir():
+            raise UsageError("no such folder", where="--installed", place=args.installed)
+        if args.build_provenance is not None and not (env.working_directory / args.build_provenance).is_file():
+            raise UsageError("no such file", where="--build-provenance", place=args.build_provenance)
 
     def read(self, part: DependencyGraph, subject: Subject) -> Mapping[str, bytes]:
         """Return what was found for one part, as the evidence stores it: name of the material → bytes.
@@ -117,23 +127,21 @@ class Reader:
     def _installed(self, part: DependencyGraph) -> Inventory:
         from sbomgate import installed, link
 
-        root = self._env.working_directory / self._args.installed
-        if not root.is_dir():
-            raise UsageError("no such folder", where="--installed", place=self._args.installed)
-        return installed.read_folder(
-            root,
-            self._known(part, "installed"),
-            tarballs=self._tarballs(),
-            folders=self._folders(),
-            elsewhere=link.elsewhere(self._tree.whole, part),
-        )
+        if self._read is None:
+            self._read = installed.read_folder(
+                self._env.working_directory / self._args.installed,
+                self._known(part, "installed"),
+                tarballs=self._tarballs(),
+                folders=self._folders(),
+            )
+        return replace(self._read, elsewhere=link.elsewhere(self._tree.whole, part))
 
-    def _known(self, part: DependencyGraph, how: str) -> list[Expected]:
+    def _known(self, part: DependencyGraph, how: str) -> Expected:
         from sbomgate import link, lockfiles
 
-        placed = link.is_placed(part, how)
-        archives = lockfiles.checksums(self._tree.project.files, self._tree.whole)
-        return [link.expected(one.packages, placed=placed, archives=archives) for one in (part, self._tree.whole)]
+        whole = self._tree.whole
+        archives = lockfiles.checksums(self._tree.project.files, whole)
+        return link.expected(whole.packages, placed=link.is_placed(part, how), archives=archives)
 
     def _tarballs(self) -> Tarballs:
         from sbomgate.installed import Tarballs

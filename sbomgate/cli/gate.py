@@ -9,6 +9,7 @@ examples:
   sbomgate gate --subject services/web=file:dist/web.tgz --subject services/api=file:dist/api.tgz \
       --key release.key --trust ../trust.toml
   sbomgate gate --subjects release.toml --key release.key --trust ../trust.toml
+  sbomgate gate --subject file:dist/app.tgz --installed . --contains --key release.key --trust ../trust.toml
   sbomgate gate --subject file:dist/app.tgz --signer keyless --trust ../trust.toml
   sbomgate gate --resume 81c0… --signer keyless --trust ../trust.toml    what could not be signed then
 
@@ -88,6 +89,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     }
     files = tree.project.files
     about = [one for one in subjects if not isinstance(one, InputError)]
+    ties = _ties.Reader(args, env, tree, asked.paths(subjects))
     _require_head(args, about, files.repository)
     with ExitStack() as stack:
         signer = _signing.open_signer(args, env, tree.trust, stack)
@@ -96,7 +98,6 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         )
         if args.commit is not None or any(one.kind is SubjectKind.GIT for one in about):
             _require_committed(files)
-        ties = _ties.Reader(args, env, tree, asked.paths(subjects))
         for part, subject in zip(tree.parts, subjects, strict=True):
             with results.of(judge, part):
                 if isinstance(subject, InputError):
@@ -118,11 +119,12 @@ def _resume(args: argparse.Namespace, env: Environment, store: Path) -> int:
     from sbomgate.model import Verdict
     from sbomgate.report.escape import plain
 
-    if args.subject or args.subjects or args.workspace is not None or args.json:
+    named = (args.workspace, args.installed, args.contains, args.build_provenance)
+    if args.subject or args.subjects or args.json or any(one is not None for one in named):
         raise UsageError(
             "a pending decision has its subject, and is not decided again",
             where="--resume",
-            hint="leave --subject, --subjects, --workspace and --json out; `sbomgate verify` reads what was stored",
+            hint="leave subject, workspace, --json and what is compared out; `sbomgate verify` reads what was stored",
         )
     trust = trust_file.load(args.trust, project_root=open_project(args.path, env).files.repository)
     record = _signing.resume(args, env, trust, store)

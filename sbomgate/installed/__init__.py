@@ -42,7 +42,7 @@ _IGNORES = (".gitignore", ".npmignore")
 
 def read_folder(
     root: Path,
-    known: Sequence[Expected],
+    known: Expected,
     *,
     tarballs: Tarballs,
     folders: Iterable[str] = ("",),
@@ -52,7 +52,7 @@ def read_folder(
 
     Args:
         root: the project's folder, or its folder node_modules itself.
-        known: what the lockfile says, of the part that is decided on and of the rest: which tarballs to compare with.
+        known: what the whole lockfile says: which tarballs to compare with.
         tarballs: finds them.
         folders: the project's own folder and those of its workspaces, relative to `root`.
         elsewhere: what else the lockfile holds; it becomes part of the inventory.
@@ -85,7 +85,7 @@ def read_folder(
 def read_archive(
     path: Path,
     part: str,
-    known: Sequence[Expected],
+    known: Expected,
     *,
     sha256: str,
     tarballs: Tarballs,
@@ -149,7 +149,7 @@ def _list(roots: Sequence[str]) -> str:
 
 
 def inventory(
-    found: Survey, known: Sequence[Expected], *, link: str, tarballs: Tarballs, elsewhere: tuple[OtherEntry, ...]
+    found: Survey, known: Expected, *, link: str, tarballs: Tarballs, elsewhere: tuple[OtherEntry, ...]
 ) -> Inventory:
     """Return what was found as a value: names and versions read, files compared where a tarball is at hand."""
     units = _units(found, known)
@@ -230,16 +230,16 @@ def _held(tarballs: Tarballs, stated: _Stated, sha512: Sequence[str]) -> Iterato
             yield one, contents
 
 
-def _units(found: Survey, known: Sequence[Expected]) -> list[_Unit]:
+def _units(found: Survey, known: Expected) -> list[_Unit]:
     units: dict[str, _Unit] = {}
     owner: dict[str, _Unit] = {}
     for place, folder in sorted(found.folders.items(), key=lambda item: item[0].split("/")):
         stated = _stated(folder)
-        package = next((p for one in known if (p := one.at(place, stated.name, stated.version)) is not None), None)
-        sha512 = next((f for one in known if (f := one.tarballs(place, stated.name, stated.version))), [])
+        package = known.at(place, stated.name, stated.version)
+        sha512 = known.tarballs(place, stated.name, stated.version)
         around = place.rpartition(f"/{MODULES}/")[0]
         # Where the lockfile says places, it says of each package inside another whether it is bundled.
-        is_own = bool(sha512) and package is not None and package.kind is not Kind.BUNDLED and known[0].placed
+        is_own = bool(sha512) and package is not None and package.kind is not Kind.BUNDLED and known.placed
         if around in owner and not is_own:
             unit = owner[place] = owner[around]
             outer = units[around].stated if around in units else None

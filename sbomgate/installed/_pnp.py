@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from posixpath import normpath
@@ -52,7 +52,7 @@ class Listed:
     others: tuple[FoundOther, ...]
 
 
-def read(root: Path, known: Sequence[Expected]) -> Listed | None:
+def read(root: Path, known: Expected) -> Listed | None:
     """Read what Plug'n'Play loads in a project, or None where it has none.
 
     Raises:
@@ -138,7 +138,7 @@ def _entries(state: Any) -> Iterator[tuple[str, str, str, bool]]:
         raise InputError(f"its list of packages is not what yarn writes ({type(e).__name__})", where=LOADER) from e
 
 
-def _package(root: Path, archive: str, inner: str, known: Sequence[Expected]) -> FoundPackage:
+def _package(root: Path, archive: str, inner: str, known: Expected) -> FoundPackage:
     """Read one archive; which package it is says its own package.json, unless its checksum says more."""
     place = f"{archive}/{inner}".rstrip("/")
     try:
@@ -152,7 +152,7 @@ def _package(root: Path, archive: str, inner: str, known: Sequence[Expected]) ->
     except (KeyError, ValueError, AttributeError, RecursionError):
         return FoundPackage(place=place, name=None, version=None, problem="is missing, or is not JSON")
     found = [value[:300] if isinstance(value, str) else None for value in stated]
-    pinned = next((p for one in known if (p := one.zips(found[0], found[1]))), ())
+    pinned = known.zips(found[0], found[1])
     digest = _zips.checksum(data)
     is_other = bool(pinned) and digest not in pinned
     return FoundPackage(

@@ -133,11 +133,9 @@ def environment(folder: Path, registry: Simulator) -> Mapping[str, str]:
 def look(root: Path) -> tuple[TreeLink, Inventory]:
     files = DiskFiles(root)
     graph = lockfiles.read(files)
-    known = [
-        link.expected(
-            graph.packages, placed=link.is_placed(graph, INSTALLED), archives=lockfiles.checksums(files, graph)
-        )
-    ]
+    known = link.expected(
+        graph.packages, placed=link.is_placed(graph, INSTALLED), archives=lockfiles.checksums(files, graph)
+    )
     folders = ["" if one.path == "." else one.path for one in lockfiles.workspaces(graph)]
     home = root.parent
     caches = installed.Tarballs(

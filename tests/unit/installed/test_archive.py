@@ -16,10 +16,12 @@ import pytest
 
 from sbomgate.errors import InputError
 from sbomgate.installed import Tarballs, _archive, read_archive
+from sbomgate.link import Expected
 from sbomgate.model.link import Inventory
 from testkit import tarballs, trees
 
 GOOD = tarballs.package("good", "1.0.0")
+NOTHING = Expected(placed=True)
 EVIL = b'{"name":"evil","version":"6.6.6"}'
 HELD = trees.files_of("node_modules/good", GOOD)
 
@@ -27,7 +29,7 @@ HELD = trees.files_of("node_modules/good", GOOD)
 def look(path: Path, data: bytes, part: str = "", **more: Any) -> Inventory:
     path = path / "artefact"
     path.write_bytes(data)
-    return read_archive(path, part, [], sha256=hashlib.sha256(data).hexdigest(), tarballs=Tarballs(), **more)
+    return read_archive(path, part, NOTHING, sha256=hashlib.sha256(data).hexdigest(), tarballs=Tarballs(), **more)
 
 
 def held(found: Inventory) -> dict[str, str | None]:
@@ -113,7 +115,7 @@ def test_P10_the_digest_is_of_the_bytes_that_were_read(tmp_path: Path) -> None:
     for data in (trees.tar(HELD), trees.zipped(HELD)):
         (tmp_path / "a").write_bytes(data)
         with pytest.raises(InputError, match="expected 0000"):
-            read_archive(tmp_path / "a", "", [], sha256="0" * 64, tarballs=Tarballs())
+            read_archive(tmp_path / "a", "", NOTHING, sha256="0" * 64, tarballs=Tarballs())
 
 
 SEEN: dict[str, tuple[dict[str, Any], list[tarfile.TarInfo], dict[str, str | None]]] = {
@@ -204,7 +206,7 @@ def test_a_bomb_takes_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def image(tmp_path: Path, *layers: bytes, **more: Any) -> Inventory:
     digest = trees.layout(tmp_path / "image", layers, **more)
-    return read_archive(tmp_path / "image", ".", [], sha256=digest, tarballs=Tarballs(), folders=("", "app"))
+    return read_archive(tmp_path / "image", ".", NOTHING, sha256=digest, tarballs=Tarballs(), folders=("", "app"))
 
 
 LAYERS: dict[str, tuple[list[bytes], dict[str, str | None]]] = {
@@ -253,7 +255,7 @@ def test_P10_an_altered_layer_is_refused(tmp_path: Path) -> None:
     digest = trees.layout(tmp_path / "image", [trees.tar(HELD)])
     spoil_layer(tmp_path)
     with pytest.raises(InputError, match="sha256"):
-        read_archive(tmp_path / "image", ".", [], sha256=digest, tarballs=Tarballs())
+        read_archive(tmp_path / "image", ".", NOTHING, sha256=digest, tarballs=Tarballs())
 
 
 BAD: dict[str, Callable[[Path], str]] = {
@@ -271,4 +273,4 @@ def test_images_that_cannot_be_looked_into(tmp_path: Path, case: str) -> None:
     (tmp_path / "image").mkdir()
     digest = BAD[case](tmp_path / "image")
     with pytest.raises(InputError):
-        read_archive(tmp_path / "image", ".", [], sha256=digest, tarballs=Tarballs())
+        read_archive(tmp_path / "image", ".", NOTHING, sha256=digest, tarballs=Tarballs())

@@ -55,7 +55,7 @@ def compared(
     root: Path, held: DependencyGraph, *, cache: Path | None = None, whole: DependencyGraph | None = None, **more: Any
 ) -> tuple[TreeLink, Inventory]:
     placed = link.is_placed(held, INSTALLED)
-    known = [link.expected(one.packages, placed=placed) for one in (held, whole or held)]
+    known = link.expected((whole or held).packages, placed=placed)
     found = read_folder(
         root, known, tarballs=Tarballs(npm_cache=cache), elsewhere=link.elsewhere(whole or held, held), **more
     )
