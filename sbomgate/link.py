@@ -81,12 +81,18 @@ class Expected:
         is_placed = self.placed and not in_store(place)
         same = [package] if is_placed else self.by_name[package.name, plain(package.version)]
         zips = self.archives.get((package.name, plain(package.version)), ())
-        return [*sorted({one.sha512 for one in same if one.sha512 is not None}), *(f"zip:{one}" for one in zips)]
+        # A patched package is not what its tarball holds; yarn's archive of it has the patch in it.
+        tarballs = {one.sha512 for one in same if one.sha512 is not None and not _is_patched(one)}
+        return [*sorted(tarballs), *(f"zip:{one}" for one in zips)]
 
 
 def is_placed(graph: DependencyGraph, link: str) -> bool:
     """Whether the lockfile says where each package lies: npm's does, but not in the artefact of one workspace."""
     return graph.lockfile.kind == "npm" and (link == INSTALLED or graph.workspace is None)
+
+
+def _is_patched(package: Package) -> bool:
+    return package.kind is Kind.PATCH or "(patch_hash=" in package.id  # pnpm says it in the key
 
 
 def expected(
@@ -187,6 +193,7 @@ class _Comparison:
         self.projects = {p.alias or p.name for p in (*graph.packages, *others) if p.kind in OWN}
         self.places = {one.place: one for one in inventory.packages}
         self.linked = {one.place for one in inventory.links}
+        self.commands = {one.place for one in inventory.others if one.place.endswith((".cmd", ".ps1"))}
         named = {p.id: (p.name, plain(p.version)) for p in graph.packages}
         self.aliases = {(e.name, *named[e.target]) for e in graph.edges if e.target in named}
         self.aliases |= {(n, e.name, plain(e.version)) for e in inventory.elsewhere for n in e.aliases}
@@ -202,7 +209,7 @@ class _Comparison:
         for link in self.inventory.links:
             self._link(link)
         for other in self.inventory.others:
-            self._say(other.kind, other.place, None, _OTHERS[other.kind])
+            self._say(self._code_of(other), other.place, None, _OTHERS[other.kind])
         absent = self._missing()
         self.problems.sort(key=lambda p: (p.code, p.place, p.message))
         counts = Counter(p.code for p in self.problems)
@@ -305,6 +312,14 @@ class _Comparison:
             return
         self._say("link-elsewhere", link.place, None, f"a link to {link.target}, which is not what {name} is here")
 
+    def _code_of(self, other: FoundOther) -> str:
+        if other.kind == "loose":  # `require` finds it like a package
+            return "extra"
+        if other.kind == "shim" and "store" not in self.inventory.layouts:
+            # Only pnpm writes commands as files; npm and yarn do so on Windows, each with its twin.
+            return "shim" if {other.place, f"{other.place}.cmd"} & self.commands else "entry"
+        return other.kind
+
     # (4) what the lockfile needs is there
     def _missing(self) -> int:
         absent = 0
@@ -330,6 +345,7 @@ class _Comparison:
 
 
 _OTHERS = {
+    "loose": "a file that code can load like a package: the lockfile has no such package",
     "entry": "lies in node_modules and belongs to no package: code can load it",
     "shim": "a command that the package manager wrote: not compared",
     "loader": "Plug'n'Play's own code: not compared, only what it lists",

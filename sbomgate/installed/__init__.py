@@ -70,7 +70,7 @@ def read_folder(
         found.layouts.add("pnp")
         found.links += listed.links
         found.others |= {one.place: one.kind for one in listed.others}
-    if not found.layouts:
+    if not found.layouts and known.by_name:
         raise InputError(
             f"nothing is installed here: no folder {MODULES}", where=str(root),
             hint="name the project's folder, installed; with Plug'n'Play the one with .pnp.cjs",
@@ -108,7 +108,8 @@ def read_archive(
     """
     read = _archive.entries_of_layout if path.is_dir() else _archive.entries_of_file
     entries = [one for one in read(path, sha256=sha256) if MODULES in one.path.split("/")]
-    start = _part(entries, part, frozenset(folders), path.name)
+    is_empty = all(package.dev for same in known.by_name.values() for package in same)  # nothing that would run
+    start = "" if is_empty and not entries else _part(entries, part, frozenset(folders), path.name)
     inside = [replace(one, path=one.path[len(start) :]) for one in entries if one.path.startswith(start)]
     found = survey(inside, where=path.name, folders=frozenset(folders))
     for one in entries:

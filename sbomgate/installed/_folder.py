@@ -11,6 +11,7 @@ from pathlib import Path
 from sbomgate.errors import InputError
 from sbomgate.installed._survey import MODULES, Entry, File
 
+MAX_FOLDERS = 2_000_000  # that are looked into, node_modules or not
 MAX_FILE_BYTES = 16 << 30  # one file of a package: the largest hold a browser
 _CHUNK = 1 << 20
 _LEFT_OUT = frozenset({".git", ".hg", ".svn"})
@@ -24,8 +25,12 @@ def entries(root: Path) -> Iterator[Entry]:
     """
     base = os.fspath(root)
     todo = [("", base, False)]
+    left = MAX_FOLDERS
     while todo:
         path, folder, inside = todo.pop()
+        left -= 1
+        if left < 0:
+            raise InputError(f"more than {MAX_FOLDERS:,} folders", where=base, hint="name the project's folder itself")
         try:
             with os.scandir(folder) as scan:
                 found = sorted(scan, key=lambda one: one.name)

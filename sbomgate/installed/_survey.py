@@ -14,7 +14,7 @@ from sbomgate.errors import InputError
 from sbomgate.link import STORES, in_store
 from sbomgate.model.link import FoundLink, FoundOther
 
-MAX_ENTRIES = 2_000_000  # files and folders of one tree: ten times the largest monorepo known
+MAX_ENTRIES = 1_000_000  # files of one tree, some 400 MB of memory: three times the largest monorepo known
 MAX_PATH = 4096  # characters: PATH_MAX on Linux
 MAX_PARTS = 300  # nesting of folders
 
@@ -128,7 +128,7 @@ def _take(found: Survey, entry: Entry, where: str, folders: frozenset[str] | Non
         if entry.link is not None:
             found.links.append(FoundLink(place=path, target=resolve(path, entry.link)))
         else:
-            found.others[path] = "entry"
+            found.others[path] = "loose"
     elif inside:
         folder = found.folders.setdefault(place, Folder(place))
         if entry.link is not None:
@@ -139,7 +139,7 @@ def _take(found: Survey, entry: Entry, where: str, folders: frozenset[str] | Non
     elif entry.link is not None:
         found.links.append(FoundLink(place=place, target=resolve(place, entry.link)))
     else:  # `node_modules/a` is a file: `require("a")` loads it
-        found.others[path] = "entry"
+        found.others[path] = "loose"
 
 
 def _package_end(parts: list[str], start: int) -> tuple[int, bool]:

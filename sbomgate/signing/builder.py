@@ -72,8 +72,8 @@ def verify(
     claims = evidence.claimed(certificate)
     if claims is None:
         return stop(INVALID, "its certificate names nobody who could be accepted")
-    found, why = _accepted(claims, builders, repository)
-    if found is None:
+    accepted, why = _accepted(claims, builders, repository)
+    if not accepted:
         return stop(INVALID, why)
     try:
         # (3) the numbered steps of package provenance
@@ -85,8 +85,9 @@ def verify(
     except evidence.Stop as e:
         return stop(CANNOT_VERIFY if isinstance(e, evidence.CannotVerify) else INVALID, str(e))
     # (5) the builder's own id
-    if builder_id != found.builder_id:
-        return stop(INVALID, f"its builder is {builder_id[:200]!r}, {found.name!r} is {found.builder_id!r}")
+    found = next((one for one in accepted if one.builder_id == builder_id), None)
+    if found is None:
+        return stop(INVALID, f"its builder is {builder_id[:200]!r}, {accepted[0].name!r} is {accepted[0].builder_id!r}")
     # (6) this source
     for what, got, expected in (("repository", claims.repository, repository), ("commit", claims.commit, commit)):
         if got != expected:
@@ -104,14 +105,16 @@ def verify(
     )
 
 
-def _accepted(claims: Claims, builders: Sequence[Builder], repository: str) -> tuple[Builder | None, str]:
-    refused = []
+def _accepted(claims: Claims, builders: Sequence[Builder], repository: str) -> tuple[list[Builder], str]:
+    """Return the builders that a certificate may be of, and why it is none where there are none."""
+    accepted, refused = [], []
     for builder in builders:
         # A reusable workflow lies elsewhere: the repository that may call it is the one that the decision is about.
         asked = replace(builder.identity, repository=builder.identity.repository or repository)
         why = refusal(claims, asked)
         if why is None:
-            return builder, ""
-        refused.append(f"{builder.name!r}: {why}")
+            accepted.append(builder)
+        else:
+            refused.append(f"{builder.name!r}: {why}")
     near = f" ({refused[0]})" if len(refused) == 1 else ""
-    return None, f"signed by {claims.identity[:200]!r}, no builder that the trust file accepts{near}"
+    return accepted, f"signed by {claims.identity[:200]!r}, no builder that the trust file accepts{near}"

@@ -16,12 +16,14 @@ import pytest
 
 from sbomgate.errors import InputError
 from sbomgate.installed import Tarballs, _archive, read_archive
-from sbomgate.link import Expected
+from sbomgate.link import expected
+from sbomgate.model import Kind, Package
 from sbomgate.model.link import Inventory
 from testkit import tarballs, trees
 
 GOOD = tarballs.package("good", "1.0.0")
-NOTHING = Expected(placed=True)
+NEEDED = Package(id="node_modules/needed", name="needed", version="1.0.0", kind=Kind.REGISTRY)
+NOTHING = expected([NEEDED], placed=True)
 EVIL = b'{"name":"evil","version":"6.6.6"}'
 HELD = trees.files_of("node_modules/good", GOOD)
 

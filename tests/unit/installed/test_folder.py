@@ -339,12 +339,12 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str, str]] = {
     ),
     "a name that is no text": (write("node_modules/a/package.json", b'{"name":[]}'), "altered", "(no name)"),
     "a folder without a package": (write("node_modules/evil/index.js", b"1"), "extra", "node_modules/evil"),
-    "a loose file": (write("node_modules/evil.js", b"1"), "entry", "node_modules/evil.js"),
-    "a loose file in a scope": (write("node_modules/@s/evil.js", b"1"), "entry", "node_modules/@s/evil.js"),
+    "a loose file": (write("node_modules/evil.js", b"1"), "extra", "node_modules/evil.js"),
+    "a loose file in a scope": (write("node_modules/@s/evil.js", b"1"), "extra", "node_modules/@s/evil.js"),
     "a hidden folder": (write("node_modules/.prisma/client/index.js", b"1"), "entry", "node_modules/.prisma"),
     "a file in the store": (write("node_modules/.pnpm/x/index.js", b"1"), "entry", "node_modules/.pnpm/x"),
     "a book in another folder": (write("node_modules/.x/.package-lock.json", b"1"), "entry", "node_modules/.x"),
-    "a command that is no link": (write("node_modules/.bin/x", b"#!/bin/sh"), "shim", "node_modules/.bin/x"),
+    "a command that is no link": (write("node_modules/.bin/x", b"#!/bin/sh"), "entry", "node_modules/.bin/x"),
     "a name that is no UTF-8": (unnamed, "extra", r"node_modules/\xff"),
     "a named pipe": (pipe, "special", "node_modules/a/pipe"),
     "a tree where none belongs": (write("src/node_modules/e/index.js", b"1"), "stray", "src/node_modules"),
@@ -359,6 +359,26 @@ def test_hostile_trees(tmp_path: Path, case: str) -> None:
     found, _ = compared(tmp_path, graph(A))
     assert codes(found) == {code: 1}
     assert said in messages(found)
+
+
+def test_commands_as_windows_has_them(tmp_path: Path) -> None:
+    put(tmp_path, A)
+    for name in ("x", "x.cmd", "x.ps1"):
+        write(f"node_modules/.bin/{name}", b"run")(tmp_path)
+    assert codes(compared(tmp_path, graph(A))[0]) == {"shim": 3}
+
+
+def test_a_patched_package_is_not_its_tarball(tmp_path: Path) -> None:
+    npm_cache.put(tmp_path / "c", tarballs.package("a", "1.0.0"))
+    put(tmp_path / "p", A)
+    (tmp_path / "p/node_modules/a/index.js").write_text("patched")
+    patched = package("a", place="a@1.0.0(patch_hash=x)")
+    found, _ = compared(tmp_path / "p", graph(patched, kind="pnpm"), cache=tmp_path / "c")
+    assert (found.holds, found.packages, found.bytes) == (True, 1, 0)
+
+
+def test_nothing_to_install_is_nothing_to_find(tmp_path: Path) -> None:
+    assert compared(tmp_path, graph())[0].holds
 
 
 def test_books_and_folders_of_their_own_are_no_entries(tmp_path: Path) -> None:
