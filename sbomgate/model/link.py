@@ -73,7 +73,7 @@ class FoundLink:
 class FoundOther:
     """Something else that lies in a tree, which code could load: `kind` says what.
 
-    `loose` (a file in node_modules itself), `entry` (a hidden folder in it), `shim` (a command that is a file), `loader`
+    `loose` (a file in node_modules itself), `entry` (a hidden folder in it), `shim` (a command as a file), `loader`
     (Plug'n'Play's own code), `stray` (a node_modules folder where the lockfile puts none), `outside` (packages of an
     artefact beside the part that is compared), `special` (a device, a pipe), `unnamed` (no text in UTF-8).
     """
