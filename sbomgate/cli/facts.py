@@ -60,11 +60,11 @@ def run(args: argparse.Namespace, env: Environment) -> int:
                 hint='sign with a key that has the role "facts" there, or give it that role',
             )
     graph = lockfiles.read(opened.files, opened.lockfile)
-    recorded = _facts.recorded(args, env, trust)
+    recorded = _facts.recorded(args.facts, env, trust, offline=args.offline)
     # As for what is signed otherwise: no cache is believed, the registry is asked again (P26).
     # What will be new or changed where the facts are used, nobody knows here: all of it is measured.
     measured = measure([(graph, frozenset())])
-    collected = _facts.collect(graph, args, env, opened, trust, recorded, measured, signs=True)
+    collected = _facts.collect(graph, env, opened, trust, recorded, measured, offline=args.offline, signs=True)
     emit(signer.sign(facts.write_statement(collected)), args.output, env)
     say(f"facts of {len(collected)} packages{_unknown(collected.values())}, signed by {signer.identity}")
     return EXIT_ALLOWED
