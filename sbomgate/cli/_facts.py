@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -42,6 +42,7 @@ def about(
         SbomgateError: the trust file, the recorded facts or a cache cannot be read.
     """
     from sbomgate import gate, trust
+    from sbomgate.cli._environment import say
     from sbomgate.cli._project import together
     from sbomgate.npm.wanted import measure
     from sbomgate.provenance import shipped
@@ -61,6 +62,8 @@ def about(
         gate.material_of(accepted, material.trusted_root, material.registry_keys, updated=material.collected),
         collect=lambda graph: collect(graph, env, opened, accepted, known, measured, offline=offline, signs=False),
     )
+    if not_known := unknown(collected.values()):
+        say(f"note: of {len(collected)} packages not known: {not_known}")
 
     def of(part: DependencyGraph) -> Mapping[str, PackageFacts]:
         return gate.package_facts(part, collected, verified, looks={}, now=env.now)
@@ -139,6 +142,18 @@ def collect(
         )
         asked = wanted(graph, first_party=trust.first_party, measured=measured)
         return collecting.collect(asked, sources=sources, progress=_progress())
+
+
+def unknown(collected: Iterable[CollectedFacts]) -> str:
+    """Return what nobody could say of how many packages, in words; "" where everything was answered."""
+    from sbomgate.model import Absence, Missing
+
+    no_answer = {Absence.NOT_ASKED, Absence.UNREACHABLE, Absence.MALFORMED, Absence.MISMATCH}
+    parts = {"the registry's word": 0, "the tarball": 0, "attestations": 0}
+    for one in collected:
+        for what, fact in zip(parts, (one.registry, one.tarball, one.attestations), strict=True):
+            parts[what] += isinstance(fact, Missing) and fact.absence in no_answer
+    return ", ".join(f"{what} of {count}" for what, count in parts.items() if count)
 
 
 def _progress() -> Callable[[int, int], None] | None:

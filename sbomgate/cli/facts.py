@@ -18,10 +18,7 @@ from sbomgate.errors import EXIT_ALLOWED
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable
-
     from sbomgate.cli._environment import Environment
-    from sbomgate.model import CollectedFacts
 
 HELP = "export collected facts, signed"
 
@@ -66,17 +63,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     measured = measure([(graph, frozenset())])
     collected = _facts.collect(graph, env, opened, trust, recorded, measured, offline=args.offline, signs=True)
     emit(signer.sign(facts.write_statement(collected)), args.output, env)
-    say(f"facts of {len(collected)} packages{_unknown(collected.values())}, signed by {signer.identity}")
+    unknown = _facts.unknown(collected.values())
+    said = f" (not known: {unknown})" if unknown else ""
+    say(f"facts of {len(collected)} packages{said}, signed by {signer.identity}")
     return EXIT_ALLOWED
-
-
-def _unknown(collected: Iterable[CollectedFacts]) -> str:
-    from sbomgate.model import Absence, Missing
-
-    no_answer = {Absence.NOT_ASKED, Absence.UNREACHABLE, Absence.MALFORMED, Absence.MISMATCH}
-    parts = {"the registry's word": 0, "the tarball": 0, "attestations": 0}
-    for one in collected:
-        for what, fact in zip(parts, (one.registry, one.tarball, one.attestations), strict=True):
-            parts[what] += isinstance(fact, Missing) and fact.absence in no_answer
-    said = ", ".join(f"{what} of {count}" for what, count in parts.items() if count)
-    return f" (not known: {said})" if said else ""

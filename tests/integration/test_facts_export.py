@@ -239,6 +239,7 @@ def test_p14_generate_believes_no_stranger(machines: Machines) -> None:
     known = properties(made.out)
     assert known["beta"]["sbomgate:scripts:state"] == "unknown"
     assert known["alpha"]["sbomgate:publish:source"] == "unknown"
+    assert "not known: the registry's word of 2" in made.err
 
 
 def test_generate_without_facts_is_as_before(machines: Machines) -> None:
