@@ -18,6 +18,7 @@ from sbomgate.errors import EXIT_ALLOWED
 
 if TYPE_CHECKING:
     import argparse
+
     from sbomgate.cli._environment import Environment
 
 HELP = "export collected facts, signed"
