@@ -30,7 +30,7 @@ MAX_URL = 8192  # characters
 MAX_REDIRECTS = 5
 MAX_ATTEMPTS = 4  # the first and three more
 MAX_RETRY_AFTER_SECONDS = 60.0  # a registry that asks for more is down for this run
-MAX_FAILURES = 20  # second attempts in a row to one registry; then it is down for this run: nobody waits for the rest
+MAX_FAILURES = 20  # third attempts in a row; then a registry is down for this run, and nobody waits for the rest
 BACKOFF_SECONDS = (0.5, 1.0, 2.0)  # no jitter: the same run is the same
 CONCURRENCY = 24  # requests at once; npm uses 15 connections per host, browsers 6
 CONNECT_SECONDS = 10.0
@@ -167,8 +167,8 @@ class Registry:
             if not isinstance(outcome, _Again):
                 self._failures[home] = 0
                 return outcome
-            # First attempts do not count: one lost connection takes with it all that it carried.
-            if outcome.down and attempt:
+            # Not counted before the third: a lost connection takes with it all that it carried.
+            if outcome.down and attempt > 1:
                 self._failures[home] = self._failures.get(home, 0) + 1
             why = outcome.why
             if outcome.after > MAX_RETRY_AFTER_SECONDS:
@@ -178,6 +178,7 @@ class Registry:
 
     async def _once(self, url: str, registry: str, headers: dict[str, str], limit: int) -> Answer | Missing | _Again:
         import httpx
+        from anyio import EndOfStream
         from h2.exceptions import H2Error
 
         try:
@@ -194,7 +195,7 @@ class Registry:
             if "CERTIFICATE_VERIFY_FAILED" in str(e):
                 return _unreachable(url, "shows a certificate that is not trusted")
             return _Again("cannot be connected to")
-        except (httpx.TransportError, H2Error):  # httpcore lets the latter out while a body is read
+        except (httpx.TransportError, H2Error, EndOfStream):  # httpcore lets the other two out, over HTTP/2
             return _Again("broke off the connection")
         except (httpx.InvalidURL, httpx.HTTPError, UnicodeError, ValueError):
             return _unreachable(url, "is not a URL that can be asked")

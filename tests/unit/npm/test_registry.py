@@ -339,7 +339,7 @@ def test_concurrency_is_bounded(server: Simulator) -> None:
                 now -= 1
 
         one._once = once  # type: ignore[assignment,method-assign]
-        await asyncio.gather(*(one.packument(server.url, "a") for _ in range(60)))
+        await asyncio.gather(*(one.packument(server.url, "a") for _ in range(30)))
 
     run(ask)
     assert most == registry.CONCURRENCY
@@ -352,7 +352,7 @@ def test_concurrency_is_bounded(server: Simulator) -> None:
 @pytest.fixture
 def modern(tmp_path: Path) -> Iterator[Http2Simulator]:
     with Http2Simulator(tmp_path) as simulator:
-        for index in range(60):
+        for index in range(30):
             simulator.publish(f"a{index}", "1.0.0", b"x" * 40_000)
         yield simulator
 
@@ -372,10 +372,10 @@ def all_of(server: Http2Simulator, *, total_seconds: float = 20.0) -> list[Answe
 
 def test_one_connection_carries_everything(modern: Http2Simulator) -> None:
     found = all_of(modern)
-    assert [json.loads(one.body)["name"] for one in found[:60] if isinstance(one, Answer)] == list(modern.packuments)
-    assert {one.body for one in found[60:] if isinstance(one, Answer)} == {b"x" * 40_000}
+    assert [json.loads(one.body)["name"] for one in found[:30] if isinstance(one, Answer)] == list(modern.packuments)
+    assert {one.body for one in found[30:] if isinstance(one, Answer)} == {b"x" * 40_000}
     assert modern.connections == 1
-    assert len(modern.requests) == 120
+    assert len(modern.requests) == 60
 
 
 GOAWAY = b"\0\0\x08\x07\0\0\0\0\0" + bytes(8)
@@ -424,7 +424,7 @@ def test_a_body_over_the_limit_leaves_the_connection_of_use(
 
     async def ask(one: Registry) -> list[object]:
         over = [await one.packument(modern.url, f"a{index}") for index in range(3)]
-        urls = [modern.origin + modern.tarball_path(f"a{index}", "1.0.0") for index in range(60)]
+        urls = [modern.origin + modern.tarball_path(f"a{index}", "1.0.0") for index in range(30)]
         return [*over, *[await one.tarball(modern.url, url) for url in urls]]
 
     found = run(ask, ca_file=str(modern.ca_file))
