@@ -135,6 +135,7 @@ def collect(
             recorded=known,
             cache=cache,
             npm_cache=env.npm_cache,
+            yarn_cache=env.yarn_cache,
             credentials=credentials,
             client=None if offline else client,
             word_age=timedelta(0) if signs else WORD_AGE,

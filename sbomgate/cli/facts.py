@@ -33,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("-o", "--output", metavar="FILE", help="where to write it (default: stdout)")
     export.add_argument("--trust", metavar="FILE", help="what is first-party, and whether the key's facts are accepted")
     export.add_argument("--facts", metavar="FILE", help="recorded facts that are used instead of asking again")
-    export.add_argument("--offline", action="store_true", help="use no network: what was recorded, and npm's cache")
+    export.add_argument(
+        "--offline", action="store_true", help="use no network: what was recorded, and the package managers' caches"
+    )
 
 
 def run(args: argparse.Namespace, env: Environment) -> int:
