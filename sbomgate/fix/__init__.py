@@ -4,7 +4,6 @@ It proposes; the package manager resolves and the gate judges (`sbomgate.cli.fix
 other version left to try. One module of this package per package manager says how a version is pinned in the project's
 own files and how its lockfile is made again:
 
-    NAMES: tuple[str, ...]                                          lockfile kinds that it writes
     def edit(files: Mapping[str, bytes], pins: Sequence[Pin], folder: str) -> dict[str, bytes]
     def command(settings: Settings) -> Command
 """
@@ -14,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from sbomgate.lockfiles._range import parse_version, satisfies
 from sbomgate.model import DependencyGraph, Kind, PolicyFinding
@@ -76,12 +76,16 @@ class Command:
     files: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
+class Release(Protocol):
     """A version that a registry has, and when it says that it was published, or None."""
 
-    version: str
-    published: datetime | None
+    @property
+    def version(self) -> str:  # noqa: D102
+        ...
+
+    @property
+    def published(self) -> datetime | None:  # noqa: D102
+        ...
 
 
 def to_blame(graph: DependencyGraph, findings: Iterable[PolicyFinding]) -> tuple[list[str], list[PolicyFinding]]:
@@ -106,58 +110,65 @@ def to_blame(graph: DependencyGraph, findings: Iterable[PolicyFinding]) -> tuple
 
 
 def candidates(
-    graph: DependencyGraph,
-    id_: str,
-    releases: Sequence[Release],
+    version: str,
+    ranges: Collection[str],
+    releases: Iterable[Release],
     *,
     now: datetime,
     minimum_age: timedelta,
     approved: Collection[str],
     malicious: Collection[str],
 ) -> list[str]:
-    """Return the versions to try for a package, the best first.
+    """Return the versions to try in the place of `version`, the best first.
 
-    First the version of the last approved build; then what every dependant's range allows and is old enough, the newest
-    first; then what is older than the present one. A prerelease is proposed only in the place of a prerelease.
+    First the version of the last approved build; then what all `ranges` of the dependants allow and is old enough, the
+    newest first; then what is older than `version`. A prerelease is proposed only in the place of another of its own.
     """
-    package = next(one for one in graph.packages if one.id == id_)
-    present = parse_version(package.version or "")
-    ranges = {edge.range for edge in graph.edges if edge.target == id_}
+    present = parse_version(version)
     known = []
     for release in releases:
         parsed = parse_version(release.version)
-        if parsed is None or release.version == package.version or release.version in malicious:
+        if parsed is None or release.version == version or release.version in malicious:
             continue
-        if len(parsed[3]) != 1 or parsed[3][0][0] != 2:  # a prerelease
-            if release.version.partition("-")[0] != (package.version or "").partition("-")[0]:
-                continue
+        if "-" in release.version and release.version.partition("-")[0] != version.partition("-")[0]:
+            continue
         known.append((parsed, release))
     known.sort(key=lambda one: one[0], reverse=True)
 
     def old(release: Release) -> bool:
         return release.published is not None and release.published <= now - minimum_age
 
-    def fits(version: str) -> bool:
-        return all(satisfies(version, range_) for range_ in ranges)
-
     held = [one.version for _, one in known if one.version in approved]
-    fitting = [one.version for _, one in known if fits(one.version) and old(one)]
+    fitting = [one.version for _, one in known if old(one) and all(satisfies(one.version, range_) for range_ in ranges)]
     lower = [one.version for parsed, one in known if present is not None and parsed < present and old(one)]
     return list(dict.fromkeys([*held, *fitting, *lower]))
 
 
-def pin(graph: DependencyGraph, id_: str, version: str) -> Pin:
-    """Return the pin that brings this entry to a version: of all entries of its name, where all have its version."""
-    held = {package.id: package for package in graph.packages}
-    package = held[id_]
-    others = {one.version for one in graph.packages if one.name == package.name and one.id != id_} - {package.version}
-    same = {one.id for one in graph.packages if (one.name, one.version) == (package.name, package.version)}
+def pin(graphs: Sequence[DependencyGraph], name: str, present: str, version: str) -> Pin:
+    """Return the pin that brings a package from one version to another, in the graphs where it is.
+
+    It holds everywhere where there are no other versions of the package, else below those who have the present one.
+    """
     own = (Kind.ROOT, Kind.WORKSPACE)
-    above = [held[edge.source] for edge in graph.edges if edge.target in same and edge.source in held]
+    above: set[tuple[str, bool]] = set()
+    several = False
+    for graph in graphs:
+        held = {package.id: package for package in graph.packages}
+        several |= any(one.name == name and one.version not in (present, version) for one in graph.packages)
+        for edge in graph.edges:
+            target = held.get(edge.target or "")
+            if target is not None and (target.name, target.version) == (name, present) and edge.source in held:
+                above.add((held[edge.source].name, held[edge.source].kind in own))
     return Pin(
-        name=package.name,
+        name=name,
         version=version,
-        below=tuple(sorted({one.name for one in above if one.kind not in own})) if others else (),
-        direct=any(one.kind in own for one in above),
-        inner=any(one.kind not in own for one in above),
+        below=tuple(sorted(one for one, is_own in above if not is_own)) if several else (),
+        direct=any(is_own for _, is_own in above),
+        inner=any(not is_own for _, is_own in above),
     )
+
+
+def ranges_of(graph: DependencyGraph, name: str, version: str) -> set[str]:
+    """Return the ranges under which a version of a package is depended on."""
+    ids = {one.id for one in graph.packages if (one.name, one.version) == (name, version)}
+    return {edge.range for edge in graph.edges if edge.target in ids}

@@ -1,4 +1,4 @@
-"""A copy of the project in which a package manager may make its lockfile: manifests, and nothing that it would run or obey."""
+"""A copy of the project in which a package manager may make its lockfile: nothing that it would run or obey."""
 
 from __future__ import annotations
 

@@ -8,8 +8,6 @@ from typing import Any
 from sbomgate.errors import InputError
 from sbomgate.fix import Command, Pin, Settings, _json
 
-NAMES = ("bun",)
-
 
 def edit(files: Mapping[str, bytes], pins: Sequence[Pin], folder: str) -> dict[str, bytes]:
     """Return the files that pin these versions.

@@ -7,8 +7,6 @@ from typing import Any
 
 from sbomgate.fix import Command, Pin, Settings, _json
 
-NAMES = ("npm",)
-
 
 def edit(files: Mapping[str, bytes], pins: Sequence[Pin], folder: str) -> dict[str, bytes]:
     """Return the files that pin these versions; what is declared directly must have the version of its override."""

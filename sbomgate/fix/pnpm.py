@@ -1,6 +1,6 @@
-"""pnpm: `overrides`, in pnpm-workspace.yaml where the project has them there or its lockfile is of version 9, else in package.json.
+"""pnpm: `overrides`, in package.json where it has a `pnpm` block or the lockfile is older than version 9.
 
-pnpm 10 reads both, pnpm 11 only pnpm-workspace.yaml. https://pnpm.io/settings#overrides
+Else in pnpm-workspace.yaml: pnpm 10 reads both, pnpm 11 only pnpm-workspace.yaml. https://pnpm.io/settings#overrides
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 
 from sbomgate.fix import Command, Pin, Settings, _json
 
-NAMES = ("pnpm",)
 _OVERRIDES = re.compile(r"^overrides:[ \t]*\n", re.MULTILINE)
 
 
@@ -25,7 +24,9 @@ def edit(files: Mapping[str, bytes], pins: Sequence[Pin], folder: str) -> dict[s
         for parent in (one.below or ("",))
     }
     root, settings = f"{folder}package.json", f"{folder}pnpm-workspace.yaml"
-    in_json = b'"pnpm"' in files.get(root, b"") or b"lockfileVersion: '9" not in files.get(f"{folder}pnpm-lock.yaml", b"")
+    in_json = b'"pnpm"' in files.get(root, b"") or b"lockfileVersion: '9" not in files.get(
+        f"{folder}pnpm-lock.yaml", b""
+    )
 
     def overrides(document: dict[str, Any]) -> None:
         if in_json and rows:
@@ -52,7 +53,14 @@ def command(settings: Settings) -> Command:
     """Return what makes pnpm-lock.yaml again, without running or installing anything, nor another pnpm."""
     lines = [f"registry={settings.registry}", *(f"{scope}:registry={url}" for scope, url in settings.scopes.items())]
     return Command(
-        arguments=("pnpm", "install", "--lockfile-only", "--ignore-scripts", "--ignore-pnpmfile", "--no-frozen-lockfile"),
+        arguments=(
+            "pnpm",
+            "install",
+            "--lockfile-only",
+            "--ignore-scripts",
+            "--ignore-pnpmfile",
+            "--no-frozen-lockfile",
+        ),
         variables={
             "npm_config_manage_package_manager_versions": "false",
             "pnpm_config_manage_package_manager_versions": "false",

@@ -11,8 +11,6 @@ from urllib.parse import urlsplit
 
 from sbomgate.fix import Command, Pin, Settings, _json
 
-NAMES = ("yarn",)
-
 
 def edit(files: Mapping[str, bytes], pins: Sequence[Pin], folder: str) -> dict[str, bytes]:
     """Return the files that pin these versions."""
@@ -29,7 +27,7 @@ def edit(files: Mapping[str, bytes], pins: Sequence[Pin], folder: str) -> dict[s
 
 
 def command(settings: Settings) -> Command:
-    """Return what makes yarn.lock again. yarn 1 cannot do it without unpacking the packages; no script of them is run."""
+    """Return what makes yarn.lock again. yarn 1 has to unpack the packages for it; no script of them is run."""
     if settings.version == "1":
         return Command(
             arguments=("yarn", "install", "--ignore-scripts", "--non-interactive", "--no-progress", "--ignore-engines"),
