@@ -73,8 +73,8 @@ class Expected:
         found = self.by_name.get((name, plain(version))) or self.by_name.get((name, None))
         return found[0] if found else None
 
-    def tarballs(self, place: str, name: str | None, version: str | None) -> list[str]:
-        """Return the SHA-512 (hex) of each tarball that the package at a place may be of."""
+    def tarballs(self, place: str, name: str | None, version: str | None) -> list[tuple[str, str | None]]:
+        """Return (SHA-512, address) of each tarball that what lies at a place may be of; `zip:` and a checksum too."""
         package = self.at(place, name, version)
         if package is None:
             return []
@@ -82,8 +82,8 @@ class Expected:
         same = [package] if is_placed else self.by_name[package.name, plain(package.version)]
         zips = self.archives.get((package.name, plain(package.version)), ())
         # A patched package is not what its tarball holds; yarn's archive of it has the patch in it.
-        tarballs = {one.sha512 for one in same if one.sha512 is not None and not _is_patched(one)}
-        return [*sorted(tarballs), *(f"zip:{one}" for one in zips)]
+        tarballs = {one.sha512: one.resolved for one in same if one.sha512 is not None and not _is_patched(one)}
+        return [*sorted(tarballs.items()), *((f"zip:{one}", None) for one in zips)]
 
 
 def is_placed(graph: DependencyGraph, link: str) -> bool:

@@ -61,9 +61,16 @@ class Environment:
 
     @property
     def yarn_cache(self) -> Path:
-        """yarn 1's cache folder: `YARN_CACHE_FOLDER`, else what it uses under the home folder (Linux; XDG)."""
+        """yarn classic's cache folder: `YARN_CACHE_FOLDER`, else where yarn has it on this system (not for root)."""
         base = self.variables.get("YARN_CACHE_FOLDER")
-        return (Path(base) if base else self.cache.parent / "yarn") / "v6"
+        if base:
+            return Path(base)
+        local, cache = self.variables.get("LOCALAPPDATA"), self.variables.get("XDG_CACHE_HOME")
+        if sys.platform == "win32" and local:
+            return Path(local) / "Yarn" / "Cache"
+        if sys.platform == "darwin" and not cache:
+            return self.home / "Library" / "Caches" / "Yarn"
+        return (Path(cache) if cache else self.home / ".cache") / "yarn"
 
     @property
     def yarn_zips(self) -> tuple[Path, ...]:

@@ -184,7 +184,7 @@ class _Inside:
     path: str
     folder: Folder
     stated: _Stated
-    sha512: Sequence[str]
+    sha512: Sequence[tuple[str, str | None]]
     is_bundled: bool
 
 
@@ -194,7 +194,7 @@ class _Unit:
 
     folder: Folder
     stated: _Stated
-    sha512: Sequence[str]
+    sha512: Sequence[tuple[str, str | None]]
     inside: list[_Inside] = field(default_factory=list)
 
     def packages(self, tarballs: Tarballs) -> list[FoundPackage]:
@@ -224,9 +224,11 @@ class _Unit:
         return made
 
 
-def _held(tarballs: Tarballs, stated: _Stated, sha512: Sequence[str]) -> Iterator[tuple[str, Contents]]:
-    for one in sha512:
-        contents = tarballs.contents(stated.name or "", stated.version, one)
+def _held(
+    tarballs: Tarballs, stated: _Stated, sha512: Sequence[tuple[str, str | None]]
+) -> Iterator[tuple[str, Contents]]:
+    for one, resolved in sha512:
+        contents = tarballs.contents(stated.name or "", stated.version, one, resolved)
         if contents is not None:
             yield one, contents
 

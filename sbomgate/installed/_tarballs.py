@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sbomgate.errors import InputError
 from sbomgate.installed import _zips
-from sbomgate.npm import cacache, tarball
+from sbomgate.npm import cacache, tarball, yarn_cache
 
 MAX_FOLDERS = 1_000_000  # entries of yarn's cache
 
@@ -26,36 +25,38 @@ class Tarballs:
 
         Args:
             npm_cache: npm's `cache` (`~/.npm`).
-            yarn_cache: yarn 1's (`~/.cache/yarn/v6`).
+            yarn_cache: yarn 1's (`~/.cache/yarn`).
             zips: of yarn 2 and later, the project's and the user's (`.yarn/cache`, `~/.yarn/berry/cache`).
         """
         self._npm_cache = npm_cache
         self._zip_folders = zips
         self._zips: dict[str, list[Path]] | None = None
         self._yarn_cache = yarn_cache
-        self._folders: dict[str, list[str]] | None = None
 
-    def contents(self, name: str, version: str | None, sha512: str) -> tarball.Contents | None:
-        """Return every file of the tarball with this digest, or None where no cache has it whole."""
+    def contents(self, name: str, version: str | None, sha512: str, resolved: str | None) -> tarball.Contents | None:
+        """Return every file of the tarball with this digest, or None where no cache has it whole.
+
+        Args:
+            name: of the package, and `version`: where yarn's caches keep it.
+            version: of the package.
+            sha512: hex; or `zip:` and the checksum of yarn's archive.
+            resolved: the lockfile's address.
+        """
         if sha512.startswith(_zips.PREFIX):
             return self._zip(name, sha512.removeprefix(_zips.PREFIX))
-        for data in self._bytes(name, version, sha512):
+        for data in self._bytes(name, version, sha512, resolved):
             found = tarball.contents(data, sha512=sha512)
             if found is not None:
                 return found
         return None
 
-    def _bytes(self, name: str, version: str | None, sha512: str) -> Iterator[bytes]:
+    def _bytes(self, name: str, version: str | None, sha512: str, resolved: str | None) -> Iterator[bytes]:
         if self._npm_cache is not None and (data := cacache.load(self._npm_cache, sha512)) is not None:
             yield data
-        if self._yarn_cache is None or version is None:
-            return
-        from sbomgate import files
-
-        for folder in self._of_yarn(f"npm-{name.replace('/', '-')}-{version}"):
-            path = self._yarn_cache / folder / "node_modules" / name / ".yarn-tarball.tgz"
-            if path.is_file():
-                yield files.read(path, limit=tarball.MAX_TARBALL_BYTES, error=InputError)
+        if self._yarn_cache is not None and version is not None:
+            data = yarn_cache.load(self._yarn_cache, name, version, resolved)
+            if data is not None:
+                yield data
 
     def _zip(self, name: str, sha512: str) -> tarball.Contents | None:
         """Return the files of the archive with this digest, which is `NAME-npm-VERSION-HASH-….zip` somewhere."""
@@ -71,15 +72,6 @@ class Tarballs:
             if _zips.checksum(data) == sha512:
                 return _zips.contents(data, name)
         return None
-
-    def _of_yarn(self, start: str) -> list[str]:
-        """Return the folders of yarn 1's cache for a package: `npm-NAME-VERSION-SHA1-integrity`."""
-        if self._folders is None:
-            folders: dict[str, list[str]] = {}
-            for name in [one.name for one in _listed(self._yarn_cache)] if self._yarn_cache else []:
-                folders.setdefault(name.removesuffix("-integrity").rpartition("-")[0], []).append(name)
-            self._folders = folders
-        return self._folders.get(start, [])
 
 
 def _listed(folder: Path) -> list[Path]:

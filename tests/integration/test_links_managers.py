@@ -140,7 +140,7 @@ def look(root: Path) -> tuple[TreeLink, Inventory]:
     home = root.parent
     caches = installed.Tarballs(
         npm_cache=home / ".npm",
-        yarn_cache=home / "yarn-cache" / "v6",
+        yarn_cache=home / "yarn-cache",
         zips=[root / ".yarn" / "cache", home / "yarn-cache"],
     )
     found = installed.read_folder(root, known, tarballs=caches, folders=folders)

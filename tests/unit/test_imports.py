@@ -38,6 +38,8 @@ MAY_USE = {
     "sbom": set(),
     "approvals": {"signing"},  # who signed them
     "conform": set(),
+    "fix": {"lockfiles"},  # whether a version satisfies a range
+    "hunt": {"lockfiles", "project"},  # what a lockfile locks is said by its reader
     "decision": set(),
     "trust": set(),
     "tuf": set(),
@@ -48,8 +50,10 @@ MAY_USE = {
     "project": set(),
 }
 MAY_DO_IO = {
-    "npm",
     "installed",
+    "fix",
+    "hunt",
+    "npm",
     "evidence",
     "signing",
     "cli",
