@@ -112,8 +112,10 @@ class Reader:
                     where="--contains",
                     hint="give layout:DIR, an OCI layout that holds it (`skopeo copy docker://… oci:DIR`)",
                 )
+            case SubjectKind.FILE:
+                raise UsageError("a layout holds an image, and the subject is a file", where="--contains", place=asked)
             case _:
-                raise UsageError(f"not for {subject.name}: give it with the artefact", where="--contains", place=asked)
+                raise UsageError("a commit is no artefact that holds packages", where="--contains", place=subject.name)
         return installed.read_archive(
             path,
             folder,

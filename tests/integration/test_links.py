@@ -84,25 +84,8 @@ def alter(bench: Bench) -> None:
     (bench.shop / PLACE / "index.js").write_text("steal()")
 
 
-def add_file(bench: Bench) -> None:
-    (bench.shop / PLACE / "lib").mkdir()
-    (bench.shop / PLACE / "lib" / "extra.js").write_text("steal()")
-
-
-def remove_file(bench: Bench) -> None:
-    (bench.shop / PLACE / "index.js").unlink()
-
-
-def other_version(bench: Bench) -> None:
-    (bench.shop / PLACE / "package.json").write_text('{"name":"good","version":"1.0.1"}')
-
-
 def extra(bench: Bench) -> None:
     trees.install(bench.shop, "node_modules/evil", tarballs.package("evil", "1.0.0"))
-
-
-def nested(bench: Bench) -> None:
-    trees.install(bench.shop, f"{PLACE}/node_modules/evil", tarballs.package("evil", "1.0.0"))
 
 
 def missing(bench: Bench) -> None:
@@ -110,31 +93,17 @@ def missing(bench: Bench) -> None:
     bench.record(known("good"), known("more"))
 
 
-def linked_away(bench: Bench) -> None:
-    (bench.shop / "node_modules" / "sneaky").symlink_to("/etc")
-
-
 def hidden(bench: Bench) -> None:
     (bench.shop / "node_modules" / ".cache").mkdir()
     (bench.shop / "node_modules" / ".cache" / "x.js").write_text("1")
 
 
-def stray(bench: Bench) -> None:
-    trees.install(bench.shop, "src/node_modules/evil", tarballs.package("evil", "1.0.0"))
-
-
 TREES: dict[str, tuple[Callable[[Bench], object], int, set[str], str]] = {
     "a file altered": (alter, 1, {"altered:denials"}, "good 1.0.0: changed against its tarball: index.js"),
-    "a file added": (add_file, 1, {"altered:denials"}, "added against its tarball: lib/extra.js"),
-    "a file removed": (remove_file, 1, {"altered:denials"}, "removed against its tarball: index.js"),
-    "another version": (other_version, 1, {"altered:denials"}, "good 1.0.1 lies there, the lockfile says good 1.0.0"),
     "an extra package": (extra, 1, {"extra:denials"}, "node_modules/evil: evil 1.0.0: the lockfile has no"),
-    "an extra package inside another": (nested, 1, {"extra:denials"}, "node_modules/good/node_modules/evil"),
     "a missing package": (missing, 1, {"missing:denials"}, "more 1.0.0 is in the lockfile, and not there"),
-    "a link that leaves": (linked_away, 1, {"link-elsewhere:denials"}, "node_modules/sneaky"),
     "a hidden folder": (hidden, 0, {"entry:warnings"}, "node_modules/.cache"),
-    "a tree where none belongs": (stray, 0, {"stray:warnings"}, "src/node_modules"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", TREES)
@@ -246,23 +215,9 @@ def provenance(bench: Bench, **changes: Any) -> Path:
 ABOUT = ("--repository", REPOSITORY, "--commit", COMMIT)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        pytest.param({}, id="v1"),
-        pytest.param({"slsa": "v0.2", "bundle": "v0.1", "proof": "SET", "entry": "intoto"}, id="v0.2 in a bundle v0.1"),
-        pytest.param({"bundle": "v0.2"}, id="a bundle v0.2"),
-        pytest.param({"entry": "hashedrekord", "proof": "inclusion"}, id="Rekor v2"),
-    ],
-)
-def test_an_accepted_builder(built: Bench, changes: dict[str, Any]) -> None:
-    """P13: an accepted builder says that it made this artefact from this commit."""
-    if changes.get("slsa") == "v0.2":
-        text = (built.folder / "trust.toml").read_text()
-        (built.folder / "trust.toml").write_text(
-            text.replace("https://github.com/actions/runner/github-hosted", "https://github.com/actions/runner")
-        )
-    provenance(built, **changes)
+def test_an_accepted_builder(built: Bench) -> None:
+    """P13: an accepted builder says that it made this artefact from this commit; test_builder.py has the tables."""
+    provenance(built)
     said = built.gate("--build-provenance", "build.sigstore.json", *ABOUT)
     assert (said.code, said.err, codes(said)) == (0, "", set())
     held, ties = link(built)
@@ -275,27 +230,14 @@ def test_an_accepted_builder(built: Bench, changes: dict[str, Any]) -> None:
     assert replayed(built).code == 0
 
 
-PROVENANCES: dict[str, tuple[dict[str, Any], str]] = {
-    "of another artefact": ({"digest": "1" * 64}, "not this artefact"),
-    "of another commit": ({"commit": "f" * 40}, "the commit"),
-    "of another repository": ({"repository": "https://github.com/evil/shop"}, "no builder that the trust file accepts"),
-    "by another workflow": ({"workflow": ".github/workflows/test.yml"}, "no builder that the trust file accepts"),
-    "from a branch": ({"ref": "refs/heads/main"}, "no builder that the trust file accepts"),
-    "of another issuer": ({"issuer": "https://gitlab.com"}, "no builder that the trust file accepts"),
-    "by a runner of their own": ({"runner": "self-hosted"}, "its builder is"),
-    "altered after it was signed": ({"mutate": {"signed_payload": lambda data: data + b" "}}, "step 6"),
-}
-
-
-@pytest.mark.parametrize("case", PROVENANCES)
-def test_provenance_that_does_not_hold(built: Bench, case: str) -> None:
+def test_provenance_that_does_not_hold(built: Bench) -> None:
     """P12, P13: it is a finding that no waiver covers, and the link stays asserted."""
-    changes, why = PROVENANCES[case]
-    provenance(built, **changes)
+    provenance(built, digest="1" * 64)
     said = built.gate("--build-provenance", "build.sigstore.json", *ABOUT)
     assert (said.code, said.err, codes(said)) == (1, "", {"provenance-invalid:denials"})
-    assert why in said.out
+    assert "not this artefact" in said.out
     assert link(built)[0] == "asserted"
+    assert replayed(built).code == 0
 
 
 def test_provenance_without_a_commit_to_compare(built: Bench) -> None:
