@@ -11,7 +11,7 @@
 #   why: |
 #     A lockfile can be clean and the build not: a script, a cache or a person put something else into node_modules after it was resolved. Then everything else is judged about packages that do not ship.
 #   fix: Install again from the lockfile (`npm ci`), in a clean folder; where the difference comes back, find out what makes it.
-#   unknown: Packages without a tarball in any cache of this machine are compared by name and version only, and counted (names-only, bytes-partly).
+#   unknown: Packages whose tarball is neither fetched nor in a cache of this machine are compared by name and version only, and counted (names-only, bytes-partly).
 #   severity:
 #     names-only: {default: note, strict: warn, release: deny}
 #     bytes-partly: {default: note, strict: warn, release: warn}
@@ -35,7 +35,7 @@ codes := {
 	"special": {"class": "always", "fix": reinstall},
 	"script-changed": {"class": "debt", "fix": "install with `--ignore-scripts`, or compare what the script writes over the package's own files"},
 	"script-made": {"class": "note", "fix": "install with `--ignore-scripts` where nothing needs what the script makes"},
-	"bundled-unlisted": {"class": "debt", "fix": "fill npm's cache, so that the tarball around it can be compared (`npm cache add NAME@VERSION`)"},
+	"bundled-unlisted": {"class": "debt", "fix": "run with the registry in reach, or fill npm's cache, so that the tarball around it can be compared"},
 	"development": {"class": "warn", "fix": "leave development dependencies out of the artefact (`npm ci --omit=dev`)"},
 	"entry": {"class": "debt", "fix": look},
 	"stray": {"class": "debt", "fix": look},
@@ -73,8 +73,8 @@ findings contains f if {
 	tree.packages > 0
 	tree.bytes == 0
 	f := finding.of("artefact_link", "names-only", "release", packages.whole, {
-		"message": sprintf("%s: names and versions of %d packages were compared, and no bytes: no cache here has their tarballs", [spoken[tree.link], tree.packages]),
-		"fix": "run where npm's cache holds the tarballs (`npm ci --ignore-scripts` fills it)",
+		"message": sprintf("%s: names and versions of %d packages were compared, and no bytes: their tarballs were not at hand", [spoken[tree.link], tree.packages]),
+		"fix": "run with the registry in reach, or where npm's cache holds the tarballs (`npm ci --ignore-scripts` fills it)",
 		"unknown": true,
 		"extra": tree.link,
 	})
@@ -86,7 +86,7 @@ findings contains f if {
 	tree.bytes < tree.packages
 	f := finding.of("artefact_link", "bytes-partly", partly, packages.whole, {
 		"message": sprintf("%s: of %d packages the bytes of %d were compared, of the others names and versions only", [spoken[tree.link], tree.packages, tree.bytes]),
-		"fix": "run where npm's cache holds the tarballs (`npm ci --ignore-scripts` fills it); git dependencies have none",
+		"fix": "run with the registry in reach, or fill npm's cache; git dependencies and entries without a sha512 have no tarball",
 		"unknown": true,
 		"extra": tree.link,
 	})

@@ -7,7 +7,7 @@ decide    one decision on one of the parts
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -178,6 +178,7 @@ def judging(
     claims: Mapping[str, Claimed] | None = None,
     store: Path | None = None,
     time_source: str | None = None,
+    keep: Callable[[str, bytes], None] | None = None,
 ) -> Iterator[Judge]:
     """Prepare the decisions: open the engine, collect the facts about the packages of all parts, and verify them.
 
@@ -189,6 +190,7 @@ def judging(
         claims: repository, commit, environment.
         store: where evidence lies; the default baseline.
         time_source: of the signer, or None where nothing is signed. What is signed believes no cache.
+        keep: gets the tarballs that come from the network, by SHA-512.
     """
     from sbomgate import gate, project
     from sbomgate.cli import _approvals, _facts, _sbom
@@ -238,7 +240,8 @@ def judging(
 
     def collect(graph: DependencyGraph) -> Mapping[FactKey, CollectedFacts]:
         signs = time_source is not None
-        return _facts.collect(graph, env, opened, trust, known, measured, offline=args.offline, signs=signs)
+        offline = args.offline
+        return _facts.collect(graph, env, opened, trust, known, measured, offline=offline, signs=signs, keep=keep)
 
     with ExitStack() as stack:
         engine = stack.enter_context(_engine.open_engine(args, env, opened.root))

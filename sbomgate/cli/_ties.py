@@ -9,11 +9,10 @@ from sbomgate.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sbomgate.cli._decide import Tree
     from sbomgate.cli._environment import Environment
-    from sbomgate.installed import Tarballs
     from sbomgate.link import Expected
     from sbomgate.model import DependencyGraph, Subject
     from sbomgate.model.link import Inventory
@@ -48,12 +47,24 @@ class Reader:
         Raises:
             UsageError: what it names is not there.
         """
+        from sbomgate import installed
+
         self._args, self._env, self._tree, self._paths = args, env, tree, paths
         self._read: Inventory | None = None
+        zips = [tree.project.root / ".yarn" / "cache", *env.yarn_zips]
+        if args.installed is not None:
+            zips.append(env.working_directory / args.installed / ".yarn" / "cache")
+        self._tarballs = installed.Tarballs(npm_cache=env.npm_cache, yarn_cache=env.yarn_cache, zips=zips)
         if args.installed is not None and not (env.working_directory / args.installed).is_dir():
             raise UsageError("no such folder", where="--installed", place=args.installed)
         if args.build_provenance is not None and not (env.working_directory / args.build_provenance).is_file():
             raise UsageError("no such file", where="--build-provenance", place=args.build_provenance)
+
+    @property
+    def keep(self) -> Callable[[str, bytes], None] | None:
+        """What takes the tarballs that are fetched anyway, where packages are compared with them; else None."""
+        compares = self._args.installed is not None or self._args.contains is not None
+        return self._tarballs.keep if compares else None
 
     def read(self, part: DependencyGraph, subject: Subject) -> Mapping[str, bytes]:
         """Return what was found for one part, as the evidence stores it: name of the material → bytes.
@@ -121,7 +132,7 @@ class Reader:
             folder,
             self._known(part, "contained"),
             sha256=subject.digest["sha256"],
-            tarballs=self._tarballs(),
+            tarballs=self._tarballs,
             folders=self._folders() if part.workspace is None else ["", part.workspace],
             elsewhere=link.elsewhere(self._tree.whole, part),
         )
@@ -133,7 +144,7 @@ class Reader:
             self._read = installed.read_folder(
                 self._env.working_directory / self._args.installed,
                 self._known(part, "installed"),
-                tarballs=self._tarballs(),
+                tarballs=self._tarballs,
                 folders=self._folders(),
             )
         return replace(self._read, elsewhere=link.elsewhere(self._tree.whole, part))
@@ -144,14 +155,6 @@ class Reader:
         whole = self._tree.whole
         archives = lockfiles.checksums(self._tree.project.files, whole)
         return link.expected(whole.packages, placed=link.is_placed(part, how), archives=archives)
-
-    def _tarballs(self) -> Tarballs:
-        from sbomgate.installed import Tarballs
-
-        zips = [self._tree.project.root / ".yarn" / "cache", *self._env.yarn_zips]
-        if self._args.installed is not None:
-            zips.append(self._env.working_directory / self._args.installed / ".yarn" / "cache")
-        return Tarballs(npm_cache=self._env.npm_cache, yarn_cache=self._env.yarn_cache, zips=zips)
 
     def _folders(self) -> list[str]:
         """Return where the lockfile's own projects lie, relative to its folder: there may be a node_modules in each."""

@@ -94,7 +94,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     with ExitStack() as stack:
         signer = _signing.open_signer(args, env, tree.trust, stack)
         judge = stack.enter_context(
-            _decide.judging(tree, args, env, claims=claims, store=store, time_source=signer.time_source)
+            _decide.judging(tree, args, env, claims=claims, store=store, time_source=signer.time_source, keep=ties.keep)
         )
         if args.commit is not None or any(one.kind is SubjectKind.GIT for one in about):
             _require_committed(files)

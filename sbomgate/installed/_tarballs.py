@@ -1,4 +1,4 @@
-"""The tarballs that package managers keep on this machine: bytes to compare with, believed only by their digest.
+"""The tarballs on this machine, and those fetched in this run: bytes to compare with, believed only by their digest.
 
 npm keeps every tarball under its digest, yarn 1 beside what it unpacked. pnpm, bun and yarn 2 and later keep none:
 pnpm's store says of each file which digest it has, but whoever can write the store can write that too.
@@ -12,6 +12,7 @@ from pathlib import Path
 from sbomgate.installed import _zips
 from sbomgate.npm import cacache, tarball, yarn_cache
 
+MAX_KEPT_FILES = 1_000_000  # of fetched tarballs, some 300 MB of digests; the packages beyond are names and versions
 MAX_FOLDERS = 1_000_000  # entries of yarn's cache
 
 
@@ -29,9 +30,19 @@ class Tarballs:
             zips: of yarn 2 and later, the project's and the user's (`.yarn/cache`, `~/.yarn/berry/cache`).
         """
         self._npm_cache = npm_cache
+        self._kept: dict[str, tarball.Contents] = {}
+        self._left = MAX_KEPT_FILES
         self._zip_folders = zips
         self._zips: dict[str, list[Path]] | None = None
         self._yarn_cache = yarn_cache
+
+    def keep(self, sha512: str, data: bytes) -> None:
+        """Remember what is in a tarball that was fetched, whose digest is this; its bytes are not kept."""
+        found = tarball.contents(data, sha512=sha512)
+        if found is not None:
+            self._left -= sum(map(len, found.files.values()))
+            if self._left > 0:
+                self._kept[sha512] = found
 
     def contents(self, name: str, version: str | None, sha512: str, resolved: str | None) -> tarball.Contents | None:
         """Return every file of the tarball with this digest, or None where no cache has it whole.
@@ -44,6 +55,8 @@ class Tarballs:
         """
         if sha512.startswith(_zips.PREFIX):
             return self._zip(name, sha512.removeprefix(_zips.PREFIX))
+        if sha512 in self._kept:
+            return self._kept[sha512]
         for data in self._bytes(name, version, sha512, resolved):
             found = tarball.contents(data, sha512=sha512)
             if found is not None:

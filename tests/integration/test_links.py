@@ -12,6 +12,7 @@ import pytest
 
 from testkit import npm_cache, tarballs, trees
 from testkit.bench import REPOSITORY, Bench, Said, entry, known, sha256
+from testkit.registry import Simulator
 from testkit.sigstore import GITHUB, TestSigstore
 
 GOOD = tarballs.package("good", "1.0.0")
@@ -124,6 +125,32 @@ def test_nothing_installed_is_no_decision(bench: Bench) -> None:
     for folder in ("empty", "absent"):
         said = bench.gate("--installed", folder)
         assert (said.code, said.out) == (2, "")
+
+
+def test_tarballs_that_are_fetched_anyway_are_compared_with(bench: Bench, tmp_path: Path) -> None:
+    """P13, P27: the release job has no cache of the build's; what it asks the registry for serves here too."""
+    with Simulator() as registry:
+        registry.publish("good", "1.0.0", GOOD, published="2024-01-01T00:00:00.000Z")
+        address = f"{registry.url}good/-/good-1.0.0.tgz"
+        bench.write({"good": "1.0.0"}, {PLACE: {**entry("good"), "resolved": address}})
+        (bench.shop / ".npmrc").write_text(f"registry={registry.url}\n")
+        bench.trust(signers=f'[[registries]]\nurl = "{registry.url}"\nserves_evidence = false\n')
+        online = (
+            "gate",
+            "shop",
+            "--trust",
+            "trust.toml",
+            "--subject",
+            f"file:{bench.artefact}",
+            "--key",
+            "release.key",
+        )
+        without = {"npm_config_cache": str(tmp_path / "empty")}
+        said = bench.run(*online, "--json", "--installed", "shop", **without)
+        assert (said.code, codes(said)) == (0, set()), said.out
+        assert link(bench)[1]["installed"]["bytes"] == 1
+        alter(bench)
+        assert codes(bench.run(*online, "--json", "--installed", "shop", **without)) == {"altered:denials"}
 
 
 # --------------------------------------------------------------------------------------------------------------------
