@@ -541,6 +541,24 @@ class DecidingDecision(Wire):
     workspace: str | None = Field(description="directory of the workspace that it is about; null: the whole lockfile")
 
 
+class StoreHead(Wire):
+    """The store's newest head by an accepted signer."""
+
+    sequence: int
+    entries: int = Field(description="how many decisions and revocations it covers")
+    signer: str
+    time: Time
+
+
+class Revoked(Wire):
+    """A revocation that hits a decision on the artefact."""
+
+    sha256: Sha256
+    signer: str
+    time: Time
+    reason: str
+
+
 class Verification(Wire):
     """What `sbomgate verify --json` prints. Accepted exactly where no reason speaks against it."""
 
@@ -551,4 +569,6 @@ class Verification(Wire):
     accepted: bool
     reasons: list[Reason]
     notes: list[str]
+    head: StoreHead | None
+    revocations: list[Revoked]
     decision: DecidingDecision | None

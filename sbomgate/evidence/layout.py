@@ -5,10 +5,13 @@
         blobs/sha256/<hex>               every file once, read-only
         decisions/<id>/                  the same bytes under names for people, by hard link where the file system can
         .lock                            writers take turns here
+    STORE/log, STORE/revocations         `evidence.log`
+    STORE/pending                        `evidence.pending`
 
 A layout is a function of the records in it. Reading computes again what they would be written as and compares every
 byte of index.json, every blob that it leads to and every named file: what was altered, spliced or cut is an error.
-(What was removed together with its entry in the index leaves no trace here; a signed head of the store will show that.)
+(What was removed together with its entry in the index leaves no trace here: the store's signed head, `evidence.head`,
+shows that.)
 
 Crash safety (POSIX): temporary names in the same folder, fsync, rename, fsync of the folder; blobs first, then the
 named files, index.json last. A killed writer leaves `.tmp-*` files and folders that the index does not know: readers do
@@ -47,6 +50,8 @@ _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _HEX = re.compile(r"[0-9a-f]{64}")
 _TEMPORARY = ".tmp-"
 PENDING = "pending"  # the folder of decisions that are not signed yet (`evidence.pending`)
+LOG = "log"  # the folder of what was stored in which order, with its signed heads (`evidence.log`)
+REVOCATIONS = "revocations"
 _NO_LINKS = {errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
@@ -141,7 +146,7 @@ def scan(store: Path) -> Scan:
     strange: list[Path] = []
     try:
         for first in sorted(store.iterdir()):
-            if first.name == PENDING:  # decisions that are not signed yet: no evidence, and not strange
+            if first.name in (PENDING, LOG, REVOCATIONS):  # beside the builds
                 continue
             if not (re.fullmatch(r"[0-9a-f]{2}", first.name) and first.is_dir()):
                 strange.append(first)
@@ -457,18 +462,19 @@ def _clean(base: Path, *, known: set[str] | None) -> None:
 
 
 @contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
+def _lock(path: Path, *, seconds: int | None = None) -> Iterator[None]:
     """Hold an exclusive lock on a file of its own, which stays; the system drops it when its holder dies."""
+    seconds = LOCK_WAIT_SECONDS if seconds is None else seconds
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
     descriptor = os.open(path, flags, 0o644)
     try:
-        for _ in range(LOCK_WAIT_SECONDS * 50):
+        for _ in range(seconds * 50):
             if _try_lock(descriptor):
                 break
             time.sleep(0.02)
         else:
             raise EvidenceError(
-                f"another writer has held this build's lock for {LOCK_WAIT_SECONDS} seconds",
+                f"another writer has held this lock for {seconds} seconds",
                 where=str(path),
                 hint="see which process has it open (`fuser`), and run again",
             )
