@@ -31,16 +31,18 @@ MAX_TOKEN_BYTES = 64 << 10  # a token of GitHub has 2 kB
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments: `--key` and `--signer` are two names of one."""
-    parser.add_argument(
-        "--key",
-        "--signer",
-        dest="signer",
-        metavar="SIGNER",
-        help="what signs: FILE, a local key (`sbomgate key new`); keyless: the identity of this CI job; "
+    """Declare what signs, and what signs later."""
+    add_signer(
+        parser,
+        "what signs: FILE, a local key (`sbomgate key new`); keyless: the identity of this CI job; "
         "keyless:FILE: that of the token in FILE; command:COMMAND: a KMS",
     )
     parser.add_argument("--resume", metavar="SHA256", help="sign the pending decision that an earlier run kept")
+
+
+def add_signer(parser: argparse.ArgumentParser, what: str, *, required: bool = False) -> None:
+    """Declare `--key` and `--signer`, two names of one."""
+    parser.add_argument("--key", "--signer", dest="signer", metavar="SIGNER", required=required, help=what)
 
 
 def open_signer(args: argparse.Namespace, env: Environment, trust: Trust, stack: ExitStack) -> Signer:

@@ -27,8 +27,9 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -164,6 +165,13 @@ def is_build(path: Path) -> bool:
     return (path / "index.json").exists() or path.parent.name == "decisions"
 
 
+def store_of(path: Path) -> Path:
+    """Return the store that a build's or a decision's folder lies in, by its place."""
+    path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
+    build = path.parent.parent if path.parent.name == "decisions" else path
+    return build.parent.parent
+
+
 def read_statements(base: Path) -> tuple[Statements, ...]:
     """Return the signed statements in a build's folder of a store, newest first, without reading what they name.
 
@@ -232,35 +240,89 @@ def _records(base: Path) -> tuple[Record, ...]:
         )
         for one in found
     )
+    _check_rest(base, found, blobs)
+    return records
+
+
+def inspect(base: Path, known: Known) -> tuple[Statements, ...]:
+    """Return the decisions in a build's folder of a store, newest first, after comparing every byte as `read_build`.
+
+    What they name is not kept. `known` says which files were hashed before in this run: many builds share one file.
+
+    Raises:
+        EvidenceError: as `read_build`.
+    """
+    blobs = _Blobs(base, known)
+    found = _statements(base, blobs)
+    if not found:
+        return ()
+    if found[0].build.sha256 != base.name:
+        raise EvidenceError(f"holds the evidence of build {found[0].build.sha256}", where=str(base))
+    for one in found:
+        for material in one.stored:
+            blobs.check(material.sha256, material.size)
+    _check_rest(base, found, blobs)
+    return found
+
+
+def _check_rest(base: Path, found: Sequence[Statements], blobs: _Blobs) -> None:
     for expected in (found[0].build.blob, EMPTY_BLOB):
         blobs.read(hashlib.sha256(expected).hexdigest(), limit=MAX_MANIFEST_BYTES)
     layout = base / "oci-layout"
     if files.read(layout, limit=len(OCI_LAYOUT), error=EvidenceError, follow=False) != OCI_LAYOUT:
         raise EvidenceError("altered", where=str(layout))
     # (6) the named files
-    for record in records:
-        _check_folder(base / "decisions" / record.id, record, blobs)
-    return records
+    for one in found:
+        _check_folder(base / "decisions" / one.id, one, blobs)
+
+
+Known = dict[tuple[int, int], str]
+"""(device, inode) → SHA-256 (hex) of files that were hashed in this run."""
 
 
 class _Blobs:
     """The blobs of one layout; each is read once and its digest compared with its name (PROMISES P10)."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, known: Known | None = None) -> None:
         self._base = base / "blobs" / "sha256"
         self._read: dict[str, bytes] = {}
+        self._known = known
+        self._checked: set[str] = set()
 
     def path(self, sha256: str) -> Path:
         return self._base / sha256
 
     def read(self, sha256: str, *, limit: int) -> bytes:
         if sha256 not in self._read:
-            data = files.read(self.path(sha256), limit=limit, error=EvidenceError, follow=False)
-            got = hashlib.sha256(data).hexdigest()
-            if got != sha256:
-                raise EvidenceError(f"altered: its sha256 is {got}", where=str(self.path(sha256)))
-            self._read[sha256] = data
+            self._read[sha256] = self._hashed(sha256, limit)
         return self._read[sha256]
+
+    def check(self, sha256: str, size: int | None = None) -> None:
+        """Compare a blob with its name, and do not keep it; a file that was hashed under another name is known."""
+        if sha256 in self._checked:
+            return
+        path = self.path(sha256)
+        if self._known is None or sha256 in self._read:
+            found = len(self.read(sha256, limit=MAX_BLOB_BYTES))
+        else:
+            try:
+                status = path.lstat()
+            except OSError as e:
+                raise _could_not("be read", path, e) from e
+            found = status.st_size
+            if not stat.S_ISREG(status.st_mode) or self._known.get((status.st_dev, status.st_ino)) != sha256:
+                found = len(self._hashed(sha256, MAX_BLOB_BYTES))
+                self._known[status.st_dev, status.st_ino] = sha256
+        if size is not None and found != size:
+            raise EvidenceError(f"has {found} bytes, the decision names {size}", where=str(path))
+        self._checked.add(sha256)
+
+    def _hashed(self, sha256: str, limit: int) -> bytes:
+        data = files.read(self.path(sha256), limit=limit, error=EvidenceError, follow=False)
+        got = hashlib.sha256(data).hexdigest()
+        if got != sha256:
+            raise EvidenceError(f"altered: its sha256 is {got}", where=str(self.path(sha256)))
+        return data
 
 
 def _listed(data: bytes, at: Path) -> Iterator[str]:
@@ -292,9 +354,9 @@ def _bundles(data: bytes, where: str) -> list[str]:
     return found
 
 
-def _check_folder(path: Path, record: Record, blobs: _Blobs) -> None:
+def _check_folder(path: Path, statements: Statements, blobs: _Blobs) -> None:
     """Compare the named files of a decision with their blobs; a hard link to a blob is that blob."""
-    expected = record.files()
+    expected = statements.digests()
     found: set[str] = set()
     root = str(path)
     for parent, folders, names in os.walk(root, onerror=_raise):
@@ -305,15 +367,17 @@ def _check_folder(path: Path, record: Record, blobs: _Blobs) -> None:
         raise EvidenceError("missing", where=str(path / lacking[0]))
     if unknown := sorted(found - set(expected)):
         raise EvidenceError("the decision does not name this file", where=str(path / unknown[0]))
-    for name, data in expected.items():
+    for name, sha256 in expected.items():
         at = path / name
-        sha256 = hashlib.sha256(data).hexdigest()
-        blobs.read(sha256, limit=MAX_BLOB_BYTES)
+        blobs.check(sha256)
         try:
             same = os.path.samestat(at.lstat(), blobs.path(sha256).lstat())
         except OSError as e:
             raise _could_not("be read", at, e) from e
-        if not same and files.read(at, limit=MAX_BLOB_BYTES, error=EvidenceError, follow=False) != data:
+        if same:
+            continue
+        data = files.read(at, limit=MAX_BLOB_BYTES, error=EvidenceError, follow=False)
+        if hashlib.sha256(data).hexdigest() != sha256:
             raise EvidenceError("altered: not the bytes of its blob", where=str(at))
 
 

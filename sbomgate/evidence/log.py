@@ -29,6 +29,7 @@ from sbomgate.evidence.head import (
     ENTRIES,
     FIRST,
     LOG,
+    NOTHING,
     SEGMENT,
     SUFFIX,
     Entry,
@@ -44,7 +45,8 @@ from sbomgate.evidence.head import (
 )
 from sbomgate.evidence.layout import _TEMPORARY, REVOCATIONS, _could_not, _lock, _make_folders, _replace
 from sbomgate.evidence.record import Record, Statements
-from sbomgate.evidence.verify import Signed, signed_by
+from sbomgate.evidence.revocation import accepted_of
+from sbomgate.evidence.verify import Signed, hits, signed_by
 from sbomgate.model import Signer as Accepted
 from sbomgate.signing import Signer
 from sbomgate.signing.verify import NotAccepted
@@ -239,8 +241,10 @@ def add(store: Path, record: Record, notary: Notary) -> layout.EvidencePath:
 
     Raises:
         EvidenceError: the store cannot be written, or the log is not what its newest head says; then nothing is stored.
-        SigningError: the decision is stored, and its head could not be signed: the next writer covers it.
+        SigningError: a revocation in the store withdraws what this signer signs, and nothing is stored; or the decision
+            is stored and its head could not be signed: the next writer covers it.
     """
+    _must_stand(store, record, notary)
     stored: list[layout.EvidencePath] = []
     entry = Entry(sha256=record.id, build=record.build.sha256)
     _extend(store, notary, entry, lambda: stored.append(layout.write(store, record)))
@@ -270,6 +274,21 @@ def renew(store: Path, notary: Notary, uncovered: Iterable[Entry] = ()) -> Head:
         SigningError: as `add`.
     """
     return _extend(store, notary, None, lambda: None, tuple(uncovered))
+
+
+def _must_stand(store: Path, record: Record, notary: Notary) -> None:
+    """Refuse to store what would be revoked from the start: its signer was."""
+    found = revocations(store)
+    if not found:
+        return
+    signed = signed_by(record, notary.signers)
+    for one in accepted_of(found, notary.signers)[0]:
+        if isinstance(signed, Signed) and one.said.signer is not None and hits(one, signed, NOTHING):
+            raise SigningError(
+                f"what {signed.signer.name!r} signs was {one}",
+                where=str(path_of(store, Entry(sha256=one.id))),
+                hint="sign with another key or identity, which the trust file accepts",
+            )
 
 
 def _extend(
