@@ -45,6 +45,7 @@ OCI_LAYOUT = canonical({"imageLayoutVersion": "1.0.0"})
 MAX_BLOB_BYTES = 1 << 30  # the policy input of 100,000 packages is about 150 MB
 MAX_INDEX_BYTES = 8 << 20  # about 5,000 decisions on one build
 MAX_MANIFEST_BYTES = 64 << 20  # 250,000 attestation documents
+SHARED_BYTES = 4096  # a smaller blob takes a block of the disk anyway
 LOCK_WAIT_SECONDS = 60  # a writer holds the lock for milliseconds
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
@@ -385,8 +386,11 @@ def _check_folder(path: Path, statements: Statements, blobs: _Blobs) -> None:
 # Writing
 
 
-def write(store: Path, record: Record) -> EvidencePath:
+def write(store: Path, record: Record, *, share: Sequence[str] = ()) -> EvidencePath:
     """Store a record. When this returns, it is on disk; writing the same record again changes nothing.
+
+    Blobs that are as large as a block of the disk, and that one of the builds in `share` (SHA-256, hex) holds, become
+    hard links to those: the rules, the trust root and the lists are the same for many.
 
     Raises:
         EvidenceError: the store cannot be written (permission, space), another writer does not finish, or what is
@@ -403,7 +407,7 @@ def write(store: Path, record: Record) -> EvidencePath:
                 return target
             _clean(base, known={r.id for r in present})
             try:
-                _write_all(base, record, present)
+                _write_all(base, record, present, [folder(store, one) / "blobs" / "sha256" for one in share])
             except BaseException:
                 with contextlib.suppress(OSError):
                     _clean(base, known=None)
@@ -413,7 +417,7 @@ def write(store: Path, record: Record) -> EvidencePath:
     return target
 
 
-def _write_all(base: Path, record: Record, present: tuple[Record, ...]) -> None:
+def _write_all(base: Path, record: Record, present: tuple[Record, ...], share: Sequence[Path]) -> None:
     referrers: dict[str, Manifest] = {m.sha256: m for r in (*present, record) for m in manifests(r)}
     listed = index(record.build, referrers)
     if len(listed) > MAX_INDEX_BYTES:
@@ -421,7 +425,7 @@ def _write_all(base: Path, record: Record, present: tuple[Record, ...]) -> None:
     named = record.files()
     # (1) blobs: all bytes that index.json will lead to
     blobs = [EMPTY_BLOB, record.build.blob, record.build.data, *named.values(), *(m.data for m in manifests(record))]
-    _write_blobs(base / "blobs" / "sha256", blobs)
+    _write_blobs(base / "blobs" / "sha256", blobs, share)
     # (2) the named files, as one folder that appears at once
     _write_folder(base, record.id, named)
     # (3) what makes it a layout, and last the commit point
@@ -430,9 +434,10 @@ def _write_all(base: Path, record: Record, present: tuple[Record, ...]) -> None:
     _replace(base / "index.json", listed)
 
 
-def _write_blobs(path: Path, blobs: list[bytes]) -> None:
+def _write_blobs(path: Path, blobs: list[bytes], share: Sequence[Path] = ()) -> None:
     """Write what is not there yet: all of them first, then fsync, then their names."""
     new: list[tuple[Path, Path]] = []
+    linked: list[tuple[Path, Path]] = []
     for data in {hashlib.sha256(data).hexdigest(): data for data in blobs}.values():
         sha256 = hashlib.sha256(data).hexdigest()
         target = path / sha256
@@ -443,14 +448,33 @@ def _write_blobs(path: Path, blobs: list[bytes]) -> None:
                 )
             continue
         temporary = path / f"{_TEMPORARY}{sha256}"
+        if len(data) >= SHARED_BYTES and _link_shared(temporary, sha256, data, share):
+            linked.append((temporary, target))
+            continue
         _create(temporary, data, sync=False)
         new.append((temporary, target))
     # Syncing after all are written lets the file system flush them together.
     for temporary, _ in new:
         _sync(temporary)
-    for temporary, target in new:
+    for temporary, target in (*new, *linked):
         temporary.rename(target)
     _sync(path)
+
+
+def _link_shared(temporary: Path, sha256: str, data: bytes, share: Sequence[Path]) -> bool:
+    """Link to the blob of another build, if one has it, with exactly these bytes, and the file system links."""
+    for folder_ in share:
+        other = folder_ / sha256
+        try:
+            if other.is_symlink() or other.stat().st_size != len(data) or other.read_bytes() != data:
+                continue
+            os.link(other, temporary)
+        except OSError as e:
+            if e.errno not in _NO_LINKS | {errno.ENOENT}:
+                raise
+            continue
+        return True
+    return False
 
 
 def _write_folder(base: Path, name: str, named: dict[str, bytes]) -> None:

@@ -54,6 +54,7 @@ from sbomgate.signing.verify import NotAccepted
 MAX_SEGMENT_BYTES = 64 << 10  # 256 entries of 139 bytes and the first line
 MAX_HEAD_BYTES = 256 << 10  # a head by key has 1 kB, one with a certificate and a log entry 10 kB
 MAX_SEGMENTS = 100_000  # 25 million builds
+RECENT = 16  # entries whose builds are looked at for blobs to share
 LOCK_WAIT_SECONDS = 300  # a head is signed under the lock: keyless that takes a second or two
 
 NEXT = "next"
@@ -247,8 +248,17 @@ def add(store: Path, record: Record, notary: Notary) -> layout.EvidencePath:
     _must_stand(store, record, notary)
     stored: list[layout.EvidencePath] = []
     entry = Entry(sha256=record.id, build=record.build.sha256)
-    _extend(store, notary, entry, lambda: stored.append(layout.write(store, record)))
+    _extend(store, notary, entry, lambda: stored.append(layout.write(store, record, share=_recent(store))))
     return stored[0]
+
+
+def _recent(store: Path) -> list[str]:
+    """Return the builds that were stored last: what they hold, the next one is likely to hold too."""
+    newest = _newest(store)
+    if newest is None:
+        return []
+    lines = _covered_part(store, newest[2])[: -RECENT - 1 : -1]
+    return list(dict.fromkeys(line.split(" ")[1] for line in lines if line.startswith("decision ")))
 
 
 def add_revocation(store: Path, bundle: bytes, notary: Notary) -> Path:
