@@ -17,9 +17,7 @@ HELP = "attach stored evidence in a registry"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("registry", metavar="oci:HOST/REPO", help="the repository; an image's evidence goes to its own")
-    parser.add_argument(
-        "subject", nargs="*", help="file:PATH, git:COMMIT or oci:HOST/REPO@sha256:DIGEST; default: all"
-    )
+    parser.add_argument("subject", nargs="*", help="file:PATH, git:COMMIT or oci:HOST/REPO@sha256:DIGEST; default: all")
     parser.add_argument("--store", default="evidence", metavar="DIR", help="the store on disk (default: evidence)")
 
 

@@ -1,11 +1,12 @@
 """The evidence store in an OCI registry: what refers to an image, or to a build manifest, in one repository.
 
-    an image               its evidence refers to the image itself, in the image's own repository
-    a file, a commit       its evidence refers to its build manifest, tagged `build-<SHA-256>`, in the store's repository
+    an image          its evidence refers to the image itself, in the image's own repository
+    a file, a commit  its evidence refers to its build manifest, tagged `build-<SHA-256>`, in the store's repository
 
-The blobs, and the referrers of a build manifest, have the same bytes and digests as in the layout on disk; the referrers
-of an image name that instead of the build manifest. A registry may lie, lose and hold back: what is read is believed as
-far as its digests and signatures go, and what was written is read again the way the registry serves it (PROMISES P37).
+The blobs, and the referrers of a build manifest, have the same bytes and digests as in the layout on disk; the
+referrers of an image name that instead of the build manifest. A registry may lie, lose and hold back: what is read is
+believed as far as its digests and signatures go, and what was written is read again the way the registry serves it
+(PROMISES P37).
 """
 
 from __future__ import annotations
@@ -286,9 +287,7 @@ def _about(client: Client, subject: Subject) -> dict[str, Any]:
     where = f"{client.repository}@{name}"
     data = client.manifest(name)
     if data is None:
-        raise EvidenceError(
-            "no such image in this repository", where=where, hint="push the image first, then its evidence"
-        )
+        raise EvidenceError("no such image in this repository", where=where, hint="push the image first")
     match dsse.loads(data, where):
         case {"mediaType": str(kind)}:
             pass

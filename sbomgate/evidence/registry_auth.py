@@ -276,7 +276,8 @@ class Login:
                 return False
             if not self._asked:
                 self._account, self._asked = self._ask_account(), True
-            fresh = self._token(wanted) if wanted.scheme == "bearer" else (self._account and self._account.basic)
+            basic = None if self._account is None else self._account.basic
+            fresh = self._token(wanted) if wanted.scheme == "bearer" else basic
             if fresh is None or (fresh == sent and wanted.scheme == "basic"):
                 return False
             self.header = fresh

@@ -130,8 +130,8 @@ class Listing:
 class Client:
     """One repository; its methods may be called from several threads at once.
 
-    Every method raises FetchError where the registry does not answer, refuses, or answers what it must not; EvidenceError
-    where the bytes are not those that were asked for.
+    Every method raises FetchError where the registry does not answer, refuses, or answers what it must not, and
+    EvidenceError where the bytes are not those that were asked for.
     """
 
     def __init__(
@@ -444,8 +444,7 @@ class Client:
                 and parts.username is None
                 and parts.port != 0
                 and (
-                    parts.scheme == "https"
-                    and place == ""
+                    (parts.scheme == "https" and place == "")
                     or (parts.scheme in ("http", "https") and place == "loopback" and self.repository.is_local)
                 )
                 and bool(parts.hostname)
@@ -478,7 +477,7 @@ _LATER = "try again when the registry answers"
 
 
 class _BrokenError(Exception):
-    """This attempt failed, and another one may not."""
+    """An attempt failed, and another one may not."""
 
 
 class _DownError(FetchError):
