@@ -31,7 +31,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     from sbomgate.subject import build_manifest
 
     subject = _store.subject(args.subject, env)
-    records = _store.find(args.registry, subject, env)
+    records = _store.find_in(_store.repository(args.registry), subject, env)
     build = build_manifest(subject).sha256
     ours = [one for one in records if one.build.sha256 == build]
     if strange := len(records) - len(ours):

@@ -129,9 +129,19 @@ def find(store: str, about: Subject, env: Environment) -> tuple[Record, ...]:
         if not folder.is_dir():
             raise EvidenceError("no such folder", where=store, hint="give the store with --store DIR")
         return layout.find(folder, about)
+    return find_in(repository(store), about, env)
+
+
+def find_in(store: Repository, about: Subject, env: Environment) -> tuple[Record, ...]:
+    """Return the decisions on a subject in a registry.
+
+    Raises:
+        EvidenceError: something in it was altered.
+        FetchError: it cannot be read.
+    """
     from sbomgate.evidence import registry
 
-    with open_client(registry.home(about, repository(store)), env) as client:
+    with open_client(registry.home(about, store), env) as client:
         return registry.find(client, about)
 
 

@@ -94,7 +94,8 @@ def repository(text: str) -> Repository:
     except ValueError:
         fits = False
     if not fits:
-        raise UsageError("not HOST/REPO", where=text[:300], hint="give oci:HOST/REPO, without a tag and a digest")
+        shown = re.sub(r"^[^/]*@", "", text)[:300]  # what stands before an @ may be a password (P40)
+        raise UsageError("not HOST/REPO", where=shown, hint="give oci:HOST/REPO, without a tag and a digest")
     return Repository(host=host.lower(), name=name)
 
 
