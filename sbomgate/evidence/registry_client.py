@@ -194,7 +194,7 @@ class Client:
             following = _NEXT.search(answer.headers.get("link", ""))
             if following is None:
                 return Listing(entries=tuple(entries), api=True)
-            url = urljoin(url, following[1])
+            url = self._allowed(following[1], url, what="goes on with its list")
             if _origin(url) != self._origin:
                 raise FetchError("lists referrers on another host", where=show(url))
         raise FetchError(f"lists referrers on more than {MAX_PAGES} pages", where=show(url))
@@ -316,7 +316,7 @@ class Client:
         location = answer.headers.get("location", "")
         if not location:
             raise FetchError("begins an upload and does not say where", where=show(url))
-        return self._allowed(urljoin(url, location), url)
+        return self._allowed(location, url)
 
     # ----------------------------------------------------------------------------------------------------------------
     # One request
@@ -362,7 +362,7 @@ class Client:
                 # (2) what is written goes where a redirect leads only when that repeats the request as it is
                 if not location or (method not in ("GET", "HEAD") and answer.status not in (307, 308)):
                     raise FetchError(f"answers {answer.status}, a redirect to nowhere", where=show(current))
-                current = self._allowed(urljoin(current, location), current)
+                current = self._allowed(location, current)
                 continue
             if answer.status == 401 and own and logins < MAX_LOGINS:
                 logins += 1
@@ -411,7 +411,7 @@ class Client:
 
     def _token(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None) -> bytes:
         """Ask a token service. It may be anywhere, but over TLS, and on this machine only for its own registry."""
-        self._allowed(url, self.repository.url, what="sends to a token service")
+        self._allowed(url, "", what="sends to a token service")
         content = b""
         if form is not None:
             from urllib.parse import urlencode
@@ -435,9 +435,11 @@ class Client:
             self._sleep(pause)
         raise AssertionError("the last attempt returns or raises")
 
-    def _allowed(self, url: str, current: str, *, what: str = "redirects") -> str:
-        """Return a URL that the registry leads to; it leads neither out of TLS nor into this machine or network."""
+    def _allowed(self, location: str, current: str, *, what: str = "redirects") -> str:
+        """Return the URL that the registry leads to; it leads neither out of TLS nor into this machine or network."""
+        url = ""
         try:
+            url = urljoin(current, location)
             parts = urlsplit(url)
             place = _place(parts.hostname or "")
             fits = (
@@ -453,7 +455,9 @@ class Client:
         except ValueError:
             fits = False
         if not fits:
-            raise FetchError(f"{what} to {show(url)}, where nothing is sent", where=show(current))
+            raise FetchError(
+                f"{what} to {show(url)}, where nothing is sent", where=show(current or self.repository.url)
+            )
         return url
 
     @property
