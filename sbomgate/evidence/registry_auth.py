@@ -11,7 +11,9 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import os
 import re
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -99,7 +101,8 @@ def read_config(data: bytes, where: str) -> DockerConfig:
         FetchError: it cannot be read as one.
     """
     found = _object(data, where)
-    auths, helpers, store = found.get("auths") or {}, found.get("credHelpers") or {}, found.get("credsStore") or None
+    auths, helpers = ({} if found.get(name) is None else found[name] for name in ("auths", "credHelpers"))
+    store = found.get("credsStore") or None
     fits = (
         isinstance(auths, dict)
         and all(isinstance(one, dict) for one in auths.values())
@@ -144,10 +147,11 @@ def run_helper(
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # it may hold what nobody may see
             env=dict(environment),
+            process_group=0,
         )
     except OSError as e:
         raise FetchError(f"cannot be started: {(e.strerror or str(e)).lower()}", where=command) from e
-    timer = threading.Timer(MAX_HELPER_SECONDS, process.kill)
+    timer = threading.Timer(MAX_HELPER_SECONDS, _kill, [process])
     timer.start()
     try:
         assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - both are pipes
@@ -160,8 +164,7 @@ def run_helper(
         code = process.wait()
     finally:
         timer.cancel()
-        with contextlib.suppress(OSError):
-            process.kill()
+        _kill(process)
         process.wait()
         for pipe in (process.stdin, process.stdout):
             with contextlib.suppress(OSError):
@@ -172,6 +175,15 @@ def run_helper(
         return None
     what = f"was ended after {MAX_HELPER_SECONDS:g} seconds" if code == -9 else f"exited with {code}"
     raise FetchError(what, where=f"{command} get", hint="run it by hand: `echo HOST | docker-credential-NAME get`")
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a helper and what it started: a child that lives on would hold its output open."""
+    with contextlib.suppress(OSError):
+        if os.name == "posix":
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
 
 
 def _keys(host: str) -> tuple[str, ...]:

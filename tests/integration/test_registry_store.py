@@ -403,7 +403,10 @@ def test_basic_authentication(world: World, with_basic: str, login: Login) -> No
     pushes_and_verifies(world, with_basic, login)
 
 
-@pytest.mark.parametrize("login", (LOGINS | TOKENS).values(), ids=LOGINS | TOKENS)
+BY_TOKEN = {name: LOGINS[name] for name in ("auth", "helper", "none", "wrong")} | TOKENS
+
+
+@pytest.mark.parametrize("login", BY_TOKEN.values(), ids=BY_TOKEN)
 def test_token_authentication(world: World, with_tokens: tuple[str, registries.TokenService], login: Login) -> None:
     """P40: no login and no token is shown; reading asks for no more than reading."""
     host, tokens = with_tokens

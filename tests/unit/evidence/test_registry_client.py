@@ -111,9 +111,10 @@ def test_what_is_asked_for_by_its_digest_is_hashed(ordinary: Bench) -> None:
     assert client.manifest(sha256(b"another")) is None
     registry.blobs[DIGEST] = b"other bytes"
     registry.manifests[DIGEST] = ("application/vnd.oci.image.manifest.v1+json", b"{}")
-    for read in (lambda: client.blob(DIGEST, limit=100), lambda: client.manifest(DIGEST)):
-        with pytest.raises(EvidenceError, match=f"{DIGEST}: altered"):
-            read()
+    with pytest.raises(EvidenceError, match=f"{DIGEST}: altered"):
+        client.blob(DIGEST, limit=100)
+    with pytest.raises(EvidenceError, match=f"{DIGEST}: altered"):
+        client.manifest(DIGEST)
 
 
 READS: dict[str, tuple[Reply, str]] = {

@@ -220,7 +220,7 @@ def test_another_writer_of_the_tag_at_the_same_time(monkeypatch: pytest.MonkeyPa
         others = record(age=timedelta(hours=5))
         one.attach(others)
         theirs = one.registry.manifests[TAG]
-        thrown = []
+        thrown: list[Reply] = []
 
         def fault(asked: Asked) -> Reply | None:
             if asked.method == "PUT" and TAG in asked.path and not thrown:
