@@ -1,0 +1,65 @@
+"""Attach stored evidence in a registry: all of a store, or that of some subjects. What is there is not sent again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    from sbomgate.cli._environment import Environment
+    from sbomgate.model import Subject
+
+HELP = "attach stored evidence in a registry"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("registry", metavar="oci:HOST/REPO", help="the repository; an image's evidence goes to its own")
+    parser.add_argument("subject", nargs="*", help="file:PATH, git:COMMIT or oci:HOST/REPO@sha256:DIGEST; default: all")
+    parser.add_argument("--store", default="evidence", metavar="DIR", help="the store on disk (default: evidence)")
+
+
+def run(args: argparse.Namespace, env: Environment) -> int:
+    """Attach them, and say what was."""
+    from sbomgate.cli import _store
+    from sbomgate.cli._environment import discreet
+    from sbomgate.errors import EXIT_ALLOWED, EvidenceError
+    from sbomgate.evidence import layout, registry
+    from sbomgate.subject import build_manifest
+
+    target = _store.repository(args.registry)
+    store = env.working_directory / args.store
+    builds: list[tuple[Path, Subject | None]] = []
+    if args.subject:
+        subjects = [_store.subject(spec, env) for spec in args.subject]
+        builds += [(layout.folder(store, build_manifest(one).sha256), one) for one in subjects]
+    else:
+        builds += [(build, None) for build in layout.scan(store).builds]
+    if not builds:
+        raise EvidenceError("holds no evidence", where=args.store, hint="give the store that `gate` wrote to")
+    for build, named in builds:
+        records = layout.read_build(build)
+        if not records:
+            raise EvidenceError("no decision in this store", where=str(build), hint="give the store that holds it")
+        # One image may have been gated under several names; each has its own repository.
+        names = {one.claimed.subject.name: one.claimed.subject for one in records}
+        for name, subject in [(named.name, named)] if named else sorted(names.items()):
+            about = [one for one in records if named or one.claimed.subject.name == name]
+            at = registry.home(subject, target)
+            if named is None and at.host != target.host:
+                raise EvidenceError(
+                    f"it is about an image on {at.host}, and {target.host} is where this goes",
+                    where=str(build),
+                    hint=f"name it: `sbomgate evidence push --store {args.store} {args.registry} "
+                    f"oci:{name}@{registry.digest(subject)}`",
+                )
+            with _store.open_client(at, env, writes=True) as client:
+                registry.attach(client, subject, about)
+            print(discreet(f"{_store.REGISTRY}{at}@{registry.digest(subject)}  {_count(len(about))}"))
+    return EXIT_ALLOWED
+
+
+def _count(number: int) -> str:
+    return "1 decision" if number == 1 else f"{number} decisions"

@@ -1,0 +1,202 @@
+"""What `--store` names: a folder, and a registry that evidence is attached in besides.
+
+Evidence is on disk first, whatever follows: a registry that fails loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sbomgate.errors import EvidenceError, FetchError, InputError, UsageError
+
+if TYPE_CHECKING:
+    from sbomgate.cli._environment import Environment
+    from sbomgate.evidence.head import View
+    from sbomgate.evidence.record import Record
+    from sbomgate.evidence.registry_auth import Account, DockerConfig
+    from sbomgate.evidence.registry_client import Client, Repository
+    from sbomgate.model import Subject
+
+DEFAULT = "evidence"
+REGISTRY = "oci:"
+MAX_SUBJECT_BYTES = 1 << 40  # hashed as a stream: a limit only against a device that never ends
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """Where evidence is kept.
+
+    Attributes:
+        folder: on disk; `shown` as it was written.
+        registry: where it is attached besides, or None.
+    """
+
+    folder: Path
+    shown: str
+    registry: Repository | None
+
+
+def parse(given: Sequence[str] | None, env: Environment) -> Store:
+    """Return what `--store` names, once or twice: a folder (the default one where there is none) and a registry.
+
+    Raises:
+        UsageError: two of a kind, or no repository.
+    """
+    registries = [text for text in given or () if text.startswith(REGISTRY)]
+    folders = [text for text in given or () if not text.startswith(REGISTRY)]
+    if len(registries) > 1 or len(folders) > 1:
+        raise UsageError("names more than one", where="--store", hint="give one folder, and one oci:HOST/REPO besides")
+    shown = folders[0] if folders else DEFAULT
+    return Store(
+        folder=env.working_directory / shown,
+        shown=shown,
+        registry=repository(registries[0]) if registries else None,
+    )
+
+
+def repository(text: str) -> Repository:
+    """Return the repository that `oci:HOST/REPO` names.
+
+    Raises:
+        UsageError: it names none.
+    """
+    from sbomgate.evidence import registry_client
+
+    if not text.startswith(REGISTRY):
+        raise UsageError("names no registry", where=text[:300], hint="give oci:HOST/REPO")
+    return registry_client.repository(text.removeprefix(REGISTRY))
+
+
+def subject(spec: str, env: Environment) -> Subject:
+    """Return the subject that is named, its file hashed.
+
+    Raises:
+        UsageError: it is none.
+        InputError: the file cannot be read.
+    """
+    from sbomgate import files
+    from sbomgate import subject as subjects
+
+    return subjects.parse(
+        spec, lambda path: files.sha256_of(env.working_directory / path, limit=MAX_SUBJECT_BYTES, error=InputError)
+    )
+
+
+def attach(store: Store, about: Subject, records: Sequence[Record], env: Environment) -> None:
+    """Attach stored decisions in the registry, where one is named, and read them back.
+
+    Raises:
+        EvidenceError: they lie on disk, and are not in the registry as they are there.
+    """
+    from sbomgate.cli._environment import say
+    from sbomgate.evidence import layout, registry
+    from sbomgate.model import SubjectKind
+
+    if store.registry is None:
+        return
+    at = registry.home(about, store.registry)
+    try:
+        with open_client(at, env, writes=True) as client:
+            registry.attach(client, about, records)
+    except (EvidenceError, FetchError) as e:
+        folder = layout.folder(store.folder, records[0].build.sha256)
+        again = f"sbomgate evidence push --store {store.shown} {REGISTRY}{store.registry}"
+        if about.kind is SubjectKind.OCI:
+            again += f" {REGISTRY}{about.name}@{registry.digest(about)}"
+        raise EvidenceError(
+            f"{e.message}. The evidence is signed and lies on disk ({folder}), and is not attached",
+            where=e.where,
+            place=e.place,
+            hint=f"{e.hint}; then `{again}` attaches it" if e.hint else f"`{again}` attaches it",
+        ) from e
+    say(f"attached to {REGISTRY}{at}@{registry.digest(about)}")
+
+
+def find(store: str, about: Subject, env: Environment) -> tuple[Record, ...]:
+    """Return the decisions on a subject in a store: a folder, or `oci:HOST/REPO`.
+
+    Raises:
+        EvidenceError: the store is not there; something in it was altered.
+        FetchError: the registry cannot be read.
+    """
+    from sbomgate.evidence import layout
+
+    if not store.startswith(REGISTRY):
+        folder = env.working_directory / store
+        if not folder.is_dir():
+            raise EvidenceError("no such folder", where=store, hint="give the store with --store DIR")
+        return layout.find(folder, about)
+    return find_in(repository(store), about, env)
+
+
+def view(store: str, env: Environment) -> View:
+    """Return the head of a store and its revocations; a registry holds neither.
+
+    Raises:
+        EvidenceError: the log was altered, or a revocation.
+    """
+    from sbomgate.evidence import log
+    from sbomgate.evidence.head import NOTHING
+
+    return NOTHING if store.startswith(REGISTRY) else log.view(env.working_directory / store)
+
+
+def find_in(store: Repository, about: Subject, env: Environment) -> tuple[Record, ...]:
+    """Return the decisions on a subject in a registry.
+
+    Raises:
+        EvidenceError: something in it was altered.
+        FetchError: it cannot be read.
+    """
+    from sbomgate.evidence import registry
+
+    with open_client(registry.home(about, store), env) as client:
+        return registry.find(client, about)
+
+
+@contextmanager
+def open_client(at: Repository, env: Environment, *, writes: bool = False) -> Iterator[Client]:
+    """Open a repository with the login of Docker's configuration: `$DOCKER_CONFIG`, else `~/.docker`.
+
+    Raises:
+        FetchError: that configuration cannot be read.
+    """
+    from sbomgate.evidence.registry_client import Client
+    from sbomgate.signing.services import open_client as open_http
+
+    config = _docker_config(env)
+    with open_http(ca_file=None if env.ca_file is None else str(env.ca_file), proxy=env.https_proxy) as http:
+        yield Client(http, at, lambda: _account(config, at.host, env), writes=writes)
+
+
+def _docker_config(env: Environment) -> DockerConfig:
+    from sbomgate import files
+    from sbomgate.evidence import registry_auth
+
+    folder = env.variables.get("DOCKER_CONFIG")
+    path = (env.working_directory / folder if folder else env.home / ".docker") / "config.json"
+    if not path.exists():
+        return registry_auth.NO_LOGIN
+    data = files.read(path, limit=registry_auth.MAX_CONFIG_BYTES, error=FetchError)
+    return registry_auth.read_config(data, str(path))
+
+
+def _account(config: DockerConfig, host: str, env: Environment) -> Account | None:
+    from sbomgate.evidence import registry_auth
+
+    def helper(name: str, server: str) -> bytes | None:
+        return registry_auth.run_helper(name, server, program=program, environment=env.variables)
+
+    def program(command: str) -> str | None:
+        import shutil
+
+        found = shutil.which(command, path=env.variables.get("PATH"))
+        if found is not None and "node_modules" in (*Path(found).parts, *Path(found).resolve().parts):
+            raise FetchError("a dependency's program is given no login (P27)", where=command)
+        return found
+
+    return config.account(host, helper)
