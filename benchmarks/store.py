@@ -33,7 +33,7 @@ from sbomgate.evidence.record import Record  # noqa: E402
 from sbomgate.model import Bootstrap, Context, DependencyGraph, People, Subject, SubjectKind, Trust  # noqa: E402
 from sbomgate.policy import bundle, parameters  # noqa: E402
 from sbomgate.policy.engines.embedded import EmbeddedEngine  # noqa: E402
-from sbomgate.policy.lists import load  # noqa: E402
+from sbomgate.policy.lists import SHIPPED, load  # noqa: E402
 from sbomgate.resources import path as resource  # noqa: E402
 from sbomgate.signing import local_key  # noqa: E402
 from sbomgate.times import format_time  # noqa: E402
@@ -43,6 +43,7 @@ from testkit.sigstore import TestSigstore  # noqa: E402
 PACKAGES, CHANGED, STATES = 400, 4, 10
 LARGE = 10_000
 AUDIT_SECONDS, BUILDS = 20.0, 1000
+TEMPLATE = "11" * 32
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -119,7 +120,7 @@ def _decided(
             evaluated_at=NOW,
             profile="default",
             lockfile_path="package-lock.json",
-            subject=Subject(kind=SubjectKind.FILE, name="shop.tgz", digest={"sha256": "00" * 32}),
+            subject=Subject(kind=SubjectKind.FILE, name="shop.tgz", digest={"sha256": TEMPLATE}),
             link="asserted",
             time_source=key.time_source,
         ),
@@ -128,7 +129,7 @@ def _decided(
         parameters=parameters.effective(
             parameters.declared(resource(*parameters.CATALOGUE).read_bytes()), {}, {}, trust_where=""
         ),
-        lists={},
+        lists={"shipped.csv": resource(*SHIPPED).read_bytes()},
         bundle=bundle.shipped(),
         baseline=Bootstrap(reason="none yet"),
         project_files={tree.lockfile.path: (tree.lockfile.sha256, tree.lockfile.size)},
@@ -147,11 +148,11 @@ def _build(made: gate.Unsigned, number: int, accepted: Trust, key: local_key.Loc
     """Return the same decision on another artefact, an hour earlier for each: its facts and input have that time."""
     moment = NOW - timedelta(hours=number)
     was, now = format_time(NOW).encode(), format_time(moment).encode()
+    digest = hashlib.sha256(b"%d" % number).hexdigest()
     own = {name: made.blobs[name].replace(was, now) for name in (gate.FACTS, decision.POLICY_INPUT, gate.LEDGER)}
+    own[decision.POLICY_INPUT] = own[decision.POLICY_INPUT].replace(TEMPLATE.encode(), digest.encode())
     blobs = {**made.blobs, **own}
-    subject = Subject(
-        kind=SubjectKind.FILE, name="shop.tgz", digest={"sha256": hashlib.sha256(b"%d" % number).hexdigest()}
-    )
+    subject = Subject(kind=SubjectKind.FILE, name="shop.tgz", digest={"sha256": digest})
     materials = tuple(
         material(one.name, own[one.name], one.media_type) if one.name in own else one for one in made.decision.materials
     )

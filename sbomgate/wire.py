@@ -676,3 +676,45 @@ class RevokedList(Wire):
     time: Time
     reason: str
     decisions: list[RevokedDecision]
+
+
+class ReplayDenial(Wire):
+    """What denies."""
+
+    rule: str
+    package: str | None
+    message: str
+
+
+class ReplayDifference(Wire):
+    """What does not come out as it was stored; `place` is the first place inside it, "" where that is not known."""
+
+    name: str
+    stored: str
+    now: str
+    place: str
+
+
+class ReplayedBuild(Wire):
+    """What came of the newest decision on a build; `error` says why it could not be replayed."""
+
+    decision: Sha256 | None
+    build: str
+    subject: str
+    project: str
+    time: Time | None
+    profile: str
+    was: Literal["allowed", "denied"] | None
+    now: Literal["allowed", "denied"] | None
+    denials: list[ReplayDenial]
+    differences: list[ReplayDifference]
+    error: str | None
+
+
+class Replays(Wire):
+    """What `sbomgate replay --json` prints, the newest first."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate replays, version 1")
+
+    schema_: Literal["sbomgate/replays/v1"] = Field(alias="schema")
+    builds: list[ReplayedBuild]

@@ -97,7 +97,8 @@ class Workers(Generic[_Task, _Part]):
             ) from e
 
     def close(self) -> None:
-        """End the processes."""
+        """End the processes, each after closing what it holds."""
+        _close(self._here)
         for pipe in self._pipes:
             pipe.close()
         for process in self._processes:
@@ -131,7 +132,7 @@ def _work(pipe: Connection, make: Callable[[], Callable[[Any], Any]]) -> None:
         try:
             task = pipe.recv()
         except EOFError:
-            return
+            return _close(do)
         try:
             part = do(task)
         except BaseException as e:  # noqa: BLE001 - it is raised again, where the guard is
@@ -139,7 +140,13 @@ def _work(pipe: Connection, make: Callable[[], Callable[[Any], Any]]) -> None:
         try:
             pipe.send(part)
         except BrokenPipeError:
-            return
+            return _close(do)
+
+
+def _close(do: object) -> None:
+    close = getattr(do, "close", None)
+    if close is not None:
+        close()
 
 
 def _processors() -> int:

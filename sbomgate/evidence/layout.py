@@ -185,6 +185,18 @@ def read_statements(base: Path) -> tuple[Statements, ...]:
     return found
 
 
+def read_material(base: Path, statements: Statements, name: str) -> bytes:
+    """Return one file that a decision in a build's folder stores, compared with the digest that it names.
+
+    Raises:
+        EvidenceError: the decision stores none of that name, or it was altered.
+    """
+    found = next((one for one in statements.stored if one.name == name), None)
+    if found is None:
+        raise EvidenceError("the decision does not hold this file", where=f"{base}/decisions/{statements.id}/{name}")
+    return _Blobs(base).read(found.sha256, limit=MAX_BLOB_BYTES)
+
+
 def _statements(base: Path, blobs: _Blobs) -> tuple[Statements, ...]:
     # (1) the index is the commit point: without one, nothing was reported as stored
     at = base / "index.json"
