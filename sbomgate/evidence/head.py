@@ -230,6 +230,17 @@ def digest(lines: Sequence[str]) -> str:
     return hashlib.sha256(write_segment(lines)).hexdigest()
 
 
+def segments(entries: Sequence[Entry]) -> dict[int, bytes]:
+    """Return the segments that a head over these entries covers, by their number."""
+    found: dict[int, bytes] = {}
+    previous = FIRST
+    for number in range(0, (len(entries) + SEGMENT - 1) // SEGMENT):
+        part = entries[number * SEGMENT : (number + 1) * SEGMENT]
+        lines = [f"previous {previous}", *(one.line for one in part)]
+        found[number], previous = write_segment(lines), digest(lines)
+    return found
+
+
 def read_entry(line: str, where: str) -> Entry:
     """Return what a line of the log says.
 
