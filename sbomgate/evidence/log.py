@@ -305,34 +305,46 @@ def _extend(
     store: Path, notary: Notary, entry: Entry | None, write: Callable[[], object], more: tuple[Entry, ...] = ()
 ) -> Head:
     log = store / LOG
+    with _writing(store):
+        # (1) the log is what its newest head says, and an accepted signer signed that: else nothing is added to it
+        newest = _open(store, notary)
+        # (2) what a killed writer stored, and no head covers
+        left = _left_behind(store, notary)
+        known = bool(left or more)
+        new = [*left, *more] if newest is not None else [*_present(store, notary), *left, *more]
+        if entry is not None:
+            known = known or os.path.lexists(path_of(store, entry))
+            _replace(log / NEXT, write_segment([one.line for one in (*left, entry)]))
+            # (3) what is stored comes before the head that covers it
+            try:
+                write()
+            except SbomgateError:
+                if not left and not os.path.lexists(path_of(store, entry)):
+                    (log / NEXT).unlink()
+                raise
+            new.append(entry)
+        # (4) the head, signed by whoever signed what is stored
+        head = _cover(store, notary, newest, new, known=known)
+        (log / NEXT).unlink(missing_ok=True)
+    return head
+
+
+@contextlib.contextmanager
+def _writing(store: Path) -> Iterator[None]:
+    """Hold the log's lock. What a writer before left half-written is removed, and so is what this one leaves."""
+    log = store / LOG
     try:
         _make_folders(log)
         with _lock(log / ".lock", seconds=LOCK_WAIT_SECONDS):
-            for folder in (log, store / REVOCATIONS):
-                _clean(folder)
-            # (1) the log is what its newest head says, and an accepted signer signed that: else nothing is added to it
-            newest = _open(store, notary)
-            # (2) what a killed writer stored, and no head covers
-            left = _left_behind(store, notary)
-            known = bool(left or more)
-            new = [*left, *more] if newest is not None else [*_present(store, notary), *left, *more]
-            if entry is not None:
-                known = known or os.path.lexists(path_of(store, entry))
-                _replace(log / NEXT, write_segment([one.line for one in (*left, entry)]))
-                # (3) what is stored comes before the head that covers it
-                try:
-                    write()
-                except SbomgateError:
-                    if not left and not os.path.lexists(path_of(store, entry)):
-                        (log / NEXT).unlink()
-                    raise
-                new.append(entry)
-            # (4) the head, signed by whoever signed what is stored
-            head = _cover(store, notary, newest, new, known=known)
-            (log / NEXT).unlink(missing_ok=True)
+            _clean(store)
+            try:
+                yield
+            except BaseException:
+                with contextlib.suppress(OSError, EvidenceError):
+                    _clean(store)
+                raise
     except OSError as e:
         raise _could_not("be written", log, e) from e
-    return head
 
 
 def _open(store: Path, notary: Notary) -> tuple[str, Head] | None:
@@ -416,7 +428,6 @@ def _cover(
     for each, content in segments.items():
         folder = store / LOG / f"{each:06}"
         _make_folders(folder)
-        _clean(folder)
         _replace(folder / ENTRIES, write_segment(content))
     _replace(store / LOG / f"{made.number:06}" / _name(made), bundle)
     return made
@@ -446,8 +457,9 @@ def _must_be_accepted(bundle: bytes, made: Head, notary: Notary) -> None:
         raise SigningError("the signed head is another one")
 
 
-def _clean(folder: Path) -> None:
-    for name in _names(folder):
-        if name.startswith(_TEMPORARY):
-            with contextlib.suppress(FileNotFoundError):
-                (folder / name).unlink()
+def _clean(store: Path) -> None:
+    newest = [store / LOG / f"{number:06}" for number in _segments(store)[-2:]]
+    for folder in (store / LOG, store / REVOCATIONS, *newest):
+        for name in _names(folder):
+            if name.startswith(_TEMPORARY):
+                (folder / name).unlink(missing_ok=True)
