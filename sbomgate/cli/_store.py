@@ -132,6 +132,59 @@ def find(store: str, about: Subject, env: Environment) -> tuple[Record, ...]:
     return find_in(repository(store), about, env)
 
 
+def pulled(spec: str, env: Environment) -> Path:
+    """Return a store of this process's own with the evidence that is attached to `oci:HOST/REPO@sha256:DIGEST`.
+
+    The digest is an image's, or a build manifest's. What is about another artefact is in the store too: whoever reads
+    it judges each decision by its signer and by what it says.
+
+    Raises:
+        UsageError: it names no digest.
+        EvidenceError: there is none, or something in it was altered.
+        FetchError: it cannot be read.
+    """
+    import atexit
+    import shutil
+    import tempfile
+
+    from sbomgate.evidence import layout
+
+    about = subject(spec, env)
+    records = find(f"{REGISTRY}{about.name}", about, env)
+    if not records:
+        raise EvidenceError("no decision is attached to it", where=spec, hint="is this the digest that was gated?")
+    folder = Path(tempfile.mkdtemp(prefix="sbomgate-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for record in records:
+        layout.write(folder, record)
+    return folder
+
+
+def index_of(about: Subject, index: str, env: Environment) -> Subject:
+    """Return the multi-platform index that lists an image, as the registry has it.
+
+    Args:
+        about: the image.
+        index: the index's digest, `sha256:…`, in the image's repository.
+        env: the surroundings.
+
+    Raises:
+        UsageError: not an image, or no digest.
+        EvidenceError: there is no such index, or it does not list the image.
+        FetchError: it cannot be read.
+    """
+    from sbomgate.evidence import registry
+    from sbomgate.evidence.registry_client import repository as parse_repository
+    from sbomgate.model import SubjectKind
+
+    if about.kind is not SubjectKind.OCI:
+        raise UsageError("only an image is part of an index", where="--index")
+    named = subject(f"{REGISTRY}{about.name}@{index}", env)
+    with open_client(parse_repository(about.name), env) as client:
+        registry.must_list(client, named, about)
+    return named
+
+
 def find_in(store: Repository, about: Subject, env: Environment) -> tuple[Record, ...]:
     """Return the decisions on a subject in a registry.
 

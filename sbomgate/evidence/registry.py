@@ -183,6 +183,24 @@ def _all(client: Client, wanted: Mapping[str, int], pool: ThreadPoolExecutor) ->
     return dict(zip(wanted, pool.map(one, wanted), strict=True))
 
 
+def must_list(client: Client, index: Subject, image: Subject) -> None:
+    """Refuse an image that an index does not list: the index is read from its registry, and hashed.
+
+    Raises:
+        FetchError: the registry cannot be read.
+        EvidenceError: it has no such index, or the index does not list the image.
+    """
+    where = f"{client.repository}@{digest(index)}"
+    data = client.manifest(digest(index))
+    if data is None:
+        raise EvidenceError("no such index in this repository", where=where)
+    match dsse.loads(data, where):
+        case {"manifests": list(entries)} if digest(image) in [e.get("digest") for e in entries if isinstance(e, dict)]:
+            return
+        case _:
+            raise EvidenceError(f"does not list {digest(image)}", where=where, hint="is this the index of that image?")
+
+
 # --------------------------------------------------------------------------------------------------------------------
 # Writing
 

@@ -196,7 +196,26 @@ def test_an_index_of_several_platforms_is_one_artefact(world: World, hosts: dict
         assert place.read(name)["subject"]["mediaType"] == INDEX
     trust = ("--trust", "trust.toml", "--store", place.store)
     assert world.run("verify", f"{place.store}@{index}", *trust).code == 0
+    # what was decided of the index is decided of its images, and of no others
     assert world.run("verify", f"{place.store}@{children[0]}", *trust).code == 1
+    assert world.run("verify", f"{place.store}@{children[0]}", "--index", index, *trust).code == 0
+    for image, of, says in (
+        (place.image(of="linux/s390x"), index, "does not list"),
+        (children[0], children[1], "does not list"),
+        (children[0], "sha256:" + "ab" * 32, "no such index"),
+    ):
+        must_be_refused(world.run("verify", f"{place.store}@{image}", "--index", of, *trust), says=[says], hint=False)
+    must_be_refused(world.run("verify", "file:app.tgz", "--index", index, *trust), says=["--index"], hint=False)
+
+
+def test_a_build_in_a_registry_is_a_baseline(gated: tuple[World, Place, str], place: Place) -> None:
+    world, image, digest = gated
+    check = ("check", "shop", "--trust", "trust.toml", "--offline", "--json", "--baseline")
+    said = world.run(*check, f"{image.store}@{digest}")
+    assert said.code == 0, said.err
+    assert json.loads(said.out)["baseline"] == json.loads(world.run(*check, "evidence").out)["baseline"]
+    must_be_refused(world.run(*check, f"{place.store}@{digest}"), says=["no decision is attached"])
+    must_be_refused(world.run(*check, place.store), says=["named by its digest"])
 
 
 def test_an_image_that_is_not_there_keeps_its_evidence_on_disk(world: World, hosts: dict[str, str]) -> None:
