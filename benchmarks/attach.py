@@ -1,7 +1,7 @@
 """Attaching a decision to a registry on loopback: `python benchmarks/attach.py`. The bar is 100 ms with referrers API.
 
-It needs the registries of tools/install_registry_parts.sh on PATH. Each round attaches a decision with an SBOM of 200 kB
-to a new build, and reads all of it back, as `gate` does; then finds it, as `verify` does.
+It needs the registries of tools/install_registry_parts.sh on PATH. Each round attaches a decision with an SBOM of
+200 kB to a new build, and reads all of it back, as `gate` does; then finds it, as `verify` does.
 """
 
 from __future__ import annotations

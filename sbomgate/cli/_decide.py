@@ -62,9 +62,7 @@ def add_question(parser: argparse.ArgumentParser) -> None:
         "an image or build manifest in a registry",
     )
     parser.add_argument("--facts", metavar="FILE", help="recorded facts, signed by an accepted signer")
-    parser.add_argument(
-        "--offline", action="store_true", help="use no network for facts: only caches and recorded ones"
-    )
+    parser.add_argument("--offline", action="store_true", help="no network for facts: only caches and recorded ones")
     _engine.add_arguments(parser)
     parser.add_argument("--policy", metavar="DIR", help="own rules besides the shipped ones, or a whole policy instead")
 
