@@ -5,8 +5,9 @@ Evidence is on disk first, whatever follows: a registry that fails loses nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING
 from sbomgate.errors import EvidenceError, FetchError, InputError, UsageError
 
 if TYPE_CHECKING:
+    import httpx
+
     from sbomgate.cli._environment import Environment
     from sbomgate.evidence.record import Record
     from sbomgate.evidence.registry_auth import Account, DockerConfig
@@ -85,12 +88,18 @@ def subject(spec: str, env: Environment) -> Subject:
     )
 
 
-def attach(store: Store, about: Subject, records: Sequence[Record], env: Environment) -> None:
-    """Attach stored decisions in the registry, where one is named, and read them back.
+@contextmanager
+def attaching(store: Store, env: Environment) -> Iterator[Callable[[Subject, Record], None]]:
+    """Give what attaches a stored decision in the registry, where one is named, and reads it back.
 
-    Raises:
-        EvidenceError: they lie on disk, and are not in the registry as they are there.
+    What it raises:
+        EvidenceError: the decision lies on disk, and is not in the registry as it is there.
     """
+    with opening(env, writes=True) as client_of:
+        yield lambda about, record: _attach(store, about, record, client_of)
+
+
+def _attach(store: Store, about: Subject, record: Record, client_of: Callable[[Repository], Client]) -> None:
     from sbomgate.cli._environment import say
     from sbomgate.evidence import layout, registry
     from sbomgate.model import SubjectKind
@@ -99,10 +108,9 @@ def attach(store: Store, about: Subject, records: Sequence[Record], env: Environ
         return
     at = registry.home(about, store.registry)
     try:
-        with open_client(at, env, writes=True) as client:
-            registry.attach(client, about, records)
+        registry.attach(client_of(at), about, [record])
     except (EvidenceError, FetchError) as e:
-        folder = layout.folder(store.folder, records[0].build.sha256)
+        folder = layout.folder(store.folder, record.build.sha256)
         again = f"sbomgate evidence push --store {store.shown} {REGISTRY}{store.registry}"
         if about.kind is SubjectKind.OCI:
             again += f" {REGISTRY}{about.name}@{registry.digest(about)}"
@@ -180,8 +188,8 @@ def index_of(about: Subject, index: str, env: Environment) -> Subject:
     if about.kind is not SubjectKind.OCI:
         raise UsageError("only an image is part of an index", where="--index")
     named = subject(f"{REGISTRY}{about.name}@{index}", env)
-    with open_client(parse_repository(about.name), env) as client:
-        registry.must_list(client, named, about)
+    with opening(env) as client_of:
+        registry.must_list(client_of(parse_repository(about.name)), named, about)
     return named
 
 
@@ -194,23 +202,34 @@ def find_in(store: Repository, about: Subject, env: Environment) -> tuple[Record
     """
     from sbomgate.evidence import registry
 
-    with open_client(registry.home(about, store), env) as client:
-        return registry.find(client, about)
+    with opening(env) as client_of:
+        return registry.find(client_of(registry.home(about, store)), about)
 
 
 @contextmanager
-def open_client(at: Repository, env: Environment, *, writes: bool = False) -> Iterator[Client]:
-    """Open a repository with the login of Docker's configuration: `$DOCKER_CONFIG`, else `~/.docker`.
+def opening(env: Environment, *, writes: bool = False) -> Iterator[Callable[[Repository], Client]]:
+    """Give what opens a repository, each once, with the login of Docker's configuration: `$DOCKER_CONFIG`, `~/.docker`.
 
-    Raises:
+    What it raises:
         FetchError: that configuration cannot be read.
     """
-    from sbomgate.evidence.registry_client import Client
-    from sbomgate.signing.services import open_client as open_http
+    with ExitStack() as stack:
 
-    config = _docker_config(env)
-    with open_http(ca_file=None if env.ca_file is None else str(env.ca_file), proxy=env.https_proxy) as http:
-        yield Client(http, at, lambda: _account(config, at.host, env), writes=writes)
+        @functools.cache
+        def start() -> tuple[httpx.Client, DockerConfig]:
+            from sbomgate.signing.services import open_client
+
+            ca_file = None if env.ca_file is None else str(env.ca_file)
+            return stack.enter_context(open_client(ca_file=ca_file, proxy=env.https_proxy)), _docker_config(env)
+
+        @functools.cache
+        def client_of(at: Repository) -> Client:
+            from sbomgate.evidence.registry_client import Client
+
+            http, config = start()
+            return Client(http, at, lambda: _account(config, at.host, env), writes=writes)
+
+        yield client_of
 
 
 def _docker_config(env: Environment) -> DockerConfig:

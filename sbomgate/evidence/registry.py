@@ -75,7 +75,7 @@ def _records(client: Client, about: str, listing: Listing, pool: ThreadPoolExecu
     held = [one for one in opened if one is not None]
     # (2) the signed statements
     details: dict[str, bytes] = {}
-    summaries: dict[str, bytes] = {}
+    summaries: dict[str, list[bytes]] = {}
     sizes: dict[str, int] = {}
     for one in held:
         for name, size in one.bundles.items():
@@ -86,7 +86,7 @@ def _records(client: Client, about: str, listing: Listing, pool: ThreadPoolExecu
             case (kind, _) if kind == DETAIL_TYPE:
                 details[name.removeprefix("sha256:")] = bundle
             case (kind, payload) if kind == SUMMARY_TYPE and EXTENSION.encode() in payload:
-                summaries[named_detail(payload, f"{where}: {name}")] = bundle
+                summaries.setdefault(named_detail(payload, f"{where}: {name}"), []).append(bundle)
     # (3) nothing of a decision without its signed detail: a fallback tag loses entries when two write at once
     for named in sorted({*summaries, *(name for one in held for name in one.decisions)} - set(details)):
         raise EvidenceError(
@@ -94,7 +94,12 @@ def _records(client: Client, about: str, listing: Listing, pool: ThreadPoolExecu
             where=where,
             hint=_AGAIN,
         )
-    statements = [_paired(detail, summaries.get(name), f"{where}: {name}") for name, detail in details.items()]
+    # Anybody can sign a summary of any detail: whose counts is for `verify`.
+    statements = [
+        _paired(detail, summary, f"{where}: {name}")
+        for name, detail in details.items()
+        for summary in (summaries.get(name) or (None,))
+    ]
     # (4) every stored material
     wanted = {f"sha256:{m.sha256}": m.size for one in statements for m in one.stored}
     _must_fit(wanted, where)

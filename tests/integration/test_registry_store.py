@@ -184,6 +184,24 @@ def gate_of(world: World, subject: str, *more: str) -> list[str]:
     return [subject if one == "file:app.tgz" else one for one in world.gate(*more)]
 
 
+def test_a_mirror_gets_what_the_image_has(
+    gated: tuple[World, Place, str], hosts: dict[str, str], tmp_path: Path
+) -> None:
+    """To another host only what is named goes there: what an image is called is its evidence's own word."""
+    world, place, digest = gated
+    (host,) = set(hosts.values()) - {place.host}
+    mirror = Place(host, "mirror/web")
+    assert mirror.image() == digest
+    world = commandline.copy(world, tmp_path / "world")
+    other = world.run("evidence", "push", f"oci:{host}/acme/evidence")
+    assert other.code == 2
+    assert f"it is about an image on {place.host}" in other.err
+    assert world.run("evidence", "push", f"oci:{host}/acme/evidence", f"{mirror.store}@{digest}").code == 0
+    verify = ("--trust", "trust.toml", "--store", f"oci:{host}/acme/evidence")
+    assert world.run("verify", f"{mirror.store}@{digest}", *verify).code == 0
+    assert place.listed(digest).keys() == mirror.listed(digest).keys()
+
+
 def test_an_index_of_several_platforms_is_one_artefact(world: World, hosts: dict[str, str]) -> None:
     place = Place(hosts["tags"], "acme/platforms")
     children = [place.image(of=one) for one in ("linux/amd64", "linux/arm64")]

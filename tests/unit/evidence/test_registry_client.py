@@ -67,7 +67,7 @@ def said(error: BaseException) -> str:
         ("docker.io/library/node", "https://registry-1.docker.io/v2/library/node"),
         ("localhost:5000/web", "http://localhost:5000/v2/web"),
         ("127.0.0.1:5000/web", "http://127.0.0.1:5000/v2/web"),
-        ("127.9.9.9:5000/web", "http://127.9.9.9:5000/v2/web"),
+        ("127.9.9.9:5000/web", "https://127.9.9.9:5000/v2/web"),
         ("[::1]:5000/web", "http://[::1]:5000/v2/web"),
         ("10.0.0.1:5000/web", "https://10.0.0.1:5000/v2/web"),
         ("localhost.example:5000/web", "https://localhost.example:5000/v2/web"),
