@@ -25,15 +25,16 @@ from sbomgate.evidence.record import RECORD_MEDIA_TYPE, Record, Statements, mani
 from sbomgate.evidence.registry_client import DIGEST, INDEX_MEDIA_TYPE, Client, Listing, Repository
 from sbomgate.evidence.registry_client import repository as parse_repository
 from sbomgate.model import Subject, SubjectKind
-from sbomgate.subject import EMPTY_BLOB, EMPTY_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, build_manifest, descriptor
+from sbomgate.subject import EMPTY_BLOB, MANIFEST_MEDIA_TYPE, build_manifest, descriptor
 
 MAX_BLOB_BYTES = 1 << 30  # as on disk
 MAX_EVIDENCE_BYTES = 4 << 30  # of all decisions on one build together
 WORKERS = 8  # requests at once: a registry far away takes 50 ms for each
 PAUSES = (0.2, 0.5, 1.0, 2.0)  # seconds: a registry of several machines may list a moment later what it took
 
-# What may be ours. Some registries list a manifest by its config's type, which is the empty one.
-_POSSIBLY = frozenset({dsse.BUNDLE_MEDIA_TYPE, RECORD_MEDIA_TYPE, EMPTY_MEDIA_TYPE, "", None})
+# What a list calls what may be ours. Some registries take the type of its config, which is the empty one, or a general
+# one; what has a type of its own that is none of these was made by others.
+_POSSIBLY = (dsse.BUNDLE_MEDIA_TYPE, RECORD_MEDIA_TYPE, "application/vnd.oci.", "application/vnd.unknown.")
 
 
 def home(subject: Subject, store: Repository) -> Repository:
@@ -70,7 +71,11 @@ def digest(subject: Subject) -> str:
 def _records(client: Client, about: str, listing: Listing, pool: ThreadPoolExecutor) -> tuple[Record, ...]:
     where = f"{client.repository}@{about}"
     # (1) the manifests that may be ours, each by its own bytes: what a list says of it is nobody's word
-    listed = sorted(str(e["digest"]) for e in listing.entries if e.get("artifactType") in _POSSIBLY)
+    listed = sorted(
+        str(entry["digest"])
+        for entry in listing.entries
+        if not entry.get("artifactType") or str(entry["artifactType"]).startswith(_POSSIBLY)
+    )
     opened = pool.map(lambda one: _opened(client, about, one), listed)
     held = [one for one in opened if one is not None]
     # (2) the signed statements

@@ -443,15 +443,13 @@ class Client:
             url = urljoin(current, location)
             parts = urlsplit(url)
             place = _place(parts.hostname or "")
+            elsewhere = parts.scheme == "https" and place == "" and bool(parts.hostname)
+            here = self.repository.is_local and parts.scheme in ("http", "https") and parts.hostname in LOCAL
             fits = (
                 len(url) <= 8192
                 and parts.username is None
                 and parts.port != 0
-                and (
-                    (parts.scheme == "https" and place == "")
-                    or (parts.scheme in ("http", "https") and parts.hostname in LOCAL and self.repository.is_local)
-                )
-                and bool(parts.hostname)
+                and (_origin(url) == self._origin or elsewhere or here)
             )
         except ValueError:
             fits = False

@@ -467,6 +467,19 @@ def test_token_authentication(world: World, with_tokens: tuple[str, registries.T
         ]
 
 
+def test_a_registry_over_tls(world: World, tmp_path: Path) -> None:
+    """Every registry that is not this machine is spoken to over TLS, with a certificate that is trusted."""
+    with registries.docker_registry(tmp_path, auth=registries.htpasswd(tmp_path), tls=True) as host:
+        store = f"oci:{host}/acme/evidence"
+        env = logged_in(world, host, LOGINS["auth"])
+        refused = world.run("evidence", "push", store, env=env)
+        must_be_refused(refused, says=[f"https://{host}/v2/", "certificate that is not trusted"])
+        env["NODE_EXTRA_CA_CERTS"] = str(tmp_path / "tls.crt")
+        assert world.run("evidence", "push", store, env=env).code == 0
+        verify = ("verify", "file:app.tgz", "--trust", "trust.toml", "--store", store)
+        assert world.run(*verify, env=env).code == 0
+
+
 def test_a_token_that_ends_is_renewed(tmp_path: Path) -> None:
     """Tokens live for minutes; what a release attaches may take longer."""
     # docker-registry allows for a minute of difference between clocks, and an end is in whole seconds
