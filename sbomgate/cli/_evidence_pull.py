@@ -45,5 +45,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
             hint="`sbomgate verify` tells whose each is; take the other one out of the registry",
         )
     for record in reversed(ours):  # oldest first
-        print(discreet(str(layout.write(env.working_directory / args.store, record).path)))
+        path = layout.write(env.working_directory / args.store, record).path
+        inside = path.is_relative_to(env.working_directory)
+        print(discreet(str(path.relative_to(env.working_directory) if inside else path)))
     return EXIT_ALLOWED

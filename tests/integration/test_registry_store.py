@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import httpx
 import pytest
 
 from sbomgate.decision import DETAIL_TYPE, SUMMARY_TYPE
+from sbomgate.evidence import registry_client
 from sbomgate.evidence.registry_auth import Account
 from sbomgate.evidence.registry_client import Client, repository
 from sbomgate.signing.services import open_client
@@ -256,6 +258,35 @@ def test_an_image_that_is_not_there_keeps_its_evidence_on_disk(world: World, hos
     assert world.run("verify", subject, "--trust", "trust.toml", "--store", place.store).code == 0
 
 
+def test_what_is_signed_later_is_attached_then(world: World, hosts: dict[str, str]) -> None:
+    """P34: a decision that could not be signed is attached when it is."""
+    shutil.rmtree(world.store)
+    place = Place(hosts["api"], "acme/resumed")
+    kms = world.root / "kms"
+    kms.write_text("#!/bin/sh\nexit 1\n")
+    kms.chmod(0o755)
+    command = [f"command:{kms}" if one == "release.key" else one for one in world.gate("--store", place.store)]
+    made = world.run(*command)
+    assert made.code == 2
+    (pending,) = (world.store / "pending").iterdir()
+    kms.write_text(KMS.format(python=sys.executable, key=world.root / "release.key"))
+    resume = ("gate", "shop", "--resume", pending.name, "--signer", f"command:{kms}", "--trust", "trust.toml")
+    made = world.run(*resume, "--store", "evidence", "--store", place.store)
+    assert made.code == 0, made.err
+    assert "attached to" in made.err
+    assert world.run("verify", "file:app.tgz", "--trust", "trust.toml", "--store", place.store).code == 0
+
+
+KMS = """#!{python}
+import sys
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+key = load_pem_private_key(open("{key}", "rb").read(), None)
+sys.stdout.buffer.write(key.sign(sys.stdin.buffer.read(), ECDSA(SHA256())))
+"""
+
+
 def test_there_and_back_every_digest_is_kept(world: World, place: Place) -> None:
     pushed = world.run("evidence", "push", place.store)
     assert pushed.code == 0, pushed.err
@@ -301,6 +332,17 @@ def files(store: Path) -> dict[str, str]:
 def test_what_names_nothing_is_refused(world: World, push: list[str], says: list[str]) -> None:
     made = world.run(*push)
     must_be_refused(made, says=says)
+
+
+def test_a_large_blob_goes_in_pieces(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"CHUNKED_ABOVE_BYTES": 1000, "SINGLE_BYTES": 10, "CHUNK_BYTES": 400}.items():
+        monkeypatch.setattr(registry_client, name, value)
+    data = bytes(range(256)) * 5
+    with httpx.Client(trust_env=False) as http:
+        client = Client(http, repository(f"{place.host}/{place.name}"), lambda: None, writes=True)
+        for one in (data, data, data[:1001], data[:999]):
+            client.put_blob(one)
+            assert client.blob(sha256(one), limit=2000) == one
 
 
 def test_what_is_altered_in_the_registry_is_found(world: World, tmp_path: Path) -> None:
