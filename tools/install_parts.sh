@@ -1,8 +1,7 @@
 #!/bin/sh
 # Installs the real parts that the tests run against into DIR, at the pinned versions: opa as the embedded engine's go.mod
 # names it, cosign, actionlint, a whole sigstore (install_sigstore_parts.sh), all Go modules, and registries
-# (install_registry_parts.sh); and beside DIR, in managers/, the package
-# managers that write the fixtures.
+# (install_registry_parts.sh); and beside DIR, in managers/, the package managers that write the fixtures.
 # usage: install_parts.sh DIR
 set -eu
 mkdir -p "$1"

@@ -38,6 +38,14 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         say(f"note: {strange} attached to it and about another artefact: not copied")
     if not ours:
         raise EvidenceError("no decision is attached to it", where=args.subject, hint="is this the right repository?")
+    if len({one.id for one in ours}) < len(ours):
+        raise EvidenceError(
+            "one decision has two signed summaries, and a store on disk holds one",
+            where=args.subject,
+            hint="`sbomgate verify` tells whose each is; take the other one out of the registry",
+        )
     for record in reversed(ours):  # oldest first
-        print(discreet(str(layout.write(env.working_directory / args.store, record).path)))
+        path = layout.write(env.working_directory / args.store, record).path
+        inside = path.is_relative_to(env.working_directory)
+        print(discreet(str(path.relative_to(env.working_directory) if inside else path)))
     return EXIT_ALLOWED

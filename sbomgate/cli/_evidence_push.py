@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sbomgate.cli._environment import Environment
+    from sbomgate.evidence.record import Record
+    from sbomgate.evidence.registry_client import Repository
     from sbomgate.model import Subject
 
 HELP = "attach stored evidence in a registry"
@@ -39,25 +41,26 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         builds += [(build, None) for build in layout.scan(store).builds]
     if not builds:
         raise EvidenceError("holds no evidence", where=args.store, hint="give the store that `gate` wrote to")
-    for build, named in builds:
-        records = layout.read_build(build)
-        if not records:
-            raise EvidenceError("no decision in this store", where=str(build), hint="give the store that holds it")
-        # One image may have been gated under several names; each has its own repository.
-        names = {one.claimed.subject.name: one.claimed.subject for one in records}
-        for name, subject in [(named.name, named)] if named else sorted(names.items()):
-            about = [one for one in records if named or one.claimed.subject.name == name]
-            at = registry.home(subject, target)
-            if named is None and at.host != target.host:
-                raise EvidenceError(
-                    f"it is about an image on {at.host}, and {target.host} is where this goes",
-                    where=str(build),
-                    hint=f"name it: `sbomgate evidence push --store {args.store} {args.registry} "
-                    f"oci:{name}@{registry.digest(subject)}`",
-                )
-            with _store.open_client(at, env, writes=True) as client:
-                registry.attach(client, subject, about)
-            print(discreet(f"{_store.REGISTRY}{at}@{registry.digest(subject)}  {_count(len(about))}"))
+    with _store.opening(env, writes=True) as client_of:
+        for build, named in builds:
+            records = layout.read_build(build)
+            if not records:
+                raise EvidenceError("no decision in this store", where=str(build), hint="give the store that holds it")
+            # One image may have been gated under several names; each has its own repository.
+            homes: dict[Repository, list[Record]] = {}
+            for one in records:
+                homes.setdefault(registry.home(named or one.claimed.subject, target), []).append(one)
+            for at, about in sorted(homes.items(), key=lambda item: str(item[0])):
+                subject = named or about[0].claimed.subject
+                name = f"{_store.REGISTRY}{at}@{registry.digest(subject)}"
+                if named is None and at.host != target.host:
+                    raise EvidenceError(
+                        f"it is about an image on {at.host}, and {target.host} is where this goes",
+                        where=str(build),
+                        hint=f"name it: `sbomgate evidence push --store {args.store} {args.registry} {name}`",
+                    )
+                registry.attach(client_of(at), subject, about)
+                print(discreet(f"{name}  {_count(len(about))}"))
     return EXIT_ALLOWED
 
 

@@ -5,8 +5,9 @@ Evidence is on disk first, whatever follows: a registry that fails loses nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING
 from sbomgate.errors import EvidenceError, FetchError, InputError, UsageError
 
 if TYPE_CHECKING:
+    import httpx
+
     from sbomgate.cli._environment import Environment
     from sbomgate.evidence.head import View
     from sbomgate.evidence.record import Record
@@ -86,12 +89,18 @@ def subject(spec: str, env: Environment) -> Subject:
     )
 
 
-def attach(store: Store, about: Subject, records: Sequence[Record], env: Environment) -> None:
-    """Attach stored decisions in the registry, where one is named, and read them back.
+@contextmanager
+def attaching(store: Store, env: Environment) -> Iterator[Callable[[Subject, Record], None]]:
+    """Give what attaches a stored decision in the registry, where one is named, and reads it back.
 
-    Raises:
-        EvidenceError: they lie on disk, and are not in the registry as they are there.
+    What it raises:
+        EvidenceError: the decision lies on disk, and is not in the registry as it is there.
     """
+    with opening(env, writes=True) as client_of:
+        yield lambda about, record: _attach(store, about, record, client_of)
+
+
+def _attach(store: Store, about: Subject, record: Record, client_of: Callable[[Repository], Client]) -> None:
     from sbomgate.cli._environment import say
     from sbomgate.evidence import layout, registry
     from sbomgate.model import SubjectKind
@@ -100,10 +109,9 @@ def attach(store: Store, about: Subject, records: Sequence[Record], env: Environ
         return
     at = registry.home(about, store.registry)
     try:
-        with open_client(at, env, writes=True) as client:
-            registry.attach(client, about, records)
+        registry.attach(client_of(at), about, [record])
     except (EvidenceError, FetchError) as e:
-        folder = layout.folder(store.folder, records[0].build.sha256)
+        folder = layout.folder(store.folder, record.build.sha256)
         again = f"sbomgate evidence push --store {store.shown} {REGISTRY}{store.registry}"
         if about.kind is SubjectKind.OCI:
             again += f" {REGISTRY}{about.name}@{registry.digest(about)}"
@@ -145,6 +153,59 @@ def view(store: str, env: Environment) -> View:
     return NOTHING if store.startswith(REGISTRY) else log.view(env.working_directory / store)
 
 
+def pulled(spec: str, env: Environment) -> Path:
+    """Return a store of this process's own with the evidence that is attached to `oci:HOST/REPO@sha256:DIGEST`.
+
+    The digest is an image's, or a build manifest's. What is about another artefact is in the store too: whoever reads
+    it judges each decision by its signer and by what it says.
+
+    Raises:
+        UsageError: it names no digest.
+        EvidenceError: there is none, or something in it was altered.
+        FetchError: it cannot be read.
+    """
+    import atexit
+    import shutil
+    import tempfile
+
+    from sbomgate.evidence import layout
+
+    about = subject(spec, env)
+    records = find(f"{REGISTRY}{about.name}", about, env)
+    if not records:
+        raise EvidenceError("no decision is attached to it", where=spec, hint="is this the digest that was gated?")
+    folder = Path(tempfile.mkdtemp(prefix="sbomgate-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for record in records:
+        layout.write(folder, record)
+    return folder
+
+
+def index_of(about: Subject, index: str, env: Environment) -> Subject:
+    """Return the multi-platform index that lists an image, as the registry has it.
+
+    Args:
+        about: the image.
+        index: the index's digest, `sha256:…`, in the image's repository.
+        env: the surroundings.
+
+    Raises:
+        UsageError: not an image, or no digest.
+        EvidenceError: there is no such index, or it does not list the image.
+        FetchError: it cannot be read.
+    """
+    from sbomgate.evidence import registry
+    from sbomgate.evidence.registry_client import repository as parse_repository
+    from sbomgate.model import SubjectKind
+
+    if about.kind is not SubjectKind.OCI:
+        raise UsageError("only an image is part of an index", where="--index")
+    named = subject(f"{REGISTRY}{about.name}@{index}", env)
+    with opening(env) as client_of:
+        registry.must_list(client_of(parse_repository(about.name)), named, about)
+    return named
+
+
 def find_in(store: Repository, about: Subject, env: Environment) -> tuple[Record, ...]:
     """Return the decisions on a subject in a registry.
 
@@ -154,23 +215,34 @@ def find_in(store: Repository, about: Subject, env: Environment) -> tuple[Record
     """
     from sbomgate.evidence import registry
 
-    with open_client(registry.home(about, store), env) as client:
-        return registry.find(client, about)
+    with opening(env) as client_of:
+        return registry.find(client_of(registry.home(about, store)), about)
 
 
 @contextmanager
-def open_client(at: Repository, env: Environment, *, writes: bool = False) -> Iterator[Client]:
-    """Open a repository with the login of Docker's configuration: `$DOCKER_CONFIG`, else `~/.docker`.
+def opening(env: Environment, *, writes: bool = False) -> Iterator[Callable[[Repository], Client]]:
+    """Give what opens a repository, each once, with the login of Docker's configuration: `$DOCKER_CONFIG`, `~/.docker`.
 
-    Raises:
+    What it raises:
         FetchError: that configuration cannot be read.
     """
-    from sbomgate.evidence.registry_client import Client
-    from sbomgate.signing.services import open_client as open_http
+    with ExitStack() as stack:
 
-    config = _docker_config(env)
-    with open_http(ca_file=None if env.ca_file is None else str(env.ca_file), proxy=env.https_proxy) as http:
-        yield Client(http, at, lambda: _account(config, at.host, env), writes=writes)
+        @functools.cache
+        def start() -> tuple[httpx.Client, DockerConfig]:
+            from sbomgate.signing.services import open_client
+
+            ca_file = None if env.ca_file is None else str(env.ca_file)
+            return stack.enter_context(open_client(ca_file=ca_file, proxy=env.https_proxy)), _docker_config(env)
+
+        @functools.cache
+        def client_of(at: Repository) -> Client:
+            from sbomgate.evidence.registry_client import Client
+
+            http, config = start()
+            return Client(http, at, lambda: _account(config, at.host, env), writes=writes)
+
+        yield client_of
 
 
 def _docker_config(env: Environment) -> DockerConfig:

@@ -97,6 +97,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         judge = stack.enter_context(
             _decide.judging(tree, args, env, claims=claims, store=store, time_source=signer.time_source)
         )
+        attach = stack.enter_context(_store.attaching(kept, env))
         if args.commit is not None or any(one.kind is SubjectKind.GIT for one in about):
             _require_committed(files)
         for part, subject in zip(tree.parts, subjects, strict=True):
@@ -106,7 +107,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
                 decided = judge.decide(part, subject)
                 made = gate.unsigned(decided.answer, decided.question, signer=signer)
                 record = _signing.sign_and_store(made, tree.trust, signer, store, env.now)
-                _store.attach(kept, subject, [record], env)
+                attach(subject, record)
                 results.add(_decide.report(decided, evidence=_folder(record, store, env), decision=record.id))
     return results.show()
 
@@ -128,7 +129,8 @@ def _resume(args: argparse.Namespace, env: Environment, kept: Store) -> int:
         )
     trust = trust_file.load(args.trust, project_root=open_project(args.path, env).files.repository)
     record = _signing.resume(args, env, trust, kept.folder)
-    _store.attach(kept, record.claimed.subject, [record], env)
+    with _store.attaching(kept, env) as attach:
+        attach(record.claimed.subject, record)
     claimed, decided_at = record.claimed, f"{record.claimed_time:%Y-%m-%d %H:%M} UTC"
     print(
         f"{claimed.verdict.value.upper()}  {plain(claimed.subject.name)} · decided {decided_at} · signed now · "

@@ -35,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="STORE",
         help="where evidence is kept: DIR (default: evidence), or oci:HOST/REPO",
     )
+    parser.add_argument(
+        "--index", metavar="sha256:DIGEST", help="the multi-platform index that was gated, and lists this image"
+    )
     parser.add_argument("--environment", metavar="NAME", help="where it is deployed to")
     parser.add_argument("--workspace", metavar="DIR", help="the workspace that is deployed: its directory")
     parser.add_argument("--json", action="store_true", help="the result as JSON")
@@ -50,6 +53,8 @@ def run(args: argparse.Namespace, env: Environment) -> int:
 
     accepted = trust.load(args.trust, project_root=None)
     about = _store.subject(args.subject, env)
+    if args.index is not None:
+        about = _store.index_of(about, args.index, env)
     view = _store.view(args.store, env)  # before the builds: what it covers was stored before it
     result = verify.verify_build(
         _store.find(args.store, about, env),

@@ -25,15 +25,16 @@ from sbomgate.evidence.record import RECORD_MEDIA_TYPE, Record, Statements, mani
 from sbomgate.evidence.registry_client import DIGEST, INDEX_MEDIA_TYPE, Client, Listing, Repository
 from sbomgate.evidence.registry_client import repository as parse_repository
 from sbomgate.model import Subject, SubjectKind
-from sbomgate.subject import EMPTY_BLOB, EMPTY_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, build_manifest, descriptor
+from sbomgate.subject import EMPTY_BLOB, MANIFEST_MEDIA_TYPE, build_manifest, descriptor
 
 MAX_BLOB_BYTES = 1 << 30  # as on disk
 MAX_EVIDENCE_BYTES = 4 << 30  # of all decisions on one build together
 WORKERS = 8  # requests at once: a registry far away takes 50 ms for each
 PAUSES = (0.2, 0.5, 1.0, 2.0)  # seconds: a registry of several machines may list a moment later what it took
 
-# What may be ours. Some registries list a manifest by its config's type, which is the empty one.
-_POSSIBLY = frozenset({dsse.BUNDLE_MEDIA_TYPE, RECORD_MEDIA_TYPE, EMPTY_MEDIA_TYPE, "", None})
+# What a list calls what may be ours. Some registries take the type of its config, which is the empty one, or a general
+# one; what has a type of its own that is none of these was made by others.
+_POSSIBLY = (dsse.BUNDLE_MEDIA_TYPE, RECORD_MEDIA_TYPE, "application/vnd.oci.", "application/vnd.unknown.")
 
 
 def home(subject: Subject, store: Repository) -> Repository:
@@ -70,12 +71,16 @@ def digest(subject: Subject) -> str:
 def _records(client: Client, about: str, listing: Listing, pool: ThreadPoolExecutor) -> tuple[Record, ...]:
     where = f"{client.repository}@{about}"
     # (1) the manifests that may be ours, each by its own bytes: what a list says of it is nobody's word
-    listed = sorted(str(e["digest"]) for e in listing.entries if e.get("artifactType") in _POSSIBLY)
+    listed = sorted(
+        str(entry["digest"])
+        for entry in listing.entries
+        if not entry.get("artifactType") or str(entry["artifactType"]).startswith(_POSSIBLY)
+    )
     opened = pool.map(lambda one: _opened(client, about, one), listed)
     held = [one for one in opened if one is not None]
     # (2) the signed statements
     details: dict[str, bytes] = {}
-    summaries: dict[str, bytes] = {}
+    summaries: dict[str, list[bytes]] = {}
     sizes: dict[str, int] = {}
     for one in held:
         for name, size in one.bundles.items():
@@ -86,7 +91,7 @@ def _records(client: Client, about: str, listing: Listing, pool: ThreadPoolExecu
             case (kind, _) if kind == DETAIL_TYPE:
                 details[name.removeprefix("sha256:")] = bundle
             case (kind, payload) if kind == SUMMARY_TYPE and EXTENSION.encode() in payload:
-                summaries[named_detail(payload, f"{where}: {name}")] = bundle
+                summaries.setdefault(named_detail(payload, f"{where}: {name}"), []).append(bundle)
     # (3) nothing of a decision without its signed detail: a fallback tag loses entries when two write at once
     for named in sorted({*summaries, *(name for one in held for name in one.decisions)} - set(details)):
         raise EvidenceError(
@@ -94,7 +99,12 @@ def _records(client: Client, about: str, listing: Listing, pool: ThreadPoolExecu
             where=where,
             hint=_AGAIN,
         )
-    statements = [_paired(detail, summaries.get(name), f"{where}: {name}") for name, detail in details.items()]
+    # Anybody can sign a summary of any detail: whose counts is for `verify`.
+    statements = [
+        _paired(detail, summary, f"{where}: {name}")
+        for name, detail in details.items()
+        for summary in (summaries.get(name) or (None,))
+    ]
     # (4) every stored material
     wanted = {f"sha256:{m.sha256}": m.size for one in statements for m in one.stored}
     _must_fit(wanted, where)
@@ -181,6 +191,24 @@ def _all(client: Client, wanted: Mapping[str, int], pool: ThreadPoolExecutor) ->
         return data
 
     return dict(zip(wanted, pool.map(one, wanted), strict=True))
+
+
+def must_list(client: Client, index: Subject, image: Subject) -> None:
+    """Refuse an image that an index does not list: the index is read from its registry, and hashed.
+
+    Raises:
+        FetchError: the registry cannot be read.
+        EvidenceError: it has no such index, or the index does not list the image.
+    """
+    where = f"{client.repository}@{digest(index)}"
+    data = client.manifest(digest(index))
+    if data is None:
+        raise EvidenceError("no such index in this repository", where=where)
+    match dsse.loads(data, where):
+        case {"manifests": list(entries)} if digest(image) in [e.get("digest") for e in entries if isinstance(e, dict)]:
+            return
+        case _:
+            raise EvidenceError(f"does not list {digest(image)}", where=where, hint="is this the index of that image?")
 
 
 # --------------------------------------------------------------------------------------------------------------------

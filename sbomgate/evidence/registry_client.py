@@ -43,6 +43,7 @@ CHUNKED_ABOVE_BYTES = 32 << 20  # proxies before registries refuse larger bodies
 CHUNK_BYTES = 8 << 20  # some stores behind registries want parts of 5 MiB at least
 MAX_CHUNK_BYTES = 64 << 20  # that a registry may ask for
 
+LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})  # this machine: http is spoken, and no proxy asked
 INDEX_MEDIA_TYPE = "application/vnd.oci.image.index.v1+json"
 _MANIFESTS = (
     INDEX_MEDIA_TYPE,
@@ -73,7 +74,7 @@ class Repository:
     @property
     def is_local(self) -> bool:
         """Whether the registry is this machine: then http is spoken."""
-        return _place(urlsplit(f"//{self.host}").hostname or "") == "loopback"
+        return urlsplit(f"//{self.host}").hostname in LOCAL
 
     @property
     def url(self) -> str:
@@ -442,15 +443,13 @@ class Client:
             url = urljoin(current, location)
             parts = urlsplit(url)
             place = _place(parts.hostname or "")
+            elsewhere = parts.scheme == "https" and place == "" and bool(parts.hostname)
+            here = self.repository.is_local and parts.scheme in ("http", "https") and parts.hostname in LOCAL
             fits = (
                 len(url) <= 8192
                 and parts.username is None
                 and parts.port != 0
-                and (
-                    (parts.scheme == "https" and place == "")
-                    or (parts.scheme in ("http", "https") and place == "loopback" and self.repository.is_local)
-                )
-                and bool(parts.hostname)
+                and (_origin(url) == self._origin or elsewhere or here)
             )
         except ValueError:
             fits = False

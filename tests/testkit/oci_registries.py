@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import ipaddress
 import json
 import shutil
 import socket
@@ -30,7 +31,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
 COMMANDS = ("test_registry", "copy_evidence", "docker-registry")
@@ -57,22 +58,31 @@ def referrers_registry() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def docker_registry(folder: Path, *, auth: Mapping[str, Any] | None = None) -> Iterator[str]:
+def docker_registry(folder: Path, *, auth: Mapping[str, Any] | None = None, tls: bool = False) -> Iterator[str]:
     """Run docker-registry with its files in a folder and give its HOST:PORT.
 
     Args:
         folder: empty, of its own.
         auth: the `auth` section of its configuration.
+        tls: over https, at an address that is not this machine's own name; FOLDER/tls.crt is to be trusted then.
     """
     program = shutil.which("docker-registry")
     assert program is not None
-    host = f"127.0.0.1:{_free_port()}"
+    address = "127.0.0.2" if tls else "127.0.0.1"
+    host = f"{address}:{_free_port()}"
     config: dict[str, Any] = {
         "version": 0.1,
         "log": {"level": "error", "accesslog": {"disabled": True}},
         "storage": {"filesystem": {"rootdirectory": str(folder / "data")}, "delete": {"enabled": True}},
         "http": {"addr": host},
     }
+    if tls:
+        key, certificate = _certificate("registry", x509.IPAddress(ipaddress.ip_address(address)))
+        (folder / "tls.crt").write_bytes(certificate.public_bytes(Encoding.PEM))
+        (folder / "tls.key").write_bytes(
+            key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+        )
+        config["http"]["tls"] = {"certificate": str(folder / "tls.crt"), "key": str(folder / "tls.key")}
     if auth is not None:
         config["auth"] = dict(auth)
     (folder / "config.yml").write_text(yaml.safe_dump(config))
@@ -81,11 +91,31 @@ def docker_registry(folder: Path, *, auth: Mapping[str, Any] | None = None) -> I
         subprocess.Popen([program, "serve", str(folder / "config.yml")], stdout=log, stderr=log) as process,
     ):
         try:
-            _answers(f"http://{host}/v2/", process, folder / "log")
+            _answers(f"{'https' if tls else 'http'}://{host}/v2/", process, folder / "log")
             yield host
         finally:
             process.terminate()
             process.wait(timeout=10)
+
+
+def _certificate(name: str, *names: x509.GeneralName) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+    """Return a key and its self-signed certificate, of today and for some names."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    called = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(called)
+        .issuer_name(called)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    return key, builder.sign(key, hashes.SHA256())
 
 
 def _free_port() -> int:
@@ -98,7 +128,7 @@ def _answers(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     until = time.monotonic() + START_SECONDS
     while True:
         try:
-            httpx.get(url, trust_env=False)
+            httpx.get(url, trust_env=False, verify=False)
         except httpx.TransportError as e:
             ended = process.poll()
             if ended is not None or time.monotonic() > until:
@@ -120,20 +150,7 @@ class TokenService:
     url: str = ""
 
     def __post_init__(self) -> None:
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "token service")])
-        now = datetime.now(UTC)
-        self._certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(self._key.public_key())
-            .serial_number(1)
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .sign(self._key, hashes.SHA256())
-        )
+        self._key, self._certificate = _certificate("token service")
         (self.folder / "token.crt").write_bytes(self._certificate.public_bytes(Encoding.PEM))
 
     @property

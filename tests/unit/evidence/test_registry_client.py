@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urljoin
 
 import httpx
 import pytest
@@ -67,7 +68,7 @@ def said(error: BaseException) -> str:
         ("docker.io/library/node", "https://registry-1.docker.io/v2/library/node"),
         ("localhost:5000/web", "http://localhost:5000/v2/web"),
         ("127.0.0.1:5000/web", "http://127.0.0.1:5000/v2/web"),
-        ("127.9.9.9:5000/web", "http://127.9.9.9:5000/v2/web"),
+        ("127.9.9.9:5000/web", "https://127.9.9.9:5000/v2/web"),
         ("[::1]:5000/web", "http://[::1]:5000/v2/web"),
         ("10.0.0.1:5000/web", "https://10.0.0.1:5000/v2/web"),
         ("localhost.example:5000/web", "https://localhost.example:5000/v2/web"),
@@ -291,6 +292,9 @@ def test_a_login_goes_only_over_tls(realm: str) -> None:
     [
         ("https://storage.example/x", True),
         ("https://storage.example:8443/x", True),
+        ("/v2/web/blobs/uploads/1", True),
+        ("https://registry.example:443/x", True),
+        ("http://registry.example/x", False),
         ("http://storage.example/x", False),
         ("https://127.0.0.1/x", False),
         ("https://localhost/x", False),
@@ -305,7 +309,8 @@ def test_a_remote_registry_leads_neither_out_of_tls_nor_in_here(url: str, fits: 
     with httpx.Client(trust_env=False, verify=False) as http:
         client = Client(http, Repository(host="registry.example", name="web"), lambda: None)
         if fits:
-            assert client._allowed(url, "https://registry.example/v2/") == url
+            at = "https://registry.example/v2/"
+            assert client._allowed(url, at) == urljoin(at, url)
             return
         with pytest.raises(FetchError, match="where nothing is sent"):
             client._allowed(url, "https://registry.example/v2/")

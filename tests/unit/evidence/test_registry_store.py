@@ -308,6 +308,18 @@ def test_bundles_that_are_not_ours(each: Bench, data: bytes, says: str) -> None:
     assert says in str(refused.value)
 
 
+def test_another_summary_of_a_decision_takes_nothing_away(each: Bench) -> None:
+    """Whoever may push can sign a summary of a FAILED decision: it stays FAILED (P19)."""
+    passed, failed = record(age=timedelta(hours=2)), record(verdict=Verdict.DENIED)
+    theirs = record(verdict=Verdict.DENIED, summary_key=key(2))
+    assert theirs.id == failed.id
+    each.attach(passed, failed)
+    each.attach(theirs)
+    result = each.verify()
+    assert [one.code for one in result.reasons] == ["failed"]
+    assert any("its summary is" in note for note in result.notes)
+
+
 def test_a_decision_in_part_is_an_error(each: Bench) -> None:
     """P37, P41: what is left of a decision shows that the rest is held back."""
     denied = record(verdict=Verdict.DENIED, age=timedelta(minutes=1))
