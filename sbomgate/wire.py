@@ -159,8 +159,8 @@ class Facts(Wire):
 
     kind: Literal["registry", "git", "tarball", "file", "link", "workspace", "bundled", "patch", "unknown"]
     held: bool = Field(
-        description="the last approved build held the same name and version with the same integrity, or, where there is "
-        "none, from the same address"
+        description="the last approved build held the same name and version with the same integrity; or, without any, "
+        "from the same address"
     )
     registry_agrees: bool | None = Field(
         description="the registry states the integrity of the lockfile; null where it is not known what it states"
@@ -262,7 +262,10 @@ class Baseline(Wire):
     )
     edges: dict[str, list[str]] = Field(
         description='name of the declaring package → real names of its dependencies, sorted; the root is ""; of the '
-        "project's own packages and of those in `packages`"
+        "project's own packages, of those in `packages` and of those in `gained`"
+    )
+    gained: list[str] = Field(
+        description="names of packages that depend on anything now which no package of that name did, sorted"
     )
 
 

@@ -118,7 +118,7 @@ unmet(target, name, range) := {"target": target, "name": name, "kind": "prod", "
 
 bootstrap := {
 	"state": "bootstrap", "reason": "none was given", "evidence": null, "decided_at": null,
-	"manager": null, "held": {}, "packages": {}, "edges": {},
+	"manager": null, "held": {}, "packages": {}, "edges": {}, "gained": [],
 }
 
 told := {"registry": "https://registry.npmjs.org/", "scopes": {}, "settings": {}}
@@ -217,11 +217,19 @@ document_against(baseline, profile, packages, changes) := object.union(
 		"earlier": {p.id: first_release | some p in packages},
 		"edges": {"": [p.id | some p in packages; "direct" in p.flags]},
 		"unmet": {},
-		"baseline": object.union(bootstrap, {"held": {p.name: name_held |
-			baseline.state == "accepted"
-			some p in packages
-			name_held := is_array(object.get(baseline.packages, p.name, null))
-		}}),
+		"baseline": object.union(bootstrap, {
+			"held": {p.name: name_held |
+				baseline.state == "accepted"
+				some p in packages
+				name_held := is_array(object.get(baseline.packages, p.name, null))
+			},
+			"gained": sort({p.name |
+				some p in packages
+				some target in packages
+				target.id in object.get(changes, ["edges", p.id], [])
+				not target.name in object.get(baseline.edges, p.name, [])
+			}),
+		}),
 		"trust": nobody,
 		"change": {"authors": ["dora"], "authors_known": true, "reason": ""},
 		"trust_root": {"trusted_root": hex, "registry_keys": hex, "updated": "2026-11-01T00:00:00Z"},

@@ -16,9 +16,6 @@ whole := {"id": null, "name": "", "version": null, "integrity": null}
 # What is a package's own, by id.
 entries := {p.id: p | some p in input.packages}
 
-# The index of its facts, by id. decision.rego decides nothing where one has none.
-facts_of := {p.id: p.facts | some p in input.packages}
-
 # A package with its facts. The input states equal facts once, for all packages that share them; here they are looked up
 # for the packages that a rule asks for. One that lacks a field has no value here: decision.rego then decides nothing.
 by_id[id] := {
@@ -62,10 +59,10 @@ named(id) := by_id[id]
 
 named(id) := whole if not entries[id]
 
-own := {id |
+own := {p.id |
 	count(own_facts) > 0
-	some id, index in facts_of
-	index in own_facts
+	some p in input.packages
+	p.facts in own_facts
 }
 
 own_facts := {index | some index, f in input.facts; f.kind in {"workspace", "link"}}
@@ -76,13 +73,24 @@ outside := object.keys(entries) - own
 # Packages about which any fact is other than good news. `quiet` says what good news is, so whatever is missing, young,
 # or new to this policy is noticed. Rules look among these for what is rare.
 noticed := {id |
-	settled := settled_facts
-	some id, index in facts_of
-	not index in settled
+	some id, index in eventful
+	not index in settled_facts
 	not is_quiet(entries[id])
 } - own
 
 noticeable := [by_id[id] | some id in noticed]
+
+# What is neither settled nor held: of most trees few, so that all packages are looked at once. (One without facts would
+# be missed by the negation: decision.rego then decides nothing.)
+eventful := {p.id: p.facts |
+	uneventful := uneventful_facts
+	some p in input.packages
+	not p.facts in uneventful
+}
+
+uneventful_facts := settled_facts & held_facts if accepted
+
+uneventful_facts := settled_facts if not accepted
 
 # Of most packages the facts that they share say enough: all is good news, and none of them is young.
 settled_facts := {index |
@@ -153,9 +161,8 @@ accepted if input.baseline.state == "accepted"
 
 # New or changed against the accepted baseline; without one nothing is (`bootstrap`).
 changed := {id |
-	held := held_facts
-	some id, index in facts_of
-	not index in held
+	some id, index in eventful
+	not index in held_facts
 } - own if accepted
 
 changed := set() if not accepted

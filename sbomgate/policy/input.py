@@ -454,9 +454,12 @@ def _baseline(
                 "held": {},
                 "packages": {},
                 "edges": {},
+                "gained": [],
             }
         case BaselineBuild(sbom=sbom):
             differ = {p.name for p in graph.packages if p.kind not in _OWN and _same(p) not in approved.get(p.name, ())}
+            edges = _by_name(sbom.graph)
+            gained = _gained(graph, edges)
             return {
                 "state": "accepted",
                 "reason": "",
@@ -465,9 +468,12 @@ def _baseline(
                 "manager": _told(sbom.graph.manager),
                 "held": {name: name in approved for name in differ},
                 "packages": _baseline_packages(sbom, differ),
-                "edges": _baseline_edges(
-                    sbom.graph, graph, differ | {p.name for p in graph.packages if p.kind in _OWN}
-                ),
+                "edges": {
+                    source: sorted(edges.get(source, ()))
+                    for source in {"", *differ, *gained, *(p.name for p in graph.packages if p.kind in _OWN)}
+                    if source in edges or source in gained
+                },
+                "gained": sorted(gained),
             }
 
 
@@ -504,16 +510,8 @@ def _baseline_packages(sbom: Sbom, names: Set[str]) -> dict[str, list[dict[str, 
     return {name: [entries[key] for key in sorted(entries)] for name, entries in held.items()}
 
 
-def _baseline_edges(graph: DependencyGraph, now: DependencyGraph, names: Set[str]) -> dict[str, list[str]]:
-    """Name of the declaring package ("" for the root) → real names of what it depended on.
-
-    Of the root, of these names, and of those that depend on anything now which they did not.
-    """
-    held = _by_name(graph)
-    gained = {source for source, targets in _by_name(now).items() if source and not targets <= held.get(source, set())}
-    return {
-        source: sorted(held.get(source, ())) for source in {"", *names, *gained} if source in held or source in gained
-    }
+def _gained(graph: DependencyGraph, held: Mapping[str, Set[str]]) -> set[str]:
+    return {source for source, targets in _by_name(graph).items() if source and not targets <= held.get(source, set())}
 
 
 def _by_name(graph: DependencyGraph) -> dict[str, set[str]]:
