@@ -259,7 +259,7 @@ def test_of_what_did_not_change_the_baseline_says_only_that_it_was_there() -> No
     baseline = BaselineBuild(sbom=b.sbom([same, updated, git], edges), evidence="4" * 64, decided_at=b.NOW)
 
     def changed(*now: Package) -> tuple[dict[str, Any], set[str]]:
-        document = built(b.sbom(now), baseline=baseline)
+        document = built(b.sbom(list(now)), baseline=baseline)
         new = {p["name"] for p in document["packages"] if not document["facts"][p["facts"]]["held"]}
         assert set(document["baseline"]["held"]) == set(document["baseline"]["packages"]) == new
         return document["baseline"], new
