@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 NAMES = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "PATENTS")
@@ -24,7 +25,7 @@ def go(folder: Path, mod: str, *arguments: str) -> str:
     ).stdout
 
 
-def documents(text: str) -> list[dict[str, object]]:
+def documents(text: str) -> list[Any]:
     """Take apart what Go prints: JSON objects, one after the other."""
     found, decoder, at = [], json.JSONDecoder(), 0
     while at < len(text):
