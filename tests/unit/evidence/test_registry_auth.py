@@ -12,7 +12,7 @@ import pytest
 
 from sbomgate.errors import FetchError
 from sbomgate.evidence import registry_auth
-from sbomgate.evidence.registry_auth import NO_LOGIN, Account, Challenge, challenge, read_config, run_helper
+from sbomgate.evidence.registry_auth import NO_LOGIN, Account, Challenge, Login, challenge, read_config, run_helper
 from testkit.oci_registries import credential_helper
 
 CANARY = "hunter2-canary"
@@ -172,6 +172,23 @@ def test_a_helper_that_cannot_be_started(tmp_path: Path) -> None:
         run_helper("x", HOST, program=lambda _: None, environment={})
     with pytest.raises(FetchError, match="cannot be started"):
         run_helper("x", HOST, program=lambda _: str(tmp_path), environment={})
+
+
+def test_threads_that_are_refused_together_ask_for_one_token() -> None:
+    asked: list[str] = []
+
+    def exchange(url: str, headers: object, form: object) -> bytes:
+        asked.append(url)
+        return b'{"token":"t%d"}' % len(asked)
+
+    login = Login(scope="repository:a:pull", account=lambda: None, exchange=exchange)
+    wanted = ['Bearer realm="https://tokens.example/token"']
+    assert login.answer(wanted, None)
+    assert login.answer(wanted, None), "another thread, whose request was sent before"
+    assert asked == ["https://tokens.example/token?scope=repository%3Aa%3Apull"]
+    assert login.answer(wanted, "Bearer t1")
+    assert login.header == "Bearer t2"
+    assert not login.answer(["Basic"], "Bearer t2"), "without an account there is nothing to send"
 
 
 CHALLENGES: dict[str, tuple[list[str], Challenge | None]] = {

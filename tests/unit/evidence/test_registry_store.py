@@ -92,6 +92,7 @@ def test_what_is_attached_is_found_byte_for_byte(each: Bench) -> None:
     assert same(each.find(), new, old, observed)
     assert each.waited == []
     assert each.find(OTHER_TARBALL) == ()
+    assert each.registry.count("PUT", "/manifests/build-") == 1, "a registry may keep a tag for ever"
     # the same again sends nothing
     writes = sum(one.method != "GET" for one in each.registry.asked)
     each.attach(new, old, observed)
@@ -318,6 +319,15 @@ def test_another_summary_of_a_decision_takes_nothing_away(each: Bench) -> None:
     result = each.verify()
     assert [one.code for one in result.reasons] == ["failed"]
     assert any("its summary is" in note for note in result.notes)
+
+
+def test_what_a_list_names_and_refers_to_something_else_is_no_matter() -> None:
+    with bench(api=False) as one:
+        one.attach(record())
+        one.attach(record(subject=OTHER_TARBALL, verdict=Verdict.DENIED), subject=OTHER_TARBALL)
+        theirs = one.client.referrers(f"sha256:{build_manifest(OTHER_TARBALL).sha256}").entries
+        one.write_tag([*one.listed(), *map(dict, theirs)])
+        assert same(one.find(), record())
 
 
 def test_a_decision_in_part_is_an_error(each: Bench) -> None:
