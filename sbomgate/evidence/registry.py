@@ -21,7 +21,7 @@ from typing import Any
 from sbomgate import dsse
 from sbomgate.decision import DETAIL_TYPE, EXTENSION, SUMMARY_TYPE, named_detail
 from sbomgate.errors import EvidenceError
-from sbomgate.evidence.record import RECORD_MEDIA_TYPE, Record, Statements, manifests
+from sbomgate.evidence.record import DECISION, RECORD_MEDIA_TYPE, Record, Statements, manifests
 from sbomgate.evidence.registry_client import DIGEST, INDEX_MEDIA_TYPE, Client, Listing, Repository
 from sbomgate.evidence.registry_client import repository as parse_repository
 from sbomgate.model import Subject, SubjectKind
@@ -153,8 +153,10 @@ def _opened(client: Client, about: str, name: str) -> _Opened | None:
                 and 0 < layer["size"] <= dsse.MAX_BUNDLE_BYTES
             }
             return _Opened(bundles=found)
-        case kind, {"annotations": {"dev.sbomgate.decision": str(decision)}} if kind == RECORD_MEDIA_TYPE:
-            return _Opened(bundles={}, decisions=(decision.removeprefix("sha256:"),))
+        case kind, {"annotations": dict(noted)} if kind == RECORD_MEDIA_TYPE and DIGEST.fullmatch(
+            str(noted.get(DECISION))
+        ):
+            return _Opened(bundles={}, decisions=(noted[DECISION].removeprefix("sha256:"),))
         case _:
             return None
 

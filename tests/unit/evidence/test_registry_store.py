@@ -16,7 +16,7 @@ from sbomgate import dsse
 from sbomgate.decision import DETAIL_TYPE, EXTENSION, SUMMARY_TYPE
 from sbomgate.errors import EvidenceError, FetchError
 from sbomgate.evidence import registry
-from sbomgate.evidence.record import RECORD_MEDIA_TYPE, SBOM_MEDIA_TYPE, Record, manifests
+from sbomgate.evidence.record import DECISION, RECORD_MEDIA_TYPE, SBOM_MEDIA_TYPE, Record, manifests
 from sbomgate.evidence.registry_client import Client, Repository, repository
 from sbomgate.evidence.verify import VerificationResult, verify_build
 from sbomgate.model import Subject, SubjectKind, Verdict
@@ -268,6 +268,7 @@ STRANGERS: dict[str, dict[str, Any]] = {
     },
     "about something else": {"subject": descriptor(MANIFEST_MEDIA_TYPE, b"other")},
     "a record of nothing": {"artifactType": RECORD_MEDIA_TYPE, "annotations": {}},
+    "a record of something else": {"artifactType": RECORD_MEDIA_TYPE, "annotations": {DECISION: "x" * 100_000}},
 }
 
 
