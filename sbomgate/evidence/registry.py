@@ -259,17 +259,19 @@ def attach(
                 client.put_manifest(data, reference=f"build-{name.removeprefix('sha256:')}")
         _each(lambda one: client.put_manifest(one.data), referrers.values(), pool)
         # (3) read it back as anybody reads it; a list that lacks it may be late, or somebody else wrote it meanwhile
+        refused = ""
         for pause in (*PAUSES, None):
             listing = client.referrers(wanted.about)
             if not listing.api and not wanted.listed <= listing.digests:
-                client.put_tag(wanted.about, [one.descriptor for one in referrers.values()])
+                refused = client.put_tag(wanted.about, [one.descriptor for one in referrers.values()])
                 listing = client.referrers(wanted.about)
             lacking = _lacking(client, wanted, listing, pool)
             if not lacking:
                 return
             if pause is not None:
                 sleep(pause)
-        raise EvidenceError(f"written, and afterwards {lacking}", where=f"{client.repository}@{wanted.about}")
+        why = f" ({refused})" if refused else ""
+        raise EvidenceError(f"written, and afterwards {lacking}{why}", where=f"{client.repository}@{wanted.about}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

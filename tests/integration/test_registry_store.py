@@ -340,7 +340,7 @@ def test_what_names_nothing_is_refused(world: World, push: list[str], says: list
 
 
 def test_writers_at_once(place: Place) -> None:
-    """P41: with the referrers API nothing is lost; under a fallback tag the list may be, and pushing again repairs it."""
+    """P41: with the referrers API nothing is lost; under a fallback tag the list may be, and pushing repairs it."""
     made = [evidence.record(age=timedelta(minutes=minutes)) for minutes in range(6)]
     with httpx.Client(trust_env=False) as http, ThreadPoolExecutor(len(made)) as pool:
 
