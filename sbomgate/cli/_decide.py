@@ -56,10 +56,13 @@ def add_question(parser: argparse.ArgumentParser) -> None:
         "--trust", metavar="FILE", help="who and what is accepted: FILE, or FILE@sha256:DIGEST inside the tree"
     )
     parser.add_argument(
-        "--baseline", metavar="EVIDENCE", help="a store, or one build's evidence, to compare with (default: evidence)"
+        "--baseline",
+        metavar="EVIDENCE",
+        help="a store, or one build's evidence, to compare with (default: evidence); or oci:HOST/REPO@sha256:DIGEST, "
+        "an image or build manifest in a registry",
     )
     parser.add_argument("--facts", metavar="FILE", help="recorded facts, signed by an accepted signer")
-    parser.add_argument("--offline", action="store_true", help="use no network: only caches and recorded facts")
+    parser.add_argument("--offline", action="store_true", help="no network for facts: only caches and recorded ones")
     _engine.add_arguments(parser)
     parser.add_argument("--policy", metavar="DIR", help="own rules besides the shipped ones, or a whole policy instead")
 

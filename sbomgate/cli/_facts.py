@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from sbomgate.cli._environment import Environment
     from sbomgate.cli._project import Project
     from sbomgate.model import CollectedFacts, DependencyGraph, FactKey, PackageFacts, Trust
+    from sbomgate.npm.auth import Credentials
+    from sbomgate.npm.packument import Release
     from sbomgate.npm.wanted import Measured
 
 # How long `check` believes what a registry said before without asking again. `gate` always asks.
@@ -107,25 +109,9 @@ def collect(
 
     Of what is `measured`, the releases before it are asked for too.
     """
-    from urllib.parse import urlsplit
-
-    from sbomgate.npm import auth
     from sbomgate.npm import collect as collecting
     from sbomgate.npm.cache import FactCache
     from sbomgate.npm.wanted import wanted
-
-    user = env.home / ".npmrc"
-    credentials = auth.read(
-        project=(opened.files.read(".npmrc") or b"").decode("utf-8", "replace"),
-        user=user.read_text("utf-8", "replace") if user.is_file() else "",
-        environment=env.variables,
-        project_hosts={host for one in trust.registries if (host := urlsplit(one.url).netloc)},
-    )
-
-    def client() -> httpx.AsyncClient:
-        from sbomgate.npm.registry import open_client
-
-        return open_client(ca_file=None if env.ca_file is None else str(env.ca_file), proxy=env.https_proxy)
 
     with ExitStack() as stack:
         cache = stack.enter_context(FactCache(env.cache / "facts"))
@@ -136,13 +122,56 @@ def collect(
             cache=cache,
             npm_cache=env.npm_cache,
             yarn_cache=env.yarn_cache,
-            credentials=credentials,
-            client=None if offline else client,
+            credentials=_credentials(env, opened, trust),
+            client=None if offline else lambda: _client(env),
             word_age=timedelta(0) if signs else WORD_AGE,
             trust_cache=not signs,
         )
         asked = wanted(graph, first_party=trust.first_party, measured=measured)
         return collecting.collect(asked, sources=sources, progress=_progress())
+
+
+def releases(name: str, registry: str, env: Environment, opened: Project, trust: Trust) -> Sequence[Release]:
+    """Ask a registry for all versions of a package.
+
+    Raises:
+        FetchError: it does not answer, does not have the package, or its answer is none.
+    """
+    import asyncio
+
+    from sbomgate.errors import FetchError
+    from sbomgate.model import Missing
+    from sbomgate.npm import packument
+    from sbomgate.npm.registry import Registry
+
+    async def ask() -> Sequence[Release]:
+        async with _client(env) as client:
+            answer = await Registry(client, _credentials(env, opened, trust), now=env.now).packument(registry, name)
+        if isinstance(answer, Missing):
+            raise FetchError(answer.reason, where=name, hint="try again when the registry answers")
+        return packument.releases(answer.body, name=name)
+
+    return asyncio.run(ask())
+
+
+def _credentials(env: Environment, opened: Project, trust: Trust) -> Credentials:
+    from urllib.parse import urlsplit
+
+    from sbomgate.npm import auth
+
+    user = env.home / ".npmrc"
+    return auth.read(
+        project=(opened.files.read(".npmrc") or b"").decode("utf-8", "replace"),
+        user=user.read_text("utf-8", "replace") if user.is_file() else "",
+        environment=env.variables,
+        project_hosts={host for one in trust.registries if (host := urlsplit(one.url).netloc)},
+    )
+
+
+def _client(env: Environment) -> httpx.AsyncClient:
+    from sbomgate.npm.registry import open_client
+
+    return open_client(ca_file=None if env.ca_file is None else str(env.ca_file), proxy=env.https_proxy)
 
 
 def unknown(collected: Iterable[CollectedFacts]) -> str:
