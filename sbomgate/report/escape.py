@@ -21,6 +21,8 @@ _HIDDEN = {
     0xFEFF,
     0xFFA0,
     *range(0xFFF9, 0xFFFC),
+    0xFFFE,  # no characters; XML has no way to write them
+    0xFFFF,
     *range(0xD800, 0xE000),
     *range(0xE0000, 0xE0080),
 }

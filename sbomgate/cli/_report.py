@@ -1,0 +1,299 @@
+"""From a decision to what people are told of it: one just made, or one read back from stored evidence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sbomgate.errors import EvidenceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sbomgate.cli._decide import Decided
+    from sbomgate.decision import EngineRecord
+    from sbomgate.evidence.record import Record
+    from sbomgate.model import BaselineBuild, Bootstrap, Context, Evaluation, Package, People, Sbom, Trust, TrustRoot
+    from sbomgate.report import Detail, Report, Standing
+
+UNSIGNED = "nothing is signed: it holds for whoever ran it, and for nobody else"
+
+
+def of_decision(
+    decided: Decided,
+    *,
+    lockfile: bytes | None,
+    signer: str | None = None,
+    evidence: str | None = None,
+    decision: str | None = None,
+    whole: bool = True,
+) -> Report:
+    """Return the report of a decision that was just made.
+
+    Args:
+        decided: the question and the answer.
+        lockfile: the lockfile's bytes, for the lines of its entries.
+        signer: who signed it, where somebody did.
+        evidence: where the evidence lies.
+        decision: SHA-256 (hex) of the signed decision.
+        whole: whether the rendering needs the detail.
+    """
+    import hashlib
+
+    from sbomgate import decision as decisions
+    from sbomgate import gate
+    from sbomgate.report import Standing
+
+    question, answer = decided.question, decided.answer
+    root, lock = question.material.root, answer.graph.lockfile
+    digests = {
+        decisions.SBOM: answer.sbom.sha256,
+        decisions.EVALUATION: answer.evaluation.sha256,
+        gate.TRUSTED_ROOT: root.trusted_root,
+        gate.REGISTRY_KEYS: root.registry_keys,
+    }
+    if question.trust.sha256 is not None:
+        digests[decisions.TRUST] = question.trust.sha256
+    if whole:
+        digests[decisions.POLICY_INPUT] = hashlib.sha256(answer.policy_input).hexdigest()
+    folder = question.context.lockfile_path.removesuffix(lock.path)
+    digests |= {f"{decisions.PROJECT}{folder}{path}": sha for path, (sha, _) in question.project_files.items()}
+    said = UNSIGNED if signer is None else f"signed by {signer}, and accepted by the trust file"
+    return _report(
+        answer.evaluation,
+        answer.sbom,
+        context=question.context,
+        baseline=question.baseline,
+        engine=answer.engine,
+        policy=question.bundle.sha256,
+        trust=question.trust,
+        trust_root=root,
+        people=answer.people,
+        digests=digests,
+        standing=Standing(verified=signer is not None, signer=signer or "", said=said),
+        lockfile=lockfile,
+        evidence=evidence,
+        decision=decision,
+        whole=whole,
+    )
+
+
+def of_record(record: Record, standing: Standing, *, lockfile: bytes | None = None) -> Report:
+    """Return the report of a stored decision, from its own bytes alone.
+
+    Args:
+        record: the evidence; that it exists says that its bytes are those that its statements name.
+        standing: what `standing` found, or that nobody looked.
+        lockfile: the lockfile's bytes, for the lines of its entries.
+
+    Raises:
+        EvidenceError: a file is not part of it, or the statement says otherwise than the files.
+    """
+    import hashlib
+
+    import orjson
+
+    from sbomgate import approvals, decision, gate, sbom
+    from sbomgate import trust as trusts
+    from sbomgate.model import Authors, BaselineBuild, Bootstrap, TrustRoot
+    from sbomgate.policy import bundle as bundles
+    from sbomgate.policy import evaluation as evaluations
+    from sbomgate.times import parse_time
+
+    claimed, blobs = record.claimed, record.blobs
+    bom = sbom.read(blobs[decision.SBOM])
+    evaluation = evaluations.read(
+        blobs[decision.EVALUATION],
+        bundles.from_tar(blobs[decision.POLICY]),
+        packages=len(bom.graph.packages) - 1,
+        profile=claimed.context.profile,
+    )
+    if evaluation.verdict is not claimed.verdict:
+        raise EvidenceError(
+            f"the statement says {claimed.verdict.value}, the evaluation {evaluation.verdict.value}",
+            where=decision.EVALUATION,
+            hint="nothing of this evidence can be relied on; `sbomgate replay` says more",
+        )
+    if lockfile is not None and hashlib.sha256(lockfile).hexdigest() != bom.graph.lockfile.sha256:
+        raise EvidenceError(
+            f"not the lockfile that was decided on, sha256:{bom.graph.lockfile.sha256}",
+            where=bom.graph.lockfile.path,
+            hint="give the one of that commit, or leave it out: then there are no lines",
+        )
+    asked = orjson.loads(blobs[decision.POLICY_INPUT])
+    pinned = {hashlib.sha256(data).hexdigest(): data for data in blobs.values()}
+    accepted = trusts.parse(blobs[decision.TRUST], pinned=_pinned(pinned), where=decision.TRUST)
+    root, change = asked["trust_root"], asked["change"]
+    authors = Authors(people=tuple(change["authors"]), known=change["authors_known"], reason=change["reason"])
+    baseline: BaselineBuild | Bootstrap = Bootstrap(reason=claimed.baseline.reason)
+    if claimed.baseline.evidence is not None:
+        baseline = BaselineBuild(
+            sbom=sbom.read(blobs[gate.BASELINE_SBOM]),
+            evidence=claimed.baseline.evidence,
+            decided_at=parse_time(asked["baseline"]["decided_at"]),
+        )
+    signed = {name: data for name, data in blobs.items() if name.startswith(gate.APPROVALS)}
+    build = record.build.sha256
+    return _report(
+        evaluation,
+        bom,
+        context=claimed.context,
+        baseline=baseline,
+        engine=claimed.engine,
+        policy=claimed.policy,
+        trust=accepted,
+        trust_root=TrustRoot(
+            trusted_root=root["trusted_root"],
+            registry_keys=root["registry_keys"],
+            updated=None if root["updated"] is None else parse_time(root["updated"]),
+        ),
+        people=approvals.accepted(signed, accepted, now=claimed.context.evaluated_at, authors=authors),
+        digests={**claimed.sha256, "build manifest": build},
+        standing=standing,
+        lockfile=lockfile,
+        evidence=f"{build[:2]}/{build}",
+        decision=record.id,
+    )
+
+
+def _pinned(held: Mapping[str, bytes]) -> Callable[[str, str], bytes]:
+    def find(name: str, sha256: str) -> bytes:
+        if sha256 not in held:
+            raise EvidenceError("the trust file names this file, and the evidence does not hold it", where=name)
+        return held[sha256]
+
+    return find
+
+
+def standing(record: Record, trust: Trust | None, *, shipped_policy: str) -> Standing:
+    """Return what a stored decision is worth by a trust file, as of the time at which it was decided.
+
+    Time does not count: the same evidence gives the same report tomorrow. Whether it may be deployed now is `verify`.
+
+    Args:
+        record: the evidence.
+        trust: who and what is accepted, or None: then nothing is verified.
+        shipped_policy: as in `evidence.verify.verify_build`.
+    """
+    from sbomgate.evidence.verify import verify_build
+    from sbomgate.model import Verdict
+    from sbomgate.report import Standing
+
+    if trust is None:
+        return Standing(
+            verified=False, signer="", said="not verified: no trust file was given, so nobody knows who signed this"
+        )
+    environment = record.claimed.context.environment
+    asked = environment.value if environment is not None and environment.value in trust.environments else None
+    if asked is None and len(trust.environments) > 1:
+        asked = trust.environments[0]
+    found = verify_build(
+        (record,),
+        record.claimed.subject,
+        trust,
+        now=record.claimed_time,
+        shipped_policy=shipped_policy,
+        environment=asked,
+    )
+    if found.deciding is None:
+        reasons = (*(reason.message for reason in found.reasons), *found.notes)
+        return Standing(
+            verified=False, signer="", said="nobody whom the trust file accepts signed this", reasons=reasons
+        )
+    denied = record.claimed.verdict is Verdict.DENIED
+    reasons = tuple(reason.message for reason in found.reasons if not (denied and reason.code == "failed"))
+    signer = found.deciding.signer.name
+    source = found.deciding.time_source
+    return Standing(
+        verified=True, signer=signer, said=f"signed by {signer}; who vouches for the time: {source}", reasons=reasons
+    )
+
+
+def _report(
+    evaluation: Evaluation,
+    sbom: Sbom,
+    *,
+    context: Context,
+    baseline: BaselineBuild | Bootstrap,
+    engine: EngineRecord,
+    policy: str,
+    trust: Trust,
+    trust_root: TrustRoot,
+    people: People,
+    digests: Mapping[str, str],
+    standing: Standing,
+    lockfile: bytes | None,
+    evidence: str | None,
+    decision: str | None,
+    whole: bool = True,
+) -> Report:
+    from sbomgate import report as reports
+    from sbomgate.model import BaselineBuild
+    from sbomgate.policy import bundle as bundles
+
+    versions: dict[str, frozenset[str]] = {}
+    if isinstance(baseline, BaselineBuild):
+        said = f"the build of {baseline.decided_at:%Y-%m-%d %H:%M} UTC (decision sha256:{baseline.evidence[:12]}…)"
+        held: dict[str, set[str]] = {}
+        for package in baseline.sbom.graph.packages:
+            if package.version is not None:
+                held.setdefault(package.name, set()).add(package.version)
+        versions = {name: frozenset(of) for name, of in held.items()}
+    else:
+        said = f"nothing (bootstrap): {baseline.reason}"
+    judged = f"OPA {engine.version} {engine.name}"
+    if policy != bundles.shipped().sha256:
+        judged += f" · not the shipped policy: sha256:{policy}"
+    detail: Detail | None = None
+    if whole:
+        detail = _detail(evaluation, sbom, context, baseline, people, {**digests, "policy": policy}, standing, lockfile)
+    return reports.build(
+        evaluation,
+        sbom,
+        profile=context.profile,
+        engine=judged,
+        baseline=said,
+        baseline_versions=versions,
+        signers=len(trust.signers),
+        trust_root=trust_root,
+        evidence=evidence,
+        decision=decision,
+        detail=detail,
+    )
+
+
+def _detail(
+    evaluation: Evaluation,
+    sbom: Sbom,
+    context: Context,
+    baseline: BaselineBuild | Bootstrap,
+    people: People,
+    digests: Mapping[str, str],
+    standing: Standing,
+    lockfile: bytes | None,
+) -> Detail:
+    from sbomgate import review
+    from sbomgate.model import BaselineBuild
+    from sbomgate.policy import parameters
+    from sbomgate.report import Detail, _lines, catalogue
+    from sbomgate.resources import path as resource
+
+    before, compared = (baseline.sbom, baseline.evidence) if isinstance(baseline, BaselineBuild) else (baseline, None)
+    found = {finding.package for finding in evaluation.findings}
+    named: list[Package] = [package for package in sbom.graph.packages if package.id in found]
+    return Detail(
+        context=context,
+        sbom=sbom,
+        people=people,
+        change=review.review(
+            sbom,
+            evaluation,
+            before,
+            compared=compared,
+            profile=context.profile,
+            now=context.evaluated_at,
+        ),
+        digests=dict(sorted(digests.items())),
+        standing=standing,
+        rules=catalogue(resource(*parameters.CATALOGUE).read_bytes()),
+        lines=_lines.find("" if lockfile is None else lockfile.decode("utf-8", "replace"), named),
+    )
