@@ -89,6 +89,7 @@ def of_record(record: Record, standing: Standing, *, lockfile: bytes | None = No
         EvidenceError: a file is not part of it, or the statement says otherwise than the files.
     """
     import hashlib
+    from dataclasses import replace
 
     import orjson
 
@@ -136,7 +137,7 @@ def of_record(record: Record, standing: Standing, *, lockfile: bytes | None = No
     return _report(
         evaluation,
         bom,
-        context=claimed.context,
+        context=replace(claimed.context, link=claimed.link, time_source=claimed.time_source),
         baseline=baseline,
         engine=claimed.engine,
         policy=claimed.policy,
@@ -175,7 +176,7 @@ def standing(record: Record, trust: Trust | None, *, shipped_policy: str) -> Sta
         shipped_policy: as in `evidence.verify.verify_build`.
     """
     from sbomgate.evidence.verify import verify_build
-    from sbomgate.model import Verdict
+    from sbomgate.model import LOGGED, SELF_DECLARED, TIMESTAMPED, Verdict
     from sbomgate.report import Standing
 
     if trust is None:
@@ -202,10 +203,12 @@ def standing(record: Record, trust: Trust | None, *, shipped_policy: str) -> Sta
     denied = record.claimed.verdict is Verdict.DENIED
     reasons = tuple(reason.message for reason in found.reasons if not (denied and reason.code == "failed"))
     signer = found.deciding.signer.name
-    source = found.deciding.time_source
-    return Standing(
-        verified=True, signer=signer, said=f"signed by {signer}; who vouches for the time: {source}", reasons=reasons
-    )
+    time = {
+        SELF_DECLARED: "the time is the signer's own word",
+        TIMESTAMPED: "a timestamp authority vouches for the time",
+        LOGGED: "a transparency log vouches for the time",
+    }[found.deciding.time_source]
+    return Standing(verified=True, signer=signer, said=f"signed by {signer}; {time}", reasons=reasons)
 
 
 def _report(

@@ -258,6 +258,12 @@ def catalogue(data: bytes) -> dict[str, Rule]:
     }
 
 
+def chain(path: Sequence[str], most: int = 12) -> tuple[str, ...]:
+    """Return a path of at most `most` names: of a longer one the middle is left out."""
+    half = most // 2
+    return tuple(path) if len(path) <= most else (*path[:half], "…", *path[-half:])
+
+
 def _weight(findings: Sequence[PolicyFinding]) -> int:
     """More different rules against one package come first."""
     return len({finding.rule for finding in findings})

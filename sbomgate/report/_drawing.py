@@ -15,9 +15,6 @@ from sbomgate.report.escape import plain
 MAX_PATHS = 40
 """Paths that are drawn: more than that nobody reads; the list beside it has all of them."""
 
-MAX_CHAIN = 12
-"""Names of one path that are drawn; of a longer one the middle is left out."""
-
 MAX_LABEL = 34  # characters
 _CHARACTER = 7.3  # px, of the style sheet's 12 px monospaced font
 _ROW, _BOX, _GAP = 30, 22, 28  # px
@@ -41,7 +38,7 @@ def tree(paths: Mapping[tuple[str, ...], str], *, title: str) -> Html:
     roots = _Node("")
     for path, mark in list(paths.items())[:MAX_PATHS]:
         node = roots
-        for name in path if len(path) <= MAX_CHAIN else (*path[:3], "…", *path[-3:]):
+        for name in path:
             node = node.children.setdefault(name, _Node(name))
         node.mark = mark
     columns: list[list[_Node]] = []

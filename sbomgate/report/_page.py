@@ -42,23 +42,27 @@ pre{background:var(--wash);border:1px solid var(--line);border-radius:6px;paddin
 .small{font-size:.88rem}
 .verdict{border:1px solid var(--line);border-left:10px solid var(--note);border-radius:8px;
  background:var(--wash);padding:1rem 1.25rem;margin:1rem 0}
-.verdict b{font-size:1.5rem;display:block;line-height:1.3}
+.verdict>b{font-size:1.5rem;display:block;line-height:1.3}
+.verdict ul{margin:.4rem 0 0;padding-left:1.2rem}
 .verdict.allowed{border-left-color:var(--good)}
-.verdict.allowed b{color:var(--good)}
+.verdict.allowed>b{color:var(--good)}
 .verdict.denied{border-left-color:var(--bad)}
-.verdict.denied b{color:var(--bad)}
+.verdict.denied>b{color:var(--bad)}
 .alarm{border:2px solid var(--warn);border-radius:8px;padding:.6rem 1rem;margin:1rem 0}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.75rem;margin:.75rem 0;
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,15rem),1fr));gap:.75rem;margin:.75rem 0;
  padding:0;list-style:none}
 .tiles li{border:1px solid var(--line);border-radius:8px;padding:.6rem .8rem}
 .tiles b{display:block;font-size:1.6rem;line-height:1.2}
 .tiles a{color:inherit}
+th[scope=row]{min-width:10rem;overflow-wrap:break-word}
+th[scope=row] code{white-space:nowrap}
 dl.facts{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;margin:.75rem 0}
 dl.facts dt{color:var(--soft)}
 dl.facts dd{margin:0}
 table{border-collapse:collapse;width:100%;margin:.5rem 0;font-size:.93rem}
 th,td{text-align:left;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid var(--line)}
 thead th{border-bottom:2px solid var(--line)}
+td ul{margin:0;padding-left:1.1rem}
 td.number,th.number{text-align:right}
 .card{border:1px solid var(--line);border-left:6px solid var(--note);border-radius:8px;padding:.7rem 1rem;
  margin:.75rem 0;break-inside:avoid}
@@ -106,6 +110,8 @@ figure{margin:.4rem 0 1rem}
 :target{background:var(--wash);outline:2px solid var(--link)}
 summary{cursor:pointer;padding:.25rem 0}
 @media (max-width:40rem){main{padding:1rem .8rem 3rem}
+th[scope=row]{min-width:10rem;overflow-wrap:break-word}
+th[scope=row] code{white-space:nowrap}
 dl.facts{grid-template-columns:1fr;gap:0}
 dl.facts dd{margin-bottom:.5rem}
 .filter input[type=search]{min-width:100%}

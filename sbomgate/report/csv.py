@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from sbomgate import purl
 from sbomgate.model import PolicyFinding
-from sbomgate.report import Report, Undecided
+from sbomgate.report import Report, Undecided, chain
 from sbomgate.report.escape import plain
 from sbomgate.times import format_time
 
@@ -82,7 +82,7 @@ def _rows(report: Report) -> Iterator[dict[str, str]]:
             "package": "" if about is None else cell(about.name),
             "version": "" if about is None else cell(about.version or ""),
             "purl": "" if about is None else plain(purl.of(about), MAX_CELL),
-            "path": cell(" > ".join(chains.get(key, ()))),
+            "path": cell(" > ".join(chain(chains.get(key, ())))),
             "line": "" if line is None else str(line),
             "message": cell(finding.message),
             "fix": cell(finding.fix),

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from sbomgate.model import AttestationState, Evaluation, Level, PolicyFinding, SubjectKind, Verdict, Waiver
-from sbomgate.report import Entry, Report, Undecided, _drawing
+from sbomgate.report import Entry, Report, Undecided, _drawing, chain
 from sbomgate.report._coverage import PROVENANCE, SCRIPTS, SIGNATURE, UNKNOWN, Coverage, coverage
 from sbomgate.report._markup import Content, Html, tag
 from sbomgate.report._page import document, facts, table
 from sbomgate.times import format_time
+
+WHY = 5
+"""Packages that the verdict itself names."""
 
 FOLD = 30
 """Packages of one kind that are shown open; those after them are folded."""
@@ -146,8 +149,17 @@ def _verdict(report: Report) -> Html:
         said += f" {_count(warned, 'warning')}." if warned else ""
         return tag("div", tag("b", "Yes, it may ship"), said, class_="verdict allowed")
     what = _count(len(denied), "package") if denied else "the project as a whole"
-    said = f"{_count(len(rules), 'rule')} {'denies' if len(rules) == 1 else 'deny'} {what}: {', '.join(rules)}."
-    return tag("div", tag("b", "No, it may not ship"), said, class_="verdict denied")
+    said = f"{_count(len(rules), 'rule')} {'denies' if len(rules) == 1 else 'deny'} {what}:"
+    why = [tag("li", tag("b", _named(entry)), f": {_titles(report, entry)}") for entry in report.denials]
+    left = tag("li", f"and {_count(len(why) - WHY, 'more package')}") if len(why) > WHY else None
+    return tag("div", tag("b", "No, it may not ship"), said, tag("ul", why[:WHY], left), class_="verdict denied")
+
+
+def _titles(report: Report, entry: Entry) -> str:
+    """Return what the rules that deny this package are about, in their own words for people."""
+    known = report.whole.rules
+    rules = dict.fromkeys(finding.rule for finding in entry.findings)
+    return ", ".join(known[rule].title.lower() if rule in known else rule for rule in rules)
 
 
 def _standing(report: Report) -> Html:
@@ -250,7 +262,9 @@ def _engineers(report: Report, counted: Coverage, prefix: str) -> Iterator[Conte
             [_section(key, title, sections[key]) for key, title in _SECTIONS if sections[key]],
             id=f"{prefix}findings",
         )
-    paths = {entry.path: key for key in ("deny", "warn", "waived") for entry in sections[key] if len(entry.path) > 1}
+    paths = {
+        chain(entry.path): key for key in ("deny", "warn", "waived") for entry in sections[key] if len(entry.path) > 1
+    }
     if paths:
         yield tag("h3", "Which way it comes in")
         shown = min(len(paths), _drawing.MAX_PATHS)
@@ -323,7 +337,7 @@ def _card(key: str, title: str, entry: Entry) -> Html:
     return tag(
         "div",
         tag("h4", tag("span", title.removesuffix("s"), class_=f"badge {key}"), _named(entry)),
-        tag("p", " › ".join(entry.path), class_="soft small mono") if len(entry.path) > 1 else None,
+        tag("p", " › ".join(chain(entry.path)), class_="soft small mono") if len(entry.path) > 1 else None,
         tag("p", f"To do: {todo}", class_="todo") if todo else None,
         tag("ul", [_finding(f) for f in entry.findings]),
         [

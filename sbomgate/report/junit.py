@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from sbomgate.model import Level, PolicyFinding
-from sbomgate.report import Entry, Report, Undecided
+from sbomgate.report import Entry, Report, Undecided, chain
 from sbomgate.report.escape import plain
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _case(suite: ET.Element, rule: str, entry: Entry, finding: PolicyFinding, *,
     code = plain(finding.code, 200)
     case = ET.SubElement(suite, "testcase", classname=f"sbomgate.{rule}", name=f"{who}: {code}")
     message = plain(finding.message, MAX_TEXT)
-    more = [f"path: {plain(' › '.join(entry.path))}"] if entry.path else []
+    more = [f"path: {plain(' › '.join(chain(entry.path)))}"] if entry.path else []
     more += [f"fix: {plain(finding.fix, MAX_TEXT)}"] if finding.fix else []
     if finding.waived:
         ET.SubElement(case, "skipped", message=f"waived: {message}")

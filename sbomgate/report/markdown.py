@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sbomgate.model import Level, Verdict
-from sbomgate.report import Entry, Report, Undecided
+from sbomgate.report import Entry, Report, Undecided, chain
 from sbomgate.report.diff_markdown import code
 from sbomgate.times import format_time
 
@@ -93,7 +93,7 @@ def _section(entries: Sequence[Entry], room: int) -> tuple[list[str], int]:
 def _entry(entry: Entry) -> Iterator[str]:
     if entry.name:
         was = "" if entry.was is None else f"{code(entry.was)} → "
-        yield f"**{code(entry.name)}** {was}{code(entry.version)} — {code(' › '.join(entry.path))}"
+        yield f"**{code(entry.name)}** {was}{code(entry.version)} — {code(' › '.join(chain(entry.path)))}"
     else:
         yield "**The project as a whole**"
     yield ""

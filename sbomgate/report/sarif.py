@@ -7,6 +7,7 @@ nothing again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +25,10 @@ FINGERPRINT = "sbomgate/v1"
 MAX_RESULTS = 25_000  # what GitHub takes of one run; what denies comes first
 MAX_LOCATIONS = 100  # copies of one package that GitHub shows
 MAX_TEXT = 2_000  # characters
+
+_PLAIN_URL = re.compile(
+    r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~+@-]+)*/?"
+)  # what SARIF takes as a URI
 
 _LEVEL = {Level.DENY: "error", Level.WARN: "warning", Level.NOTE: "note"}
 _ORDER = {Level.DENY: 0, Level.WARN: 1, Level.NOTE: 2}
@@ -81,8 +86,9 @@ def _run(report: Report) -> dict[str, Any]:
             "decision_sha256": report.decision,
         },
     }
-    if context.repository is not None and context.repository.value.startswith("https://"):
-        source = {"repositoryUri": quote(purl.public_url(context.repository.value), safe=":/@%#")}
+    repository = "" if context.repository is None else purl.public_url(context.repository.value)
+    if _PLAIN_URL.fullmatch(repository):
+        source = {"repositoryUri": repository}
         if context.commit is not None:
             source["revisionId"] = plain(context.commit.value, 200)
         run["versionControlProvenance"] = [source]

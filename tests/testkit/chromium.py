@@ -1,6 +1,6 @@
 """A real Chromium for tests: a page is opened from disk, looked at, typed into, printed; all that it says is kept.
 
-It is driven over a pipe (`--remote-debugging-pipe`: JSON messages, each ended by a NUL, on descriptors 3 and 4), so that
+It is driven over a pipe (`--remote-debugging-pipe`: JSON messages that end in a NUL, on descriptors 3 and 4), so that
 nothing listens and nothing has to be installed beside the browser. https://chromedevtools.github.io/devtools-protocol/
 """
 

@@ -10,7 +10,7 @@ import pytest
 from sbomgate.report import text
 from testkit import reports
 
-REPORTS = reports.all_of_them()
+REPORTS = reports.built()
 SCREEN = 60  # lines
 
 
