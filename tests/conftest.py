@@ -22,6 +22,7 @@ PARTS = {
     "sigstore": (real_sigstore.COMMANDS, "sh tools/install_sigstore_parts.sh .tools/bin"),
     "npm": (("node", "npm"), "install Node.js 20 or newer with npm"),
     "go": (("go",), "install Go 1.26"),
+    "chromium": (("chromium",), "apt-get install chromium"),
     "managers": (
         ("node", "git", *(str(MANAGERS / ".bin" / name) for name in ("bun", "npm", "pnpm", "yarn"))),
         "sh tools/install_parts.sh .tools/bin",

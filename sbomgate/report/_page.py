@@ -54,8 +54,7 @@ pre{background:var(--wash);border:1px solid var(--line);border-radius:6px;paddin
 .tiles li{border:1px solid var(--line);border-radius:8px;padding:.6rem .8rem}
 .tiles b{display:block;font-size:1.6rem;line-height:1.2}
 .tiles a{color:inherit}
-th[scope=row]{min-width:10rem;overflow-wrap:break-word}
-th[scope=row] code{white-space:nowrap}
+th[scope=row]{min-width:11rem}
 dl.facts{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;margin:.75rem 0}
 dl.facts dt{color:var(--soft)}
 dl.facts dd{margin:0}
@@ -110,8 +109,7 @@ figure{margin:.4rem 0 1rem}
 :target{background:var(--wash);outline:2px solid var(--link)}
 summary{cursor:pointer;padding:.25rem 0}
 @media (max-width:40rem){main{padding:1rem .8rem 3rem}
-th[scope=row]{min-width:10rem;overflow-wrap:break-word}
-th[scope=row] code{white-space:nowrap}
+th[scope=row]{min-width:11rem}
 dl.facts{grid-template-columns:1fr;gap:0}
 dl.facts dd{margin-bottom:.5rem}
 .filter input[type=search]{min-width:100%}

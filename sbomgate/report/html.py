@@ -106,6 +106,7 @@ def _first_page(report: Report, counted: Coverage, prefix: str, *, heading: str)
         ),
         ("Compared with", report.baseline),
     )
+    yield tag("h2", "What is known of it", class_="first")
     yield tag("h3", "What was checked, and how much of it")
 
     def of(number: int, words: str, name: str) -> Html:

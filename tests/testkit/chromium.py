@@ -12,12 +12,21 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 COMMAND = "chromium"
+# The two ends go where Chromium looks for them; neither may be overwritten before it was put there.
+_START = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 10) for end in sys.argv[1:3]]
+os.dup2(ends[0], 3)
+os.dup2(ends[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 WAIT_SECONDS = 60  # a slow machine starts it in ten
 
 
@@ -37,9 +46,8 @@ class Chromium:
             "--disable-dev-shm-usage", "--disable-extensions", "--disable-background-networking", "--hide-scrollbars",
             "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={profile}", "about:blank",
         ]  # fmt: skip
-        shell = 'exec 3<&"$1" 4>&"$2"; shift 2; exec "$@"'
         self._process = subprocess.Popen(
-            ["sh", "-c", shell, "sh", str(to_read), str(from_write), *arguments],
+            [sys.executable, "-S", "-c", _START, str(to_read), str(from_write), *arguments],
             pass_fds=(to_read, from_write),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
