@@ -21,7 +21,7 @@ _STYLE = """
 }
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
-body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,
+body{margin:0;overflow-wrap:anywhere;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,
  "Liberation Sans",sans-serif}
 main{max-width:62rem;margin:0 auto;padding:1.5rem 1.25rem 4rem}
 a{color:var(--link)}
@@ -29,15 +29,13 @@ a:focus-visible,summary:focus-visible,input:focus-visible,[tabindex]:focus-visib
  outline:3px solid var(--link);outline-offset:2px}
 .skip{position:absolute;left:-100rem}
 .skip:focus{left:1rem;top:1rem;background:var(--paper);padding:.5rem 1rem}
-h1{font-size:1.7rem;line-height:1.25;margin:.25rem 0;overflow-wrap:anywhere}
+h1{font-size:1.7rem;line-height:1.25;margin:.25rem 0}
 h2{font-size:1.3rem;margin:2.75rem 0 .75rem;padding-top:1rem;border-top:2px solid var(--line)}
 h3{font-size:1.05rem;margin:1.75rem 0 .5rem}
-h4{font-size:1rem;margin:0;overflow-wrap:anywhere}
-p,li,dd,td,th,summary{overflow-wrap:anywhere}
+h4{font-size:1rem;margin:0}
 p{margin:.4rem 0}
 code,pre,.mono{font-family:ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono",monospace;font-size:.86em}
-pre{background:var(--wash);border:1px solid var(--line);border-radius:6px;padding:.75rem;white-space:pre-wrap;
- overflow-wrap:anywhere}
+pre{background:var(--wash);border:1px solid var(--line);border-radius:6px;padding:.75rem;white-space:pre-wrap}
 .soft{color:var(--soft)}
 .small{font-size:.88rem}
 .verdict{border:1px solid var(--line);border-left:10px solid var(--note);border-radius:8px;
