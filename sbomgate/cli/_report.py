@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from sbomgate.errors import EvidenceError
+from sbomgate.errors import EvidenceError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from sbomgate.evidence.record import Record
     from sbomgate.model import BaselineBuild, Bootstrap, Context, Evaluation, Package, People, Sbom, Trust, TrustRoot
     from sbomgate.report import Detail, Report, Standing
+    from sbomgate.report._store import Moment
 
 UNSIGNED = "nothing is signed: it holds for whoever ran it, and for nobody else"
 
@@ -77,28 +79,28 @@ def of_decision(
     )
 
 
-def of_record(record: Record, standing: Standing, *, lockfile: bytes | None = None) -> Report:
-    """Return the report of a stored decision, from its own bytes alone.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    """What a record's own files say."""
 
-    Args:
-        record: the evidence; that it exists says that its bytes are those that its statements name.
-        standing: what `standing` found, or that nobody looked.
-        lockfile: the lockfile's bytes, for the lines of its entries.
+    sbom: Sbom
+    evaluation: Evaluation
+    trust: Trust
+    people: People
+    asked: Mapping[str, Any]  # the policy input
 
-    Raises:
-        EvidenceError: a file is not part of it, or the statement says otherwise than the files.
-    """
+
+def _read(record: Record) -> _Stored:
     import hashlib
-    from dataclasses import replace
 
     import orjson
 
     from sbomgate import approvals, decision, gate, sbom
     from sbomgate import trust as trusts
-    from sbomgate.model import Authors, BaselineBuild, Bootstrap, TrustRoot
+    from sbomgate.model import Authors
     from sbomgate.policy import bundle as bundles
     from sbomgate.policy import evaluation as evaluations
-    from sbomgate.times import parse_time
+    from sbomgate.policy import input as policy_input
 
     claimed, blobs = record.claimed, record.blobs
     bom = sbom.read(blobs[decision.SBOM])
@@ -114,45 +116,105 @@ def of_record(record: Record, standing: Standing, *, lockfile: bytes | None = No
             where=decision.EVALUATION,
             hint="nothing of this evidence can be relied on; `sbomgate replay` says more",
         )
-    if lockfile is not None and hashlib.sha256(lockfile).hexdigest() != bom.graph.lockfile.sha256:
-        raise EvidenceError(
-            f"not the lockfile that was decided on, sha256:{bom.graph.lockfile.sha256}",
-            where=bom.graph.lockfile.path,
-            hint="give the one of that commit, or leave it out: then there are no lines",
-        )
+    policy_input.validate(blobs[decision.POLICY_INPUT])
     asked = orjson.loads(blobs[decision.POLICY_INPUT])
     pinned = {hashlib.sha256(data).hexdigest(): data for data in blobs.values()}
     accepted = trusts.parse(blobs[decision.TRUST], pinned=_pinned(pinned), where=decision.TRUST)
-    root, change = asked["trust_root"], asked["change"]
-    authors = Authors(people=tuple(change["authors"]), known=change["authors_known"], reason=change["reason"])
+    change = asked["change"]
+    people = approvals.accepted(
+        {name: data for name, data in blobs.items() if name.startswith(gate.APPROVALS)},
+        accepted,
+        now=claimed.context.evaluated_at,
+        authors=Authors(people=tuple(change["authors"]), known=change["authors_known"], reason=change["reason"]),
+    )
+    return _Stored(sbom=bom, evaluation=evaluation, trust=accepted, people=people, asked=asked)
+
+
+def of_record(record: Record, standing: Standing, *, lockfile: bytes | None = None) -> Report:
+    """Return the report of a stored decision, from its own bytes alone.
+
+    Args:
+        record: the evidence; that it exists says that its bytes are those that its statements name.
+        standing: what `standing` found, or that nobody looked.
+        lockfile: the lockfile's bytes, for the lines of its entries.
+
+    Raises:
+        EvidenceError: a file is not part of it, or the statement says otherwise than the files.
+        InputError: another lockfile than the one that was decided on.
+    """
+    import hashlib
+    from dataclasses import replace
+
+    from sbomgate import gate, sbom
+    from sbomgate.model import BaselineBuild, Bootstrap, TrustRoot
+    from sbomgate.times import parse_time
+
+    claimed, stored = record.claimed, _read(record)
+    lock = stored.sbom.graph.lockfile
+    if lockfile is not None and hashlib.sha256(lockfile).hexdigest() != lock.sha256:
+        raise InputError(
+            f"not the lockfile that was decided on, sha256:{lock.sha256}",
+            where="--lockfile",
+            hint="give the one of that commit, or leave it out: then there are no lines",
+        )
     baseline: BaselineBuild | Bootstrap = Bootstrap(reason=claimed.baseline.reason)
     if claimed.baseline.evidence is not None:
+        held = stored.asked["baseline"]
+        if gate.BASELINE_SBOM not in record.blobs or held is None:
+            raise EvidenceError("the decision does not hold this file", where=gate.BASELINE_SBOM)
         baseline = BaselineBuild(
-            sbom=sbom.read(blobs[gate.BASELINE_SBOM]),
+            sbom=sbom.read(record.blobs[gate.BASELINE_SBOM]),
             evidence=claimed.baseline.evidence,
-            decided_at=parse_time(asked["baseline"]["decided_at"]),
+            decided_at=parse_time(held["decided_at"]),
         )
-    signed = {name: data for name, data in blobs.items() if name.startswith(gate.APPROVALS)}
-    build = record.build.sha256
+    root, build = stored.asked["trust_root"], record.build.sha256
     return _report(
-        evaluation,
-        bom,
+        stored.evaluation,
+        stored.sbom,
         context=replace(claimed.context, link=claimed.link, time_source=claimed.time_source),
         baseline=baseline,
         engine=claimed.engine,
         policy=claimed.policy,
-        trust=accepted,
+        trust=stored.trust,
         trust_root=TrustRoot(
             trusted_root=root["trusted_root"],
             registry_keys=root["registry_keys"],
             updated=None if root["updated"] is None else parse_time(root["updated"]),
         ),
-        people=approvals.accepted(signed, accepted, now=claimed.context.evaluated_at, authors=authors),
+        people=stored.people,
         digests={**claimed.sha256, "build manifest": build},
         standing=standing,
         lockfile=lockfile,
         evidence=f"{build[:2]}/{build}",
         decision=record.id,
+    )
+
+
+def moment(record: Record, standing: Standing) -> Moment:
+    """Return what a store's report holds of one decision.
+
+    Raises:
+        EvidenceError: as `of_record`.
+    """
+    from sbomgate.model import Level
+    from sbomgate.report._coverage import coverage
+    from sbomgate.report._store import Moment
+
+    claimed, stored = record.claimed, _read(record)
+    findings = stored.evaluation.findings
+    return Moment(
+        decision=record.id,
+        build=record.build.sha256,
+        verdict=claimed.verdict,
+        project=claimed.project,
+        version=claimed.project_version,
+        context=claimed.context,
+        counts={name: getattr(claimed.counts, name) for name in type(claimed.counts).__slots__},
+        coverage=coverage(stored.sbom, claimed.context.evaluated_at),
+        standing=standing,
+        signed=stored.people.signed,
+        used=frozenset(id_ for ids in stored.evaluation.waived_by.values() for id_ in ids),
+        denied_by=tuple(sorted({f.rule for f in findings if f.level is Level.DENY and not f.waived})),
     )
 
 

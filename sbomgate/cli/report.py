@@ -1,14 +1,16 @@
 """Tell people and programs what was decided, from stored evidence alone: no network, no project, no clock.
 
-With --trust it is verified first, as of the time at which it was decided; without, every page says that it was not.
-Every stored byte is compared with its digest in any case.
+EVIDENCE is one build's folder, one decision's folder, or a whole store: then it is told over time. With --trust it is
+verified first, as of the time at which it was decided; without, every page says that it was not. Every stored byte is
+compared with its digest in any case.
 
 examples:
-  sbomgate report evidence/3f/3fa9… --trust trust.toml -o report.html           one build, for a browser or a printer
-  sbomgate report evidence/3f/3fa9… --trust trust.toml --format markdown        for a job's summary
-  sbomgate report evidence/3f/3fa9… --format sarif --lockfile package-lock.json for code scanning, with lines
+  sbomgate report evidence/3f/3fa9… --trust trust.toml -o report.html        one build, for a browser or a printer
+  sbomgate report evidence --trust trust.toml -o store.html                  all builds: trends, waivers that end
+  sbomgate report evidence/3f/3fa9… --trust trust.toml --format markdown     for a job's summary
+  sbomgate report evidence/3f/3fa9… --format sarif --lockfile package-lock.json    for code scanning, with lines
 
-exit codes: 0 it was written, whatever the decision was; 2 it was not
+exit codes: 0 it was written, whatever the decisions were; 2 it was not, or some of a store cannot be read
 """
 
 from __future__ import annotations
@@ -16,12 +18,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sbomgate.cli import _results
-from sbomgate.errors import EXIT_ALLOWED
+from sbomgate.errors import EXIT_ALLOWED, EXIT_NO_DECISION
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from sbomgate.cli._environment import Environment
+    from sbomgate.evidence.record import Record
+    from sbomgate.model import Trust
+    from sbomgate.report import Report, Standing
+    from sbomgate.report._store import StoreReport
 
 HELP = "show what was decided, from stored evidence"
 MAX_LOCKFILE_BYTES = 256 << 20  # as `project` reads them
@@ -29,9 +36,7 @@ MAX_LOCKFILE_BYTES = 256 << 20  # as `project` reads them
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument(
-        "evidence", help="one build's folder in a store (its newest decision), or one decision's folder"
-    )
+    parser.add_argument("evidence", help="a store, one build's folder in it, or one decision's folder")
     parser.add_argument("--trust", metavar="FILE", help="who and what is accepted: without it nothing is verified")
     parser.add_argument(
         "--format", choices=_results.formats(), default="html", help="how it is written (default: html)"
@@ -42,24 +47,87 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Write the report."""
-    from importlib import import_module
-
     from sbomgate import files, trust
-    from sbomgate.cli import _report
-    from sbomgate.cli._environment import emit
-    from sbomgate.errors import InputError
+    from sbomgate.cli._environment import emit, say
+    from sbomgate.errors import InputError, UsageError
     from sbomgate.evidence import layout
-    from sbomgate.policy import bundle
 
     accepted = None if args.trust is None else trust.load(args.trust, project_root=None)
-    lockfile = None
+    path = env.working_directory / args.evidence
+    if layout.is_build(path):
+        lockfile = None
+        if args.lockfile is not None:
+            at = env.working_directory / args.lockfile
+            lockfile = files.read(at, limit=MAX_LOCKFILE_BYTES, error=InputError)
+        rendered = _render(args.format, [_of(layout.read(path), accepted, lockfile)])
+        emit(rendered.encode("utf-8"), args.output, env)
+        return EXIT_ALLOWED
     if args.lockfile is not None:
-        path = env.working_directory / args.lockfile
-        lockfile = files.read(path, limit=MAX_LOCKFILE_BYTES, error=InputError)
-    record = layout.read(env.working_directory / args.evidence)
-    standing = _report.standing(record, accepted, shipped_policy=bundle.shipped().sha256)
-    report = _report.of_record(record, standing, lockfile=lockfile)
-    rendering = import_module(f"sbomgate.report.{args.format}")
-    rendered = rendering.render(report) if args.format in _results.PLAIN else rendering.render([report])
+        raise UsageError(
+            "a store is about many lockfiles", where="--lockfile", hint="name one build's folder in the store"
+        )
+    store = _store(path, accepted)
+    rendered = _render_store(args.format, store, path, accepted)
     emit(rendered.encode("utf-8"), args.output, env)
-    return EXIT_ALLOWED
+    for build, why in store.broken:
+        say(f"error: {build}: {why}")
+    return EXIT_NO_DECISION if store.broken else EXIT_ALLOWED
+
+
+def _render(name: str, reports: list[Report]) -> str:
+    from importlib import import_module
+
+    module = import_module(f"sbomgate.report.{name}")
+    if name in _results.PLAIN:
+        return "\n".join(module.render(report) for report in reports)
+    rendered: str = module.render(reports)
+    return rendered
+
+
+def _render_store(name: str, store: StoreReport, path: Path, trust: Trust | None) -> str:
+    """Return the store's own report, where the format has one; else the newest decision on each project."""
+    from importlib import import_module
+    from importlib.util import find_spec
+
+    from sbomgate.evidence import layout
+
+    if find_spec(f"sbomgate.report.store_{name}") is not None:
+        rendered: str = import_module(f"sbomgate.report.store_{name}").render(store)
+        return rendered
+    newest = [line.newest for line in store.lines]
+    return _render(
+        name,
+        [_of(layout.read(layout.folder(path, one.build) / "decisions" / one.decision), trust, None) for one in newest],
+    )
+
+
+def _of(record: Record, trust: Trust | None, lockfile: bytes | None) -> Report:
+    from sbomgate.cli import _report
+
+    return _report.of_record(record, _standing(record, trust), lockfile=lockfile)
+
+
+def _standing(record: Record, trust: Trust | None) -> Standing:
+    from sbomgate.cli import _report
+    from sbomgate.policy import bundle
+
+    return _report.standing(record, trust, shipped_policy=bundle.shipped().sha256)
+
+
+def _store(path: Path, trust: Trust | None) -> StoreReport:
+    """Read every decision of a store, one build at a time; what cannot be read stops no other."""
+    from sbomgate.cli import _report
+    from sbomgate.errors import SbomgateError
+    from sbomgate.evidence import layout
+    from sbomgate.report import _store
+
+    scan = layout.scan(path)
+    moments = []
+    broken = []
+    for build in scan.builds:
+        try:
+            moments += [_report.moment(record, _standing(record, trust)) for record in layout.read_build(build)]
+        except SbomgateError as error:
+            # Below the store: where that lies is nobody's business (P40).
+            broken.append((f"{build.parent.name}/{build.name}", str(error).replace(f"{path}/", "")))
+    return _store.build(moments, broken, [str(one.relative_to(path)) for one in scan.strange])

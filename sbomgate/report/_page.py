@@ -21,7 +21,8 @@ _STYLE = """
 }
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
-body{margin:0;overflow-wrap:anywhere;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,
+body{margin:0;overflow-wrap:anywhere;background:var(--paper);color:var(--ink);
+ font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,
  "Liberation Sans",sans-serif}
 main{max-width:62rem;margin:0 auto;padding:1.5rem 1.25rem 4rem}
 a{color:var(--link)}
