@@ -142,7 +142,7 @@ class Point:
 
 def lines(points: Sequence[Point], *, title: str, first: str, last: str, most: float, unit: str = "") -> Html:
     """Draw values over time, from 0 to `most`, with a dot that says what it is; `first` and `last` name the ends."""
-    width, height, left, top = 680, 160, 46, 12
+    width, height, left, top = 900, 160, 46, 12
     scale = most or 1.0
 
     def at(point: Point) -> tuple[float, float]:

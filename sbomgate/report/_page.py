@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from datetime import datetime
 
 from sbomgate.report._markup import Content, Html, tag
 
@@ -54,12 +55,14 @@ pre{background:var(--wash);border:1px solid var(--line);border-radius:6px;paddin
 .tiles b{display:block;font-size:1.6rem;line-height:1.2}
 .tiles a{color:inherit}
 th[scope=row]{min-width:11rem}
+td{min-width:5.6rem}
+td code[title],.day{white-space:nowrap}
 dl.facts{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;margin:.75rem 0}
 dl.facts dt{color:var(--soft)}
 dl.facts dd{margin:0}
 table{border-collapse:collapse;width:100%;margin:.5rem 0;font-size:.93rem}
 th,td{text-align:left;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid var(--line)}
-thead th{border-bottom:2px solid var(--line)}
+thead th{overflow-wrap:normal;border-bottom:2px solid var(--line)}
 td ul{margin:0;padding-left:1.1rem}
 td.number,th.number{text-align:right}
 .card{border:1px solid var(--line);border-left:6px solid var(--note);border-radius:8px;padding:.7rem 1rem;
@@ -70,7 +73,7 @@ td.number,th.number{text-align:right}
 .card ul{margin:.4rem 0;padding-left:1.2rem}
 .todo{font-weight:600}
 .badge{display:inline-block;border:1px solid currentColor;border-radius:999px;padding:0 .55rem;font-size:.78rem;
- font-weight:600;margin-right:.4rem}
+ font-weight:600;margin-right:.4rem;white-space:nowrap}
 .badge.deny{color:var(--bad)}
 .badge.warn{color:var(--warn)}
 .badge.note,.badge.waived{color:var(--note)}
@@ -109,6 +112,8 @@ figure{margin:.4rem 0 1rem}
 summary{cursor:pointer;padding:.25rem 0}
 @media (max-width:40rem){main{padding:1rem .8rem 3rem}
 th[scope=row]{min-width:11rem}
+td{min-width:5.6rem}
+td code[title],.day{white-space:nowrap}
 dl.facts{grid-template-columns:1fr;gap:0}
 dl.facts dd{margin-bottom:.5rem}
 .filter input[type=search]{min-width:100%}
@@ -146,6 +151,7 @@ on=levels.filter(function(one){return one.checked}).map(function(one){return one
 cards.forEach(function(card){var text=card.textContent.toLowerCase(),
 fits=on.indexOf(card.dataset.level)>=0&&words.every(function(word){return text.indexOf(word)>=0});
 card.hidden=!fits;if(fits){shown+=1}});
+box.querySelectorAll("section").forEach(function(one){one.hidden=!one.querySelector("[data-level]:not([hidden])")});
 box.querySelectorAll("details").forEach(function(one){if(words.length){one.open=true}});
 said.textContent=shown+" of "+cards.length+" shown"}
 form.addEventListener("input",apply);form.addEventListener("submit",function(event){event.preventDefault()});
@@ -186,6 +192,11 @@ def document(title: str, *content: Content) -> str:
 
 def _digest(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def day(time: datetime) -> Html:
+    """Return a date that is not broken at the end of a line."""
+    return tag("span", f"{time:%Y-%m-%d}", class_="day")
 
 
 def facts(*rows: tuple[str, Content]) -> Html:

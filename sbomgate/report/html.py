@@ -12,7 +12,7 @@ from sbomgate.model import AttestationState, Evaluation, Level, PolicyFinding, S
 from sbomgate.report import Entry, Report, Undecided, _drawing, chain
 from sbomgate.report._coverage import PROVENANCE, SCRIPTS, SIGNATURE, UNKNOWN, Coverage, coverage
 from sbomgate.report._markup import Content, Html, tag
-from sbomgate.report._page import document, facts, table
+from sbomgate.report._page import day, document, facts, table
 from sbomgate.times import format_time
 
 WHY = 5
@@ -215,7 +215,7 @@ def _waivers(report: Report) -> Iterator[Content]:
             (
                 what,
                 one.by,
-                f"{said.until:%Y-%m-%d}{ended}",
+                tag("span", day(said.until), ended),
                 said.reason,
                 _count(covers.get(one.id, 0), "finding") if one.id in covers else "nothing: it is not used",
                 tag("code", f"sha256:{one.id[:12]}…", title=one.id),
@@ -303,10 +303,7 @@ def _engineers(report: Report, counted: Coverage, prefix: str) -> Iterator[Conte
 
 def _filter(of: str, levels: list[tuple[str, str]]) -> Html:
     """Return a form that hides and shows what stands below; without a script it is not shown."""
-    boxes = [
-        tag("label", tag("input", type="checkbox", value=key, checked=key != "note" or len(levels) == 1), f" {title}")
-        for key, title in levels
-    ]
+    boxes = [tag("label", tag("input", type="checkbox", value=key, checked=True), f" {title}") for key, title in levels]
     return tag(
         "form",
         tag("label", "Find ", tag("input", type="search", autocomplete="off", placeholder="package, rule, word")),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from sbomgate.model import Verdict, Waiver
 from sbomgate.report import _drawing
 from sbomgate.report._markup import Content, Html, tag
-from sbomgate.report._page import document, facts, table
+from sbomgate.report._page import day, document, facts, table
 from sbomgate.report._store import Line, Moment, Register, StoreReport
 
 MAX_POINTS = 200
@@ -63,7 +63,7 @@ def _page(store: StoreReport) -> Iterator[Content]:
             (
                 tag("a", _name(line), href=f"#l{number}"),
                 _badge(line.newest),
-                f"{line.newest.context.evaluated_at:%Y-%m-%d}",
+                day(line.newest.context.evaluated_at),
                 f"{line.newest.counts['packages']:,}",
                 _share(line.newest),
                 f"{line.newest.counts['waived']:,}",
@@ -101,7 +101,7 @@ def _waivers(waivers: Sequence[Register]) -> Iterator[Content]:
             (
                 what,
                 state,
-                f"{said.until:%Y-%m-%d}",
+                day(said.until),
                 one.signed.by,
                 said.reason,
                 one.project,
