@@ -57,6 +57,7 @@ def of_decision(
         digests[decisions.TRUST] = question.trust.sha256
     if whole:
         digests[decisions.POLICY_INPUT] = hashlib.sha256(answer.policy_input).hexdigest()
+        digests |= {f"{gate.LISTS}{name}": hashlib.sha256(data).hexdigest() for name, data in question.lists.items()}
     folder = question.context.lockfile_path.removesuffix(lock.path)
     digests |= {f"{decisions.PROJECT}{folder}{path}": sha for path, (sha, _) in question.project_files.items()}
     said = UNSIGNED if signer is None else f"signed by {signer}, and accepted by the trust file"
@@ -72,6 +73,7 @@ def of_decision(
         people=answer.people,
         digests=digests,
         standing=Standing(verified=signer is not None, signer=signer or "", said=said),
+        asked=answer.policy_input,
         lockfile=lockfile,
         evidence=evidence,
         decision=decision,
@@ -145,7 +147,7 @@ def of_record(record: Record, standing: Standing, *, lockfile: bytes | None = No
     import hashlib
     from dataclasses import replace
 
-    from sbomgate import gate, sbom
+    from sbomgate import decision, gate, sbom
     from sbomgate.model import BaselineBuild, Bootstrap, TrustRoot
     from sbomgate.times import parse_time
 
@@ -184,6 +186,7 @@ def of_record(record: Record, standing: Standing, *, lockfile: bytes | None = No
         people=stored.people,
         digests={**claimed.sha256, "build manifest": build},
         standing=standing,
+        asked=record.blobs[decision.POLICY_INPUT],
         lockfile=lockfile,
         evidence=f"{build[:2]}/{build}",
         decision=record.id,
@@ -286,6 +289,7 @@ def _report(
     people: People,
     digests: Mapping[str, str],
     standing: Standing,
+    asked: bytes,
     lockfile: bytes | None,
     evidence: str | None,
     decision: str | None,
@@ -298,11 +302,11 @@ def _report(
     versions: dict[str, frozenset[str]] = {}
     if isinstance(baseline, BaselineBuild):
         said = f"the build of {baseline.decided_at:%Y-%m-%d %H:%M} UTC (decision sha256:{baseline.evidence[:12]}…)"
-        held: dict[str, set[str]] = {}
+        before: dict[str, set[str]] = {}
         for package in baseline.sbom.graph.packages:
             if package.version is not None:
-                held.setdefault(package.name, set()).add(package.version)
-        versions = {name: frozenset(of) for name, of in held.items()}
+                before.setdefault(package.name, set()).add(package.version)
+        versions = {name: frozenset(of) for name, of in before.items()}
     else:
         said = f"nothing (bootstrap): {baseline.reason}"
     judged = f"OPA {engine.version} {engine.name}"
@@ -310,7 +314,8 @@ def _report(
         judged += f" · not the shipped policy: sha256:{policy}"
     detail: Detail | None = None
     if whole:
-        detail = _detail(evaluation, sbom, context, baseline, people, {**digests, "policy": policy}, standing, lockfile)
+        held = {**digests, "policy": policy}
+        detail = _detail(evaluation, sbom, context, baseline, people, held, standing, asked, lockfile)
     return reports.build(
         evaluation,
         sbom,
@@ -334,8 +339,11 @@ def _detail(
     people: People,
     digests: Mapping[str, str],
     standing: Standing,
+    asked: bytes,
     lockfile: bytes | None,
 ) -> Detail:
+    import orjson
+
     from sbomgate import review
     from sbomgate.model import BaselineBuild
     from sbomgate.policy import parameters
@@ -360,5 +368,6 @@ def _detail(
         digests=dict(sorted(digests.items())),
         standing=standing,
         rules=catalogue(resource(*parameters.CATALOGUE).read_bytes()),
+        lists={one["name"]: one["entries"] for one in orjson.loads(asked)["malicious_lists"]},
         lines=_lines.find("" if lockfile is None else lockfile.decode("utf-8", "replace"), named),
     )

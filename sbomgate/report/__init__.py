@@ -104,6 +104,7 @@ class Detail:
         digests: name → SHA-256 (hex) of everything that the decision was made from, and of the decision.
         standing: what it is worth.
         rules: id → its texts, of the rules that the catalogue knows.
+        lists: name → entries of each list of malicious packages that was compared with.
         lines: package id → line of its entry in the lockfile, from 1, of the packages with findings; as far as known.
     """
 
@@ -114,6 +115,7 @@ class Detail:
     digests: Mapping[str, str]
     standing: Standing
     rules: Mapping[str, Rule]
+    lists: Mapping[str, int]
     lines: Mapping[str, int]
 
 

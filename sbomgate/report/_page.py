@@ -63,6 +63,7 @@ dl.facts dd{margin:0}
 table{border-collapse:collapse;width:100%;margin:.5rem 0;font-size:.93rem}
 th,td{text-align:left;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid var(--line)}
 thead th{overflow-wrap:normal;border-bottom:2px solid var(--line)}
+th p{font-weight:400}
 td ul{margin:0;padding-left:1.1rem}
 td.number,th.number{text-align:right}
 .card{border:1px solid var(--line);border-left:6px solid var(--note);border-radius:8px;padding:.7rem 1rem;

@@ -81,7 +81,7 @@ def _article(report: Report, prefix: str, *, only: bool) -> Iterator[Content]:
 
 
 def _first_page(report: Report, counted: Coverage, prefix: str, *, heading: str) -> Iterator[Content]:
-    context, evaluation = report.whole.context, report.evaluation
+    detail, context, evaluation = report.whole, report.whole.context, report.evaluation
     yield tag("p", "May this build ship, given exactly what it is made of?", class_="soft")
     yield tag(heading, _name(report), class_="first" if heading == "h2" else None)
     yield _verdict(report)
@@ -106,6 +106,7 @@ def _first_page(report: Report, counted: Coverage, prefix: str, *, heading: str)
         ),
         ("Compared with", report.baseline),
     )
+    lists = [(name, number) for name, number in sorted(detail.lists.items()) if f"lists/{name}" in detail.digests]
     yield tag("h2", "What is known of it", class_="first")
     yield tag("h3", "What was checked, and how much of it")
 
@@ -124,6 +125,7 @@ def _first_page(report: Report, counted: Coverage, prefix: str, *, heading: str)
             "sbom.cdx.json",
         ),
         of(_known(counted.ages, counted), f"of {counted.packages:,} whose age is known", "sbom.cdx.json"),
+        *(of(number, f"entries in the list {name} of malicious packages", f"lists/{name}") for name, number in lists),
         class_="tiles",
     )
     yield tag("h3", "What is not known")

@@ -47,7 +47,7 @@ def render(reports: Sequence[Report], undecided: Sequence[Undecided] = ()) -> st
 def _suites(report: Report) -> Iterator[ET.Element]:
     from xml.etree import ElementTree as ET
 
-    place = plain(report.whole.context.lockfile_path)
+    place = f"{plain(report.project, 214)}: {plain(report.whole.context.lockfile_path)}"
     if report.workspace is not None:
         place = f"{place} ({plain(report.workspace)})"
     found: dict[str, list[tuple[Entry, PolicyFinding]]] = {rule: [] for rule in report.evaluation.rules}

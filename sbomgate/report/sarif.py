@@ -78,6 +78,7 @@ def _run(report: Report) -> dict[str, Any]:
         ],
         "results": [_result(report, same, rules, by_id, signed) for same in shown],
         "properties": {
+            "project": plain(report.project),
             "verdict": report.verdict.value,
             "profile": report.profile,
             "packages": report.packages,

@@ -256,6 +256,7 @@ def report(of: Sbom, *findings: PolicyFinding, profile: str = "default", **more:
                 said="signed by release key" if decision else "nothing is signed",
             ),
             rules={"pinned": Rule(title="Pinned versions", description="Denies drift.", why="Drift.", fix="Pin.")},
+            lists={"shipped.csv": 3},
             lines={f.package: number for number, f in enumerate(findings, 2) if f.package},
         ),
     }
