@@ -19,7 +19,7 @@ def render(controls: Controls) -> str:
 def _lines(controls: Controls) -> Iterator[str]:
     report = controls.report
     title = f"{report.project} {report.version or ''}".rstrip()
-    yield f"{plain(title)} · {report.verdict.value} · {plain(report.whole.standing.said)}"
+    yield f"Controls: {plain(title)} · {report.verdict.value} · {plain(report.whole.standing.said)}"
     yield NOTICE
     for chapter in controls.chapters:
         yield ""

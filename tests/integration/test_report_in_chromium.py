@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sbomgate.report import Undecided, html
-from testkit import reports
+from sbomgate.report import Undecided, html, store_html
+from testkit import reports, store_reports
 from testkit.chromium import Chromium
 
 pytestmark = pytest.mark.chromium
@@ -156,3 +156,22 @@ def test_what_is_injected_would_not_run(browser: Chromium, page: Path, tmp_path:
     assert browser.evaluate("document.title") != "owned"
     refused = [line for line in browser.complaints() if "Content Security Policy" in line]
     assert len(refused) == 3, browser.complaints()
+
+
+@pytest.mark.parametrize(
+    ("dark", "width"), [(False, 1100), (True, 1100), (False, 390)], ids=["light", "dark", "narrow"]
+)
+def test_a_store_is_rendered(browser: Chromium, tmp_path: Path, dark: bool, width: int) -> None:
+    """Every point of a plot leads to its decision, and says what it is to whoever does not see it."""
+    path = tmp_path / "store.html"
+    path.write_text(store_html.render(store_reports.store()), "utf-8")
+    browser.open(path, dark=dark, width=width)
+    assert browser.evaluate("document.documentElement.scrollWidth") == width
+    assert browser.evaluate(_CONTRAST) >= 4.5
+    points = browser.evaluate("[...document.querySelectorAll('svg a')].map(a => [a.getAttribute('href'), a.ariaLabel])")
+    assert len(points) == 3 * 37
+    assert browser.evaluate("[...document.querySelectorAll('svg a')].every(a => document.querySelector('[id=\"' + "
+                            "a.getAttribute('href').slice(1) + '\"]'))")  # fmt: skip
+    assert all(said for _, said in points)
+    assert browser.pdf().startswith(b"%PDF-")
+    undisturbed(browser, path)

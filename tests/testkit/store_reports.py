@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from sbomgate.model import Claimed, Signed, Subject, SubjectKind, Verdict
 from sbomgate.report import Standing
@@ -50,9 +51,8 @@ def moment(number: int, *, text: str | None = None, environment: str = "producti
 
 def store() -> StoreReport:
     """Two months of two environments, three waivers, one build that was altered."""
-    ends: tuple[Signed, ...] = (
-        reports.waiver(days=-3), reports.waiver("bob", "the fix is out on Monday", days=5), reports.waiver("carol", days=60),
-    )  # fmt: skip
+    ended, soon = reports.waiver(days=-3), reports.waiver("bob", "the fix is out on Monday", days=5)
+    ends: tuple[Signed, ...] = (ended, soon, reports.waiver("carol", days=60))
     production = [moment(number) for number in range(0, 60, 2)]
     staging = [moment(number, environment="staging") for number in range(40, 60, 3)]
     production[-1] = replace(production[-1], signed=ends, used=frozenset({ends[1].id}))
@@ -63,5 +63,5 @@ def named(text: str) -> StoreReport:
     """Return a report in which everything that comes from outside is this text."""
     signed = (reports.waiver(text, text),)
     standing = Standing(verified=False, signer=text, said=text, reasons=(text,))
-    denied = {"signed": signed, "standing": standing, "denied_by": (text,)}
+    denied: dict[str, Any] = {"signed": signed, "standing": standing, "denied_by": (text,)}
     return build([moment(3, text=text, **denied), moment(4, text=text, **denied)], [(text, text)], [text])
