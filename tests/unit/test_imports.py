@@ -38,6 +38,7 @@ MAY_USE = {
     "sbom": set(),
     "approvals": {"signing"},  # who signed them
     "conform": set(),
+    "hunt": {"lockfiles", "project"},  # what a lockfile locks is said by its reader
     "decision": set(),
     "trust": set(),
     "tuf": set(),
@@ -45,7 +46,7 @@ MAY_USE = {
     "config": set(),
     "project": set(),
 }
-MAY_DO_IO = {"npm", "evidence", "signing", "cli", "project", "files", "resources", "trust", "tuf", "policy"}
+MAY_DO_IO = {"hunt", "npm", "evidence", "signing", "cli", "project", "files", "resources", "trust", "tuf", "policy"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:
