@@ -45,5 +45,8 @@ def plain(text: str, limit: int = MAX_LENGTH) -> str:
     """
     if len(text) > limit:
         text = f"{text[:limit]}… ({len(text)} characters)"
-    text = text.translate(_TABLE)
-    return _COMMAND.sub(r"#\\#\1", _GITHUB.sub(r":\\:", text))
+    if not (text.isascii() and text.isprintable()):  # a page has a hundred thousand texts, and most are plain words
+        text = text.translate(_TABLE)
+    if "::" in text:
+        text = _GITHUB.sub(r":\\:", text)
+    return _COMMAND.sub(r"#\\#\1", text) if "##" in text else text

@@ -35,12 +35,12 @@ _ORDER = {Level.DENY: 0, Level.WARN: 1, Level.NOTE: 2}
 
 
 def render(reports: Sequence[Report], undecided: Sequence[Undecided] = ()) -> str:
-    """Return one SARIF log with a run for each report, and one for what could not be decided; ending in a newline."""
+    """Return one SARIF log, a run for each report and one for what could not be decided, on one line: it has megabytes."""
     runs = [_run(report) for report in reports]
     if undecided:
         runs.append(_undecided(undecided))
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": runs}
-    return orjson.dumps(log, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    return orjson.dumps(log, option=orjson.OPT_APPEND_NEWLINE).decode()
 
 
 def _run(report: Report) -> dict[str, Any]:
