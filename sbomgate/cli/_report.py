@@ -68,6 +68,7 @@ def of_decision(
         baseline=question.baseline,
         engine=answer.engine,
         policy=question.bundle.sha256,
+        sbomgate=question.sbomgate,
         trust=question.trust,
         trust_root=root,
         people=answer.people,
@@ -177,6 +178,7 @@ def of_record(record: Record, standing: Standing, *, lockfile: bytes | None = No
         baseline=baseline,
         engine=claimed.engine,
         policy=claimed.policy,
+        sbomgate=claimed.sbomgate,
         trust=stored.trust,
         trust_root=TrustRoot(
             trusted_root=root["trusted_root"],
@@ -284,6 +286,7 @@ def _report(
     baseline: BaselineBuild | Bootstrap,
     engine: EngineRecord,
     policy: str,
+    sbomgate: str,
     trust: Trust,
     trust_root: TrustRoot,
     people: People,
@@ -295,6 +298,7 @@ def _report(
     decision: str | None,
     whole: bool = True,
 ) -> Report:
+    from sbomgate import __version__
     from sbomgate import report as reports
     from sbomgate.model import BaselineBuild
     from sbomgate.policy import bundle as bundles
@@ -310,7 +314,8 @@ def _report(
     else:
         said = f"nothing (bootstrap): {baseline.reason}"
     judged = f"OPA {engine.version} {engine.name}"
-    if policy != bundles.shipped().sha256:
+    # Another version of sbomgate shipped another policy: of its decisions nobody here knows whether it was theirs.
+    if sbomgate == __version__ and policy != bundles.shipped().sha256:
         judged += f" · not the shipped policy: sha256:{policy}"
     detail: Detail | None = None
     if whole:

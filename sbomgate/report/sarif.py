@@ -35,7 +35,7 @@ _ORDER = {Level.DENY: 0, Level.WARN: 1, Level.NOTE: 2}
 
 
 def render(reports: Sequence[Report], undecided: Sequence[Undecided] = ()) -> str:
-    """Return one SARIF log, a run for each report and one for what could not be decided, on one line: it has megabytes."""
+    """Return one SARIF log: a run for each report, one for what could not be decided; on one line, it has megabytes."""
     runs = [_run(report) for report in reports]
     if undecided:
         runs.append(_undecided(undecided))
