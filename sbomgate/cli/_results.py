@@ -36,8 +36,39 @@ def formats() -> tuple[str, ...]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare how a decision is told."""
     parser.add_argument("--json", action="store_true", help="the whole decision as JSON")
-    parser.add_argument("--format", choices=formats(), help="how it is written (default: text)")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write that to FILE, and the text to stdout")
+    parser.add_argument(
+        "--format",
+        action="append",
+        default=[],
+        metavar="NAME[=FILE]",
+        help=f"{', '.join(formats())}; may be repeated, each with a FILE (default: text)",
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the one without a FILE to this one")
+
+
+def _asked(args: argparse.Namespace) -> list[tuple[str, str | None]]:
+    """Return each format with the file that it is written to, None for stdout; one at most goes there.
+
+    Raises:
+        UsageError: no such format, or more than one for one place.
+    """
+    asked: list[tuple[str, str | None]] = [("json", None)] if args.json else []
+    for text in args.format:
+        name, equals, file = text.partition("=")
+        if name not in formats() or (equals and not file):
+            raise UsageError(f"got {text!a}", where="--format", hint=f"NAME or NAME=FILE, of {', '.join(formats())}")
+        asked.append((name, file or None))
+    rest = list(dict.fromkeys(name for name, file in asked if file is None))
+    if len(rest) > 1:
+        hint = f"give each a file of its own: --format {rest[1]}=FILE"
+        raise UsageError(f"{' and '.join(rest)} would go to one place", where="--format", hint=hint)
+    if args.output is not None and not rest:
+        rest = ["text"]
+    files: list[tuple[str, str | None]] = [(name, file) for name, file in asked if file is not None]
+    files += [(name, args.output) for name in rest]
+    if all(file not in (None, "-") for _, file in files):
+        files.append(("text", None))  # the log of a pipeline says why it stopped
+    return files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +85,9 @@ class Results:
 
     def __init__(self, args: argparse.Namespace, env: Environment, *, many: bool) -> None:
         """Print a list where `many`, whatever its length; else the only decision as it is."""
-        if args.json and args.format not in (None, "json"):
-            raise UsageError("one result has one format", where="--json", hint=f"leave it out: --format {args.format}")
         self._args = args
         self._env = env
-        self._format = "json" if args.json else args.format or "text"
+        self._asked = _asked(args)
         self._many = many
         self._label = ""
         self._results: list[Result] = []
@@ -80,7 +109,7 @@ class Results:
         from sbomgate.cli import _report
 
         lockfile = decided.answer.graph.lockfile.path
-        whole = self._format not in PLAIN
+        whole = any(name not in PLAIN for name, _ in self._asked)
         report = _report.of_decision(
             decided, lockfile=tree.project.files.read(lockfile) if whole else None, whole=whole, **signed
         )
@@ -90,9 +119,8 @@ class Results:
         """Print everything and return the exit code: 2 where one could not be decided, else 1 where one is denied."""
         from sbomgate.cli._environment import emit, say
 
-        emit(self._rendered(self._format).encode("utf-8"), self._args.output, self._env)
-        if self._args.output not in (None, "-"):
-            emit(self._rendered("text").encode("utf-8"), None, self._env)
+        for name, file in self._asked:
+            emit(self._rendered(name).encode("utf-8"), file, self._env)
         for result in self._results:
             if result.error is not None:
                 say(f"error: {result.label}: {result.error}")

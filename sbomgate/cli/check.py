@@ -6,7 +6,7 @@ examples:
   sbomgate check --profile strict --offline --json
   sbomgate check --workspace services/web             one workspace of a monorepo
   sbomgate check --split                              each workspace and the root project, one decision each
-  sbomgate check --format sarif -o check.sarif        for code scanning; the text still goes to stdout
+  sbomgate check --format sarif=check.sarif --format markdown=summary.md     the text still goes to stdout
   sbomgate check bom.json                             an SBOM that another tool made: what it does not say is unknown
 
 exit codes: 0 the policy allows, 1 it denies, 2 no decision could be made; of several the worst

@@ -151,10 +151,24 @@ def test_check_writes_a_file_and_says_the_rest(world: World, sarif: jsonschema_r
     assert {lines[line - 1].strip() for line in places} == {'"node_modules/left-pad": {'}
 
 
-def test_one_result_has_one_format(ordinary: World) -> None:
-    refused(ordinary, "check", "shop", "--offline", "--json", "--format", "csv", says=["--json"])
-    same = [ordinary.run("check", "shop", "--offline", *flag).out for flag in (("--json",), ("--format", "json"))]
+def test_one_place_holds_one_format(ordinary: World) -> None:
+    check = ["check", "shop", "--offline"]
+    refused(ordinary, *check, "--json", "--format", "csv", says=["json and csv would go to one place"])
+    refused(ordinary, *check, "--format", "pdf", says=["--format", "'pdf'"])
+    refused(ordinary, *check, "--format", "csv=", says=["--format", "'csv='"])
+    same = [ordinary.run(*check, *flag).out for flag in (("--json",), ("--format", "json"))]
     assert json.loads(same[0])["schema"] == json.loads(same[1])["schema"] == "sbomgate/report/v1"
+
+
+def test_one_run_writes_many_files(world: World) -> None:
+    asked = ["--format", "sarif=a.sarif", "--format", "markdown=a.md", "--format", "csv", "-o", "a.csv"]
+    result = world.run("check", "shop", "--offline", *asked)
+    assert result.out.startswith(("ALLOWED", "DENIED"))
+    assert json.loads((world.root / "a.sarif").read_bytes())["version"] == "2.1.0"
+    assert (world.root / "a.md").read_text("utf-8").startswith("### ")
+    assert (world.root / "a.csv").read_bytes().startswith(b'"project"')
+    piped = world.run("check", "shop", "--offline", "--format", "junit", "--format", "html=a.html")
+    assert piped.out.startswith("<?xml")
 
 
 def test_gate_writes_what_it_signed(world: World) -> None:
