@@ -473,8 +473,17 @@ class ReportProject(Wire):
     version: str | None
 
 
+class Standing(Wire):
+    """What a stored decision is worth to somebody who did not make it."""
+
+    verified: bool = Field(description="an accepted signer signed it; false too where no trust file was given")
+    signer: str = Field(description='"" where it was not verified')
+    said: str
+    reasons: list[str] = Field(description="why a deployment by this trust file's terms is refused all the same")
+
+
 class Report(Wire):
-    """What `sbomgate check --json` and `gate --json` print. Entries are sorted, the worst first."""
+    """What `check --json`, `gate --json` and `report --format json` print. Entries are sorted, the worst first."""
 
     model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate report, version 1")
 
@@ -498,6 +507,7 @@ class Report(Wire):
     evaluation_sha256: Sha256
     evidence: str | None = Field(description="where the evidence lies; null for `check`")
     decision_sha256: Sha256 | None
+    standing: Standing | None = Field(description="of stored evidence that was read back; null where it was just made")
 
 
 class Undecided(Wire):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sbomgate.errors import EvidenceError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from sbomgate.cli._decide import Decided
     from sbomgate.decision import EngineRecord
@@ -232,7 +232,7 @@ def _pinned(held: Mapping[str, bytes]) -> Callable[[str, str], bytes]:
     return find
 
 
-def standing(record: Record, trust: Trust | None, *, shipped_policy: str) -> Standing:
+def standing(record: Record, trust: Trust | None, *, shipped_policy: str, beside: Sequence[Record] = ()) -> Standing:
     """Return what a stored decision is worth by a trust file, as of the time at which it was decided.
 
     Time does not count: the same evidence gives the same report tomorrow. Whether it may be deployed now is `verify`.
@@ -241,41 +241,49 @@ def standing(record: Record, trust: Trust | None, *, shipped_policy: str) -> Sta
         record: the evidence.
         trust: who and what is accepted, or None: then nothing is verified.
         shipped_policy: as in `evidence.verify.verify_build`.
+        beside: the other decisions on the same artefact: a newer one of an accepted signer is said.
+
+    Raises:
+        TrustError: the trust file accepts nobody.
     """
-    from sbomgate.evidence.verify import verify_build
-    from sbomgate.model import LOGGED, SELF_DECLARED, TIMESTAMPED, Verdict
+    from sbomgate.evidence.verify import Reason, signed_by, verify_build
+    from sbomgate.model import LOGGED, SELF_DECLARED, TIMESTAMPED
     from sbomgate.report import Standing
 
     if trust is None:
-        return Standing(
-            verified=False, signer="", said="not verified: no trust file was given, so nobody knows who signed this"
-        )
-    environment = record.claimed.context.environment
-    asked = environment.value if environment is not None and environment.value in trust.environments else None
-    if asked is None and len(trust.environments) > 1:
-        asked = trust.environments[0]
+        return Standing(verified=False, signer="", said="no trust file was given, so nobody knows who signed this")
+    context = record.claimed.context
+    environment = None if context.environment is None else context.environment.value
+    if trust.environments and environment not in trust.environments:
+        environment = trust.environments[0]
     found = verify_build(
         (record,),
         record.claimed.subject,
         trust,
         now=record.claimed_time,
         shipped_policy=shipped_policy,
-        environment=asked,
+        environment=environment if trust.environments else None,
     )
-    if found.deciding is None:
-        reasons = (*(reason.message for reason in found.reasons), *found.notes)
-        return Standing(
-            verified=False, signer="", said="nobody whom the trust file accepts signed this", reasons=reasons
-        )
-    denied = record.claimed.verdict is Verdict.DENIED
-    reasons = tuple(reason.message for reason in found.reasons if not (denied and reason.code == "failed"))
-    signer = found.deciding.signer.name
+    signed = signed_by(record, trust.signers)
+    if isinstance(signed, Reason):
+        said = "nobody whom the trust file accepts signed this"
+        return Standing(verified=False, signer="", said=said, reasons=(signed.message,))
+    reasons = [reason.message for reason in found.reasons if reason.code != "failed"]
+    reasons += [
+        f"a newer decision on the same artefact, of {other.claimed_time:%Y-%m-%d %H:%M} UTC: {other.claimed.verdict}"
+        for other in beside
+        if other.claimed_time > record.claimed_time
+        and other.claimed.context.workspace == context.workspace
+        and not isinstance(signed_by(other, trust.signers), Reason)
+    ]
     time = {
         SELF_DECLARED: "the time is the signer's own word",
         TIMESTAMPED: "a timestamp authority vouches for the time",
         LOGGED: "a transparency log vouches for the time",
-    }[found.deciding.time_source]
-    return Standing(verified=True, signer=signer, said=f"signed by {signer}; {time}", reasons=reasons)
+    }[signed.time_source]
+    return Standing(
+        verified=True, signer=signed.signer.name, said=f"signed by {signed.signer.name}; {time}", reasons=tuple(reasons)
+    )
 
 
 def _report(

@@ -26,6 +26,7 @@ from sbomgate.errors import EXIT_ALLOWED, EXIT_NO_DECISION
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
     from pathlib import Path
 
     from sbomgate.cli._environment import Environment
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     accepted = None if args.trust is None else trust.load(args.trust, project_root=None)
     path = env.working_directory / args.evidence[-1]
     if about_controls:
-        rendered = _controls(layout.read(path), accepted, args.format or "text")
+        rendered = _controls(layout.read_all(path), path, accepted, args.format or "text")
         emit(rendered.encode("utf-8"), args.output, env)
         return EXIT_ALLOWED
     name = args.format or "html"
@@ -78,7 +79,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         if args.lockfile is not None:
             at = env.working_directory / args.lockfile
             lockfile = files.read(at, limit=MAX_LOCKFILE_BYTES, error=InputError)
-        rendered = _render(name, [_of(layout.read(path), accepted, lockfile)])
+        rendered = _render(name, [_of(layout.read_all(path), path, accepted, lockfile)])
         emit(rendered.encode("utf-8"), args.output, env)
         return EXIT_ALLOWED
     if args.lockfile is not None:
@@ -98,7 +99,7 @@ def _render(name: str, reports: list[Report]) -> str:
 
     module = import_module(f"sbomgate.report.{name}")
     if name in _results.PLAIN:
-        return "\n".join(module.render(report) for report in reports)
+        return "\n".join(module.render(report, stored=True) for report in reports)
     rendered: str = module.render(reports)
     return rendered
 
@@ -114,13 +115,11 @@ def _render_store(name: str, store: StoreReport, path: Path, trust: Trust | None
         rendered: str = import_module(f"sbomgate.report.store_{name}").render(store)
         return rendered
     newest = [line.newest for line in store.lines]
-    return _render(
-        name,
-        [_of(layout.read(layout.folder(path, one.build) / "decisions" / one.decision), trust, None) for one in newest],
-    )
+    folders = [layout.folder(path, one.build) / "decisions" / one.decision for one in newest]
+    return _render(name, [_of(layout.read_all(folder), folder, trust, None) for folder in folders])
 
 
-def _controls(record: Record, trust: Trust | None, name: str) -> str:
+def _controls(records: Sequence[Record], path: Path, trust: Trust | None, name: str) -> str:
     """Return what the evidence supports, requirement by requirement."""
     from importlib import import_module
     from importlib.resources import files
@@ -134,7 +133,7 @@ def _controls(record: Record, trust: Trust | None, name: str) -> str:
     if find_spec(f"sbomgate.report.controls_{name}") is None:
         raise UsageError(f"controls are not written as {name}", where="--format", hint="text, markdown or html")
     frameworks = _controls.load(files("sbomgate.report").joinpath(_controls.DATA).read_bytes())
-    document = load_object(record.blobs[decision.SBOM], decision.SBOM)
+    document = load_object(records[0].blobs[decision.SBOM], decision.SBOM)
     profiles = {}
     for profile in {one.profile for one in frameworks if one.profile}:
         found = conform.judge(document, profile)
@@ -152,22 +151,26 @@ def _controls(record: Record, trust: Trust | None, name: str) -> str:
             for one in found.answers
         )
         profiles[profile] = _controls.Profile(title=found.title, fields=fields, never=found.never)
-    made = _controls.controls(_of(record, trust, None), frameworks, profiles)
+    made = _controls.controls(_of(records, path, trust, None), frameworks, profiles)
     rendered: str = import_module(f"sbomgate.report.controls_{name}").render(made)
     return rendered
 
 
-def _of(record: Record, trust: Trust | None, lockfile: bytes | None) -> Report:
+def _of(records: Sequence[Record], path: Path, trust: Trust | None, lockfile: bytes | None) -> Report:
+    """Return the report of the first of the decisions at a path; the others on the same artefact may be newer."""
     from sbomgate.cli import _report
+    from sbomgate.evidence import layout
 
-    return _report.of_record(record, _standing(record, trust), lockfile=lockfile)
+    one_of_many = path.parent.name == "decisions" and trust is not None
+    beside = layout.read_all(path.parent.parent) if one_of_many else records
+    return _report.of_record(records[0], _standing(records[0], trust, beside), lockfile=lockfile)
 
 
-def _standing(record: Record, trust: Trust | None) -> Standing:
+def _standing(record: Record, trust: Trust | None, beside: Sequence[Record]) -> Standing:
     from sbomgate.cli import _report
     from sbomgate.policy import bundle
 
-    return _report.standing(record, trust, shipped_policy=bundle.shipped().sha256)
+    return _report.standing(record, trust, shipped_policy=bundle.shipped().sha256, beside=beside)
 
 
 def _store(path: Path, trust: Trust | None) -> StoreReport:
@@ -182,7 +185,8 @@ def _store(path: Path, trust: Trust | None) -> StoreReport:
     broken = []
     for build in scan.builds:
         try:
-            moments += [_report.moment(record, _standing(record, trust)) for record in layout.read_build(build)]
+            records = layout.read_build(build)
+            moments += [_report.moment(record, _standing(record, trust, records)) for record in records]
         except SbomgateError as error:
             # Below the store: where that lies is nobody's business (P40).
             broken.append((f"{build.parent.name}/{build.name}", str(error).replace(f"{path}/", "")))

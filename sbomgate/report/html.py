@@ -56,7 +56,7 @@ def _contents(reports: Sequence[Report], undecided: Sequence[Undecided]) -> Iter
         rows.append(
             (
                 tag("a", _name(report), href=f"#r{number}"),
-                tag("span", report.verdict.value, class_=f"badge {report.verdict.value}"),
+                _badge(report),
                 where if report.workspace is None else f"{where}, workspace {report.workspace}",
                 f"{report.packages:,}",
             )
@@ -67,6 +67,15 @@ def _contents(reports: Sequence[Report], undecided: Sequence[Undecided]) -> Iter
         yield tag("p", tag("b", "No decision: "), f"{one.label}: {one.message}", class_="alarm")
         if one.hint:
             yield tag("p", one.hint, class_="soft")
+
+
+def _badge(report: Report) -> Html:
+    """Return the verdict as one word; what only records, or was not verified, has no colour that says yes."""
+    if report.profile == "observe":
+        return tag("span", "recorded", class_="badge note")
+    if report.decision is not None and not report.whole.standing.verified:
+        return tag("span", f"{report.verdict.value}, not verified", class_="badge warn")
+    return tag("span", report.verdict.value, class_=f"badge {report.verdict.value}")
 
 
 def _article(report: Report, prefix: str, *, only: bool) -> Iterator[Content]:
@@ -82,7 +91,8 @@ def _article(report: Report, prefix: str, *, only: bool) -> Iterator[Content]:
 
 def _first_page(report: Report, counted: Coverage, prefix: str, *, heading: str) -> Iterator[Content]:
     detail, context, evaluation = report.whole, report.whole.context, report.evaluation
-    yield tag("p", "May this build ship, given exactly what it is made of?", class_="soft")
+    if heading == "h1":
+        yield tag("p", "May this build ship, given exactly what it is made of?", class_="soft")
     yield tag(heading, _name(report), class_="first" if heading == "h2" else None)
     yield _verdict(report)
     yield _standing(report)
@@ -150,6 +160,14 @@ def _verdict(report: Report) -> Html:
         warned = sum(len(entry.findings) for entry in report.warnings)
         said = "No rule denies it." if not report.waived else "No rule denies it beyond what was waived."
         said += f" {_count(warned, 'warning')}." if warned else ""
+        # A page that says yes rests on a signature that was verified, and on nothing that speaks against it.
+        standing = report.whole.standing
+        if report.decision is None:
+            return tag("div", tag("b", "The policy allows it"), said, class_="verdict allowed")
+        if not standing.verified:
+            return tag("div", tag("b", "It says that it may ship, and nobody verified who says so"), class_="verdict")
+        if standing.reasons:
+            return tag("div", tag("b", "The policy allowed it, and this trust file refuses it"), said, class_="verdict")
         return tag("div", tag("b", "Yes, it may ship"), said, class_="verdict allowed")
     what = _count(len(denied), "package") if denied else "the project as a whole"
     said = f"{_count(len(rules), 'rule')} {'denies' if len(rules) == 1 else 'deny'} {what}:"

@@ -28,6 +28,7 @@ def render(reports: Sequence[Report], undecided: Sequence[Undecided] = ()) -> st
     for report in reports:
         for suite in _suites(report):
             root.append(suite)
+        _standing(root, report)
     if undecided:
         suite = ET.SubElement(root, "testsuite", name="sbomgate")
         for one in undecided:
@@ -42,6 +43,21 @@ def render(reports: Sequence[Report], undecided: Sequence[Undecided] = ()) -> st
         root.set(key, str(number))
     ET.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+
+
+def _standing(root: ET.Element, report: Report) -> None:
+    """Add a test that fails where stored evidence was not verified, or is refused: nothing of it is to look green."""
+    from xml.etree import ElementTree as ET
+
+    standing = report.whole.standing
+    if report.decision is None or (standing.verified and not standing.reasons):
+        return
+    suite = ET.SubElement(root, "testsuite", name=f"{plain(report.project, 214)}: evidence")
+    case = ET.SubElement(suite, "testcase", classname="sbomgate.evidence", name="verified, and accepted")
+    kind = "refused" if standing.verified else "unverified"
+    error = ET.SubElement(case, "error", type=kind, message=plain(standing.said, MAX_TEXT))
+    error.text = "\n".join(plain(reason, MAX_TEXT) for reason in standing.reasons)
+    _count(suite)
 
 
 def _suites(report: Report) -> Iterator[ET.Element]:

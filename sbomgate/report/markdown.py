@@ -38,7 +38,7 @@ def render(reports: Sequence[Report], undecided: Sequence[Undecided] = ()) -> st
 
 def _report(report: Report, room: int) -> Iterator[str]:
     detail = report.whole
-    sign, word = ("✅", "Allowed") if report.verdict is Verdict.ALLOWED else ("❌", "Denied")
+    sign, word = _headline(report)
     version = "" if report.version is None else f" {code(report.version)}"
     yield f"### {sign} {word}: {code(report.project)}{version}"
     yield ""
@@ -67,6 +67,20 @@ def _report(report: Report, room: int) -> Iterator[str]:
             yield ""
             yield "</details>"
     yield from end
+
+
+def _headline(report: Report) -> tuple[str, str]:
+    """Return a sign and a word: what was stored says yes only where somebody verified who says so."""
+    standing = report.whole.standing
+    if report.profile == "observe":
+        return "👁️", "Recorded"
+    if report.verdict is Verdict.DENIED:
+        return "❌", "Denied"
+    if report.decision is not None and not standing.verified:
+        return "⚠️", "Allowed, and nobody verified who says so"
+    if standing.reasons:
+        return "⚠️", "Allowed, and this trust file refuses it"
+    return "✅", "Allowed"
 
 
 def _section(entries: Sequence[Entry], room: int) -> tuple[list[str], int]:
@@ -122,6 +136,11 @@ def _end(report: Report) -> Iterator[str]:
                 yield f"- by {code(one.by)} until {one.said.until:%Y-%m-%d}: {code(one.said.reason)} `{id_[:12]}`"
         if len(used) > OPEN:
             yield f"- … and {len(used) - OPEN} more"
+    if detail.standing.reasons:
+        yield ""
+        yield f"**{'Refused' if detail.standing.verified else 'Not verified'}**"
+        yield ""
+        yield from (f"- {code(reason)}" for reason in detail.standing.reasons[:OPEN])
     if report.unknown:
         yield ""
         yield "**Not known**"

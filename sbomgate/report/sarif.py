@@ -69,11 +69,7 @@ def _run(report: Report) -> dict[str, Any]:
             {
                 "executionSuccessful": True,
                 "endTimeUtc": format_time(context.evaluated_at),
-                "toolExecutionNotifications": [
-                    _notification(f"{left} more findings, warnings and notes first left out: a run holds {MAX_RESULTS}")
-                ]
-                if left > 0
-                else [],
+                "toolExecutionNotifications": list(_notifications(report, left)),
             }
         ],
         "results": [_result(report, same, rules, by_id, signed) for same in shown],
@@ -108,6 +104,16 @@ def _undecided(undecided: Sequence[Undecided]) -> dict[str, Any]:
 
 def _driver(rules: list[dict[str, Any]]) -> dict[str, Any]:
     return {"name": "sbomgate", "version": __version__, "semanticVersion": __version__, "rules": rules}
+
+
+def _notifications(report: Report, left: int) -> Iterator[dict[str, Any]]:
+    standing = report.whole.standing
+    if report.decision is not None and not standing.verified:
+        yield _notification(f"not verified: {standing.said}", level="error")
+    for reason in standing.reasons:
+        yield _notification(reason, level="error")
+    if left > 0:
+        yield _notification(f"{left} more findings, warnings and notes first left out: a run holds {MAX_RESULTS}")
 
 
 def _notification(text: str, *, level: str = "warning") -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from pathlib import Path
 
 import jsonschema_rs
@@ -75,6 +76,19 @@ def test_what_is_not_verified_says_so(ordinary: World) -> None:
     controls = ordinary.run("report", "controls", build(ordinary)).out
     assert not re.search(r"^  \S.*: supported$", controls, re.MULTILINE)
     assert re.search(r"^  \S.*: partly supported$", controls, re.MULTILINE)
+
+
+def test_an_older_decision_says_that_there_is_a_newer_one(world: World) -> None:
+    """Two decisions on one artefact: the page of the older says so, whichever way it is named."""
+    (older,) = world.store.glob("??/*/decisions/*")
+    time.sleep(1.1)  # decisions are told apart by the second
+    assert world.run(*world.gate()).code == 0
+    newest = world.run("report", build(world), "--trust", "trust.toml", "--format", "text")
+    asked = ["report", str(older.relative_to(world.root)), "--trust", "trust.toml", "--format"]
+    assert "Refused: a newer decision on the same artefact" in world.run(*asked, "text").out
+    assert "this trust file refuses it" in world.run(*asked, "html").out
+    assert newest.out.startswith("VERIFIED")
+    assert "a newer decision" not in newest.out
 
 
 def test_another_s_trust_file_does_not_accept_it(world: World) -> None:

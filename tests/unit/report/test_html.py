@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -122,8 +123,26 @@ def test_what_was_waived_says_by_whom_and_until_when() -> None:
     assert "2026-12-01 12:00 UTC, with the first waiver or approval that it rests on" in shown
 
 
+def test_yes_rests_on_a_signature_that_was_verified_and_on_nothing_that_speaks_against_it() -> None:
+    """A wrong yes is the worst that a page can say."""
+    report = REPORTS["allowed"]
+    unverified = replace(report.whole.standing, verified=False, said="nobody knows")
+    refused = replace(report.whole.standing, reasons=("the environment is another",))
+    for standing, expected in (
+        (unverified, "It says that it may ship, and nobody verified who says so"),
+        (refused, "The policy allowed it, and this trust file refuses it"),
+    ):
+        shown = html.render([replace(report, detail=replace(report.whole, standing=standing))])
+        assert expected in shown
+        assert "Yes, it may ship" not in shown
+        assert 'class="verdict allowed"' not in shown
+        assert all(reason in shown for reason in standing.reasons)
+    checked = html.render([REPORTS["many-warned"]])
+    assert "The policy allows it" in checked
+    assert "Yes, it may ship" not in checked
+
+
 def test_what_nobody_verified_says_so() -> None:
-    assert "Not verified. nothing is signed" in words("hostile") or "Verified" in words("hostile")
     assert "Not verified. nothing is signed" in words("many-warned")
     assert "Verified: signed by release key." in words("allowed")
 

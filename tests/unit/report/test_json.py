@@ -24,6 +24,18 @@ def test_it_is_what_the_schema_says(repository: Path, name: str) -> None:
     assert rendering.render(reports.built(again=True)[name]) == shown
 
 
+def test_what_was_stored_says_what_it_is_worth() -> None:
+    shown = rendering.render(REPORTS["allowed"], stored=True)
+    wire.Report.model_validate_json(shown)
+    assert json.loads(shown)["standing"] == {
+        "verified": True,
+        "signer": "release key",
+        "said": "signed by release key",
+        "reasons": [],
+    }
+    assert json.loads(rendering.render(REPORTS["allowed"]))["standing"] is None
+
+
 def test_every_finding_is_there() -> None:
     report = json.loads(rendering.render(REPORTS["many-denied"]))
     assert len(report["denials"]) == 2_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -50,6 +51,14 @@ def test_denied_waived_observed_and_undecided() -> None:
     assert totals(ET.fromstring(junit.render([REPORTS["observed"]])))["failures"] == 0
     undecided = ET.fromstring(junit.render([], [Undecided(label="a", message="b", hint="c")]))
     assert totals(undecided) == {"tests": 1, "failures": 0, "errors": 1, "skipped": 0}
+
+
+def test_what_nobody_verified_never_looks_green() -> None:
+    report = REPORTS["allowed"]
+    for change in ({"verified": False}, {"reasons": ("too old",)}):
+        standing = replace(report.whole.standing, **change)
+        shown = junit.render([replace(report, detail=replace(report.whole, standing=standing))])
+        assert totals(ET.fromstring(shown))["errors"] == 1
 
 
 @pytest.mark.parametrize("name", reports.HOSTILE_NAMES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -39,6 +40,17 @@ def test_what_does_not_fit_is_counted() -> None:
 
 def test_a_waiver_says_by_whom_and_until_when() -> None:
     assert "- by `alice` until 2026-12-01: `until the mirror is fixed`" in markdown.render([REPORTS["waived"]])
+
+
+def test_yes_rests_on_a_signature_that_was_verified() -> None:
+    report = REPORTS["allowed"]
+    for change, expected in (
+        ({"verified": False}, "### ⚠️ Allowed, and nobody verified who says so"),
+        ({"reasons": ("too old",)}, "### ⚠️ Allowed, and this trust file refuses it"),
+    ):
+        standing = replace(report.whole.standing, **change)
+        assert markdown.render([replace(report, detail=replace(report.whole, standing=standing))]).startswith(expected)
+    assert markdown.render([REPORTS["observed"]]).startswith("### 👁️ Recorded")
 
 
 def outside_code(shown: str) -> str:
