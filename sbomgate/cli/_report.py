@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sbomgate.errors import EvidenceError, InputError
+from sbomgate.errors import EvidenceError, InputError, TrustError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -252,6 +252,12 @@ def standing(record: Record, trust: Trust | None, *, shipped_policy: str, beside
 
     if trust is None:
         return Standing(verified=False, signer="", said="no trust file was given, so nobody knows who signed this")
+    if not trust.signers:
+        raise TrustError("no signer is accepted: nothing can be verified", where="--trust")
+    signed = signed_by(record, trust.signers)
+    if isinstance(signed, Reason):
+        said = "nobody whom the trust file accepts signed this"
+        return Standing(verified=False, signer="", said=said, reasons=(signed.message,))
     context = record.claimed.context
     environment = None if context.environment is None else context.environment.value
     if trust.environments and environment not in trust.environments:
@@ -260,14 +266,10 @@ def standing(record: Record, trust: Trust | None, *, shipped_policy: str, beside
         (record,),
         record.claimed.subject,
         trust,
-        now=record.claimed_time,
+        now=max(record.claimed_time, signed.signed_at or record.claimed_time),  # what was pending was signed later
         shipped_policy=shipped_policy,
         environment=environment if trust.environments else None,
     )
-    signed = signed_by(record, trust.signers)
-    if isinstance(signed, Reason):
-        said = "nobody whom the trust file accepts signed this"
-        return Standing(verified=False, signer="", said=said, reasons=(signed.message,))
     reasons = [reason.message for reason in found.reasons if reason.code != "failed"]
     reasons += [
         f"a newer decision on the same artefact, of {other.claimed_time:%Y-%m-%d %H:%M} UTC: {other.claimed.verdict}"
