@@ -165,6 +165,38 @@ def lines(points: Sequence[Point], *, title: str, first: str, last: str, most: f
     return _svg(drawn, width, top + height + 26, class_="plot")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A stretch of time, from 0 to 1: `mark` its class, `name` and `said` in words."""
+
+    start: float
+    end: float
+    mark: str
+    name: str
+    said: str
+
+
+def spans(rows: Sequence[Span], now: float, *, title: str, first: str, last: str) -> Html:
+    """Draw stretches of time below each other, and where `now` (0 to 1) is in them."""
+    width, left, row = 900, 250, 26
+
+    def at(share: float) -> float:
+        return left + share * (width - left)
+
+    drawn: list[Content] = [tag("title", title)]
+    for index, one in enumerate(rows):
+        y = index * row + 4
+        x, wide = f"{at(one.start):.1f}", f"{max(3.0, at(one.end) - at(one.start)):.1f}"
+        drawn.append(tag("text", _label(one.name), x=left - 8, y=y + 13, text_anchor="end"))
+        said = tag("title", one.said)
+        drawn.append(tag("rect", said, x=x, y=y, width=wide, height=row - 10, rx=3, class_=one.mark))
+    bottom = len(rows) * row + 2
+    drawn.append(tag("path", d=f"M{at(now):.1f} 0V{bottom}", class_="now"))
+    drawn.append(tag("text", first, x=left, y=bottom + 18))
+    drawn.append(tag("text", last, x=width, y=bottom + 18, text_anchor="end"))
+    return _svg(drawn, width, bottom + 24, class_="plot")
+
+
 def _svg(drawn: Sequence[Content], width: float, height: float, *, class_: str, stretch: bool = False) -> Html:
     return tag(
         "svg",

@@ -86,6 +86,9 @@ svg text{fill:var(--ink);font:12px ui-monospace,Menlo,Consolas,"Liberation Mono"
 .columns text,.plot text{font-family:system-ui,"Liberation Sans",sans-serif}
 .edge,.line{fill:none;stroke:var(--soft);stroke-width:1.3}
 .line{stroke:var(--link);stroke-width:2}
+.now{fill:none;stroke:var(--ink);stroke-dasharray:4 3}
+.soon{fill:var(--warn)}
+.ended{fill:var(--p1)}
 .axis,.grid{fill:none;stroke:var(--line)}
 .node rect{fill:var(--wash);stroke:var(--soft)}
 .node.deny rect{stroke:var(--bad);stroke-width:2.5}

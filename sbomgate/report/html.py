@@ -433,7 +433,7 @@ def _auditors(report: Report, prefix: str) -> Iterator[Content]:
     yield tag("h2", "For auditors: every digest, and how to verify it")
     yield facts(
         ("Decision", None if report.decision is None else tag("code", f"sha256:{report.decision}")),
-        ("Evidence", report.evidence),
+        ("Evidence", _folder(report)),
         ("Standing", detail.standing.said),
         ("Engine", report.engine),
         ("Time", f"{format_time(context.evaluated_at)} ({context.time_source or 'nothing is signed'})"),
@@ -478,8 +478,8 @@ def _commands(report: Report) -> list[str]:
         about = f"--digest {subject.digest['sha256']} --digestAlg sha256"
     return [
         f"sbomgate verify {artefact} --trust TRUST.toml --store STORE",
-        f"sbomgate replay STORE/{report.evidence}",
-        f"cd STORE/{report.evidence}/decisions/{report.decision}",
+        f"sbomgate replay STORE/{_folder(report)}",
+        f"cd STORE/{_folder(report)}/decisions/{report.decision}",
         "sha256sum decision.sigstore.json        # the decision's digest, as above",
         "jq -r '.predicate.materials[] | select(.stored) | .digest.sha256 + \"  \" + .name' decision.json "
         "| sha256sum -c",
@@ -501,6 +501,11 @@ def _named(entry: Entry) -> str:
     if not entry.name:
         return "The project as a whole"
     return f"{entry.name} {entry.version}" if entry.was is None else f"{entry.name} {entry.was} → {entry.version}"
+
+
+def _folder(report: Report) -> str | None:
+    """Return the build's folder in its store; where the store lies is nobody's business (P40)."""
+    return None if report.evidence is None else "/".join(report.evidence.replace("\\", "/").split("/")[-2:])
 
 
 def _digest_of(report: Report) -> str:

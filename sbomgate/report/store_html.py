@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from sbomgate.model import Verdict, Waiver
 from sbomgate.report import _drawing
@@ -12,6 +13,9 @@ from sbomgate.report._store import Line, Moment, Register, StoreReport
 
 MAX_POINTS = 200
 """Decisions of one line that are drawn, the newest."""
+
+MAX_SPANS = 60
+"""Waivers that are drawn, those that end first."""
 
 MAX_ROWS = 2_000
 """Rows of one table; the other formats hold every decision."""
@@ -73,7 +77,7 @@ def _page(store: StoreReport) -> Iterator[Content]:
         ],
     )
     yield tag("h2", "Waivers and approvals, those that end first at the top")
-    yield from _waivers(store.waivers)
+    yield from _waivers(store.waivers, store.as_of)
     yield tag("h2", "Over time")
     for number, line in enumerate(store.lines[:MAX_ROWS], 1):
         yield tag("section", list(_line(line)), id=f"l{number}")
@@ -84,22 +88,17 @@ def moments_unverified(moments: Sequence[Moment]) -> str:
     return next(moment.standing.said for moment in moments if not moment.standing.verified)
 
 
-def _waivers(waivers: Sequence[Register]) -> Iterator[Content]:
+def _waivers(waivers: Sequence[Register], as_of: datetime) -> Iterator[Content]:
     if not waivers:
         yield tag("p", "None: nobody signed one that counted.")
         return
     rows: list[tuple[Content, ...]] = []
     for one in waivers[:MAX_ROWS]:
         said = one.signed.said
-        what = (
-            f"approves a change of {_count(len(said.packages), 'package')}"
-            if not isinstance(said, Waiver)
-            else (f"waives {said.rule} for " + (" ".join(said.package[:2]) if said.package else "one finding"))
-        )
         state = tag("span", one.state, class_=f"badge {'warn' if one.state == 'ends soon' else 'note'}")
         rows.append(
             (
-                what,
+                _what(one),
                 state,
                 day(said.until),
                 one.signed.by,
@@ -109,7 +108,40 @@ def _waivers(waivers: Sequence[Register]) -> Iterator[Content]:
                 tag("code", f"{one.signed.id[:12]}…", title=one.signed.id),
             )
         )
+    yield _timeline(waivers[:MAX_SPANS], as_of)
     yield table(("what", "state", "until", "by", "why", "project", "used", "digest"), rows)
+
+
+def _timeline(waivers: Sequence[Register], as_of: datetime) -> Html:
+    """Draw from when until when each holds, and where the newest decision is among them."""
+    begin = min(one.signed.said.issued_at for one in waivers)
+    end = max(as_of, *(one.signed.said.until for one in waivers))
+    whole = (end - begin).total_seconds() or 1.0
+
+    def at(time: datetime) -> float:
+        return min(1.0, max(0.0, (time - begin).total_seconds() / whole))
+
+    rows = [
+        _drawing.Span(
+            start=at(one.signed.said.issued_at),
+            end=at(one.signed.said.until),
+            mark={"ended": "ended", "ends soon": "soon"}.get(one.state, "part0"),
+            name=_what(one),
+            said=f"{_what(one)}: by {one.signed.by}, until {one.signed.said.until:%Y-%m-%d}, {one.state}",
+        )
+        for one in waivers
+    ]
+    title = f"Waivers and approvals over time; the dashed line is {as_of:%Y-%m-%d}, the newest decision"
+    drawing = _drawing.spans(rows, at(as_of), title=title, first=f"{begin:%Y-%m-%d}", last=f"{end:%Y-%m-%d}")
+    caption = tag("figcaption", title, class_="soft small")
+    return tag("figure", caption, tag("div", drawing, class_="scroll", tabindex=0, role="region", aria_label=title))
+
+
+def _what(one: Register) -> str:
+    said = one.signed.said
+    if not isinstance(said, Waiver):
+        return f"approves a change of {_count(len(said.packages), 'package')}"
+    return f"waives {said.rule} for " + (" ".join(said.package[:2]) if said.package else "one finding")
 
 
 def _line(line: Line) -> Iterator[Content]:

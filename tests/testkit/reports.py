@@ -171,7 +171,7 @@ def waiver(by: str = "alice", reason: str = "until the mirror is fixed", *, days
         package=("left-pad", "1.3.0", "sha512-AAAA=="),
         fingerprint=None,
         project="https://github.com/acme/shop",
-        issued_at=NOW - timedelta(days=1),
+        issued_at=NOW + timedelta(days=days - 30),
         until=NOW + timedelta(days=days),
         reason=reason,
     )
