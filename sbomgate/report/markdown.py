@@ -20,20 +20,47 @@ MAX_CHARACTERS = 60_000
 OPEN = 12
 """Packages that are shown open; those after them are folded."""
 
-ROOM_FOR_THE_END = 4_000
+MAX_LINES = 150
+"""Decisions that have a line of their own."""
+
+RESERVE = 1_000
+"""Characters of a decision's part that headings and counts may take."""
+
+_YES = "✅"
 
 
 def render(reports: Sequence[Report], undecided: Sequence[Undecided] = ()) -> str:
-    """Return all decisions as one Markdown document of at most `MAX_CHARACTERS`, ending in a newline."""
-    room = MAX_CHARACTERS // max(1, len(reports) + bool(undecided))
-    parts = ["\n".join(_report(report, room)) for report in reports[: MAX_CHARACTERS // ROOM_FOR_THE_END]]
-    if left := len(reports) - len(parts):
+    """Return all decisions as one Markdown document of about `MAX_CHARACTERS` at most, ending in a newline.
+
+    Of several decisions each has a line, and only what is not simply allowed is told in full.
+    """
+    if len(reports) == 1 and not undecided:
+        return "\n".join(_report(reports[0], MAX_CHARACTERS)) + "\n"
+    index = "\n".join(_index(reports, undecided))
+    told = [report for report in reports if _headline(report)[0] != _YES]
+    room = (MAX_CHARACTERS - len(index)) // max(1, len(told))
+    shown = told[: MAX_CHARACTERS // (2 * RESERVE)]
+    parts = [index, *("\n".join(_report(report, room)) for report in shown)]
+    if left := len(told) - len(shown):
         parts.append(f"… and {left} more decisions, in the other formats.")
-    if undecided:
-        lines = ["### ⚠️ No decision", ""]
-        lines += [f"- {code(one.label)}: {code(one.message)}" for one in undecided]
-        parts.append(_cut("\n".join(lines), room))
     return "\n\n".join(parts) + "\n"
+
+
+def _index(reports: Sequence[Report], undecided: Sequence[Undecided]) -> Iterator[str]:
+    signs = [_headline(report) for report in reports]
+    words = dict.fromkeys(word for _, word in signs)
+    said = [f"{sum(one == word for _, one in signs)} {word.lower()}" for word in words]
+    said += [f"{len(undecided)} undecided"] if undecided else []
+    yield f"### {len(reports) + len(undecided)} decisions: {', '.join(said)}"
+    yield ""
+    for one in undecided[:MAX_LINES]:
+        yield f"- ⚠️ {code(one.label)}: no decision: {code(one.message)}"
+    for report, (sign, _) in list(zip(reports, signs, strict=True))[:MAX_LINES]:
+        where = report.whole.context.lockfile_path
+        place = code(where if report.workspace is None else f"{where}, {report.workspace}")
+        yield f"- {sign} {code(report.project)} {place}: {_count(report.packages, 'package')}"
+    if (left := max(len(undecided), len(reports)) - MAX_LINES) > 0:
+        yield f"- … and {left} more"
 
 
 def _report(report: Report, room: int) -> Iterator[str]:
@@ -44,11 +71,11 @@ def _report(report: Report, room: int) -> Iterator[str]:
     yield ""
     workspace = "" if report.workspace is None else f" · workspace {code(report.workspace)}"
     yield (
-        f"{code(detail.context.lockfile_path)}{workspace} · {report.packages} packages · profile `{report.profile}` · "
+        f"{code(detail.context.lockfile_path)}{workspace} · {_count(report.packages, 'package')} · profile `{report.profile}` · "
         f"compared with {code(report.baseline)}"
     )
     end = list(_end(report))
-    left = room - ROOM_FOR_THE_END - sum(len(line) + 1 for line in end)
+    left = room - RESERVE - sum(len(line) + 1 for line in end)
     for title, entries, folded in (
         ("", report.denials, False),
         ("Warnings", report.warnings, True),
@@ -80,7 +107,7 @@ def _headline(report: Report) -> tuple[str, str]:
         return "⚠️", "Allowed, and nobody verified who says so"
     if standing.reasons:
         return "⚠️", "Allowed, and this trust file refuses it"
-    return "✅", "Allowed"
+    return _YES, "Allowed"
 
 
 def _section(entries: Sequence[Entry], room: int) -> tuple[list[str], int]:
@@ -128,7 +155,7 @@ def _end(report: Report) -> Iterator[str]:
         signed = {one.id: one for one in detail.people.signed}
         used = sorted({id_ for finding in waived for id_ in evaluation.waived_by.get(finding.fingerprint, ())})
         yield ""
-        yield f"**Waived: {len(waived)} findings**"
+        yield f"**Waived: {_count(len(waived), 'finding')}**"
         yield ""
         for id_ in used[:OPEN]:
             if id_ in signed:
@@ -158,7 +185,5 @@ def _standing(report: Report) -> str:
     return f"{said} · decision `sha256:{report.decision}`"
 
 
-def _cut(text: str, room: int) -> str:
-    if len(text) <= room:
-        return text
-    return text[:room].rpartition("\n")[0] + "\n\n… and more, which does not fit here."
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -38,6 +38,16 @@ def test_what_does_not_fit_is_counted() -> None:
     assert len(re.findall(r"… and \d+ more packages, which do not fit here", shown)) == 3
 
 
+def test_of_several_each_has_a_line_and_only_what_is_not_allowed_is_told() -> None:
+    shown = markdown.render(
+        [REPORTS["allowed"]] * 40 + [REPORTS["incident"]], [Undecided(label="a", message="b", hint="")]
+    )
+    assert shown.startswith("### 42 decisions: 40 allowed, 1 denied, 1 undecided\n")
+    assert len(re.findall(r"^- ✅ `shop` `package-lock.json`: 1 package$", shown, re.MULTILINE)) == 40
+    assert shown.count("### ") == 2
+    assert "**`axios`**" in shown
+
+
 def test_a_waiver_says_by_whom_and_until_when() -> None:
     assert "- by `alice` until 2026-12-01: `until the mirror is fixed`" in markdown.render([REPORTS["waived"]])
 
