@@ -71,8 +71,8 @@ def _report(report: Report, room: int) -> Iterator[str]:
     yield ""
     workspace = "" if report.workspace is None else f" · workspace {code(report.workspace)}"
     yield (
-        f"{code(detail.context.lockfile_path)}{workspace} · {_count(report.packages, 'package')} · profile `{report.profile}` · "
-        f"compared with {code(report.baseline)}"
+        f"{code(detail.context.lockfile_path)}{workspace} · {_count(report.packages, 'package')} · "
+        f"profile `{report.profile}` · compared with {code(report.baseline)}"
     )
     end = list(_end(report))
     left = room - RESERVE - sum(len(line) + 1 for line in end)
@@ -179,9 +179,9 @@ def _end(report: Report) -> Iterator[str]:
 
 def _standing(report: Report) -> str:
     standing = report.whole.standing
-    said = f"signed by {code(standing.signer)}" if standing.verified else "not signed, or not verified"
     if report.decision is None:
-        return f"{said} · evaluation `sha256:{report.evaluation.sha256}`"
+        return f"not signed · evaluation `sha256:{report.evaluation.sha256}`"
+    said = f"signed by {code(standing.signer)}" if standing.verified else "not verified"
     return f"{said} · decision `sha256:{report.decision}`"
 
 
