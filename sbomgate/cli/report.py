@@ -185,8 +185,7 @@ def _store(path: Path, trust: Trust | None) -> StoreReport:
     broken = []
     for build in scan.builds:
         try:
-            records = layout.read_build(build)
-            moments += [_report.moment(record, _standing(record, trust, records)) for record in records]
+            moments += [_report.moment(record, _standing(record, trust, ())) for record in layout.read_build(build)]
         except SbomgateError as error:
             # Below the store: where that lies is nobody's business (P40).
             broken.append((f"{build.parent.name}/{build.name}", str(error).replace(f"{path}/", "")))

@@ -125,7 +125,7 @@ def _first_page(report: Report, counted: Coverage, prefix: str, *, heading: str)
 
     yield tag(
         "ul",
-        of(report.packages, "packages in the lockfile, every one judged", "sbom.cdx.json"),
+        of(report.packages, f"{_noun(report.packages, 'package')} in the lockfile, every one judged", "sbom.cdx.json"),
         of(len(evaluation.rules), "rules, every one ran", "policy"),
         of(counted.bound, f"of {counted.packages:,} bound to their bytes by sha512", "sbom.cdx.json"),
         of(counted.verified, f"of {counted.packages:,} with verified provenance", "sbom.cdx.json"),
@@ -140,7 +140,7 @@ def _first_page(report: Report, counted: Coverage, prefix: str, *, heading: str)
     )
     yield tag("h3", "What is not known")
     if report.unknown:
-        yield tag("ul", [tag("li", finding.message) for finding in report.unknown])
+        yield tag("ul", [tag("li", finding.message.removeprefix("not known: ")) for finding in report.unknown])
     else:
         yield tag("p", "Nothing that a rule asks for.")
     yield tag("h3", "What was waived, by whom, until when")
@@ -527,5 +527,10 @@ def _number(number: int, name: str, prefix: str) -> Html:
 
 
 def _count(number: int, noun: str) -> str:
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else plural}"
+    return f"{number:,} {_noun(number, noun)}"
+
+
+def _noun(number: int, noun: str) -> str:
+    if number == 1:
+        return noun
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"

@@ -172,7 +172,7 @@ def _end(report: Report) -> Iterator[str]:
         yield ""
         yield "**Not known**"
         yield ""
-        yield from (f"- {code(finding.message)}" for finding in report.unknown[:OPEN])
+        yield from (f"- {code(finding.message.removeprefix('not known: '))}" for finding in report.unknown[:OPEN])
     yield ""
     yield f"<sub>{format_time(detail.context.evaluated_at)} · {_standing(report)}</sub>"
 

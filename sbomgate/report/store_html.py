@@ -221,6 +221,8 @@ def _badge(moment: Moment) -> Html:
         more = tag("span", "not verified", class_="badge warn", title=moment.standing.said)
     elif moment.context.profile == "observe":
         more = tag("span", "only recorded", class_="badge note")
+    elif moment.standing.reasons:
+        more = tag("span", "refused", class_="badge warn", title="; ".join(moment.standing.reasons))
     return tag("span", badge, more)
 
 

@@ -52,6 +52,7 @@ def _newest(line: Line) -> str:
     what += [code(line.workspace)] if line.workspace else []
     what += [code(line.environment)] if line.environment else []
     verified = "" if moment.standing.verified else " · **not verified**"
+    verified += " · **refused by this trust file**" if moment.standing.verified and moment.standing.reasons else ""
     return (
         f"{sign} {' · '.join(what)}: {verdict.value} {moment.context.evaluated_at:%Y-%m-%d}, "
         f"{moment.counts['packages']} packages, provenance of {moment.coverage.verified} verified{verified} "
