@@ -213,7 +213,7 @@ def moment(record: Record, standing: Standing) -> Moment:
         verdict=claimed.verdict,
         project=claimed.project,
         version=claimed.project_version,
-        context=claimed.context,
+        context=_public(claimed.context),
         counts={name: getattr(claimed.counts, name) for name in type(claimed.counts).__slots__},
         coverage=coverage(stored.sbom, claimed.context.evaluated_at),
         standing=standing,
@@ -221,6 +221,17 @@ def moment(record: Record, standing: Standing) -> Moment:
         used=frozenset(id_ for ids in stored.evaluation.waived_by.values() for id_ in ids),
         denied_by=tuple(sorted({f.rule for f in findings if f.level is Level.DENY and not f.waived})),
     )
+
+
+def _public(context: Context) -> Context:
+    """Return a context without what is nobody's business in its repository's address (P40)."""
+    from dataclasses import replace
+
+    from sbomgate.purl import public_url
+
+    if context.repository is None:
+        return context
+    return replace(context, repository=replace(context.repository, value=public_url(context.repository.value)))
 
 
 def _pinned(held: Mapping[str, bytes]) -> Callable[[str, str], bytes]:
@@ -369,7 +380,7 @@ def _detail(
     found = {finding.package for finding in evaluation.findings}
     named: list[Package] = [package for package in sbom.graph.packages if package.id in found]
     return Detail(
-        context=context,
+        context=_public(context),
         sbom=sbom,
         people=people,
         change=review.review(

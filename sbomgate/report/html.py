@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from sbomgate.model import AttestationState, Evaluation, Level, PolicyFinding, SubjectKind, Verdict, Waiver
+from sbomgate.model import AttestationState, Claimed, Evaluation, Level, PolicyFinding, SubjectKind, Verdict, Waiver
 from sbomgate.report import Entry, Report, Undecided, _drawing, chain
 from sbomgate.report._coverage import PROVENANCE, SCRIPTS, SIGNATURE, UNKNOWN, Coverage, coverage
 from sbomgate.report._markup import Content, Html, tag
@@ -38,7 +38,7 @@ _SECTIONS = (
 def render(reports: Sequence[Report], undecided: Sequence[Undecided] = ()) -> str:
     """Return one page with all decisions, ending in a newline."""
     many = len(reports) + len(undecided) > 1
-    title = "sbomgate" if not reports else f"{_name(reports[0])}: {reports[0].verdict.value}"
+    title = "sbomgate" if not reports else _name(reports[0])
     if many:
         title = f"{len(reports) + len(undecided)} decisions"
     parts: list[Content] = []
@@ -105,15 +105,9 @@ def _first_page(report: Report, counted: Coverage, prefix: str, *, heading: str)
         ("Profile", report.profile),
         ("Lockfile", context.lockfile_path),
         ("Workspace", context.workspace),
-        (
-            "Repository",
-            None if context.repository is None else _said(context.repository.value, context.repository.source),
-        ),
-        ("Commit", None if context.commit is None else _said(context.commit.value, context.commit.source)),
-        (
-            "Environment",
-            None if context.environment is None else _said(context.environment.value, context.environment.source),
-        ),
+        ("Repository", _said(context.repository)),
+        ("Commit", _said(context.commit)),
+        ("Environment", _said(context.environment)),
         ("Compared with", report.baseline),
     )
     lists = [(name, number) for name, number in sorted(detail.lists.items()) if f"lists/{name}" in detail.digests]
@@ -513,8 +507,9 @@ def _digest_of(report: Report) -> str:
     return "" if subject is None else ", ".join(f"{name}:{value}" for name, value in sorted(subject.digest.items()))
 
 
-def _said(value: str, source: str) -> str:
-    return f"{value} ({source})"
+def _said(claimed: Claimed | None) -> str | None:
+    """Return a value and whose word it is."""
+    return None if claimed is None else f"{claimed.value} ({claimed.source})"
 
 
 def _known(counted: Mapping[str, int], of: Coverage) -> int:

@@ -83,7 +83,7 @@ def _run(report: Report) -> dict[str, Any]:
             "decision_sha256": report.decision,
         },
     }
-    repository = "" if context.repository is None else purl.public_url(context.repository.value)
+    repository = "" if context.repository is None else context.repository.value
     if _PLAIN_URL.fullmatch(repository):
         source = {"repositoryUri": repository}
         if context.commit is not None:

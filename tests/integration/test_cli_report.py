@@ -196,6 +196,17 @@ def test_gate_writes_what_it_signed(world: World) -> None:
     assert list(world.store.glob(f"??/*/decisions/{decision[1]}"))
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_p40_a_repository_s_secrets_are_in_no_format(world: World, name: str) -> None:
+    secret = "https://bob:hunter2-canary@git.example/acme/shop?token=npm_canary0token0that0nobody0may0see"
+    asked = ["--repository", secret, "--format", name] if name != "text" else ["--repository", secret]
+    made = world.run(*world.gate(*asked))
+    assert made.code == 0, made.err
+    must_be_discreet(made)
+    must_be_discreet(world.run("report", build(world), "--trust", "trust.toml", "--format", name))
+    must_be_discreet(world.run("report", "evidence", "--trust", "trust.toml", "--format", name))
+
+
 def test_a_file_that_cannot_be_written_is_said(world: World) -> None:
     result = world.run("report", build(world), "-o", "no/such/folder/r.html")
     must_be_refused(result, says=["no/such/folder/r.html"])

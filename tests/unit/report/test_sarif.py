@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from sbomgate.model import Claimed, Level
+from sbomgate.model import Level
 from sbomgate.report import Undecided, sarif
 from testkit import reports
 
@@ -110,11 +110,3 @@ def test_more_than_a_run_holds_is_said_and_what_denies_is_kept(monkeypatch: pyte
     assert [one["level"] for one in of["results"]].count("error") == 1
     assert len(of["results"]) == 10
     assert "11 more findings" in of["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]
-
-
-def test_p40_a_repository_s_secrets_are_left_out() -> None:
-    report = REPORTS["allowed"]
-    secret = reports.context(repository=Claimed(value="https://bob:hunter2@git.example/a?token=x", source="flag"))
-    shown = sarif.render([replace(report, detail=replace(report.whole, context=secret))])
-    assert "hunter2" not in shown
-    assert "token=x" not in shown
