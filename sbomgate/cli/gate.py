@@ -11,6 +11,7 @@ examples:
   sbomgate gate --subjects release.toml --key release.key --trust ../trust.toml
   sbomgate gate --subject file:dist/app.tgz --installed . --contains --key release.key --trust ../trust.toml
   sbomgate gate --subject file:dist/app.tgz --signer keyless --trust ../trust.toml
+  sbomgate gate --subject file:app.tgz --key release.key --trust ../trust.toml --store oci:registry.example/evidence
   sbomgate gate --resume 81c0… --signer keyless --trust ../trust.toml    what could not be signed then
 
 exit codes: 0 the policy allows, 1 it denies (signed and stored too), 2 no decision could be made; of several the worst
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sbomgate.cli._environment import Environment
+    from sbomgate.cli._store import Store
     from sbomgate.evidence.record import Record
     from sbomgate.model import Subject
     from sbomgate.project import DiskFiles
@@ -48,7 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--subjects", metavar="FILE", help='a TOML file of them, one a line: "WORKSPACE" = "SUBJECT"')
     parser.add_argument("--workspace", metavar="NAME", help="the workspace that the one subject was built from")
     _signing.add_arguments(parser)
-    parser.add_argument("--store", metavar="DIR", help=f"where evidence is kept (default: {_decide.DEFAULT_STORE})")
+    parser.add_argument(
+        "--store",
+        action="append",
+        metavar="STORE",
+        help=f"where evidence is kept: DIR (default: {_decide.DEFAULT_STORE}); oci:HOST/REPO attaches it in a registry "
+        "besides",
+    )
     parser.add_argument("--repository", metavar="URL", help="where it was built from")
     parser.add_argument(
         "--commit", metavar="SHA", help="the commit that it was built from: the one that is checked out"
@@ -66,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Decide, sign, store, print."""
     from sbomgate import gate
-    from sbomgate.cli import _bundles, _subjects
+    from sbomgate.cli import _bundles, _store, _subjects
     from sbomgate.cli._results import Results
     from sbomgate.errors import InputError, UsageError
     from sbomgate.model import Claimed, SubjectKind
@@ -75,12 +83,13 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         raise UsageError(
             "gate signs only what somebody accepts", where="--trust", hint="make one with `sbomgate trust new`"
         )
-    store = env.working_directory / (args.store or _decide.DEFAULT_STORE)
+    kept = _store.parse(args.store, env)
+    store = kept.folder
     if args.resume is not None:
-        return _resume(args, env, store)
+        return _resume(args, env, kept)
     asked = _subjects.read(args, env)
     tree = _decide.read(args, env, args.path, asked.workspaces, signs=True)
-    results = Results(args, many=asked.many)
+    results = Results(args, env, many=asked.many)
     subjects = asked.parse(env)
     claims = {
         name: Claimed(value=value, source="flag")
@@ -96,6 +105,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         judge = stack.enter_context(
             _decide.judging(tree, args, env, claims=claims, store=store, time_source=signer.time_source, keep=ties.keep)
         )
+        attach = stack.enter_context(_store.attaching(kept, env))
         if args.commit is not None or any(one.kind is SubjectKind.GIT for one in about):
             _require_committed(files)
         for part, subject in zip(tree.parts, subjects, strict=True):
@@ -104,30 +114,35 @@ def run(args: argparse.Namespace, env: Environment) -> int:
                     raise subject
                 decided = judge.decide(part, subject, ties.read(part, subject))
                 made = gate.unsigned(decided.answer, decided.question, signer=signer)
-                record = _signing.sign_and_store(made, tree.trust, signer, store)
+                record = _signing.sign_and_store(made, tree.trust, signer, store, env.now)
+                attach(subject, record)
                 if args.bundle_out is not None:
                     _bundles.write(args.bundle_out, record, env)
-                results.add(_decide.report(decided, evidence=_folder(record, store, env), decision=record.id))
+                folder = _folder(record, store, env)
+                results.add(decided, tree, signer=signer.identity, evidence=folder, decision=record.id)
     return results.show()
 
 
-def _resume(args: argparse.Namespace, env: Environment, store: Path) -> int:
+def _resume(args: argparse.Namespace, env: Environment, kept: Store) -> int:
     """Sign what is pending, and say what it was."""
     from sbomgate import trust as trust_file
+    from sbomgate.cli import _store
     from sbomgate.cli._project import open_project
     from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED, UsageError
     from sbomgate.model import Verdict
     from sbomgate.report.escape import plain
 
-    named = (args.workspace, args.installed, args.contains, args.build_provenance)
+    named = (args.workspace, args.installed, args.contains, args.build_provenance, args.format)
     if args.subject or args.subjects or args.json or any(one is not None for one in named):
         raise UsageError(
             "a pending decision has its subject, and is not decided again",
             where="--resume",
-            hint="leave subject, workspace, --json and what is compared out; `sbomgate verify` reads what was stored",
+            hint="leave out what asks for another; `sbomgate report` shows what was stored",
         )
     trust = trust_file.load(args.trust, project_root=open_project(args.path, env).files.repository)
-    record = _signing.resume(args, env, trust, store)
+    record = _signing.resume(args, env, trust, kept.folder)
+    with _store.attaching(kept, env) as attach:
+        attach(record.claimed.subject, record)
     if args.bundle_out is not None:
         from sbomgate.cli import _bundles
 
@@ -135,7 +150,7 @@ def _resume(args: argparse.Namespace, env: Environment, store: Path) -> int:
     claimed, decided_at = record.claimed, f"{record.claimed_time:%Y-%m-%d %H:%M} UTC"
     print(
         f"{claimed.verdict.value.upper()}  {plain(claimed.subject.name)} · decided {decided_at} · signed now · "
-        f"decision sha256:{record.id} · {plain(_folder(record, store, env))}"
+        f"decision sha256:{record.id} · {plain(_folder(record, kept.folder, env))}"
     )
     return EXIT_ALLOWED if claimed.verdict is Verdict.ALLOWED else EXIT_DENIED
 

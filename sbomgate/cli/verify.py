@@ -1,6 +1,6 @@
 """Verify at deploy time: is there fresh, PASSED evidence by an accepted signer for exactly this artefact?
 
-It reads the store and the trust file, and nothing else: no network, no cache.
+It reads the store and the trust file, and nothing else: no cache, and no network but a store in a registry.
 
 examples:
   sbomgate verify file:dist/app.tgz --trust trust.toml
@@ -8,12 +8,14 @@ examples:
   sbomgate verify file:dist/app.tgz --trust trust.toml --bundle dist/          files beside the build, no store
   sbomgate verify file:dist/app.tgz --trust trust.toml --bundle attestations.jsonl
   sbomgate verify oci:registry.example/web@sha256:… --trust trust.toml --store /srv/evidence --environment production
+  sbomgate verify oci:registry.example/web@sha256:… --trust trust.toml --store oci:registry.example/evidence
 
 exit codes: 0 accepted, 1 refused, 2 could not be decided (altered evidence included)
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from sbomgate.evidence.record import Statements
     from sbomgate.evidence.summaries import Combined
 
-MAX_SUBJECT_BYTES = 1 << 40  # hashed as a stream: a limit only against a device that never ends
 HELP = "verify the stored decision on an artefact before it is deployed"
 
 
@@ -32,12 +33,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("subject", help="what is deployed: file:PATH, git:COMMIT or oci:HOST/REPO@sha256:DIGEST")
     parser.add_argument("--trust", required=True, metavar="FILE", help="who and what is accepted")
-    parser.add_argument("--store", metavar="DIR", help="where evidence is kept (default: evidence, unless --bundle)")
+    parser.add_argument(
+        "--store",
+        metavar="STORE",
+        help="where evidence is kept: DIR (default: evidence, unless --bundle), or oci:HOST/REPO",
+    )
     parser.add_argument(
         "--bundle",
         action="append",
         metavar="FILE",
         help="signed bundles beside the build: a file, a JSONL of several, or a folder of them; may be repeated",
+    )
+    parser.add_argument(
+        "--index", metavar="sha256:DIGEST", help="the multi-platform index that was gated, and lists this image"
     )
     parser.add_argument("--environment", metavar="NAME", help="where it is deployed to")
     parser.add_argument("--workspace", metavar="DIR", help="the workspace that is deployed: its directory")
@@ -46,25 +54,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Print the result."""
-    from sbomgate import files, subject, trust
-    from sbomgate.cli import _bundles
-    from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED, EvidenceError, InputError
-    from sbomgate.evidence import bundles, layout, summaries, verify
+    from sbomgate import trust
+    from sbomgate.cli import _bundles, _store
+    from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
+    from sbomgate.evidence import bundles, head, summaries, verify
     from sbomgate.policy import bundle
 
     accepted = trust.load(args.trust, project_root=None)
-    about = subject.parse(
-        args.subject,
-        lambda path: files.sha256_of(env.working_directory / path, limit=MAX_SUBJECT_BYTES, error=InputError),
-    )
+    about = _store.subject(args.subject, env)
+    if args.index is not None:
+        about = _store.index_of(about, args.index, env)
     records: list[Statements] = []
+    view = head.NOTHING
     if args.store is not None or not args.bundle:
-        store = env.working_directory / (args.store or "evidence")
-        if not store.is_dir():
-            raise EvidenceError(
-                "no such folder", where=args.store or "evidence", hint="give the store with --store DIR, or --bundle"
-            )
-        records += layout.find(store, about)
+        store = args.store or _store.DEFAULT
+        view = _store.view(store, env)  # before the builds: what it covers was stored before it
+        records += _store.find(store, about, env)
     given = bundles.sort(_bundles.read(args.bundle or (), env))
     held = {record.id for record in records}
     result = verify.verify_build(
@@ -75,7 +80,10 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         shipped_policy=bundle.shipped().sha256,
         environment=args.environment,
         workspace=args.workspace,
+        view=view,
     )
+    if args.index is not None:
+        result = replace(result, notes=(*result.notes, f"the decision is on the index {args.index}, which lists it"))
     others, notes = summaries.verify_summaries(
         given.summaries, about, accepted, now=env.now, environment=args.environment
     )
@@ -107,6 +115,12 @@ def _text(found: Combined, subject: str) -> str:
         lines.append(f"  decision sha256:{signed.record.id}")
         lines.append(f"  artefact and lockfile: {_link(signed.decision)}")
         lines.append(f"  package provenance: by {_trust_root(signed.record)}")
+        if result.head is not None:
+            head = result.head.head
+            lines.append(
+                f"  store: head {head.sequence} of {head.time:%Y-%m-%d %H:%M} UTC by {plain(result.head.signer.name)}, "
+                f"{head.entries} entries"
+            )
     else:
         lines = [f"REFUSED  {plain(subject)}"]
         lines += [f"  {reason.code:<18}{plain(reason.message)}" for reason in result.reasons]
@@ -158,6 +172,9 @@ _NEXT = {
     "environment": "gate the artefact for this environment (--environment)",
     "policy": "gate the artefact again with the policy that is accepted now",
     "profile": "gate the artefact again under the profile that the trust file demands",
+    "revoked": "gate the artefact again, if what it was revoked for is mended",
+    "head": "`sbomgate audit STORE --trust FILE --key KEY` looks through the store and signs a fresh head",
+    "withheld": "restore what was removed from the store, or gate the artefact again",
     "future": "compare the clock of this machine with the release job's",
 }
 
@@ -187,6 +204,23 @@ def _json(found: Combined, subject: str) -> str:
             "policy": other.policy,
             "says": other.says,
         },
+        "head": None
+        if result.head is None
+        else {
+            "sequence": result.head.head.sequence,
+            "entries": result.head.head.entries,
+            "signer": result.head.signer.name,
+            "time": format_time(result.head.head.time),
+        },
+        "revocations": [
+            {
+                "sha256": one.id,
+                "signer": one.by.name,
+                "time": format_time(one.said.issued_at),
+                "reason": one.said.reason,
+            }
+            for one in result.revoked
+        ],
         "decision": None
         if signed is None
         else {
