@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 import posixpath
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -304,7 +304,7 @@ def _package(
     )
 
 
-def _differences(folder: Folder, wanted: dict[str, tuple[str, ...]] | Any) -> tuple[FileDifferences, ...]:
+def _differences(folder: Folder, wanted: Mapping[str, tuple[str, ...]]) -> tuple[FileDifferences, ...]:
     """Compare the files of a package with those of its tarball."""
     changed, added = [], [f"{path} (a link)" for path in folder.links]
     for path, file in folder.files.items():

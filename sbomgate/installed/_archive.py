@@ -176,10 +176,9 @@ def entries_of_layout(layout: Path, *, sha256: str) -> Iterator[Entry]:
         with files.opened(_blob(layout, digest), error=InputError) as file:
             one = _tar(file, f"{place} {digest[:19]}…", digest[7:], budget, rooted=True, layer=True, below=whole)
         for path in one.opaque:
-            for held in [e for e in whole.entries if e.startswith(f"{path}/")]:
-                whole.entries.pop(held)
-            for held in [e for e in whole.links if e.startswith(f"{path}/")]:
-                whole.links.pop(held)
+            below = f"{path}/" if path else ""
+            whole.entries = {e: entry for e, entry in whole.entries.items() if not e.startswith(below)}
+            whole.links = {e: target for e, target in whole.links.items() if not e.startswith(below)}
         for path in one.removed:
             whole.take(path)
         for path in sorted(one.folders - whole.folders):  # a folder takes the place of a file or a link
@@ -267,10 +266,8 @@ class _Unpacked:
             window = data
             self._over = not data
         else:
-            if not data and not getattr(self._decompressor, "needs_input", True):
-                data = b""
             try:
-                window, self._rest, self._over = _unpack(self._decompressor, data)
+                window, self._rest, self._over = self._decompressor.decompress(data)
             except (zlib.error, OSError, lzma.LZMAError, EOFError) as e:
                 raise InputError(f"cannot be unpacked: {e}", where=self._where) from e
             if self._over and (self._rest or (more := self._take())):
@@ -330,10 +327,6 @@ def _decompressor(head: bytes) -> _Gzip | _Other | None:
     if head[:6] == b"\xfd7zXZ\0":
         return _Other(lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=256 << 20))
     return None
-
-
-def _unpack(decompressor: _Gzip | _Other, data: bytes) -> tuple[bytes, bytes, bool]:
-    return decompressor.decompress(data)
 
 
 def _tar(
@@ -406,6 +399,8 @@ def _take(
             entry = Entry(path=path, file=same.file if same else None, link=same.link if same else None)
     elif modules and not member.isreg():
         entry = Entry(path=path)
+    elif (modules or path in also) and member.issparse():
+        raise InputError("a sparse file: its size is only claimed", where=where, place=path[:200])
     elif modules or path in also:
         data = archive.extractfile(member)
         if data is None:

@@ -54,6 +54,17 @@ def test_every_form_that_is_read(tmp_path: Path, form: str) -> None:
     assert held(look(tmp_path, FORMS[form])) == {"node_modules/good": "good@1.0.0"}
 
 
+def sparse() -> bytes:
+    """A file in node_modules that claims eight tebibytes of holes (pax, GNU sparse 1.0)."""
+    body = b"0\n".ljust(512, b"\0")
+    claims = {
+        "GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(8 << 40),
+        "GNU.sparse.name": "node_modules/a/big",
+    }  # fmt: skip
+    members = tarballs.pax(claims) + tarballs.member(b"node_modules/a/GNUSparseFile.0/big", body)
+    return members + trees.tar(HELD, mode="w")
+
+
 def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarInfo:
     info = tarfile.TarInfo(name)
     info.type, info.linkname = kind, target
@@ -101,6 +112,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         trees.tar({**HELD, "out": "/srv", "out/node_modules/evil/package.json": EVIL}), "out of the archive"
     ),
     "through links in a circle": (trees.tar({**HELD, "a": "b", "b": "a", "a/x": b"1"}), "in a circle"),
+    "a file of holes": (sparse(), "sparse"),
     "xz of noise": (lzma.compress(trees.tar(HELD, mode="w"))[:-40], "cut short"),
 }  # fmt: skip
 
@@ -221,6 +233,10 @@ LAYERS: dict[str, tuple[list[bytes], dict[str, str | None]]] = {
     ),
     "a folder is emptied": (
         [trees.tar(HELD), trees.tar({"node_modules/.wh..wh..opq": b"", "node_modules/x/package.json": EVIL})],
+        {"node_modules/x": "evil@6.6.6"},
+    ),
+    "everything is emptied": (
+        [trees.tar(HELD), trees.tar({".wh..wh..opq": b"", "node_modules/x/package.json": EVIL})],
         {"node_modules/x": "evil@6.6.6"},
     ),
     "what is taken away may come again": (
