@@ -106,7 +106,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
                     raise subject
                 decided = judge.decide(part, subject)
                 made = gate.unsigned(decided.answer, decided.question, signer=signer)
-                record = _signing.sign_and_store(made, tree.trust, signer, store)
+                record = _signing.sign_and_store(made, tree.trust, signer, store, env.now)
                 attach(subject, record)
                 folder = _folder(record, store, env)
                 results.add(decided, tree, signer=signer.identity, evidence=folder, decision=record.id)
