@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from sbomgate.cli._decide import Decided
     from sbomgate.decision import EngineRecord
+    from sbomgate.evidence.head import View
     from sbomgate.evidence.record import Record
     from sbomgate.model import BaselineBuild, Bootstrap, Context, Evaluation, Package, People, Sbom, Trust, TrustRoot
     from sbomgate.report import Detail, Report, Standing
@@ -267,7 +268,14 @@ def _pinned(held: Mapping[str, bytes]) -> Callable[[str, str], bytes]:
     return find
 
 
-def standing(record: Record, trust: Trust | None, *, shipped_policy: str, beside: Sequence[Record] = ()) -> Standing:
+def standing(
+    record: Record,
+    trust: Trust | None,
+    *,
+    shipped_policy: str,
+    beside: Sequence[Record] = (),
+    view: View | None = None,
+) -> Standing:
     """Return what a stored decision is worth by a trust file, as of the time at which it was decided.
 
     Time does not count: the same evidence gives the same report tomorrow. Whether it may be deployed now is `verify`.
@@ -277,10 +285,15 @@ def standing(record: Record, trust: Trust | None, *, shipped_policy: str, beside
         trust: who and what is accepted, or None: then nothing is verified.
         shipped_policy: as in `evidence.verify.verify_build`.
         beside: the other decisions on the same artefact: a newer one of an accepted signer is said.
+        view: what its store holds beside the builds: a revocation counts whenever it was signed. How fresh the store's
+            head is depends on the clock, and is not asked here.
 
     Raises:
         TrustError: the trust file accepts nobody.
     """
+    from dataclasses import replace
+
+    from sbomgate.evidence.head import NOTHING
     from sbomgate.evidence.verify import Reason, signed_by, verify_build
     from sbomgate.model import LOGGED, SELF_DECLARED, TIMESTAMPED
     from sbomgate.report import Standing
@@ -304,8 +317,9 @@ def standing(record: Record, trust: Trust | None, *, shipped_policy: str, beside
         now=max(record.claimed_time, signed.signed_at or record.claimed_time),  # what was pending was signed later
         shipped_policy=shipped_policy,
         environment=environment if trust.environments else None,
+        view=NOTHING if view is None else replace(view, bundle=None),
     )
-    reasons = [reason.message for reason in found.reasons if reason.code != "failed"]
+    reasons = [reason.message for reason in found.reasons if reason.code not in ("failed", "head")]
     reasons += [
         f"a newer decision on the same artefact, of {other.claimed_time:%Y-%m-%d %H:%M} UTC: {other.claimed.verdict}"
         for other in beside
