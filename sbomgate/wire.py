@@ -488,8 +488,17 @@ class ReportProject(Wire):
     version: str | None
 
 
+class Standing(Wire):
+    """What a stored decision is worth to somebody who did not make it."""
+
+    verified: bool = Field(description="an accepted signer signed it; false too where no trust file was given")
+    signer: str = Field(description='"" where it was not verified')
+    said: str
+    reasons: list[str] = Field(description="why a deployment by this trust file's terms is refused all the same")
+
+
 class Report(Wire):
-    """What `sbomgate check --json` and `gate --json` print. Entries are sorted, the worst first."""
+    """What `check --json`, `gate --json` and `report --format json` print. Entries are sorted, the worst first."""
 
     model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate report, version 1")
 
@@ -513,6 +522,7 @@ class Report(Wire):
     evaluation_sha256: Sha256
     evidence: str | None = Field(description="where the evidence lies; null for `check`")
     decision_sha256: Sha256 | None
+    standing: Standing | None = Field(description="of stored evidence that was read back; null where it was just made")
 
 
 class Undecided(Wire):
@@ -733,3 +743,83 @@ class Replays(Wire):
 
     schema_: Literal["sbomgate/replays/v1"] = Field(alias="schema")
     builds: list[ReplayedBuild]
+
+
+class StoreCounts(Wire):
+    """How much was judged, and what came of it."""
+
+    packages: int
+    rules: int
+    denied: int
+    warnings: int
+    notes: int
+    waived: int
+    unknown: int
+
+
+class StoreCoverage(Wire):
+    """How much was known of the packages that are not the project's own: words → how many, none of them zero."""
+
+    packages: int
+    bound: int = Field(description="how many have a sha512 in the lockfile")
+    provenance: dict[str, int]
+    signatures: dict[str, int]
+    scripts: dict[str, int]
+    ages: dict[str, int]
+
+
+class StoredDecision(Wire):
+    """One decision in a store."""
+
+    decision_sha256: Sha256
+    build_sha256: Sha256
+    verdict: Literal["allowed", "denied"]
+    project: ReportProject
+    subject: dict[str, str] | None = Field(description="digests of the artefact")
+    decided_at: Time
+    profile: Literal["observe", "default", "strict", "release"]
+    lockfile: str
+    workspace: str | None
+    repository: str | None
+    commit: str | None
+    environment: str | None
+    counts: StoreCounts
+    coverage: StoreCoverage
+    denied_by: list[str] = Field(description="ids of the rules that denied, sorted")
+    verified: bool = Field(description="an accepted signer signed it; false too where no trust file was given")
+    standing: str
+    reasons: list[str] = Field(description="why a deployment by this trust file's terms is refused all the same")
+
+
+class StoredWaiver(Wire):
+    """A waiver or an approval that counted in some decision."""
+
+    sha256: Sha256
+    kind: Literal["waiver", "approval"]
+    rule: str | None
+    by: str
+    until: Time
+    reason: str
+    state: Literal["ended", "ends soon", "in force"] = Field(description="as of the newest decision")
+    project: str
+    used: bool = Field(description="whether any finding was waived by it")
+
+
+class BrokenBuild(Wire):
+    """A build whose evidence was altered or cannot be read."""
+
+    build: str
+    message: str
+
+
+class StoreReport(Wire):
+    """What `sbomgate report STORE --format json` prints: every decision, oldest first."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate store report, version 1")
+
+    schema_: Literal["sbomgate/store-report/v1"] = Field(alias="schema")
+    as_of: Time | None = Field(description="the newest decision's time")
+    decisions: list[StoredDecision]
+    waivers: list[StoredWaiver] = Field(description="by their end")
+    broken: list[BrokenBuild]
+    strange: list[str] = Field(description="what lies in the store and is no evidence")

@@ -8,6 +8,7 @@
 | schemas/evaluation.schema.json | what decision.rego returns |
 | schemas/report.schema.json | what `check --json` and `gate --json` print |
 | schemas/reports.schema.json | what they print where several decisions were asked for |
+| schemas/store-report.schema.json | what `report STORE --format json` prints |
 | schemas/verification.schema.json | what `verify --json` prints |
 | schemas/audit.schema.json | what `audit --json` prints |
 | schemas/revoked.schema.json | what `revoke --json` prints |
@@ -138,6 +139,7 @@ def generate() -> dict[Path, str]:
         schemas / "evaluation.schema.json": {"$schema": DRAFT, **wire.EvaluationResult.model_json_schema()},
         schemas / "report.schema.json": {"$schema": DRAFT, **wire.Report.model_json_schema()},
         schemas / "reports.schema.json": {"$schema": DRAFT, **wire.Reports.model_json_schema()},
+        schemas / "store-report.schema.json": {"$schema": DRAFT, **wire.StoreReport.model_json_schema()},
         schemas / "verification.schema.json": {"$schema": DRAFT, **wire.Verification.model_json_schema()},
         schemas / "audit.schema.json": {"$schema": DRAFT, **wire.Audit.model_json_schema()},
         schemas / "revoked.schema.json": {"$schema": DRAFT, **wire.RevokedList.model_json_schema()},
