@@ -21,11 +21,11 @@ Generated from the verbs themselves (`make generate`).
 
 stdout is the result, stderr the rest. Exit codes:
 
-| code | `check`, `gate` | `verify` | `replay` | others |
-|---|---|---|---|---|
-| 0 | the policy allows | accepted | the decision reproduces, whatever it was | done |
-| 1 | the policy denies | refused | it does not reproduce | |
-| 2 | no decision could be made | could not be decided, altered evidence included | could not be replayed | not done |
+| code | `check`, `gate` | `verify` | `replay` | `audit` | others |
+|---|---|---|---|---|---|
+| 0 | the policy allows | accepted | it reproduces, or nothing that passed would be denied | as signed | done |
+| 1 | the policy denies | refused | it does not, or something would | something is not | |
+| 2 | no decision could be made | not decided, altered evidence included | not replayed | could not be read | not done |
 
 A crash is 2 as well. No flag turns a check off, and no environment variable changes what is trusted. These are read:
 
@@ -35,8 +35,9 @@ A crash is 2 as well. No flag turns a check off, and no environment variable cha
 | `HOME`, `XDG_CACHE_HOME` | where caches lie (`~/.cache/sbomgate`) and the user's `.npmrc` |
 | `npm_config_cache` | npm's cache, where tarballs are looked for by their sha512 (`~/.npm`) |
 | `YARN_CACHE_FOLDER` | that of yarn 1, likewise (`~/.cache/yarn`) |
+| `DOCKER_CONFIG` | the folder of Docker's `config.json` (`~/.docker`): logins for OCI registries |
 | `NODE_EXTRA_CA_CERTS` | certificates to trust beside the system's |
-| `HTTPS_PROXY` | the proxy for registries |
+| `HTTPS_PROXY` | the proxy for registries; this machine itself is asked directly |
 | `SBOMGATE_OPA_TOKEN` | the bearer token for `--opa-url` |
 | variables that the user's `.npmrc` names | tokens, sent to the registry that the line is for, and to no other host |
 """

@@ -1,17 +1,19 @@
 """Verify at deploy time: is there fresh, PASSED evidence by an accepted signer for exactly this artefact?
 
-It reads the store and the trust file, and nothing else: no network, no cache.
+It reads the store and the trust file, and nothing else: no cache, and no network but a store in a registry.
 
 examples:
   sbomgate verify file:dist/app.tgz --trust trust.toml
   sbomgate verify file:dist/web.tgz --trust trust.toml --workspace services/web
   sbomgate verify oci:registry.example/web@sha256:… --trust trust.toml --store /srv/evidence --environment production
+  sbomgate verify oci:registry.example/web@sha256:… --trust trust.toml --store oci:registry.example/evidence
 
 exit codes: 0 accepted, 1 refused, 2 could not be decided (altered evidence included)
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from sbomgate.evidence.record import Record
     from sbomgate.evidence.verify import VerificationResult
 
-MAX_SUBJECT_BYTES = 1 << 40  # hashed as a stream: a limit only against a device that never ends
 HELP = "verify the stored decision on an artefact before it is deployed"
 
 
@@ -29,7 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("subject", help="what is deployed: file:PATH, git:COMMIT or oci:HOST/REPO@sha256:DIGEST")
     parser.add_argument("--trust", required=True, metavar="FILE", help="who and what is accepted")
-    parser.add_argument("--store", default="evidence", metavar="DIR", help="where evidence is kept (default: evidence)")
+    parser.add_argument(
+        "--store",
+        default="evidence",
+        metavar="STORE",
+        help="where evidence is kept: DIR (default: evidence), or oci:HOST/REPO",
+    )
+    parser.add_argument(
+        "--index", metavar="sha256:DIGEST", help="the multi-platform index that was gated, and lists this image"
+    )
     parser.add_argument("--environment", metavar="NAME", help="where it is deployed to")
     parser.add_argument("--workspace", metavar="DIR", help="the workspace that is deployed: its directory")
     parser.add_argument("--json", action="store_true", help="the result as JSON")
@@ -37,28 +46,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Print the result."""
-    from sbomgate import files, subject, trust
-    from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED, EvidenceError, InputError
-    from sbomgate.evidence import layout, verify
+    from sbomgate import trust
+    from sbomgate.cli import _store
+    from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
+    from sbomgate.evidence import verify
     from sbomgate.policy import bundle
 
     accepted = trust.load(args.trust, project_root=None)
-    about = subject.parse(
-        args.subject,
-        lambda path: files.sha256_of(env.working_directory / path, limit=MAX_SUBJECT_BYTES, error=InputError),
-    )
-    store = env.working_directory / args.store
-    if not store.is_dir():
-        raise EvidenceError("no such folder", where=args.store, hint="give the store with --store DIR")
+    about = _store.subject(args.subject, env)
+    if args.index is not None:
+        about = _store.index_of(about, args.index, env)
+    view = _store.view(args.store, env)  # before the builds: what it covers was stored before it
     result = verify.verify_build(
-        layout.find(store, about),
+        _store.find(args.store, about, env),
         about,
         accepted,
         now=env.now,
         shipped_policy=bundle.shipped().sha256,
         environment=args.environment,
         workspace=args.workspace,
+        view=view,
     )
+    if args.index is not None:
+        result = replace(result, notes=(*result.notes, f"the decision is on the index {args.index}, which lists it"))
     print(_json(result, args.subject) if args.json else _text(result, args.subject))
     return EXIT_ALLOWED if result.accepted else EXIT_DENIED
 
@@ -78,6 +88,12 @@ def _text(result: VerificationResult, subject: str) -> str:
         lines.append(f"  decision sha256:{signed.record.id}")
         lines.append(f"  artefact and lockfile: {_LINKS.get(signed.decision.link, signed.decision.link)}")
         lines.append(f"  package provenance: by {_trust_root(signed.record)}")
+        if result.head is not None:
+            head = result.head.head
+            lines.append(
+                f"  store: head {head.sequence} of {head.time:%Y-%m-%d %H:%M} UTC by {plain(result.head.signer.name)}, "
+                f"{head.entries} entries"
+            )
     else:
         lines = [f"REFUSED  {plain(subject)}"]
         lines += [f"  {reason.code:<18}{plain(reason.message)}" for reason in result.reasons]
@@ -111,6 +127,9 @@ _NEXT = {
     "environment": "gate the artefact for this environment (--environment)",
     "policy": "gate the artefact again with the policy that is accepted now",
     "profile": "gate the artefact again under the profile that the trust file demands",
+    "revoked": "gate the artefact again, if what it was revoked for is mended",
+    "head": "`sbomgate audit STORE --trust FILE --key KEY` looks through the store and signs a fresh head",
+    "withheld": "restore what was removed from the store, or gate the artefact again",
     "future": "compare the clock of this machine with the release job's",
 }
 
@@ -127,6 +146,23 @@ def _json(result: VerificationResult, subject: str) -> str:
         "accepted": result.accepted,
         "reasons": [{"code": reason.code, "message": reason.message} for reason in result.reasons],
         "notes": list(result.notes),
+        "head": None
+        if result.head is None
+        else {
+            "sequence": result.head.head.sequence,
+            "entries": result.head.head.entries,
+            "signer": result.head.signer.name,
+            "time": format_time(result.head.head.time),
+        },
+        "revocations": [
+            {
+                "sha256": one.id,
+                "signer": one.by.name,
+                "time": format_time(one.said.issued_at),
+                "reason": one.said.reason,
+            }
+            for one in result.revoked
+        ],
         "decision": None
         if signed is None
         else {

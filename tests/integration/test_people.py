@@ -74,6 +74,11 @@ def test_two_people_approve_exactly_what_they_saw(world: World) -> None:
     assert world.run(*world.verify()).code == 0
     replayed = world.run("replay", str(stored))
     assert replayed.code == 0, replayed.out + replayed.err
+    comment = world.run("report", str(stored), "--trust", "trust.toml", "--format", "markdown").out
+    assert "by `ann` until" in comment
+    assert "by `bob` until" in comment
+    controls = world.run("report", "controls", str(stored), "--trust", "trust.toml").out
+    assert "approved by ann, bob" in controls
 
     # other bytes of the same version are another change (P28)
     world.write_project([("left-pad", "1.3.1", tarballs.package("left-pad", "1.3.1", files={"index.js": b"evil"}))])
@@ -165,6 +170,13 @@ def test_the_register(world: World) -> None:
     told = json.loads(world.run("waivers", "list", "shop", "--trust", "trust.toml", "--json").out)
     assert told["signed"][0]["advisory"] == "GHSA-1"
     assert told["refused"] == []
+    # "soon" is what the rule's parameter says, here as in a decision
+    with world.trust.open("a") as trust:
+        trust.write("\n[parameters.approved_changes]\nends_soon_days = 5\n")
+    assert "in force" in world.run("waivers", "list", "shop", "--trust", "trust.toml").out
+    (world.project / "sbomgate.toml").write_text("[rules.approved_changes]\nends_soon_days = 12\n")
+    tightened = world.run("waivers", "list", "shop", "--trust", "trust.toml")
+    assert "ends soon" in tightened.out, tightened.err
 
 
 @pytest.mark.parametrize("form", ["text", "markdown"])
