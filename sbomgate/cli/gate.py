@@ -106,7 +106,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
                     raise subject
                 decided = judge.decide(part, subject)
                 made = gate.unsigned(decided.answer, decided.question, signer=signer)
-                record = _signing.sign_and_store(made, tree.trust, signer, store)
+                record = _signing.sign_and_store(made, tree.trust, signer, store, env.now)
                 attach(subject, record)
                 results.add(_decide.report(decided, evidence=_folder(record, store, env), decision=record.id))
     return results.show()
