@@ -34,6 +34,7 @@ A crash is 2 as well. No flag turns a check off, and no environment variable cha
 | `SOURCE_DATE_EPOCH` | the SBOM's timestamp; without it the SBOM has none |
 | `HOME`, `XDG_CACHE_HOME` | where caches lie (`~/.cache/sbomgate`) and the user's `.npmrc` |
 | `npm_config_cache` | npm's cache, where tarballs are looked for by their sha512 (`~/.npm`) |
+| `YARN_CACHE_FOLDER` | that of yarn 1, likewise (`~/.cache/yarn`) |
 | `DOCKER_CONFIG` | the folder of Docker's `config.json` (`~/.docker`): logins for OCI registries |
 | `NODE_EXTRA_CA_CERTS` | certificates to trust beside the system's |
 | `HTTPS_PROXY` | the proxy for registries; this machine itself is asked directly |
