@@ -6,7 +6,7 @@ Each process ends when its pipe does, so that none outlives the command, however
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
@@ -75,26 +75,27 @@ class Workers(Generic[_Task, _Part]):
 
         def give(pipe: Connection) -> None:
             for index, task in left:
-                pipe.send(task)
                 busy[pipe] = index
+                with suppress(BrokenPipeError):  # that it died is found where its answer is waited for
+                    pipe.send(task)
                 return
 
-        try:
-            for pipe in self._pipes:
-                give(pipe)
-            while busy:
-                ready = wait(list(busy))
-                for pipe in [one for one in busy if one in ready]:
+        for pipe in self._pipes:
+            give(pipe)
+        while busy:
+            ready = wait(list(busy))
+            for pipe in [one for one in busy if one in ready]:
+                try:
                     part = pipe.recv()
-                    index = busy.pop(pipe)
-                    if isinstance(part, BaseException):
-                        raise part
-                    yield index, part
-                    give(pipe)
-        except (EOFError, OSError) as e:
-            raise EvidenceError(
-                "a process that looks through the builds died", hint="was it out of memory? Look at fewer at once"
-            ) from e
+                except (EOFError, OSError) as e:
+                    raise EvidenceError(
+                        "a process that looks through the builds died", hint="was it killed, or out of memory?"
+                    ) from e
+                index = busy.pop(pipe)
+                if isinstance(part, BaseException):
+                    raise part
+                yield index, part
+                give(pipe)
 
     def close(self) -> None:
         """End the processes, each after closing what it holds."""

@@ -205,6 +205,10 @@ def sign_and_store(made: Unsigned, trust: Trust, signer: Signer, store: Path, no
     from sbomgate import gate
     from sbomgate.evidence import log, pending
 
+    if log.is_lacking(store):
+        from sbomgate.cli._environment import say
+
+        say("warning: the store has no signed head; the first one covers what accepted signers put there before")
     notary = log.Notary(signer=signer, signers=trust.signers, now=now)
     if not signer.is_remote:
         record = gate.complete(made, trust, signer=signer)

@@ -222,7 +222,8 @@ def heads(store: Path, trust: Trust | None, *, now: datetime, earlier: bytes | N
     try:
         view = log.view(store)
     except EvidenceError as e:
-        problems.append(problem(e, "head", str(store / heads_.LOG)))
+        of_log = str(store / heads_.LOG) in e.where
+        problems.append(problem(e, "head" if of_log else "altered", str(store / heads_.LOG)))
         view = heads_.NOTHING
     told = {one.path for one in problems}
     count, kept = 0, None if earlier is None else hashlib.sha256(earlier).hexdigest()

@@ -133,6 +133,11 @@ def covered(store: Path, head: Head) -> Iterator[Entry]:
         yield from (read_entry(line, str(at)) for line in lines[1:])
 
 
+def is_lacking(store: Path) -> bool:
+    """Whether a store holds builds and no head: it is older than heads, or they were removed."""
+    return _newest(store) is None and store.is_dir() and bool(layout.scan(store).builds)
+
+
 def covers(store: Path, record: Statements) -> bool:
     """Whether the newest head of a store covers a decision.
 

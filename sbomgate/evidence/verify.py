@@ -156,10 +156,11 @@ def verify_build(
                 signed.append(found)
             case Reason() as reason:
                 notes.append(f"decision {record.id[:12]} does not count: {reason.message}")
-    # (14), (15) what the store's head says of the view that was given
-    signed_head, withheld = _head(view, trust, build_manifest(subject).sha256, {r.id for r in records}, notes, now)
     revoking, refused = revocations.accepted_of(view.revocations, trust.signers)
     notes.extend(refused)
+    # (14), (15) what the store's head says of the view that was given
+    present = {record.id for record in records}
+    signed_head, withheld = _head(view, trust, revoking, build_manifest(subject).sha256, present, notes, now)
     counting = [s for s in signed if s.decision.context.profile != OBSERVE]
     notes.extend(
         f"decision {s.record.id[:12]} does not count: the profile observe only records"
@@ -232,7 +233,13 @@ def verify_build(
 
 
 def _head(
-    view: View, trust: Trust, build: str, present: set[str], notes: list[str], now: datetime
+    view: View,
+    trust: Trust,
+    revoking: Sequence[SignedRevocation],
+    build: str,
+    present: set[str],
+    notes: list[str],
+    now: datetime,
 ) -> tuple[SignedHead | None, list[Reason]]:
     """Return the store's head, and why the view that was given is not to be believed."""
     demanded = trust.max_head_age_hours
@@ -250,6 +257,12 @@ def _head(
         return refuse(f"the store's head is {found.reason}")
     reasons: list[Reason] = []
     age = now - found.head.time
+    if by := _revoked_head(found, revoking):
+        message = f"the store's head is by {found.signer.name!r}, {by}"
+        if demanded is None:
+            notes.append(message)
+        else:
+            reasons.append(Reason(code="head", message=message))
     if max(found.head.time, found.signed_at or found.head.time) - now > CLOCK_SKEW:
         message = f"the store's head is of {found.head.time.isoformat()}, which is after {now.isoformat()}"
         reasons.append(Reason(code="head", message=message))
@@ -267,6 +280,17 @@ def _head(
             message = f"the store's head covers revocation {entry.sha256}, and the store does not hold it"
             reasons.append(Reason(code="withheld", message=message))
     return found, reasons
+
+
+def _revoked_head(head: SignedHead, revoking: Sequence[SignedRevocation]) -> SignedRevocation | None:
+    """Return the revocation of whoever signed a head, where it is from then on: it would hide what it likes."""
+    for one in revoking:
+        signer = one.said.signer
+        if signer is None or not signer.is_(head.signer, None):
+            continue
+        if signer.since is None or head.head.time >= signer.since:
+            return one
+    return None
 
 
 def revoked(

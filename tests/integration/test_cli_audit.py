@@ -7,8 +7,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from sbomgate.evidence import layout
 from sbomgate.signing import local_key
 from testkit import commandline, tarballs
 from testkit.commandline import Result, World, must_be_refused
+from testkit.packs import follow, unpacked
 
 AUDIT = ("audit", "evidence", "--trust", "trust.toml")
 REVOKE = ("--reason", "built on a compromised runner", "--key", "release.key", "--trust", "trust.toml")
@@ -498,34 +497,9 @@ def packed(world: World, name: str = "pack.tar.gz", subject: str = "file:app.tgz
     return path
 
 
-def unpacked(path: Path, target: Path) -> Path:
-    target.mkdir()
-    with tarfile.open(path) as tar:
-        for member in tar.getmembers():
-            assert member.isreg() or member.islnk(), member.name
-            assert member.name.startswith("evidence/")
-            assert (member.uid, member.gid, member.mtime, member.mode) == (0, 0, 0, 0o644)
-        tar.extractall(target, filter="data")
-    return target / "evidence"
-
-
 def test_p38_the_same_evidence_gives_the_same_pack(stored: World, tmp_path: Path) -> None:
     world = commandline.copy(stored, tmp_path / "world")
     assert packed(world).read_bytes() == packed(world, "again.tar.gz").read_bytes()
-
-
-def commands(folder: Path) -> str:
-    """The commands of a pack's README, as an auditor copies them."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", (folder / "README.md").read_text(), flags=re.S | re.M)
-    assert len(blocks) > 4
-    return "".join(blocks)
-
-
-def follow(folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder.parent)}
-    return subprocess.run(
-        ["sh", "-eu"], input=commands(folder), cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
 
 
 @pytest.mark.cosign

@@ -325,6 +325,17 @@ def test_P18_P19_a_head_that_is_too_old(age: timedelta, expected: list[str]) -> 
     assert codes(judge(NEW, trust=trust)) == expected
 
 
+def test_P19_a_head_by_a_revoked_signer_does_not_do() -> None:
+    """Who stole the key could sign a head that leaves out what he likes."""
+    made = bundle(WIDE, key(3))
+    found = judge(BEFORE, revoking=[made], trust=DEMANDING)
+    assert codes(found) == ["head"]
+    assert "stolen" in found.reasons[0].message
+    found = judge(BEFORE, revoking=[made])
+    assert codes(found) == []
+    assert any("the store's head is by" in note for note in found.notes)
+
+
 def test_P17_a_head_from_the_future() -> None:
     found = verify_build(
         [NEW], TARBALL, ACCEPTED, now=NOW - timedelta(minutes=10), shipped_policy=POLICY, view=view([NEW])
