@@ -564,10 +564,8 @@ def test_token_authentication(world: World, with_tokens: tuple[str, registries.T
     pushes_and_verifies(world, host, login)
     if not login.says:
         method = "POST" if "identity" in json.dumps(login.config) + login.helper else "GET"
-        assert tokens.asked == [
-            (method, "repository:acme/evidence:pull,push"),
-            (method, "repository:acme/evidence:pull"),
-        ]
+        assert tokens.asked[0] == (method, "repository:acme/evidence:pull,push")
+        assert set(tokens.asked[1:]) == {(method, "repository:acme/evidence:pull")}
 
 
 def test_a_registry_over_tls(world: World, tmp_path: Path) -> None:
