@@ -53,13 +53,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--commit", metavar="SHA", help="the commit that it was built from: the one that is checked out"
     )
     parser.add_argument("--environment", metavar="NAME", help="where it will run")
+    parser.add_argument("--inventory", metavar="DIR", help="add the build to this inventory, once it is stored")
     _decide.add_arguments(parser)
 
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Decide, sign, store, print."""
     from sbomgate import gate
-    from sbomgate.cli import _subjects
+    from sbomgate.cli import _inventory, _inventory_add, _subjects
     from sbomgate.cli._results import Results
     from sbomgate.errors import InputError, UsageError
     from sbomgate.model import Claimed, SubjectKind
@@ -80,6 +81,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         for name in ("repository", "commit", "environment")
         if (value := getattr(args, name)) is not None
     }
+    inventory = None if args.inventory is None else _inventory.folder_at(args.inventory, env)
     files = tree.project.files
     about = [one for one in subjects if not isinstance(one, InputError)]
     _require_head(args, about, files.repository)
@@ -97,6 +99,8 @@ def run(args: argparse.Namespace, env: Environment) -> int:
                 decided = judge.decide(part, subject)
                 made = gate.unsigned(decided.answer, decided.question, signer=signer)
                 record = _signing.sign_and_store(made, tree.trust, signer, store)
+                if inventory is not None:
+                    _inventory_add.after_gate(inventory, record, decided.answer.sbom, tree.trust)
                 results.add(_decide.report(decided, evidence=_folder(record, store, env), decision=record.id))
     return results.show()
 

@@ -241,8 +241,8 @@ def join(packages: Iterable[Package], lists: Sequence[MaliciousList]) -> dict[st
         if package.kind in _OWN:
             continue
         candidates = {(package.name, package.version or "")}
-        if package.resolved is not None and (address := _TARBALL.search(_plain(package.resolved))):
-            candidates.add((address[1], address[3]))
+        if (address := addressed(package)) is not None:
+            candidates.add(address)
         exact: set[str] = set()
         other: set[str] = set()
         for list_name, rows in tables:
@@ -259,6 +259,12 @@ def join(packages: Iterable[Package], lists: Sequence[MaliciousList]) -> dict[st
 
 
 _OWN = frozenset({Kind.ROOT, Kind.WORKSPACE, Kind.LINK})
+
+
+def addressed(package: Package) -> tuple[str, str] | None:
+    """Return (name, version) that a package's address names, whatever the entry calls itself; None where it names none."""
+    found = None if package.resolved is None else _TARBALL.search(_plain(package.resolved))
+    return None if found is None else (found[1], found[3])
 
 
 def _plain(url: str) -> str:
