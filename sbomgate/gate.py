@@ -528,62 +528,12 @@ def replay(
         EvidenceError: a file that is needed is not part of the evidence.
         SbomgateError: a stored file cannot be read.
     """
-    from sbomgate.policy import bundle as bundles
-
-    claimed, blobs = record.claimed, record.blobs
-
-    def stored(name: str) -> bytes:
-        if name not in blobs:
-            raise EvidenceError("the decision does not hold this file", where=name)
-        return blobs[name]
-
+    claimed = record.claimed
     # (1) read back every input
-    bom = sbom.read(stored(decision.SBOM))
-    heading = sbom.heading(bom.data)
-    bundle = bundles.from_tar(stored(decision.POLICY))
-    pinned = {hashlib.sha256(data).hexdigest(): data for data in blobs.values()}
-    accepted = trust.parse(stored(decision.TRUST), pinned=_by_digest(pinned), where=decision.TRUST)
-    # What nothing else holds: the parameters, when the baseline was decided, and the date of another version's trust
-    # root. The comparison below covers the rest.
-    asked = load_object(stored(decision.POLICY_INPUT), decision.POLICY_INPUT)
-    updated = asked.get("trust_root", {}).get("updated")
-    if shipped is not None and claimed.sbomgate == __version__:
-        updated = None if shipped.updated is None else format_time(shipped.updated)
-    baseline: BaselineBuild | Bootstrap = Bootstrap(reason=claimed.baseline.reason)
-    if claimed.baseline.evidence is not None:
-        baseline = BaselineBuild(
-            sbom=sbom.read(stored(BASELINE_SBOM)),
-            evidence=claimed.baseline.evidence,
-            decided_at=parse_time(asked["baseline"]["decided_at"]),
-        )
-    question = Question(
-        context=replace(claimed.context, link=claimed.link, time_source=claimed.time_source),
-        trust=accepted,
-        material=material_of(
-            accepted,
-            stored(TRUSTED_ROOT),
-            stored(REGISTRY_KEYS),
-            updated=None if updated is None else parse_time(updated),
-        ),
-        parameters=asked["parameters"],
-        lists={name.removeprefix(LISTS): data for name, data in blobs.items() if name.startswith(LISTS)},
-        bundle=bundle,
-        baseline=baseline,
-        project_files={},
-        approvals={name.removeprefix(APPROVALS): data for name, data in blobs.items() if name.startswith(APPROVALS)},
-        # Who made the change was told by what is not stored; the policy input is signed with what was found.
-        authors=Authors(
-            people=tuple(asked["change"]["authors"]),
-            known=asked["change"]["authors_known"],
-            reason=asked["change"]["reason"],
-        ),
-        ledger=blobs.get(LEDGER_BEFORE),
-        source_date=heading.timestamp,
-        parties=heading.parties,
-        sbomgate=claimed.sbomgate,
-    )
+    bom, question = stored(record, shipped=shipped)
+    accepted, bundle = question.trust, question.bundle
     # (2) decide again, step by step
-    collected = facts.loads(stored(FACTS))
+    collected = facts.loads(_material(record, FACTS))
     looks = ledger.update(_looks_before(question), collected.values(), now=question.context.evaluated_at)
     again_bom = _sbom(bom.graph, collected, _verify(bom.graph, collected, question.material), looks, question)
     people = _people(question)
@@ -592,12 +542,12 @@ def replay(
         context=question.context,
         trust=accepted,
         trust_root=question.material.root,
-        baseline=baseline,
+        baseline=question.baseline,
         parameters=question.parameters,
         lists=_lists(question.lists),
         people=people,
     )
-    again = _evaluate(stored(decision.POLICY_INPUT), question, len(bom.graph.packages) - 1, engine)
+    again = _evaluate(_material(record, decision.POLICY_INPUT), question, len(bom.graph.packages) - 1, engine)
     # (3) compare
     known = declared if declared is not None and claimed.policy == shipped_policy else {}
     counts = decision.count(again, len(bom.graph.packages) - 1)
@@ -606,7 +556,7 @@ def replay(
         ("project files", *_project_files(claimed, bom.graph)),
         ("trust root", *_roots(claimed, question.material, accepted, shipped)),
         ("parameters", "as strict as the trust file", _parameters(known, accepted, question.parameters)),
-        ("malicious lists", "those of the trust file", _listed(accepted, blobs)),
+        ("malicious lists", "those of the trust file", _listed(accepted, record.blobs)),
         ("sbom, provenance verified again", bom.sha256, again_bom.sha256),
         ("ledger", claimed.sha256.get(LEDGER, "none"), hashlib.sha256(ledger.dumps(looks)).hexdigest()),
         ("policy input", claimed.sha256[decision.POLICY_INPUT], hashlib.sha256(again_input).hexdigest()),
@@ -620,6 +570,105 @@ def replay(
         steps=tuple((name, was == now) for name, was, now in compared),
         differences=tuple(Difference(name=name, stored=was, now=now) for name, was, now in compared if was != now),
     )
+
+
+def stored(record: Record, *, shipped: TrustMaterial | None = None) -> tuple[Sbom, Question]:
+    """Return the SBOM and the question of a stored decision, as they were.
+
+    Raises:
+        EvidenceError: a file that is needed is not part of the evidence.
+        SbomgateError: a stored file cannot be read.
+    """
+    from sbomgate.policy import bundle as bundles
+
+    claimed, blobs = record.claimed, record.blobs
+    bom = sbom.read(_material(record, decision.SBOM))
+    heading = sbom.heading(bom.data)
+    pinned = {hashlib.sha256(data).hexdigest(): data for data in blobs.values()}
+    accepted = trust.parse(_material(record, decision.TRUST), pinned=_by_digest(pinned), where=decision.TRUST)
+    # What nothing else holds: the parameters, when the baseline was decided, and the date of another version's trust
+    # root. The comparison of a replay covers the rest.
+    asked = load_object(_material(record, decision.POLICY_INPUT), decision.POLICY_INPUT)
+    updated = asked.get("trust_root", {}).get("updated")
+    if shipped is not None and claimed.sbomgate == __version__:
+        updated = None if shipped.updated is None else format_time(shipped.updated)
+    baseline: BaselineBuild | Bootstrap = Bootstrap(reason=claimed.baseline.reason)
+    if claimed.baseline.evidence is not None:
+        baseline = BaselineBuild(
+            sbom=sbom.read(_material(record, BASELINE_SBOM)),
+            evidence=claimed.baseline.evidence,
+            decided_at=parse_time(asked["baseline"]["decided_at"]),
+        )
+    folder = decision.PROJECT + claimed.context.lockfile_path.removesuffix(bom.graph.lockfile.path)
+    return bom, Question(
+        context=replace(claimed.context, link=claimed.link, time_source=claimed.time_source),
+        trust=accepted,
+        material=material_of(
+            accepted,
+            _material(record, TRUSTED_ROOT),
+            _material(record, REGISTRY_KEYS),
+            updated=None if updated is None else parse_time(updated),
+        ),
+        parameters=asked["parameters"],
+        lists={name.removeprefix(LISTS): data for name, data in blobs.items() if name.startswith(LISTS)},
+        bundle=bundles.from_tar(_material(record, decision.POLICY)),
+        baseline=baseline,
+        project_files={
+            m.name.removeprefix(folder): (m.sha256, m.size) for m in claimed.materials if m.name.startswith(folder)
+        },
+        approvals={name.removeprefix(APPROVALS): data for name, data in blobs.items() if name.startswith(APPROVALS)},
+        # Who made the change was told by what is not stored; the policy input is signed with what was found.
+        authors=Authors(
+            people=tuple(asked["change"]["authors"]),
+            known=asked["change"]["authors_known"],
+            reason=asked["change"]["reason"],
+        ),
+        ledger=blobs.get(LEDGER_BEFORE),
+        source_date=heading.timestamp,
+        parties=heading.parties,
+        sbomgate=claimed.sbomgate,
+    )
+
+
+def decide_again(record: Record, question: Question, *, engine: Engine) -> Answer:
+    """Decide about a stored build by another question than `stored` returns: a newer time, further lists, another policy.
+
+    Nothing is fetched: what is known of the packages is what was known then, and every attestation is verified again.
+
+    Raises:
+        SbomgateError: no decision could be made.
+    """
+    graph = sbom.read(_material(record, decision.SBOM)).graph
+    collected = facts.loads(_material(record, FACTS))
+    return decide(graph, gather(graph, question, collect=lambda _: collected), question, engine=engine)
+
+
+def judge_again(
+    record: Record, bundle: PolicyBundle, defaults: Mapping[str, Mapping[str, object]], *, engine: Engine
+) -> Evaluation:
+    """Judge what the rules saw of a stored build by another policy, at the recorded time.
+
+    Args:
+        record: the evidence.
+        bundle: the policy.
+        defaults: parameters of rules that the stored input has none for.
+        engine: evaluates it.
+
+    Raises:
+        SbomgateError: the policy gave no usable answer.
+    """
+    asked = load_object(_material(record, decision.POLICY_INPUT), decision.POLICY_INPUT)
+    asked["parameters"] = {**defaults, **asked["parameters"]}
+    said = engine.evaluate(bundle, dumps(asked), evaluations.QUERY)
+    return evaluations.read(
+        said, bundle, packages=record.claimed.counts.packages, profile=record.claimed.context.profile
+    )
+
+
+def _material(record: Record, name: str) -> bytes:
+    if name not in record.blobs:
+        raise EvidenceError("the decision does not hold this file", where=name)
+    return record.blobs[name]
 
 
 def _project_files(claimed: Decision, graph: DependencyGraph) -> tuple[str, str]:

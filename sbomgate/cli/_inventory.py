@@ -61,7 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     asked = sweep.add_mutually_exclusive_group(required=True)
     asked.add_argument("--feed", nargs="+", metavar="FILE", help="OSV zip or JSON, or CSV with name and version")
     asked.add_argument("--policy", metavar="DIR", help="judge the stored builds by this policy")
-    sweep.add_argument("--format", choices=("text", "json", "markdown", "csv"), default="text", help="how it is written")
+    sweep.add_argument(
+        "--format", choices=("text", "json", "markdown", "csv"), default="text", help="how it is written"
+    )
     sweep.add_argument("--store", metavar="DIR", help="where the evidence is: for --policy and --supersede")
     sweep.add_argument("--supersede", action="store_true", help="sign a FAILED decision on each build that is hit")
     sweep.add_argument("--trust", metavar="FILE", help="for --supersede: the trust file")
@@ -146,6 +148,4 @@ def columns(build: Any, names: Sequence[str]) -> dict[str, Any]:
 
     from sbomgate.times import format_time
 
-    return {
-        name: format_time(value) if isinstance(value := build[name], datetime) else value for name in names
-    }
+    return {name: format_time(value) if isinstance(value := build[name], datetime) else value for name in names}

@@ -10,14 +10,14 @@ from sbomgate.errors import EXIT_ALLOWED, EXIT_NO_DECISION
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
     from sbomgate.cli._environment import Environment
     from sbomgate.evidence.record import Record
     from sbomgate.inventory.folder import Folder
-    from sbomgate.model import DependencyGraph, PackageFacts, Sbom, Trust
+    from sbomgate.model import DependencyGraph, PackageFacts, Trust
 
     Rows = list[dict[str, Any]]
 
@@ -55,7 +55,7 @@ def compact(args: argparse.Namespace, env: Environment) -> int:
     return EXIT_ALLOWED
 
 
-def after_gate(inventory: Folder, record: Record, sbom: Sbom, trust: Trust) -> None:
+def after_gate(inventory: Folder, record: Record, trust: Trust) -> None:
     """Add the decision that was just stored. It is stored and printed whatever becomes of this.
 
     A line on stderr says what went wrong: the inventory is derived, and `inventory add` makes up for it.
@@ -64,9 +64,8 @@ def after_gate(inventory: Folder, record: Record, sbom: Sbom, trust: Trust) -> N
     from sbomgate.errors import SbomgateError
 
     try:
-        key, rows = _of_record(record, trust)
         inventory.create()
-        inventory.add([(key, rows(sbom))])
+        inventory.add([_of_record(record, trust)])
         inventory.compact_if_due()
     except SbomgateError as e:
         say(f"warning: not in the inventory: {e}")
@@ -79,9 +78,7 @@ def _fill(inventory: Folder, args: argparse.Namespace, env: Environment) -> int:
 
     trust = trust_file.NOBODY if args.trust is None else trust_file.load(args.trust, project_root=None)
     engine = inventory.reader()
-    known: set[int] = {
-        key for (key,) in inventory.ask(engine, lambda e: e.query("SELECT build FROM build"))
-    }
+    known: set[int] = {key for (key,) in inventory.ask(engine, lambda e: e.query("SELECT build FROM build"))}
     engine.close()
     failed: list[str] = []
     notes: list[str] = []
@@ -115,7 +112,6 @@ def _additions(
     """Yield what the sources hold: rows, or none where the key is known. What cannot be read is told in `failed`."""
     from sbomgate.cli._environment import say
     from sbomgate.errors import SbomgateError, UsageError
-    from sbomgate.evidence import layout
 
     if not trust.signers:
         say("note: without --trust nobody is accepted: evidence is labelled unverified")
@@ -123,31 +119,35 @@ def _additions(
         path = env.working_directory / source
         if not path.exists():
             raise UsageError("no such file or folder", where=source, hint="give a store, a folder of SBOMs, or an SBOM")
-        if layout.is_build(path) or (path.is_dir() and _is_store(path)):
-            builds = [path] if layout.is_build(path) else list(layout.scan(path).builds)
-            for build in builds:
+        if is_evidence(path):
+            for build in builds_of(path):
                 try:
                     yield from _of_build(build, trust, known, notes)
                 except SbomgateError as e:
                     failed.append(str(e))
             continue
-        for file in _files(path):
+        for file in files_of(path):
             try:
                 yield from _of_file(file, path, notes, known)
             except SbomgateError as e:
                 failed.append(str(e))
 
 
-def _is_store(path: Path) -> bool:
+def is_evidence(path: Path) -> bool:
+    """Whether a path is a store, one build in it or one decision, rather than SBOMs."""
     from sbomgate.evidence import layout
 
-    return bool(layout.scan(path).builds)
+    return layout.is_build(path) or (path.is_dir() and bool(layout.scan(path).builds))
 
 
-def _of_build(
-    path: Path, trust: Trust, known: set[int], notes: list[str]
-) -> Iterator[tuple[int, Rows]]:
-    from sbomgate import decision, sbom
+def builds_of(path: Path) -> tuple[Path, ...]:
+    """Return the folders of the builds, or of the one decision, at such a path."""
+    from sbomgate.evidence import layout
+
+    return (path,) if layout.is_build(path) else layout.scan(path).builds
+
+
+def _of_build(path: Path, trust: Trust, known: set[int], notes: list[str]) -> Iterator[tuple[int, Rows]]:
     from sbomgate.evidence import layout
     from sbomgate.inventory import rows as inventory_rows
 
@@ -162,32 +162,34 @@ def _of_build(
         if key in known:
             yield key, []
             continue
-        _, rows = _of_record(record, trust, notes)
-        yield key, rows(sbom.read(record.blobs[decision.SBOM]))
+        yield _of_record(record, trust, notes)
 
 
-def _of_record(record: Record, trust: Trust, notes: list[str] | None = None) -> tuple[int, Callable[[Sbom], Rows]]:
-    from sbomgate.evidence.verify import Signed, signed_by
+def _of_record(record: Record, trust: Trust, notes: list[str] | None = None) -> tuple[int, Rows]:
+    """Return key and rows of a decision, read from the very bytes that are its evidence."""
+    from sbomgate import decision, sbom
+    from sbomgate.evidence.verify import Reason, signed_by
     from sbomgate.inventory import rows as inventory_rows
     from sbomgate.policy import lists
 
-    found = signed_by(record, trust.signers) if trust.signers else None
-    signer = found.signer.name if isinstance(found, Signed) else None
-    if trust.signers and not isinstance(found, Signed) and notes is not None:
-        notes.append(f"decision {record.id[:12]} is unverified: {getattr(found, 'message', '')}")
-
-    def rows(bom: Sbom) -> Rows:
-        build = inventory_rows.of_decision(record.claimed, record.id, bom, signer=signer)
-        return inventory_rows.rows(build, bom.graph, bom.facts, lists.addressed)
-
-    return inventory_rows.key_of(record.id), rows
+    signer = None
+    if trust.signers:
+        found = signed_by(record, trust.signers)
+        if isinstance(found, Reason):
+            if notes is not None:
+                notes.append(f"decision {record.id[:12]} is unverified: {found.message}")
+        else:
+            signer = found.signer.name
+    bom = sbom.read(record.blobs[decision.SBOM])
+    build = inventory_rows.of_decision(record.claimed, record.id, bom, signer=signer)
+    return build.key, inventory_rows.rows(build, bom.graph, bom.facts, lists.addressed)
 
 
 # --------------------------------------------------------------------------------------------------------------------
 # SBOMs on their own
 
 
-def _files(path: Path) -> Iterator[Path]:
+def files_of(path: Path) -> Iterator[Path]:
     """Yield the files that may be SBOMs, sorted; links are not followed out of the folder."""
     from pathlib import Path as PathOf
 
@@ -213,9 +215,7 @@ def _raise(e: OSError) -> None:
     raise UsageError(f"cannot be read: {(e.strerror or str(e)).lower()}", where=str(e.filename)) from e
 
 
-def _of_file(
-    file: Path, root: Path, notes: list[str], known: set[int]
-) -> Iterator[tuple[int, Rows]]:
+def _of_file(file: Path, root: Path, notes: list[str], known: set[int]) -> Iterator[tuple[int, Rows]]:
     import hashlib
 
     from sbomgate import files

@@ -153,5 +153,3 @@ def _no_files(path: str) -> str:
     from sbomgate.errors import UsageError
 
     raise UsageError("a file's name is no digest", place=path[:100], hint="give its sha256:…")
-
-

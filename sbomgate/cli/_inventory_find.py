@@ -54,7 +54,7 @@ def _text(found: Found, running: Mapping[str, Sequence[str]], *, paths: bool) ->
     if not found.hits:
         print("no build holds it")
     else:
-        print(f"{_count(len(artefacts), 'build')} of {_count(len(projects), 'project')}")
+        print(f"{count(len(artefacts), 'build')} of {count(len(projects), 'project')}")
     for (name, version), hits in together.items():
         print(f"\n  {plain(name)} {plain(version)}")
         for hit in hits:
@@ -104,7 +104,8 @@ def chain(hit: Hit) -> str:
     return plain(" › ".join([hit.artefact.build["project"], *path]))
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """Return `1 build`, `2 builds`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
@@ -112,9 +113,7 @@ def _json(found: Found, running: Mapping[str, Sequence[str]], words: Sequence[st
     return {
         "schema": "sbomgate/inventory-find/v1",
         "terms": list(words),
-        "hits": [
-            {"package": hit_columns(hit), "build": artefact_columns(hit.artefact, running)} for hit in found.hits
-        ],
+        "hits": [{"package": hit_columns(hit), "build": artefact_columns(hit.artefact, running)} for hit in found.hits],
         "notes": list(found.notes),
     }
 

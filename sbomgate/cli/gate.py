@@ -20,7 +20,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from sbomgate.cli import _decide, _signing
+from sbomgate.cli import _decide, _inventory, _inventory_add, _signing
 
 if TYPE_CHECKING:
     import argparse
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Decide, sign, store, print."""
     from sbomgate import gate
-    from sbomgate.cli import _inventory, _inventory_add, _subjects
+    from sbomgate.cli import _subjects
     from sbomgate.cli._results import Results
     from sbomgate.errors import InputError, UsageError
     from sbomgate.model import Claimed, SubjectKind
@@ -100,7 +100,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
                 made = gate.unsigned(decided.answer, decided.question, signer=signer)
                 record = _signing.sign_and_store(made, tree.trust, signer, store)
                 if inventory is not None:
-                    _inventory_add.after_gate(inventory, record, decided.answer.sbom, tree.trust)
+                    _inventory_add.after_gate(inventory, record, tree.trust)
                 results.add(_decide.report(decided, evidence=_folder(record, store, env), decision=record.id))
     return results.show()
 
@@ -119,8 +119,11 @@ def _resume(args: argparse.Namespace, env: Environment, store: Path) -> int:
             where="--resume",
             hint="leave --subject, --subjects, --workspace and --json out; `sbomgate verify` reads what was stored",
         )
+    inventory = None if args.inventory is None else _inventory.folder_at(args.inventory, env)
     trust = trust_file.load(args.trust, project_root=open_project(args.path, env).files.repository)
     record = _signing.resume(args, env, trust, store)
+    if inventory is not None:
+        _inventory_add.after_gate(inventory, record, trust)
     claimed, decided_at = record.claimed, f"{record.claimed_time:%Y-%m-%d %H:%M} UTC"
     print(
         f"{claimed.verdict.value.upper()}  {plain(claimed.subject.name)} · decided {decided_at} · signed now · "

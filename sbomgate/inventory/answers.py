@@ -91,6 +91,29 @@ def find(engine: Engine, terms: Terms, satisfies: Satisfies, *, digests: Sequenc
         UsageError: a range is none; more than `MAX_HITS`.
     """
     notes: list[str] = []
+    conditions = _conditions(engine, terms, satisfies, notes)
+    if digests is not None:
+        engine.table("running", {"digest": sorted(set(digests))})
+        conditions.append(Condition(sql="build.digest IN (SELECT digest FROM running)"))
+    return Found(hits=hits(engine, conditions), notes=tuple(notes))
+
+
+def artefacts(engine: Engine, terms: Terms, satisfies: Satisfies) -> tuple[Artefact, ...]:
+    """Return the artefacts for which the terms hold, in the order of their identities; without any all of them."""
+    everything = builds(engine)
+    if terms.selectors or terms.conditions:
+        conditions = _conditions(engine, terms, satisfies, [])
+        found = engine.query(
+            "SELECT DISTINCT build.build FROM package JOIN build ON package.build = build.build "
+            f"WHERE {' AND '.join(condition.sql for condition in conditions)}",
+            [value for condition in conditions for value in condition.parameters],
+        )
+        keys = {key for (key,) in found}
+        everything = {name: one for name, one in everything.items() if one.key in keys}
+    return tuple(everything[name] for name in sorted(everything))
+
+
+def _conditions(engine: Engine, terms: Terms, satisfies: Satisfies, notes: list[str]) -> list[Condition]:
     conditions = list(terms.conditions)
     if terms.selectors:
         asked = [_selected(engine, selector, satisfies, notes) for selector in terms.selectors]
@@ -100,10 +123,7 @@ def find(engine: Engine, terms: Terms, satisfies: Satisfies, *, digests: Sequenc
                 parameters=tuple(value for one in asked for value in one.parameters),
             )
         )
-    if digests is not None:
-        engine.table("running", {"digest": sorted(set(digests))})
-        conditions.append(Condition(sql="build.digest IN (SELECT digest FROM running)"))
-    return Found(hits=hits(engine, conditions), notes=tuple(notes))
+    return conditions
 
 
 def hits(engine: Engine, conditions: Sequence[Condition], *, join: str = "") -> tuple[Hit, ...]:

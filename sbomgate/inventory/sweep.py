@@ -38,6 +38,7 @@ class Affected:
             hit; or None.
         newer_good: whether it is newer than every build that is hit.
         changes: from the newest that is hit to the last good one.
+        reasons: what denies the newest, where a policy judged.
     """
 
     project: tuple[str, ...]
@@ -46,6 +47,7 @@ class Affected:
     last_good: Artefact | None
     newer_good: bool
     changes: tuple[PackageChange, ...]
+    reasons: tuple[str, ...] = ()
 
 
 def sweep(engine: Engine, names: Sequence[str] | None, judge: Judge) -> tuple[Affected, ...]:
@@ -74,6 +76,20 @@ def sweep(engine: Engine, names: Sequence[str] | None, judge: Judge) -> tuple[Af
     held: dict[tuple[str, ...], list[Hit]] = {}
     for hit in answers.hits(engine, [condition], join=join):
         held.setdefault(hit.artefact.identity, []).append(hit)
+    ids = {identity: _with_ids(hits, named) for identity, hits in held.items()}
+    return _affected(engine, ids, {})
+
+
+def failing(engine: Engine, reasons: Mapping[tuple[str, ...], tuple[str, ...]]) -> tuple[Affected, ...]:
+    """Return the projects of the artefacts (by identity) that another policy denies, sorted by name."""
+    return _affected(engine, dict.fromkeys(reasons, ()), reasons) if reasons else ()
+
+
+def _affected(
+    engine: Engine,
+    held: Mapping[tuple[str, ...], tuple[tuple[Hit, tuple[str, ...]], ...]],
+    reasons: Mapping[tuple[str, ...], tuple[str, ...]],
+) -> tuple[Affected, ...]:
     everything = answers.builds(engine)
     projects: dict[tuple[str, ...], list[Artefact]] = {}
     for artefact in everything.values():
@@ -86,11 +102,12 @@ def sweep(engine: Engine, names: Sequence[str] | None, judge: Judge) -> tuple[Af
         found.append(
             Affected(
                 project=project,
-                artefacts=tuple((one, _with_ids(held[one.identity], named)) for one in hit),
+                artefacts=tuple((one, held[one.identity]) for one in hit),
                 since=hit[-1],
                 last_good=good,
                 newer_good=good is not None and builds.index(good) < builds.index(hit[0]),
                 changes=() if good is None else _changes(engine, hit[0], good),
+                reasons=reasons.get(hit[0].identity, ()),
             )
         )
     return tuple(found)

@@ -38,6 +38,7 @@ _TEXTS = {
     "scripts": "package.scripts",
     "kind": "package.kind",
     "project": "build.project",
+    "version": "build.project_version",
     "environment": "build.environment",
     "workspace": "build.workspace",
     "signer": "build.signer",
@@ -161,14 +162,18 @@ def _condition(word: str, key: str, value: str) -> Condition:
         raise UsageError("lacks its value", where=word[:100], hint=f"{key}:VALUE, with * for any text")
     if key == "is":
         if value not in _WORDS:
-            raise UsageError(f"{value[:40]!r} is nothing to ask for", where=word[:100], hint=f"one of: {', '.join(_WORDS)}")
+            raise UsageError(
+                f"{value[:40]!r} is nothing to ask for", where=word[:100], hint=f"one of: {', '.join(_WORDS)}"
+            )
         return Condition(sql=_WORDS[value])
     if key == "maintainer":
         return Condition(sql="array_contains(package.maintainers, ?)", parameters=(value,))
     if key == "younger":
         age = _AGE.fullmatch(value)
         if age is None:
-            raise UsageError("not an age", where=word[:100], hint="younger:3d or younger:12h, when the build was decided")
+            raise UsageError(
+                "not an age", where=word[:100], hint="younger:3d or younger:12h, when the build was decided"
+            )
         hours = int(age[1]) * (24 if age[2] == "d" else 1)
         # An unknown time may be a young one.
         sql = f"(package.published IS NULL OR package.published > {_PAST} - INTERVAL {hours} HOUR)"
@@ -200,5 +205,3 @@ def naive(time: datetime) -> datetime:
 def aware(time: datetime | None) -> datetime | None:
     """Return a time of a column as everything else has it."""
     return None if time is None else time.replace(tzinfo=UTC)
-
-

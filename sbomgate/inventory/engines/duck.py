@@ -81,7 +81,9 @@ class DuckDB:
         try:
             statements = self._connection.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-                raise UsageError("not one SELECT", where="the query", hint="the inventory is read, never written, by SQL")
+                raise UsageError(
+                    "not one SELECT", where="the query", hint="the inventory is read, never written, by SQL"
+                )
             relation = self._connection.execute(statements[0])
             names = [column[0] for column in relation.description or ()]
         except duckdb.Error as e:
