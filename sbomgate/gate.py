@@ -631,7 +631,7 @@ def stored(record: Record, *, shipped: TrustMaterial | None = None) -> tuple[Sbo
 
 
 def decide_again(record: Record, question: Question, *, engine: Engine) -> Answer:
-    """Decide about a stored build by another question than `stored` returns: a newer time, further lists, another policy.
+    """Decide about a stored build by another question than `stored` returns: a newer time, further lists.
 
     Nothing is fetched: what is known of the packages is what was known then, and every attestation is verified again.
 

@@ -32,7 +32,7 @@ def export(args: argparse.Namespace, env: Environment) -> int:
         raise UsageError(
             "the inventory holds rows and no SBOMs",
             where=args.output,
-            hint="add --from STORE, or the folder they lie in",
+            hint="add --from STORE, or their folder",
         )
     with _inventory.opened(args, env) as (inventory, engine):
         if suffix == ".zip":

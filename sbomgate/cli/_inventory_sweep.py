@@ -13,7 +13,7 @@ from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sbomgate.cli._environment import Environment
@@ -187,10 +187,10 @@ def _record(artefact: Artefact, args: argparse.Namespace, env: Environment) -> R
 def _supersede(
     found: Sequence[Affected], lists: Mapping[str, bytes], args: argparse.Namespace, env: Environment
 ) -> None:
-    """Decide again about each build that is hit and had passed, by the list as well, and sign what comes out: FAILED."""
+    """Decide again about each build that is hit and had passed, by the list too, and sign what comes out: FAILED."""
     from dataclasses import replace
 
-    from sbomgate import gate
+    from sbomgate import __version__, gate
     from sbomgate import trust as trust_file
     from sbomgate.cli import _decide, _inventory_add, _signing
     from sbomgate.cli._environment import say
@@ -226,7 +226,7 @@ def _supersede(
                     lists={**before.lists, **_decide.trusted_lists(trust), **lists},
                     bundle=policy or before.bundle,
                     ledger=record.blobs.get(gate.LEDGER),
-                    sbomgate=gate.__version__,
+                    sbomgate=__version__,
                 )
                 answer = gate.decide_again(record, question, engine=engine)
                 if answer.evaluation.verdict is not Verdict.DENIED:
@@ -273,14 +273,13 @@ def _text_lines(found: Sequence[Affected], running: Running) -> Iterator[str]:
     done = "" if left == builds else f", {builds - left:,} of them FAILED already and run nowhere that was told"
     yield f"HIT  {count(builds, 'build')} of {count(projects, 'project')}{done}"
     for one in found:
-        newest, hits = one.artefacts[0]
         yield ""
         yield f"  {plain(one.since.build['project'])}"
         deployed = sorted({place for artefact, _ in one.artefacts for place in _where(artefact, running)})
         yield f"    runs now   {plain(', '.join(deployed)) if deployed else 'nowhere that was told'}"
         yield f"    since      {_when(one.since)}"
         seen = set()
-        for artefact, held in one.artefacts:
+        for _, held in one.artefacts:
             for hit, ids in held:
                 key = (hit.package["name"], hit.package["version"])
                 if key not in seen:
@@ -290,14 +289,14 @@ def _text_lines(found: Sequence[Affected], running: Running) -> Iterator[str]:
                     yield f"               {chain(hit)}"
         for reason in one.reasons:
             yield f"    denied by  {plain(reason)}"
-        yield from _going_back(one, running, plain)
+        yield from _going_back(one, running)
         for artefact, _ in one.artefacts[:SHOWN]:
             yield f"    build      {line(artefact, running)}"
         if len(one.artefacts) > SHOWN:
             yield f"               and {len(one.artefacts) - SHOWN:,} more (--format json)"
 
 
-def _going_back(one: Affected, running: Running, word: Callable[[str], str]) -> Iterator[str]:
+def _going_back(one: Affected, running: Running) -> Iterator[str]:
     from sbomgate.report.escape import plain
 
     if one.last_good is None:

@@ -1,7 +1,7 @@
 """Which builds hold it: keep what all builds are made of, and ask.
 
-The inventory is derived: Parquet files in a folder, made of signed evidence, and made again at any time. Answers name the
-digest of the evidence that they come from. It needs DuckDB: pip install 'sbomgate[inventory]'
+The inventory is derived: Parquet files in a folder, made of signed evidence, and made again at any time. Answers name
+the digest of the evidence that they come from. It needs DuckDB: pip install 'sbomgate[inventory]'
 
 examples:
   sbomgate inventory add evidence --trust trust.toml              a store; `gate --inventory DIR` adds each build

@@ -135,7 +135,7 @@ def hits(engine: Engine, conditions: Sequence[Condition], *, join: str = "") -> 
     columns = ", ".join([f"package.{c}" for c in _PACKAGE] + ["build.build"] + [f"build.{c}" for c in _BUILD])
     where = " AND ".join(condition.sql for condition in conditions) or "true"
     found = engine.query(
-        f"SELECT {columns} FROM package JOIN build ON package.build = build.build {join} WHERE {where} "  # noqa: S608
+        f"SELECT {columns} FROM package JOIN build ON package.build = build.build {join} WHERE {where} "
         f"LIMIT {MAX_HITS + 1}",
         [value for condition in conditions for value in condition.parameters],
     )
@@ -157,7 +157,7 @@ def hits(engine: Engine, conditions: Sequence[Condition], *, join: str = "") -> 
 
 def builds(engine: Engine) -> dict[tuple[str, ...], Artefact]:
     """Return every artefact by its identity."""
-    rows = engine.query(f"SELECT build, {', '.join(_BUILD)} FROM build")  # noqa: S608 - our own columns
+    rows = engine.query(f"SELECT build, {', '.join(_BUILD)} FROM build")
     return _artefacts({row[0]: _named(_BUILD, row[1:]) for row in rows})
 
 
@@ -221,7 +221,7 @@ def _selected(engine: Engine, selector: Selector, satisfies: Satisfies, notes: l
     if selector.range is None:
         return named
     known = engine.query(
-        f"SELECT DISTINCT version FROM package WHERE {named.sql}",  # noqa: S608 - written above
+        f"SELECT DISTINCT version FROM package WHERE {named.sql}",
         named.parameters,
     )
     versions = sorted(version for (version,) in known if version is not None)

@@ -123,7 +123,7 @@ class Folder:
 
     def _deltas(self) -> tuple[Path, ...]:
         try:
-            names = sorted(name for name in os.listdir(self.path / DELTA) if _DELTA.fullmatch(name))
+            names = sorted(path.name for path in (self.path / DELTA).iterdir() if _DELTA.fullmatch(path.name))
         except OSError as e:
             raise self._could_not("read", e) from e
         return tuple(self.path / DELTA / name for name in names)
@@ -155,7 +155,7 @@ class Folder:
             return
         try:
             if self.path.is_dir() and not {DELTA, SEGMENTS, *_LOCKS} >= {
-                name for name in os.listdir(self.path) if not name.startswith(_TEMPORARY)
+                path.name for path in self.path.iterdir() if not path.name.startswith(_TEMPORARY)
             }:
                 raise UsageError(
                     "holds other files and no inventory", where=str(self.path), hint="give a folder of its own"

@@ -70,7 +70,7 @@ BUILD_COLUMNS: Mapping[str, str] = {
     "decided": "TIMESTAMP",
     "packages": "BIGINT",
 }
-"""Column → SQL type, of a build: `digest` is `sha256:…` or `gitCommit:…` of the artefact, `evidence` and `sbom` are hex."""
+"""Column → SQL type, of a build: `digest` is the artefact's, `sha256:…` or `gitCommit:…`; the other digests are hex."""
 
 COLUMNS: Mapping[str, str] = {**PACKAGE_COLUMNS, **BUILD_COLUMNS}
 
@@ -116,7 +116,7 @@ def key_of(sha256: str) -> int:
 
 
 def of_decision(decision: Decision, evidence: str, sbom: Sbom, *, signer: str | None) -> Build:
-    """Return the build that a decision is about; `signer` is the accepted one's name, or None where none is accepted."""
+    """Return the build that a decision is about; `signer` is the accepted one's name, or None where nobody is."""
     context, subject = decision.context, decision.subject
     ((algorithm, digest),) = subject.digest.items()
     return Build(
@@ -128,11 +128,11 @@ def of_decision(decision: Decision, evidence: str, sbom: Sbom, *, signer: str | 
         digest=f"{algorithm}:{digest}",
         project=decision.project,
         project_version=decision.project_version,
-        project_repository=context.repository and context.repository.value,
-        commit_id=context.commit and context.commit.value,
+        project_repository=None if context.repository is None else context.repository.value,
+        commit_id=None if context.commit is None else context.commit.value,
         lockfile=context.lockfile_path,
         workspace=context.workspace,
-        environment=context.environment and context.environment.value,
+        environment=None if context.environment is None else context.environment.value,
         profile=context.profile,
         verdict=decision.verdict.value,
         policy=decision.policy,

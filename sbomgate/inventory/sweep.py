@@ -64,7 +64,7 @@ def sweep(engine: Engine, names: Sequence[str] | None, judge: Judge) -> tuple[Af
     pairs = [
         (name, version or "")
         for name, version in engine.query(
-            f"SELECT DISTINCT name, version FROM package WHERE kind NOT IN {_OWN} {among}"  # noqa: S608 - our own words
+            f"SELECT DISTINCT name, version FROM package WHERE kind NOT IN {_OWN} {among}"
         )
     ]
     named = judge(sorted(pairs))
@@ -120,7 +120,7 @@ def _with_ids(
 
 
 def _last_good(builds: Sequence[Artefact], held: Mapping[tuple[str, ...], Any]) -> Artefact | None:
-    """Return the newest build that is not hit and PASSED; where evidence of the project is verified, only such counts."""
+    """Return the newest build that is not hit and PASSED; where any evidence is verified, only such counts."""
     passed = [
         one
         for one in builds

@@ -61,7 +61,7 @@ _KEYS = sorted([*_TEXTS, "maintainer", "younger", "after", "before", "is"])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selector:
-    """Which packages: exactly one of `name`, `pattern` (with `*`) and `integrity`; `range` is None for every version."""
+    """Which packages: exactly one of `name`, `pattern` (with `*`) and `integrity`; `range` None is every version."""
 
     text: str
     name: str | None = None

@@ -262,7 +262,7 @@ _OWN = frozenset({Kind.ROOT, Kind.WORKSPACE, Kind.LINK})
 
 
 def addressed(package: Package) -> tuple[str, str] | None:
-    """Return (name, version) that a package's address names, whatever the entry calls itself; None where it names none."""
+    """Return (name, version) that a package's address names, whatever its entry says; None where it names none."""
     found = None if package.resolved is None else _TARBALL.search(_plain(package.resolved))
     return None if found is None else (found[1], found[3])
 

@@ -38,6 +38,7 @@ MAY_USE = {
     "sbom": set(),
     "approvals": {"signing"},  # who signed them
     "conform": set(),
+    "inventory": {"decision"},  # what a build's evidence says of it
     "decision": set(),
     "trust": set(),
     "tuf": set(),
@@ -45,7 +46,19 @@ MAY_USE = {
     "config": set(),
     "project": set(),
 }
-MAY_DO_IO = {"npm", "evidence", "signing", "cli", "project", "files", "resources", "trust", "tuf", "policy"}
+MAY_DO_IO = {
+    "npm",
+    "evidence",
+    "signing",
+    "cli",
+    "project",
+    "files",
+    "resources",
+    "trust",
+    "tuf",
+    "policy",
+    "inventory",
+}
 
 
 def modules() -> Iterator[tuple[str, Path]]:
