@@ -75,11 +75,14 @@ def after_gate(inventory: Folder, record: Record, trust: Trust) -> None:
 def _fill(inventory: Folder, args: argparse.Namespace, env: Environment) -> int:
     from sbomgate import trust as trust_file
     from sbomgate.cli._environment import say
+    from sbomgate.inventory import rows as inventory_rows
 
     trust = trust_file.NOBODY if args.trust is None else trust_file.load(args.trust, project_root=None)
     engine = inventory.reader()
-    known: set[int] = {key for (key,) in inventory.ask(engine, lambda e: e.query("SELECT build FROM build"))}
+    standing: dict[int, str] = dict(inventory.ask(engine, lambda e: e.query("SELECT build, standing FROM build")))
     engine.close()
+    known = set(standing)
+    unverified = 0
     failed: list[str] = []
     notes: list[str] = []
     added = there = 0
@@ -87,6 +90,7 @@ def _fill(inventory: Folder, args: argparse.Namespace, env: Environment) -> int:
     for key, rows in _additions(args.sources, env, trust, known, notes, failed):
         if key in known:
             there += 1
+            unverified += standing.get(key) == inventory_rows.UNVERIFIED
             continue
         known.add(key)
         batch.append((key, rows))
@@ -98,6 +102,8 @@ def _fill(inventory: Folder, args: argparse.Namespace, env: Environment) -> int:
     inventory.add(batch)
     inventory.compact_if_due()
     added += len(batch)
+    if unverified and trust.signers:
+        say(f"note: {unverified:,} of them are labelled unverified from before: `inventory rebuild` labels them anew")
     for note in notes:
         say(f"note: {note}")
     for problem in failed:
