@@ -72,6 +72,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         """Name it; nothing is read or written."""
         self.path = path
+        self._writes: Writer | None = None
 
     # -- reading
 
@@ -175,9 +176,9 @@ class Folder:
             EvidenceError: it cannot be written. Readers see what they saw before, or some of the builds whole.
         """
         try:
-            with self.lock(".writing", shared=True), self._writer() as writer:
+            with self.lock(".writing", shared=True):
                 for key, rows in builds:
-                    self._add(writer, key, rows)
+                    self._add(self._writer(), key, rows)
                 _sync(self.path / DELTA)
         except OSError as e:
             raise self._could_not("be written", e) from e
@@ -213,6 +214,8 @@ class Folder:
         try:
             with self.lock(".lock", wait=wait) as held:
                 return self._compact(everything=everything) if held else 0
+        except VanishedError as e:
+            raise EvidenceError(f"a file that is listed is not there: {e}", where=str(self.path), hint=_HINT) from e
         except OSError as e:
             raise self._could_not("be written", e) from e
 
@@ -258,19 +261,18 @@ class Folder:
     def _compact(self, *, everything: bool) -> int:
         listing = self.listing()
         self._clean(listing)
-        with self._writer() as writer:
-            segments = listing.segments
-            held = writer.keys([self.path / SEGMENTS / segment.name for segment in segments])
-            new = [path for path in listing.deltas if int(path.stem, 16) not in held]
-            merged = list(segments) if everything else _tier(segments, new)
-            if not new and len(merged) < 2:
-                self._remove(listing.deltas)
-                return 0
-            last = max((int(segment.name[:6]) for segment in segments), default=0)
-            name = f"{last + 1:06}.parquet"
-            made = self.path / SEGMENTS / f"{_TEMPORARY}{name}"
-            sources = [*(self.path / SEGMENTS / segment.name for segment in merged), *new]
-            rows, builds = writer.merge(sources, made)
+        segments = listing.segments
+        held = self._writer().keys([self.path / SEGMENTS / segment.name for segment in segments])
+        new = [path for path in listing.deltas if int(path.stem, 16) not in held]
+        merged = list(segments) if everything else _tier(segments, new)
+        if not new and len(merged) < 2:
+            self._remove(listing.deltas)
+            return 0
+        last = max((int(segment.name[:6]) for segment in segments), default=0)
+        name = f"{last + 1:06}.parquet"
+        made = self.path / SEGMENTS / f"{_TEMPORARY}{name}"
+        sources = [*(self.path / SEGMENTS / segment.name for segment in merged), *new]
+        rows, builds = self._writer().merge(sources, made)
         _sync(made)
         made.replace(self.path / SEGMENTS / name)
         _sync(self.path / SEGMENTS)
@@ -302,13 +304,10 @@ class Folder:
         made.replace(self.path / MANIFEST)
         _sync(self.path)
 
-    @contextlib.contextmanager
-    def _writer(self) -> Iterator[Writer]:
-        writer = Writer(self.path / f"{_TEMPORARY}sort")
-        try:
-            yield writer
-        finally:
-            writer.close()
+    def _writer(self) -> Writer:
+        if self._writes is None:
+            self._writes = Writer(self.path / f"{_TEMPORARY}sort")
+        return self._writes
 
     @contextlib.contextmanager
     def lock(self, name: str, *, shared: bool = False, wait: bool = True) -> Iterator[bool]:
