@@ -276,9 +276,9 @@ def load_sqlite(folder: Folder, at: Path) -> None:
         "CREATE TABLE held (component INTEGER, build INTEGER, PRIMARY KEY (component, build)) WITHOUT ROWID"
     )
 
-    def copy(_: Engine) -> None:
-        _, rows = engine.ask("SELECT DISTINCT name, version FROM package ORDER BY ALL")
-        connection.executemany("INSERT INTO component (name, version) VALUES (?, ?)", rows)
+    def copy(_: object) -> None:
+        _, pairs = engine.ask("SELECT DISTINCT name, version FROM package ORDER BY ALL")
+        connection.executemany("INSERT INTO component (name, version) VALUES (?, ?)", pairs)
         ids = {(name, version): id_ for id_, name, version in connection.execute("SELECT * FROM component")}
         _, rows = engine.ask("SELECT name, version, build FROM package ORDER BY ALL")
         connection.executemany("INSERT OR IGNORE INTO held VALUES (?, ?)", ((ids[n, v], b) for n, v, b in rows))

@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sbomgate.cli._environment import Environment
+    from sbomgate.inventory.engines import Engine
     from sbomgate.inventory.engines.duck import DuckDB
     from sbomgate.inventory.folder import Folder
 
 DEFAULT = "inventory"
+ENGINES = ("duckdb", "spark")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         made.add_argument("--inventory", default=DEFAULT, metavar="DIR", help="its folder (default: inventory)")
         return made
 
+    engines = "spark: the same question on a Spark cluster"
     terms = "packages (name, name@range, @scope/*, purl, sha512:…) and conditions (key:value, is:word)"
     add = action("add", "add builds: of a store, of SBOMs in a folder, of one SBOM")
     add.add_argument("sources", nargs="+", metavar="STORE|DIR|FILE", help="evidence, or SBOMs")
@@ -40,8 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     find.add_argument("terms", nargs="+", metavar="TERM", help=terms)
     find.add_argument("--paths", action="store_true", help="how each comes in, from the project to the package")
     find.add_argument("--running", action="store_true", help="only what runs now, by `inventory deployed`")
+    find.add_argument("--engine", choices=ENGINES, default="duckdb", help=engines)
     find.add_argument("--json", action="store_true", help="the answer as JSON")
     stats = action("stats", "how much it holds")
+    stats.add_argument("--engine", choices=ENGINES, default="duckdb", help=engines)
     stats.add_argument("--json", action="store_true", help="the answer as JSON")
     export = action("export", "write packages with their builds to a file, or the SBOMs of a product as one archive")
     export.add_argument("terms", nargs="*", metavar="TERM", help=f"{terms}; none: everything")
@@ -64,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sweep.add_argument(
         "--format", choices=("text", "json", "markdown", "csv"), default="text", help="how it is written"
     )
+    sweep.add_argument("--engine", choices=ENGINES, default="duckdb", help=engines)
     sweep.add_argument("--store", metavar="DIR", help="where the evidence is: for --policy and --supersede")
     sweep.add_argument("--supersede", action="store_true", help="sign a FAILED decision on each build that is hit")
     sweep.add_argument("--trust", metavar="FILE", help="for --supersede: the trust file")
@@ -91,6 +97,27 @@ def folder_at(named: str, env: Environment) -> Folder:
         )
     duck.require()
     return Folder(env.working_directory / named)
+
+
+@contextmanager
+def asking(args: argparse.Namespace, env: Environment) -> Iterator[tuple[Folder, Engine]]:
+    """Open an inventory that exists with the engine that was asked for.
+
+    Raises:
+        UsageError: there is none, or the engine is not installed.
+    """
+    if args.engine == "duckdb":
+        with opened(args, env) as found:
+            yield found
+        return
+    from sbomgate.inventory.engines.spark import Spark
+
+    with opened(args, env) as (inventory, _):
+        engine = Spark()
+        try:
+            yield inventory, engine
+        finally:
+            engine.close()
 
 
 @contextmanager

@@ -28,7 +28,7 @@ def find(args: argparse.Namespace, env: Environment) -> int:
     from sbomgate.inventory import answers, terms
 
     asked = terms.parse(args.terms)
-    with _inventory.opened(args, env) as (inventory, engine):
+    with _inventory.asking(args, env) as (inventory, engine):
 
         def question(engine: Any) -> tuple[Found, dict[str, list[str]]]:
             running = _inventory.running_now(inventory, answers.builds(engine).values(), env.now)
@@ -138,7 +138,7 @@ def stats(args: argparse.Namespace, env: Environment) -> int:
     """Print how much there is."""
     from sbomgate.inventory import answers, deployments
 
-    with _inventory.opened(args, env) as (inventory, engine):
+    with _inventory.asking(args, env) as (inventory, engine):
         listing = inventory.listing()
 
         def question(engine: Any) -> dict[str, Any]:

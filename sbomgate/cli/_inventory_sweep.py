@@ -37,7 +37,7 @@ def sweep(args: argparse.Namespace, env: Environment) -> int:
     if args.supersede and (args.trust is None or args.signer is None):
         raise UsageError("signs decisions", where="--supersede", hint="add --trust FILE and --key FILE, as for `gate`")
     lists = {} if args.feed is None else _feed(args.feed, env)
-    with _inventory.opened(args, env) as (inventory, engine):
+    with _inventory.asking(args, env) as (inventory, engine):
 
         def question(engine: Any) -> tuple[tuple[Affected, ...], Running]:
             artefacts = answers.builds(engine)

@@ -179,7 +179,8 @@ def _condition(word: str, key: str, value: str) -> Condition:
         sql = f"(package.published IS NULL OR package.published > {_PAST} - INTERVAL {hours} HOUR)"
         return Condition(sql=sql)
     if key in ("after", "before"):
-        return Condition(sql=f"{_PAST} {'>=' if key == 'after' else '<'} ?", parameters=(naive(time(value, word)),))
+        sign = ">=" if key == "after" else "<"
+        return Condition(sql=f"{_PAST} {sign} CAST(? AS TIMESTAMP)", parameters=(naive(time(value, word)),))
     if "*" in value:
         return Condition(sql=f"{_TEXTS[key]} LIKE ? ESCAPE '!'", parameters=(like(value),))
     return Condition(sql=f"{_TEXTS[key]} = ?", parameters=(value,))
@@ -197,9 +198,9 @@ def time(text: str, where: str) -> datetime:
         raise UsageError(str(e), where=where[:100], hint="2026-03-31, or 2026-03-31T00:21:00Z") from e
 
 
-def naive(time: datetime) -> datetime:
+def naive(time: datetime) -> str:
     """Return a time as columns hold it: UTC without a zone."""
-    return time.astimezone(UTC).replace(tzinfo=None)
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
 
 
 def aware(time: datetime | None) -> datetime | None:

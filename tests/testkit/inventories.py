@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from sbomgate.inventory.folder import Folder
 from sbomgate.inventory.rows import Build
 
 Row = dict[str, Any]
+NOW = datetime(2026, 4, 1, tzinfo=UTC)
+SRI = "sha512-q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urqw=="
 
 
 def sha256(text: str) -> str:
@@ -55,6 +57,37 @@ def build(
         for one in packages
     ]
     return made.key, [own, *rows]
+
+
+def package(name: str, version: str | None, **more: Any) -> Row:
+    """Return the row of a package."""
+    return {"name": name, "version": version, "path": [name], **more}
+
+
+AXIOS = package(
+    "axios",
+    "1.14.1",
+    direct=True,
+    licence="MIT",
+    publisher="mallory",
+    maintainers=["bob", "mallory"],
+    provenance="unattested",
+    scripts="none",
+    published="2026-03-31T00:21:00",
+    integrity=SRI,
+)
+PLAIN = package("plain-crypto-js", "4.2.1", scripts="present", path=["axios", "plain-crypto-js"], dev=True)
+# Three decisions and an SBOM: 1.14.1 is the bad one.
+EXAMPLES = [
+    build("old", [package("axios", "1.14.0", provenance="verified", repository="https://github.com/axios/axios")],
+          decided=NOW - timedelta(days=9)),
+    build("bad", [AXIOS, PLAIN, package("@tanstack/router", "1.0.0"), package("@tanstack_x/y", "1.0.0")],
+          decided=NOW - timedelta(hours=5)),
+    build("next", [package("axios", "1.15.0-beta.1"), package("axios", None, kind="git")],
+          decided=NOW, project="other", environment="staging", verdict="denied"),
+    build("sbom", [package("axios", "0.30.4"), package("lod%sh", "1.0.0")], evidence=None, digest=None, subject=None,
+          standing="sbom", project="vendor", verdict=None, signer=None, environment=None),
+]  # fmt: skip
 
 
 def writer(path: Path, number: int, report: Connection) -> None:

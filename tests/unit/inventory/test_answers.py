@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,48 +15,16 @@ from sbomgate.inventory.answers import Found
 from sbomgate.inventory.engines.duck import DuckDB
 from sbomgate.inventory.folder import Folder
 from sbomgate.lockfiles import _range
-from testkit.inventories import Row, build
-
-NOW = datetime(2026, 4, 1, tzinfo=UTC)
-SRI = "sha512-q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6urqw=="
-
-
-def package(name: str, version: str | None, **more: Any) -> Row:
-    return {"name": name, "version": version, "path": [name], **more}
-
-
-AXIOS = package(
-    "axios",
-    "1.14.1",
-    direct=True,
-    licence="MIT",
-    publisher="mallory",
-    maintainers=["bob", "mallory"],
-    provenance="unattested",
-    scripts="none",
-    published="2026-03-31T00:21:00",
-    integrity=SRI,
-)
-PLAIN = package("plain-crypto-js", "4.2.1", scripts="present", path=["axios", "plain-crypto-js"], dev=True)
-BUILDS = [
-    build("old", [package("axios", "1.14.0", provenance="verified", repository="https://github.com/axios/axios")],
-          decided=NOW - timedelta(days=9)),
-    build("bad", [AXIOS, PLAIN, package("@tanstack/router", "1.0.0"), package("@tanstack_x/y", "1.0.0")],
-          decided=NOW - timedelta(hours=5)),
-    build("next", [package("axios", "1.15.0-beta.1"), package("axios", None, kind="git")],
-          decided=NOW, project="other", environment="staging", verdict="denied"),
-    build("sbom", [package("axios", "0.30.4"), package("lod%sh", "1.0.0")], evidence=None, digest=None, subject=None,
-          standing="sbom", project="vendor", verdict=None, signer=None, environment=None),
-]  # fmt: skip
+from testkit.inventories import EXAMPLES, NOW, SRI, build, package
 
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDB]:
     folder = Folder(tmp_path_factory.mktemp("answers") / "inventory")
     folder.create()
-    folder.add(BUILDS[:2])
+    folder.add(EXAMPLES[:2])
     folder.compact()
-    folder.add(BUILDS[2:])
+    folder.add(EXAMPLES[2:])
     made = folder.reader()
     folder.ask(made, lambda e: e.query("SELECT 1"))
     yield made
@@ -87,33 +55,32 @@ FINDS = {
     "lod%*": ["lod%sh@1.0.0 vendor"],
     "pkg:npm/axios@1.14.0": ["axios@1.14.0 shop"],
     SRI: ["axios@1.14.1 shop"],
-    "axios@1.14.1 plain-crypto-js": ["axios@1.14.1 shop", "plain-crypto-js@4.2.1 shop"],
-    "axios project:other": ["axios@None other", "axios@1.15.0-beta.1 other"],
-    "axios environment:production": ["axios@1.14.0 shop", "axios@1.14.1 shop"],
-    "axios verdict:denied": ["axios@None other", "axios@1.15.0-beta.1 other"],
-    "axios licence:M*": ["axios@1.14.1 shop"],
-    "axios publisher:mallory": ["axios@1.14.1 shop"],
+    "axios@1.14.1 & plain-crypto-js": ["axios@1.14.1 shop", "plain-crypto-js@4.2.1 shop"],
+    "axios & project:other": ["axios@None other", "axios@1.15.0-beta.1 other"],
+    "axios & environment:production": ["axios@1.14.0 shop", "axios@1.14.1 shop"],
+    "axios & verdict:denied": ["axios@None other", "axios@1.15.0-beta.1 other"],
+    "axios & licence:M*": ["axios@1.14.1 shop"],
+    "axios & publisher:mallory": ["axios@1.14.1 shop"],
     "maintainer:bob": ["axios@1.14.1 shop"],
     "repository:*github.com/axios/*": ["axios@1.14.0 shop"],
-    "axios after:2026-03-30": ["axios@None other", "axios@1.14.1 shop", "axios@1.15.0-beta.1 other"],
-    "axios before:2026-03-30": ["axios@1.14.0 shop"],
+    "axios & after:2026-03-30": ["axios@None other", "axios@1.14.1 shop", "axios@1.15.0-beta.1 other"],
+    "axios & before:2026-03-30": ["axios@1.14.0 shop"],
     "is:direct": ["axios@1.14.1 shop"],
     "is:dev": ["plain-crypto-js@4.2.1 shop"],
     # What is not known counts: nobody said that it is attested, old or without scripts.
-    "axios is:unattested project:shop": ["axios@1.14.1 shop"],
-    "axios is:unattested project:vendor": ["axios@0.30.4 vendor"],
-    "axios is:scripted project:shop": ["axios@1.14.0 shop"],
-    "plain-crypto-js is:scripted": ["plain-crypto-js@4.2.1 shop"],
-    "axios@1.14.1 younger:1d": ["axios@1.14.1 shop"],
-    "axios@1.14.1 younger:2h": [],
-    "axios@1.14.0 younger:2h": ["axios@1.14.0 shop"],
+    "axios & is:unattested & project:shop": ["axios@1.14.1 shop"],
+    "axios & is:unattested & project:vendor": ["axios@0.30.4 vendor"],
+    "axios & is:scripted & project:shop": ["axios@1.14.0 shop"],
+    "plain-crypto-js & is:scripted": ["plain-crypto-js@4.2.1 shop"],
+    "axios@1.14.1 & younger:1d": ["axios@1.14.1 shop"],
+    "axios@1.14.1 & younger:2h": [],
+    "axios@1.14.0 & younger:2h": ["axios@1.14.0 shop"],
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("question", FINDS)
 def test_find(engine: DuckDB, question: str) -> None:
-    ranged = question.startswith("axios@") and " " in question and ":" not in question
-    words = [question] if ranged and "plain" not in question else question.split(" ")
+    words = question.split(" & ")
     assert said(ask(engine, *words)) == FINDS[question]
 
 
@@ -129,7 +96,7 @@ def test_a_range_that_is_none(engine: DuckDB) -> None:
 
 
 def test_only_what_runs(engine: DuckDB) -> None:
-    digest = BUILDS[1][1][0]["digest"]
+    digest = EXAMPLES[1][1][0]["digest"]
     assert said(ask(engine, "axios", digests=[digest])) == ["axios@1.14.1 shop"]
     assert said(ask(engine, "axios", digests=[])) == []
 
