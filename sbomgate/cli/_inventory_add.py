@@ -125,18 +125,18 @@ def _additions(
         path = env.working_directory / source
         if not path.exists():
             raise UsageError("no such file or folder", where=source, hint="give a store, a folder of SBOMs, or an SBOM")
-        if is_evidence(path):
-            for build in builds_of(path):
-                try:
-                    yield from _of_build(build, trust, known, notes)
-                except SbomgateError as e:
-                    failed.append(str(e))
-            continue
-        for file in files_of(path):
+        empty = True
+        stored = is_evidence(path)
+        for one in builds_of(path) if stored else files_of(path):
             try:
-                yield from _of_file(file, path, notes, known)
+                for addition in _of_build(one, trust, known, notes) if stored else _of_file(one, path, notes, known):
+                    empty = False
+                    yield addition
             except SbomgateError as e:
+                empty = False
                 failed.append(str(e))
+        if empty:
+            failed.append(f"{source}: holds neither evidence nor an SBOM")
 
 
 def is_evidence(path: Path) -> bool:

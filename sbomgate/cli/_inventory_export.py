@@ -89,7 +89,7 @@ def _parquet(found: Found) -> bytes:
 
     with tempfile.TemporaryDirectory() as folder:
         lines, target = Path(folder, "rows.json"), Path(folder, "rows.parquet")
-        lines.write_bytes(b"\n".join(orjson.dumps(row) for row in _rows(found)))
+        lines.write_bytes(orjson.dumps(list(_rows(found))))
         writer = Writer(Path(folder))
         writer.write(lines, target)
         writer.close()

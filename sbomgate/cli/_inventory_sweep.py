@@ -194,7 +194,7 @@ def _supersede(
     from sbomgate import trust as trust_file
     from sbomgate.cli import _decide, _inventory_add, _signing
     from sbomgate.cli._environment import say
-    from sbomgate.errors import EvidenceError, PolicyError, SbomgateError
+    from sbomgate.errors import EvidenceError, PolicyError, SbomgateError, UsageError
     from sbomgate.model import Verdict
     from sbomgate.policy import bundle as bundles
     from sbomgate.policy.engines.embedded import EmbeddedEngine
@@ -215,6 +215,11 @@ def _supersede(
                 continue
             try:
                 record = _record(artefact, args, env)
+                if env.now < record.claimed_time:  # (P19) the older decision would lose
+                    raise UsageError(
+                        f"was decided at {record.claimed_time.isoformat()}, which is after now",
+                        hint="correct the clock of this machine",
+                    )
                 _, before = gate.stored(record)
                 question = replace(
                     before,

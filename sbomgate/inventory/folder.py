@@ -185,7 +185,7 @@ class Folder:
 
     def _add(self, writer: Writer, key: int, rows: list[dict[str, Any]]) -> None:
         try:
-            lines = b"\n".join(map(orjson.dumps, rows))
+            lines = orjson.dumps(rows)
         except orjson.JSONEncodeError as e:  # a lone surrogate
             raise EvidenceError(f"a text that is none: {e}", where="SBOM") from e
         delta = self.path / DELTA

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ROW_GROUP = 122_880
 """Rows of one row group: a lookup by name reads one or two of them. Smaller ones made every query slower."""
 
-MAX_ROW_BYTES = 64 << 20
+MAX_ROW_BYTES = 16 << 20
 """Bytes of one row as JSON: the row of a package with 100,000 maintainers has 2 MB."""
 
 _ORDER = "name, version, build"
@@ -121,15 +121,15 @@ class Writer:
         self._run("SET autoinstall_known_extensions = false")
 
     def write(self, lines: Path, target: Path) -> None:
-        """Write rows that lie in a file as lines of JSON, sorted, as one Parquet file.
+        """Write rows that lie in a file as an array of JSON as one Parquet file.
 
         Raises:
             EvidenceError: it cannot be written.
         """
         columns = ", ".join(f"{column}: {_literal(type_)}" for column, type_ in COLUMNS.items())
         self._run(
-            f"COPY (SELECT * FROM read_json({_literal(str(lines))}, format = 'newline_delimited', "
-            f"maximum_object_size = {MAX_ROW_BYTES}, columns = {{{columns}}}) ORDER BY {_ORDER}) "
+            f"COPY (SELECT * FROM read_json({_literal(str(lines))}, format = 'array', "
+            f"maximum_object_size = {MAX_ROW_BYTES}, columns = {{{columns}}})) "
             f"TO {_literal(str(target))} (FORMAT parquet, COMPRESSION zstd)"
         )
 

@@ -1,4 +1,4 @@
-"""Spark, for what outgrows one machine: the same SQL on the same Parquet files, read where a cluster's workers see them.
+"""Spark, for what outgrows one machine: the same SQL on the same Parquet files, where a cluster's workers see them.
 
 It is an extra (`pip install 'sbomgate[spark]'`, and Java 17) and imported nowhere else. The session is the one that
 Spark's own settings describe (`spark-defaults.conf`, `spark-submit`); without any, this machine. Adding and compacting
@@ -87,8 +87,9 @@ def _session() -> SparkSession:
         ) from e
     # A time without a zone is one, in every column and in every CAST: DuckDB's TIMESTAMP.
     conf = SparkConf().setAppName("sbomgate inventory").set("spark.sql.timestampType", "TIMESTAMP_NTZ")
-    conf.setIfMissing("spark.master", "local[*]").setIfMissing("spark.ui.enabled", "false")
-    conf.setIfMissing("spark.ui.showConsoleProgress", "false")
+    if not conf.contains("spark.master"):  # this machine; its default of 200 pieces is for a cluster
+        conf.setMaster("local[*]").setIfMissing("spark.sql.shuffle.partitions", "4")
+    conf.setIfMissing("spark.ui.enabled", "false").setIfMissing("spark.ui.showConsoleProgress", "false")
     try:
         session = SparkSession.builder.config(conf=conf).getOrCreate()
     except (PySparkException, RuntimeError, OSError) as e:
