@@ -72,8 +72,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sweep.add_argument("--engine", choices=ENGINES, default="duckdb", help=engines)
     sweep.add_argument("--store", metavar="DIR", help="where the evidence is: for --policy and --supersede")
     sweep.add_argument("--supersede", action="store_true", help="sign a FAILED decision on each build that is hit")
+    sweep.add_argument("--incident", metavar="FILE", help="write what is known as an incident file; --key signs it too")
+    sweep.add_argument("--notify", metavar="COMMAND", help="run it when something is left to do, the JSON on its stdin")
     sweep.add_argument("--trust", metavar="FILE", help="for --supersede: the trust file")
-    sweep.add_argument("--key", "--signer", dest="signer", metavar="SIGNER", help="for --supersede: as `gate` takes it")
+    sweep.add_argument("--key", "--signer", dest="signer", metavar="SIGNER", help="what signs, as `gate` takes it")
 
 
 def folder(args: argparse.Namespace, env: Environment) -> Folder:

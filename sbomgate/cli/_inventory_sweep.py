@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Running = Mapping[str, Sequence[str]]
 
 FEED = "sweep/feed.csv"  # what the list is called in the evidence that supersedes
+NOTIFY_SECONDS = 60  # what a webhook's client waits for an answer
 SHOWN = 8  # builds of one project, and packages that going back changes, in text; all are counted, JSON has all
 
 
@@ -50,12 +51,15 @@ def sweep(args: argparse.Namespace, env: Environment) -> int:
 
         found, running = inventory.ask(engine, question)
     rendered = {"text": _text, "json": _json, "markdown": _markdown, "csv": _csv}[args.format](found, running)
+    _write(rendered)
+    left = any(_open(artefact, running) for one in found for artefact, _ in one.artefacts)
+    if args.incident is not None and found:
+        _incident(found, running, lists, args, env)
+    if args.notify is not None and left:
+        _notify(args.notify, _json(found, running), env)
     if args.supersede:
         _supersede(found, lists, args, env)
-    _write(rendered)
-    return (
-        EXIT_DENIED if any(_open(artefact, running) for one in found for artefact, _ in one.artefacts) else EXIT_ALLOWED
-    )
+    return EXIT_DENIED if left else EXIT_ALLOWED
 
 
 def _open(artefact: Artefact, running: Running) -> bool:
@@ -67,6 +71,7 @@ def _write(text: str) -> None:
     import sys
 
     sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
 
 
 def _feed(paths: Sequence[str], env: Environment) -> dict[str, bytes]:
@@ -178,6 +183,76 @@ def _record(artefact: Artefact, args: argparse.Namespace, env: Environment) -> R
             hint="give the store with --store",
         )
     return layout.read(at)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Telling somebody
+
+
+def _incident(
+    found: Sequence[Affected], running: Running, lists: Mapping[str, bytes], args: argparse.Namespace, env: Environment
+) -> None:
+    """Write the incident as an in-toto statement about the artefacts, and where something signs, its signature."""
+    import hashlib
+
+    from sbomgate import dsse
+    from sbomgate import trust as trust_file
+    from sbomgate.cli import _signing
+    from sbomgate.cli._environment import emit, say
+    from sbomgate.inventory import incident
+    from sbomgate.policy import bundle as bundles
+
+    about = incident.predicate(
+        found,
+        running,
+        lists={name: hashlib.sha256(data).hexdigest() for name, data in lists.items()},
+        policy=None if args.policy is None else bundles.load(env.working_directory / args.policy).sha256,
+        now=env.now,
+    )
+    subjects = set()
+    for artefact in (artefact for one in found for artefact, _ in one.artefacts):
+        algorithm, _, digest = (artefact.build["digest"] or f"sha256:{artefact.build['sbom']}").partition(":")
+        subjects.add((artefact.build["subject"] or artefact.build["lockfile"], algorithm, digest))
+    statement = dsse.statement(
+        [(name, {algorithm: digest}) for name, algorithm, digest in sorted(subjects)], incident.PREDICATE_TYPE, about
+    )
+    signed = None
+    if args.signer is not None:
+        trust = trust_file.NOBODY if args.trust is None else trust_file.load(args.trust, project_root=None)
+        with ExitStack() as stack:
+            signed = _signing.open_signer(args, env, trust, stack).sign(statement)
+    emit(statement, args.incident, env)
+    say(f"incident: {args.incident}")
+    if signed is not None:
+        emit(signed, f"{args.incident}.sigstore.json", env)
+        say(f"signed: {args.incident}.sigstore.json")
+
+
+def _notify(command: str, text: str, env: Environment) -> None:
+    """Run a command with the result on its stdin, and wait for it.
+
+    Raises:
+        UsageError: it is none, or fails: somebody who should know may not.
+    """
+    import shlex
+    import subprocess
+
+    from sbomgate.errors import UsageError
+
+    try:
+        words = shlex.split(command)
+        done = subprocess.run(
+            words,
+            input=text.encode(),
+            cwd=env.working_directory,
+            stdout=subprocess.DEVNULL,
+            timeout=NOTIFY_SECONDS,
+            check=False,
+        )
+    except (ValueError, IndexError, OSError, subprocess.TimeoutExpired) as e:
+        raise UsageError(f"could not be run: {e}", where="--notify", hint="name a program and its arguments") from e
+    if done.returncode != 0:
+        raise UsageError(f"ended with {done.returncode}: nobody may have been told", where="--notify")
 
 
 # --------------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
@@ -140,6 +141,28 @@ def test_a_sweep_in_tables(world: World) -> None:
     ]
     shown = world.run("inventory", "sweep", "--feed", "feed.csv", "--format", "markdown")
     assert "| `shop` | `fetch-it-core@4.2.1`<br>`fetch-it@1.14.1` |" in shown.out
+
+
+def test_an_incident_is_written_signed_and_told(world: World) -> None:
+    told = world.root / "told.json"
+    arguments = ["inventory", "sweep", "--feed", "feed.csv", "--incident", "incident.json", "--key", "release.key"]
+    made = world.run(
+        *arguments, "--notify", f'{sys.executable} -c \'import sys; open("{told}", "w").write(sys.stdin.read())\''
+    )
+    assert made.code == 1, made.err
+    assert json.loads(told.read_text())["affected"][0]["project"] == "shop"
+    statement = json.loads((world.root / "incident.json").read_bytes())
+    said = statement["predicate"]
+    assert [one["name"] for one in statement["subject"]] == ["file:bad.tgz"]
+    assert [package["name"] for package in said["packages"]] == ["fetch-it", "fetch-it-core"]
+    assert said["products"][0]["last_good"]["artefact"].startswith("sha256:")
+    assert "member_states" in said["early_warning_24h"]["fill_in"]
+    bundle = json.loads((world.root / "incident.json.sigstore.json").read_bytes())
+    assert base64.b64decode(bundle["dsseEnvelope"]["payload"]) == (world.root / "incident.json").read_bytes()
+    for command in ("false", "/nowhere/at/all", "'"):
+        failed = world.run("inventory", "sweep", "--feed", "feed.csv", "--notify", command)
+        assert failed.code == 2
+        assert "--notify" in failed.err
 
 
 def test_a_sweep_that_hits_nothing(world: World) -> None:
