@@ -103,18 +103,12 @@ def _names(data: bytes) -> list[str]:
 
 def _judge(data: bytes) -> Judge:
     """Return what says which versions a list names: the same code that denies them in `gate`."""
-    from sbomgate.model import Kind, Package
     from sbomgate.policy import lists
 
     held = lists.load(data, name="feed", where=FEED)
 
     def judge(pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Sequence[str]]:
-        packages = [
-            Package(id=str(number), name=name, version=version, kind=Kind.REGISTRY)
-            for number, (name, version) in enumerate(pairs)
-        ]
-        hits = lists.join(packages, [held])
-        return {pairs[int(id_)]: hit.exact for id_, hit in hits.items() if hit.exact}
+        return {pair: ids for pair in pairs if (ids := lists.ids(*pair, [held]))}
 
     return judge
 

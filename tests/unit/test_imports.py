@@ -39,6 +39,7 @@ MAY_USE = {
     "approvals": {"signing"},  # who signed them
     "conform": set(),
     "inventory": {"decision"},  # what a build's evidence says of it
+    "hunt": {"lockfiles", "project"},  # what a lockfile locks is said by its reader
     "decision": set(),
     "trust": set(),
     "tuf": set(),
@@ -57,6 +58,7 @@ MAY_DO_IO = {
     "trust",
     "tuf",
     "policy",
+    "hunt",
     "inventory",
 }
 
