@@ -230,7 +230,8 @@ def _of_file(file: Path, root: Path, notes: list[str], known: set[int]) -> Itera
     from sbomgate.policy import lists
 
     data = files.read(file, limit=MAX_SBOM_BYTES, error=InputError)
-    if root != file and b"CycloneDX" not in data and b"cyclonedx" not in data:
+    # Without its zeros: one in UTF-16 is an SBOM that cannot be read, and not something else.
+    if root != file and b"cyclonedx" not in data.replace(b"\0", b"").lower():
         notes.append(f"{file.relative_to(root)} is no CycloneDX SBOM")
         return
     sha256 = hashlib.sha256(data).hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,8 +15,11 @@ from sbomgate.inventory.terms import Condition, Selector, Terms, aware, like
 Satisfies = Callable[[str, str], bool | None]
 """Whether a version satisfies a range, as npm has it; None where one of them is none."""
 
-MAX_HITS = 5_000_000
-"""Packages in builds of one answer: a question without any selector over 3,000 builds."""
+MAX_HITS = 500_000
+"""Packages in builds of one answer: each takes about a kilobyte. A name that all of 10,000 builds hold is 10,000."""
+
+FEW = 1_000
+"""Builds that are asked for by name; of more all are read, and those that are not meant left out."""
 
 _PACKAGE = tuple(column for column in PACKAGE_COLUMNS if column != "build")
 _BUILD = tuple(BUILD_COLUMNS)
@@ -132,17 +135,17 @@ def hits(engine: Engine, conditions: Sequence[Condition], *, join: str = "") -> 
     Raises:
         UsageError: more than `MAX_HITS`.
     """
-    columns = ", ".join([f"package.{c}" for c in _PACKAGE] + ["build.build"] + [f"build.{c}" for c in _BUILD])
+    columns = ", ".join(f"package.{column}" for column in _PACKAGE)
     where = " AND ".join(condition.sql for condition in conditions) or "true"
     found = engine.query(
-        f"SELECT {columns} FROM package JOIN build ON package.build = build.build {join} WHERE {where} "
+        f"SELECT {columns}, build.build FROM package JOIN build ON package.build = build.build {join} WHERE {where} "
         f"LIMIT {MAX_HITS + 1}",
         [value for condition in conditions for value in condition.parameters],
     )
     if len(found) > MAX_HITS:
         raise UsageError(f"more than {MAX_HITS:,} packages in builds", hint="ask for less, or use `inventory sql`")
     width = len(_PACKAGE)
-    builds = {row[width]: _named(_BUILD, row[width + 1 :]) for row in found}
+    builds = _builds(engine, {row[width] for row in found})
     artefacts = _artefacts(builds)
     # One line for a package in an artefact, as its newest decision has it.
     newest: dict[tuple[Any, ...], Hit] = {}
@@ -157,8 +160,17 @@ def hits(engine: Engine, conditions: Sequence[Condition], *, join: str = "") -> 
 
 def builds(engine: Engine) -> dict[tuple[str, ...], Artefact]:
     """Return every artefact by its identity."""
-    rows = engine.query(f"SELECT build, {', '.join(_BUILD)} FROM build")
-    return _artefacts({row[0]: _named(_BUILD, row[1:]) for row in rows})
+    return _artefacts(_builds(engine, None))
+
+
+def _builds(engine: Engine, keys: Set[int] | None) -> dict[int, Mapping[str, Any]]:
+    """Return the columns of builds by key; of all where `keys` is None."""
+    if keys is not None and not keys:
+        return {}
+    few = keys is not None and len(keys) <= FEW
+    among = f"WHERE build IN ({', '.join(map(str, sorted(keys or ())))})" if few else ""
+    rows = engine.query(f"SELECT build, {', '.join(_BUILD)} FROM build {among}")
+    return {row[0]: _named(_BUILD, row[1:]) for row in rows if keys is None or row[0] in keys}
 
 
 def _artefacts(builds: Mapping[int, Mapping[str, Any]]) -> dict[tuple[str, ...], Artefact]:
