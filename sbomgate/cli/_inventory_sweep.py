@@ -1,24 +1,18 @@
-"""`inventory sweep`: what a list of malicious packages, or a new policy, hits; what to go back to; superseding it."""
+"""`inventory sweep`: what a list of malicious packages, or a new policy, hits; what to go back to; telling somebody."""
 
 from __future__ import annotations
 
-import csv
-import io
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from sbomgate.cli import _inventory
-from sbomgate.cli._inventory_find import artefact_columns, cell, chain, count, hit_columns, line
 from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from sbomgate.cli._environment import Environment
-    from sbomgate.evidence.record import Record
-    from sbomgate.inventory.answers import Artefact
     from sbomgate.inventory.sweep import Affected, Judge
     from sbomgate.model import PolicyBundle
 
@@ -26,11 +20,11 @@ if TYPE_CHECKING:
 
 FEED = "sweep/feed.csv"  # what the list is called in the evidence that supersedes
 NOTIFY_SECONDS = 60  # what a webhook's client waits for an answer
-SHOWN = 8  # builds of one project, and packages that going back changes, in text; all are counted, JSON has all
 
 
 def sweep(args: argparse.Namespace, env: Environment) -> int:
     """Print what is hit; sign FAILED decisions where that is asked for."""
+    from sbomgate.cli import _inventory_supersede, _inventory_words
     from sbomgate.errors import UsageError
     from sbomgate.inventory import answers
     from sbomgate.inventory import sweep as sweeps
@@ -50,21 +44,15 @@ def sweep(args: argparse.Namespace, env: Environment) -> int:
             return sweeps.sweep(engine, _names(lists[FEED]), _judge(lists[FEED])), running
 
         found, running = inventory.ask(engine, question)
-    rendered = {"text": _text, "json": _json, "markdown": _markdown, "csv": _csv}[args.format](found, running)
-    _write(rendered)
-    left = any(_open(artefact, running) for one in found for artefact, _ in one.artefacts)
+    _write(_inventory_words.RENDERINGS[args.format](found, running))
+    left = any(_inventory_words.is_open(artefact, running) for one in found for artefact, _ in one.artefacts)
     if args.incident is not None and found:
         _incident(found, running, lists, args, env)
     if args.notify is not None and left:
-        _notify(args.notify, _json(found, running), env)
+        _notify(args.notify, _inventory_words.to_json(found, running), env)
     if args.supersede:
-        _supersede(found, lists, args, env)
+        _inventory_supersede.supersede(found, lists, args, env)
     return EXIT_DENIED if left else EXIT_ALLOWED
-
-
-def _open(artefact: Artefact, running: Running) -> bool:
-    """Whether something is left to do about a build that is hit: nobody refuses it yet, or it runs."""
-    return artefact.build["verdict"] != "denied" or bool(_where(artefact, running))
 
 
 def _write(text: str) -> None:
@@ -122,7 +110,7 @@ def _failing(
 ) -> dict[tuple[str, ...], tuple[str, ...]]:
     """Return, for each artefact that passed and would not any more, what denies it: `rule: package`, sorted."""
     from sbomgate import gate
-    from sbomgate.cli import _decide
+    from sbomgate.cli import _decide, _inventory_supersede
     from sbomgate.cli._environment import say
     from sbomgate.model import Level
     from sbomgate.policy import bundle as bundles
@@ -142,7 +130,7 @@ def _failing(
             continue
         if artefact.build["verdict"] != "allowed":
             continue
-        record = _record(artefact, args, env)
+        record = _inventory_supersede.record_of(artefact, args, env)
         evaluation = gate.judge_again(record, bundle, defaults, engine=engine)
         denials = {
             f"{finding.rule}: {finding.package or 'the project'}"
@@ -154,29 +142,6 @@ def _failing(
     if without:
         say(f"note: {without:,} SBOMs on their own hold nothing that a policy could judge")
     return found
-
-
-def _record(artefact: Artefact, args: argparse.Namespace, env: Environment) -> Record:
-    """Return the evidence of an artefact's newest decision, every byte of it hashed again."""
-    from sbomgate.cli._decide import DEFAULT_STORE
-    from sbomgate.errors import EvidenceError
-    from sbomgate.evidence import layout
-    from sbomgate.model import Subject, SubjectKind
-    from sbomgate.subject import build_manifest
-
-    build = artefact.build
-    kind, _, name = build["subject"].partition(":")
-    algorithm, _, digest = build["digest"].partition(":")
-    subject = Subject(kind=SubjectKind(kind), name=name, digest={algorithm: digest})
-    store: Path = env.working_directory / (args.store or DEFAULT_STORE)
-    at = layout.folder(store, build_manifest(subject).sha256) / "decisions" / build["evidence"]
-    if not at.is_dir():
-        raise EvidenceError(
-            f"the evidence of {build['project']} is not in this store",
-            where=str(at),
-            hint="give the store with --store",
-        )
-    return layout.read(at)
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -247,241 +212,3 @@ def _notify(command: str, text: str, env: Environment) -> None:
         raise UsageError(f"could not be run: {e}", where="--notify", hint="name a program and its arguments") from e
     if done.returncode != 0:
         raise UsageError(f"ended with {done.returncode}: nobody may have been told", where="--notify")
-
-
-# --------------------------------------------------------------------------------------------------------------------
-# Superseding
-
-
-def _supersede(
-    found: Sequence[Affected], lists: Mapping[str, bytes], args: argparse.Namespace, env: Environment
-) -> None:
-    """Decide again about each build that is hit and had passed, by the list too, and sign what comes out: FAILED."""
-    from dataclasses import replace
-
-    from sbomgate import __version__, gate
-    from sbomgate import trust as trust_file
-    from sbomgate.cli import _decide, _inventory_add, _signing
-    from sbomgate.cli._environment import say
-    from sbomgate.errors import EvidenceError, PolicyError, SbomgateError, UsageError
-    from sbomgate.model import Verdict
-    from sbomgate.policy import bundle as bundles
-    from sbomgate.policy.engines.embedded import EmbeddedEngine
-    from sbomgate.provenance import shipped
-
-    trust = trust_file.load(args.trust, project_root=None)
-    store = env.working_directory / (args.store or _decide.DEFAULT_STORE)
-    inventory = _inventory.folder(args, env)
-    material = shipped.load()
-    policy = None if args.policy is None else bundles.load(env.working_directory / args.policy)
-    signed = failed = 0
-    with ExitStack() as stack:
-        signer = _signing.open_signer(args, env, trust, stack)
-        engine = stack.enter_context(EmbeddedEngine(env.cache / "engine", say))
-        for artefact in (one for affected in found for one, _ in affected.artefacts):
-            build = artefact.build
-            if build["evidence"] is None or build["verdict"] != "allowed" or build["profile"] == "observe":
-                continue
-            try:
-                record = _record(artefact, args, env)
-                if env.now < record.claimed_time:  # (P19) the older decision would lose
-                    raise UsageError(
-                        f"was decided at {record.claimed_time.isoformat()}, which is after now",
-                        hint="correct the clock of this machine",
-                    )
-                _, before = gate.stored(record)
-                question = replace(
-                    before,
-                    context=replace(before.context, evaluated_at=env.now, time_source=signer.time_source),
-                    trust=trust,
-                    material=gate.material_of(
-                        trust, material.trusted_root, material.registry_keys, updated=material.collected
-                    ),
-                    lists={**before.lists, **_decide.trusted_lists(trust), **lists},
-                    bundle=policy or before.bundle,
-                    ledger=record.blobs.get(gate.LEDGER),
-                    sbomgate=__version__,
-                )
-                answer = gate.decide_again(record, question, engine=engine)
-                if answer.evaluation.verdict is not Verdict.DENIED:
-                    raise PolicyError("the policy that it was decided by does not deny it", where=build["project"])
-                made = gate.unsigned(answer, question, signer=signer)
-                stored = _signing.sign_and_store(made, trust, signer, store)
-            except SbomgateError as e:  # one that cannot be superseded stops none of the others
-                say(f"error: {build['project']}: {e}")
-                failed += 1
-                continue
-            signed += 1
-            say(f"superseded: {build['project']} · FAILED · decision sha256:{stored.id}")
-            _inventory_add.after_gate(inventory, stored, trust)
-    say(f"{signed:,} decisions signed")
-    if failed:
-        raise EvidenceError(f"{failed:,} builds could not be superseded: `verify` may still accept them")
-
-
-# --------------------------------------------------------------------------------------------------------------------
-# Words
-
-
-def _where(artefact: Artefact, running: Running) -> Sequence[str]:
-    return running.get(artefact.build["digest"] or "", ())
-
-
-def _total(found: Sequence[Affected]) -> tuple[int, int]:
-    builds = sum(len(one.artefacts) for one in found)
-    return builds, len(found)
-
-
-def _text(found: Sequence[Affected], running: Running) -> str:
-    return "\n".join(_text_lines(found, running)) + "\n"
-
-
-def _text_lines(found: Sequence[Affected], running: Running) -> Iterator[str]:
-    from sbomgate.report.escape import plain
-
-    if not found:
-        yield "no build is hit"
-        return
-    builds, projects = _total(found)
-    left = sum(_open(artefact, running) for one in found for artefact, _ in one.artefacts)
-    done = "" if left == builds else f", {builds - left:,} of them FAILED already and run nowhere that was told"
-    yield f"HIT  {count(builds, 'build')} of {count(projects, 'project')}{done}"
-    for one in found:
-        yield ""
-        yield f"  {plain(one.since.build['project'])}"
-        deployed = sorted({place for artefact, _ in one.artefacts for place in _where(artefact, running)})
-        yield f"    runs now   {plain(', '.join(deployed)) if deployed else 'nowhere that was told'}"
-        yield f"    since      {_when(one.since)}"
-        seen = set()
-        for _, held in one.artefacts:
-            for hit, ids in held:
-                key = (hit.package["name"], hit.package["version"])
-                if key not in seen:
-                    seen.add(key)
-                    package = plain(f"{hit.package['name']} {hit.package['version'] or ''}".strip())
-                    yield f"    holds      {package}  {plain(', '.join(ids))}"
-                    yield f"               {chain(hit)}"
-        for reason in one.reasons:
-            yield f"    denied by  {plain(reason)}"
-        yield from _going_back(one, running)
-        for artefact, _ in one.artefacts[:SHOWN]:
-            yield f"    build      {line(artefact, running)}"
-        if len(one.artefacts) > SHOWN:
-            yield f"               and {len(one.artefacts) - SHOWN:,} more (--format json)"
-
-
-def _going_back(one: Affected, running: Running) -> Iterator[str]:
-    from sbomgate.report.escape import plain
-
-    if one.last_good is None:
-        yield "    last good  none is known: fix it, and gate it again"
-        return
-    newer = " (newer than all of them: it is fixed already)" if one.newer_good else ""
-    yield f"    last good  {line(one.last_good, running)}{newer}"
-    for change in one.changes[:SHOWN]:
-        now, then = " ".join(change.now) or "(not there)", " ".join(change.then) or "(not there)"
-        yield f"               {plain(change.name)}: {plain(now)} → {plain(then)}"
-    if len(one.changes) > SHOWN:
-        yield f"               and {len(one.changes) - SHOWN:,} more packages (--format json)"
-
-
-def _when(artefact: Artefact) -> str:
-    time = artefact.first or artefact.build["decided"]
-    return "nobody said when" if time is None else f"{time:%Y-%m-%d %H:%M} UTC"
-
-
-def _json(found: Sequence[Affected], running: Running) -> str:
-    import orjson
-
-    value = {
-        "schema": "sbomgate/inventory-sweep/v1",
-        "affected": [
-            {
-                "project": one.since.build["project"],
-                "since": artefact_columns(one.since, running)["first_decided"],
-                "running_in": sorted({place for artefact, _ in one.artefacts for place in _where(artefact, running)}),
-                "builds": [
-                    {
-                        **artefact_columns(artefact, running),
-                        "hits": [{**hit_columns(hit), "ids": list(ids)} for hit, ids in held],
-                    }
-                    for artefact, held in one.artefacts
-                ],
-                "denied_by": list(one.reasons),
-                "last_good": None if one.last_good is None else artefact_columns(one.last_good, running),
-                "newer_good": one.newer_good,
-                "changes": [
-                    {"name": change.name, "now": list(change.now), "then": list(change.then)} for change in one.changes
-                ],
-            }
-            for one in found
-        ],
-    }
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode() + "\n"
-
-
-def _markdown(found: Sequence[Affected], running: Running) -> str:
-    from sbomgate.report.diff_markdown import code
-
-    if not found:
-        return "### No build is hit\n"
-    builds, projects = _total(found)
-    lines = [
-        f"### Hit: {count(builds, 'build')} of {count(projects, 'project')}",
-        "",
-        "| project | holds | since | runs now | builds | last good |",
-        "|---|---|---|---|---|---|",
-    ]
-    for one in found:
-        held = sorted(
-            {f"{hit.package['name']}@{hit.package['version'] or ''}" for _, hits in one.artefacts for hit, _ in hits}
-        )
-        deployed = sorted({place for artefact, _ in one.artefacts for place in _where(artefact, running)})
-        good = "none" if one.last_good is None else code(line(one.last_good, running))
-        cells = [
-            code(one.since.build["project"]),
-            "<br>".join(code(text) for text in [*held, *one.reasons]),
-            _when(one.since),
-            "<br>".join(map(code, deployed)) or "nowhere that was told",
-            f"{len(one.artefacts):,}",
-            good,
-        ]
-        # A bar ends a cell even in a code span.
-        lines.append("| " + " | ".join(text.replace("|", "\\|") for text in cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _csv(found: Sequence[Affected], running: Running) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        [
-            "project",
-            "workspace",
-            "artefact",
-            "decided",
-            "verdict",
-            "running_in",
-            "package",
-            "version",
-            "ids",
-            "evidence",
-        ]
-    )
-    for one in found:
-        for artefact, held in one.artefacts:
-            build = artefact.build
-            about = [
-                cell(build["project"]),
-                cell(build["workspace"] or ""),
-                build["digest"] or "",
-                "" if build["decided"] is None else f"{build['decided']:%Y-%m-%dT%H:%M:%SZ}",
-                build["verdict"] or "",
-                cell(" ".join(_where(artefact, running))),
-            ]
-            for hit, ids in held:
-                name, version = cell(hit.package["name"]), cell(hit.package["version"] or "")
-                writer.writerow([*about, name, version, cell(" ".join(ids)), build["evidence"] or build["sbom"]])
-            if not held:
-                writer.writerow([*about, "", "", cell("; ".join(one.reasons)), build["evidence"] or build["sbom"]])
-    return text.getvalue()
