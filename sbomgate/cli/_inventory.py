@@ -70,7 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=("text", "json", "markdown", "csv"), default="text", help="how it is written"
     )
     sweep.add_argument("--engine", choices=ENGINES, default="duckdb", help=engines)
-    sweep.add_argument("--store", metavar="DIR", help="where the evidence is: for --policy and --supersede")
+    sweep.add_argument(
+        "--store",
+        action="append",
+        metavar="STORE",
+        help="where the evidence is, for --policy and --supersede: DIR; oci:HOST/REPO attaches what is signed besides",
+    )
     sweep.add_argument("--supersede", action="store_true", help="sign a FAILED decision on each build that is hit")
     sweep.add_argument("--incident", metavar="FILE", help="write what is known as an incident file; --key signs it too")
     sweep.add_argument("--notify", metavar="COMMAND", help="run it when something is left to do, the JSON on its stdin")

@@ -16,21 +16,17 @@ if TYPE_CHECKING:
     from sbomgate.inventory.answers import Artefact
 
 MAX_LIST_BYTES = 64 << 20  # a million deployed artefacts
-MAX_SUBJECT_BYTES = 1 << 40  # hashed as a stream: a limit only against a device that never ends
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 
 def deployed(args: argparse.Namespace, env: Environment) -> int:
     """Keep one event."""
-    from sbomgate import files, subject
-    from sbomgate.errors import InputError, UsageError
+    from sbomgate.cli import _store
+    from sbomgate.errors import UsageError
     from sbomgate.inventory import deployments, terms
     from sbomgate.times import format_time
 
-    about = subject.parse(
-        args.subject,
-        lambda path: files.sha256_of(env.working_directory / path, limit=MAX_SUBJECT_BYTES, error=InputError),
-    )
+    about = _store.subject(args.subject, env)
     at = env.now if args.at is None else terms.time(args.at, f"--at {args.at}")
     if not args.environment.strip():
         raise UsageError("is empty", where="--environment", hint="name where it runs: production")

@@ -10,7 +10,6 @@ from sbomgate.cli import _inventory
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from sbomgate.cli._environment import Environment
     from sbomgate.evidence.record import Record
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 def record_of(artefact: Artefact, args: argparse.Namespace, env: Environment) -> Record:
     """Return the evidence of an artefact's newest decision, every byte of it hashed again."""
-    from sbomgate.cli._decide import DEFAULT_STORE
+    from sbomgate.cli import _store
     from sbomgate.errors import EvidenceError
     from sbomgate.evidence import layout
     from sbomgate.model import Subject, SubjectKind
@@ -30,13 +29,13 @@ def record_of(artefact: Artefact, args: argparse.Namespace, env: Environment) ->
     kind, _, name = build["subject"].partition(":")
     algorithm, _, digest = build["digest"].partition(":")
     subject = Subject(kind=SubjectKind(kind), name=name, digest={algorithm: digest})
-    store: Path = env.working_directory / (args.store or DEFAULT_STORE)
-    at = layout.folder(store, build_manifest(subject).sha256) / "decisions" / build["evidence"]
+    store = _store.parse(args.store, env)
+    at = layout.folder(store.folder, build_manifest(subject).sha256) / "decisions" / build["evidence"]
     if not at.is_dir():
         raise EvidenceError(
             f"the evidence of {build['project']} is not in this store",
             where=str(at),
-            hint="give the store with --store",
+            hint="give the folder with --store; `sbomgate evidence pull` fetches what only a registry holds",
         )
     return layout.read(at)
 
@@ -49,7 +48,7 @@ def supersede(
 
     from sbomgate import __version__, gate
     from sbomgate import trust as trust_file
-    from sbomgate.cli import _decide, _inventory_add, _signing
+    from sbomgate.cli import _decide, _inventory_add, _signing, _store
     from sbomgate.cli._environment import say
     from sbomgate.errors import EvidenceError, PolicyError, SbomgateError, UsageError
     from sbomgate.model import Verdict
@@ -58,13 +57,14 @@ def supersede(
     from sbomgate.provenance import shipped
 
     trust = trust_file.load(args.trust, project_root=None)
-    store = env.working_directory / (args.store or _decide.DEFAULT_STORE)
+    store = _store.parse(args.store, env)
     inventory = _inventory.folder(args, env)
     material = shipped.load()
     policy = None if args.policy is None else bundles.load(env.working_directory / args.policy)
     signed = failed = 0
     with ExitStack() as stack:
         signer = _signing.open_signer(args, env, trust, stack)
+        attach = stack.enter_context(_store.attaching(store, env))
         engine = stack.enter_context(EmbeddedEngine(env.cache / "engine", say))
         for artefact in (one for affected in found for one, _ in affected.artefacts):
             build = artefact.build
@@ -94,7 +94,8 @@ def supersede(
                 if answer.evaluation.verdict is not Verdict.DENIED:
                     raise PolicyError("the policy that it was decided by does not deny it", where=build["project"])
                 made = gate.unsigned(answer, question, signer=signer)
-                stored = _signing.sign_and_store(made, trust, signer, store)
+                stored = _signing.sign_and_store(made, trust, signer, store.folder)
+                attach(made.decision.subject, stored)
             except SbomgateError as e:  # one that cannot be superseded stops none of the others
                 say(f"error: {build['project']}: {e}")
                 failed += 1

@@ -38,6 +38,7 @@ MAY_USE = {
     "sbom": set(),
     "approvals": {"signing"},  # who signed them
     "conform": set(),
+    "fix": {"lockfiles"},  # whether a version satisfies a range
     "inventory": {"decision"},  # what a build's evidence says of it
     "hunt": {"lockfiles", "project"},  # what a lockfile locks is said by its reader
     "decision": set(),
@@ -48,6 +49,8 @@ MAY_USE = {
     "project": set(),
 }
 MAY_DO_IO = {
+    "fix",
+    "hunt",
     "npm",
     "evidence",
     "signing",
@@ -58,7 +61,6 @@ MAY_DO_IO = {
     "trust",
     "tuf",
     "policy",
-    "hunt",
     "inventory",
 }
 
