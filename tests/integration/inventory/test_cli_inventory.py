@@ -21,6 +21,7 @@ import pytest
 from sbomgate.cli import _environment
 from testkit import commandline, tarballs
 from testkit.commandline import Result, World, must_be_refused, refused
+from testkit.oci_simulator import simulator
 
 START = datetime(2026, 4, 1, 9, 0, tzinfo=UTC)
 PACKAGES = {
@@ -130,6 +131,23 @@ def test_the_bad_day(world: World, clock: Clock) -> None:
     done = world.run("inventory", "sweep", "--feed", "feed.csv")
     assert done.code == 0
     assert "FAILED already" in done.out
+
+
+def test_what_supersedes_is_attached_where_verify_looks(world: World, clock: Clock) -> None:
+    """P19: a consumer who only has the registry sees the FAILED too."""
+    clock.now += timedelta(hours=3)
+    arguments = ["inventory", "sweep", "--feed", "feed.csv", "--supersede", "--trust", "trust.toml"]
+    with simulator() as registry:
+        store = f"oci:{registry.host}/team/evidence"
+        assert world.run("evidence", "push", store).code == 0
+        verify = ("verify", "file:bad.tgz", "--trust", "trust.toml", "--store", store)
+        assert world.run(*verify).code == 0
+        made = world.run(*arguments, "--key", "release.key", "--store", "evidence", "--store", store)
+        assert (made.code, "1 decisions signed" in made.err) == (1, True), made.err
+        shutil.rmtree(world.store)
+        refusal = world.run(*verify)
+    assert refusal.code == 1
+    assert "failed" in refusal.out
 
 
 def test_a_sweep_in_tables(world: World) -> None:
