@@ -143,7 +143,9 @@ def is_evidence(path: Path) -> bool:
     """Whether a path is a store, one build in it or one decision, rather than SBOMs."""
     from sbomgate.evidence import layout
 
-    return layout.is_build(path) or (path.is_dir() and bool(layout.scan(path).builds))
+    if path.parent.name == "decisions" or (path / "oci-layout").exists():  # an index.json may be anybody's
+        return True
+    return path.is_dir() and bool(layout.scan(path).builds)
 
 
 def builds_of(path: Path) -> tuple[Path, ...]:

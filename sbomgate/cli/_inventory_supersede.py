@@ -51,6 +51,7 @@ def supersede(
     from sbomgate.cli import _decide, _inventory_add, _signing, _store
     from sbomgate.cli._environment import say
     from sbomgate.errors import EvidenceError, PolicyError, SbomgateError, UsageError
+    from sbomgate.evidence.verify import Reason, signed_by
     from sbomgate.model import Verdict
     from sbomgate.policy import bundle as bundles
     from sbomgate.policy.engines.embedded import EmbeddedEngine
@@ -96,6 +97,12 @@ def supersede(
                 made = gate.unsigned(answer, question, signer=signer)
                 stored = _signing.sign_and_store(made, trust, signer, store.folder)
                 attach(made.decision.subject, stored)
+                signed_now = signed_by(stored, trust.signers)
+                if isinstance(signed_now, Reason) or not signed_now.in_environment:
+                    raise EvidenceError(
+                        f"{signer.identity} may not sign for this environment: `verify` does not count it",
+                        hint="sign as whoever the trust file names for it",
+                    )
             except SbomgateError as e:  # one that cannot be superseded stops none of the others
                 say(f"error: {build['project']}: {e}")
                 failed += 1

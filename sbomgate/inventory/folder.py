@@ -17,7 +17,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -236,18 +236,19 @@ class Folder:
         try:
             with self.lock(".lock"):
                 before = self.listing()
+                files_before = {path: path.stat().st_ino for path in before.deltas}
                 shutil.rmtree(aside.path, ignore_errors=True)
                 try:
                     aside.create()
                     yield aside
                     aside.compact(everything=True)
-                    self._take(aside, before)
+                    self._take(aside, before, files_before)
                 finally:
                     shutil.rmtree(aside.path, ignore_errors=True)
         except OSError as e:
             raise self._could_not("be written", e) from e
 
-    def _take(self, aside: Folder, before: Listing) -> None:
+    def _take(self, aside: Folder, before: Listing, files_before: Mapping[Path, int]) -> None:
         number = max((int(segment.name[:6]) for segment in before.segments), default=0)
         taken = []
         for segment in aside.listing().segments:
@@ -256,7 +257,9 @@ class Folder:
             (aside.path / SEGMENTS / segment.name).replace(self.path / SEGMENTS / taken[-1].name)
         _sync(self.path / SEGMENTS)
         self._publish(taken)
-        self._remove([*(self.path / SEGMENTS / segment.name for segment in before.segments), *before.deltas])
+        self._remove(self.path / SEGMENTS / segment.name for segment in before.segments)
+        with self.lock(".writing"):  # what was added again meanwhile is another file of that name: it stays
+            self._remove(path for path, number in files_before.items() if path.stat().st_ino == number)
 
     def _compact(self, *, everything: bool) -> int:
         listing = self.listing()
@@ -289,7 +292,7 @@ class Folder:
             if alone:
                 self._remove((self.path / DELTA).glob(f"{_TEMPORARY}*"))
 
-    def _remove(self, paths: Iterator[Path] | Sequence[Path]) -> None:
+    def _remove(self, paths: Iterable[Path]) -> None:
         for path in list(paths):
             path.unlink(missing_ok=True)
 

@@ -98,7 +98,7 @@ def writer(path: Path, number: int, report: Connection) -> None:
         key, rows = build(f"{number}-{count}", [("axios", "1.14.1"), (f"only-{number}-{count}", "1.0.0")])
         folder.add([(key, rows)])
         report.send(key)
-        if count % 20 == 19:
+        if count % 4 == 3:
             folder.compact(wait=False)
 
 
