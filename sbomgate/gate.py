@@ -7,6 +7,7 @@ reaches outside (collecting facts, the engine, the signer) is handed in by `sbom
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -507,11 +508,12 @@ def _lists(files: Mapping[str, bytes]) -> list[malicious.MaliciousList]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """Something that does not come out as it was stored."""
+    """Something that does not come out as it was stored; `place` is the first place inside it, where that is known."""
 
     name: str
     stored: str
     now: str
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -592,10 +594,20 @@ def replay(
         ("end of what it rests on", str(claimed.valid_until), str(_valid_until(again, people))),
         ("counts and rules", _sums(claimed.counts, claimed.rules), _sums(counts, again.rules)),
     )
+    documents = {
+        "sbom, provenance verified again": (bom.data, again_bom.data),
+        "ledger": (record.blobs.get(LEDGER, b"{}"), ledger.dumps(looks)),
+        "policy input": (_material(record, decision.POLICY_INPUT), again_input),
+        "evaluation": (_material(record, decision.EVALUATION), again.data),
+    }
     return Replay(
         claimed=claimed,
         steps=tuple((name, was == now) for name, was, now in compared),
-        differences=tuple(Difference(name=name, stored=was, now=now) for name, was, now in compared if was != now),
+        differences=tuple(
+            Difference(name=name, stored=was, now=now, place=_first_difference(*documents.get(name, (b"{}", b"{}"))))
+            for name, was, now in compared
+            if was != now
+        ),
     )
 
 
@@ -670,32 +682,79 @@ def decide_again(record: Record, question: Question, *, engine: Engine) -> Answe
     return decide(graph, gather(graph, question, collect=lambda _: collected), question, engine=engine)
 
 
-def judge_again(
-    record: Record, bundle: PolicyBundle, defaults: Mapping[str, Mapping[str, object]], *, engine: Engine
-) -> Evaluation:
-    """Judge what the rules saw of a stored build by another policy, at the recorded time.
-
-    Args:
-        record: the evidence.
-        bundle: the policy.
-        defaults: parameters of rules that the stored input has none for.
-        engine: evaluates it.
-
-    Raises:
-        SbomgateError: the policy gave no usable answer.
-    """
-    asked = load_object(_material(record, decision.POLICY_INPUT), decision.POLICY_INPUT)
-    asked["parameters"] = {**defaults, **asked["parameters"]}
-    said = engine.evaluate(bundle, dumps(asked), evaluations.QUERY)
-    return evaluations.read(
-        said, bundle, packages=record.claimed.counts.packages, profile=record.claimed.context.profile
-    )
-
-
 def _material(record: Record, name: str) -> bytes:
     if name not in record.blobs:
         raise EvidenceError("the decision does not hold this file", where=name)
     return record.blobs[name]
+
+
+def _first_difference(stored: bytes, now: bytes) -> str:
+    """Return the first place where two JSON documents differ, with both values, or "" where they do not."""
+    place = ""
+    one, other = json.loads(stored), json.loads(now)
+    while one != other:
+        match one, other:
+            case dict(), dict():
+                key = next(
+                    k for k in sorted(one.keys() | other.keys()) if k not in one or k not in other or one[k] != other[k]
+                )
+                place, one, other = f"{place}.{key}", one.get(key, _ABSENT), other.get(key, _ABSENT)
+            case list(), list():
+                index = next(
+                    (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+                )
+                place += f"[{index}]"
+                one = one[index] if index < len(one) else _ABSENT
+                other = other[index] if index < len(other) else _ABSENT
+            case _:
+                return f"{place.lstrip('.')}: stored {_shown(one)}, now {_shown(other)}"
+    return ""
+
+
+_ABSENT = object()
+
+
+def _shown(value: object) -> str:
+    if value is _ABSENT:
+        return "nothing"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 120 else f"{text[:117]}…"
+
+
+def reevaluate(
+    policy_input: bytes,
+    bundle: PolicyBundle,
+    *,
+    engine: Engine,
+    declared: Declared,
+    profile: str | None = None,
+) -> Evaluation:
+    """Ask a policy about what the rules saw in a stored decision: what would it have said at that time?
+
+    Parameters keep the values that they had. Of rules that came later they have their defaults.
+
+    Args:
+        policy_input: of the decision.
+        bundle: the policy.
+        engine: evaluates it.
+        declared: the parameters of its rules.
+        profile: instead of the recorded one, or None.
+
+    Raises:
+        PolicyError: the policy gives no whole answer.
+        SbomgateError: the input has no single meaning.
+    """
+    asked = load_object(policy_input, decision.POLICY_INPUT)
+    held = asked["parameters"]
+    used = {
+        rule: {name: about["default"] for name, about in of.items()} | held.get(rule, {})
+        for rule, of in declared.items()
+    }
+    if profile is not None:
+        asked["profile"] = profile
+    asked["parameters"] = held | used
+    said = engine.evaluate(bundle, dumps(asked), evaluations.QUERY)
+    return evaluations.read(said, bundle, packages=len(asked["packages"]), profile=asked["profile"])
 
 
 def _project_files(claimed: Decision, graph: DependencyGraph) -> tuple[str, str]:

@@ -167,6 +167,7 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
         lockfile_path=_relative(document.get("lockfile_path"), where),
         environments=tuple(document.get("environments", ())),
         max_age_hours=document.get("max_age_hours"),
+        max_head_age_hours=document.get("max_head_age_hours"),
         registries=_registries(document.get("registries", ()), where),
         first_party=tuple(sorted(set(document.get("first_party", ())))),
         approved_scripts=tuple(ApprovedScript(**one) for one in document.get("approved_scripts", ())),

@@ -98,7 +98,7 @@ class Signer(Part):
         default=None, description="who that is: the same for all keys of one person; absent means the name"
     )
     roles: Annotated[
-        list[Literal["decision", "facts", "approver", "policy"]],
+        list[Literal["decision", "facts", "approver", "policy", "revoker"]],
         Field(min_length=1, json_schema_extra={"uniqueItems": True}),
     ]
     public_key: Pem | PinnedFile | None = Field(
@@ -192,6 +192,11 @@ class TrustFile(Part):
     resource_uri: Uri | None = Field(default=None, description="the resourceUri that a summary must carry")
     max_age_hours: Annotated[float, Field(gt=0, le=87600)] | None = Field(
         default=None, description="the oldest evidence that is accepted; absent means 168 hours"
+    )
+    max_head_age_hours: Annotated[float, Field(gt=0, le=87600)] | None = Field(
+        default=None,
+        description="the oldest signed head of a store that is accepted, which must cover the decision; absent demands "
+        "no head",
     )
     profile: Literal["default", "strict", "release"] | None = Field(
         default=None, description="the weakest profile that is accepted; observe never is"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sbomgate.cli import _engine
+from sbomgate.cli import _engine, _results
 from sbomgate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
         Trust,
     )
     from sbomgate.npm.wanted import Measured
-    from sbomgate.report import Report
 
 DEFAULT_STORE = "evidence"
 CONFIG = "sbomgate.toml"
@@ -46,7 +45,7 @@ PROFILES = ("observe", "default", "strict", "release")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that both verbs have, but for the path."""
     add_question(parser)
-    parser.add_argument("--json", action="store_true", help="the whole decision as JSON")
+    _results.add_arguments(parser)
     parser.add_argument("--verbose", action="store_true", help="warnings and notes too, and what approves a script")
 
 
@@ -275,40 +274,6 @@ def _measured(parts: Sequence[DependencyGraph], context: Context, baselines: Loo
         approved = frozenset(map(key_of, held.sbom.graph.packages)) if isinstance(held, BaselineBuild) else None
         compared.append((part, approved))
     return measure(compared)
-
-
-def report(decided: Decided, *, evidence: str | None = None, decision: str | None = None) -> Report:
-    """Return what a person is told."""
-    from sbomgate import report as reports
-    from sbomgate.model import BaselineBuild
-    from sbomgate.policy import bundle as bundles
-
-    baseline, versions = decided.question.baseline, {}
-    if isinstance(baseline, BaselineBuild):
-        said = f"the build of {baseline.decided_at:%Y-%m-%d %H:%M} UTC (decision sha256:{baseline.evidence[:12]}…)"
-        held: dict[str, set[str]] = {}
-        for package in baseline.sbom.graph.packages:
-            if package.version is not None:
-                held.setdefault(package.name, set()).add(package.version)
-        versions = {name: frozenset(of) for name, of in held.items()}
-    else:
-        said = f"nothing (bootstrap): {baseline.reason}"
-    engine = decided.answer.engine
-    judged = f"OPA {engine.version} {engine.name}"
-    if decided.question.bundle.sha256 != bundles.shipped().sha256:
-        judged += f" · not the shipped policy: sha256:{decided.question.bundle.sha256}"
-    return reports.build(
-        decided.answer.evaluation,
-        decided.answer.sbom,
-        profile=decided.question.context.profile,
-        engine=judged,
-        baseline=said,
-        baseline_versions=versions,
-        signers=len(decided.question.trust.signers),
-        trust_root=decided.question.material.root,
-        evidence=evidence,
-        decision=decision,
-    )
 
 
 def check_policy(bundle: PolicyBundle, env: Environment, *, strict: bool = False) -> None:

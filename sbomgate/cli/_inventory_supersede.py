@@ -95,7 +95,7 @@ def supersede(
                 if answer.evaluation.verdict is not Verdict.DENIED:
                     raise PolicyError("the policy that it was decided by does not deny it", where=build["project"])
                 made = gate.unsigned(answer, question, signer=signer)
-                stored = _signing.sign_and_store(made, trust, signer, store.folder)
+                stored = _signing.sign_and_store(made, trust, signer, store.folder, env.now)
                 attach(made.decision.subject, stored)
                 signed_now = signed_by(stored, trust.signers)
                 if isinstance(signed_now, Reason) or not signed_now.in_environment:

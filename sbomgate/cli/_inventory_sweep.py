@@ -109,7 +109,7 @@ def _failing(
     artefacts: Any, args: argparse.Namespace, env: Environment, stack: ExitStack
 ) -> dict[tuple[str, ...], tuple[str, ...]]:
     """Return, for each artefact that passed and would not any more, what denies it: `rule: package`, sorted."""
-    from sbomgate import gate
+    from sbomgate import decision, gate
     from sbomgate.cli import _decide, _inventory_supersede
     from sbomgate.cli._environment import say
     from sbomgate.model import Level
@@ -120,7 +120,7 @@ def _failing(
 
     bundle: PolicyBundle = bundles.load(env.working_directory / args.policy)
     _decide.check_policy(bundle, env)
-    defaults = parameters.effective(parameters.declared(resource(*parameters.CATALOGUE).read_bytes()), {}, {})
+    declared = parameters.declared(resource(*parameters.CATALOGUE).read_bytes())
     engine = stack.enter_context(EmbeddedEngine(env.cache / "engine", say))
     found = {}
     without = 0
@@ -131,7 +131,8 @@ def _failing(
         if artefact.build["verdict"] != "allowed":
             continue
         record = _inventory_supersede.record_of(artefact, args, env)
-        evaluation = gate.judge_again(record, bundle, defaults, engine=engine)
+        asked = record.blobs[decision.POLICY_INPUT]
+        evaluation = gate.reevaluate(asked, bundle, engine=engine, declared=declared)
         denials = {
             f"{finding.rule}: {finding.package or 'the project'}"
             for finding in evaluation.findings

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import httpx
 
     from sbomgate.cli._environment import Environment
+    from sbomgate.evidence.head import View
     from sbomgate.evidence.record import Record
     from sbomgate.evidence.registry_auth import Account, DockerConfig
     from sbomgate.evidence.registry_client import Client, Repository
@@ -138,6 +139,18 @@ def find(store: str, about: Subject, env: Environment) -> tuple[Record, ...]:
             raise EvidenceError("no such folder", where=store, hint="give the store with --store DIR")
         return layout.find(folder, about)
     return find_in(repository(store), about, env)
+
+
+def view(store: str, env: Environment) -> View:
+    """Return the head of a store and its revocations; a registry holds neither.
+
+    Raises:
+        EvidenceError: the log was altered, or a revocation.
+    """
+    from sbomgate.evidence import log
+    from sbomgate.evidence.head import NOTHING
+
+    return NOTHING if store.startswith(REGISTRY) else log.view(env.working_directory / store)
 
 
 def pulled(spec: str, env: Environment) -> Path:

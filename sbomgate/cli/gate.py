@@ -83,7 +83,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         return _resume(args, env, kept)
     asked = _subjects.read(args, env)
     tree = _decide.read(args, env, args.path, asked.workspaces, signs=True)
-    results = Results(args, many=asked.many)
+    results = Results(args, env, many=asked.many)
     subjects = asked.parse(env)
     claims = {
         name: Claimed(value=value, source="flag")
@@ -108,11 +108,12 @@ def run(args: argparse.Namespace, env: Environment) -> int:
                     raise subject
                 decided = judge.decide(part, subject)
                 made = gate.unsigned(decided.answer, decided.question, signer=signer)
-                record = _signing.sign_and_store(made, tree.trust, signer, store)
+                record = _signing.sign_and_store(made, tree.trust, signer, store, env.now)
                 if inventory is not None:
                     _inventory_add.after_gate(inventory, record, tree.trust)
                 attach(subject, record)
-                results.add(_decide.report(decided, evidence=_folder(record, store, env), decision=record.id))
+                folder = _folder(record, store, env)
+                results.add(decided, tree, signer=signer.identity, evidence=folder, decision=record.id)
     return results.show()
 
 
@@ -125,11 +126,11 @@ def _resume(args: argparse.Namespace, env: Environment, kept: Store) -> int:
     from sbomgate.model import Verdict
     from sbomgate.report.escape import plain
 
-    if args.subject or args.subjects or args.workspace is not None or args.json:
+    if args.subject or args.subjects or args.workspace is not None or args.json or args.format:
         raise UsageError(
             "a pending decision has its subject, and is not decided again",
             where="--resume",
-            hint="leave --subject, --subjects, --workspace and --json out; `sbomgate verify` reads what was stored",
+            hint="leave out what asks for another; `sbomgate report` shows what was stored",
         )
     inventory = None if args.inventory is None else _inventory.folder_at(args.inventory, env)
     trust = trust_file.load(args.trust, project_root=open_project(args.path, env).files.repository)

@@ -56,6 +56,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     about = _store.subject(args.subject, env)
     if args.index is not None:
         about = _store.index_of(about, args.index, env)
+    view = _store.view(args.store, env)  # before the builds: what it covers was stored before it
     result = verify.verify_build(
         _store.find(args.store, about, env),
         about,
@@ -64,6 +65,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         shipped_policy=bundle.shipped().sha256,
         environment=args.environment,
         workspace=args.workspace,
+        view=view,
     )
     if args.index is not None:
         result = replace(result, notes=(*result.notes, f"the decision is on the index {args.index}, which lists it"))
@@ -86,6 +88,12 @@ def _text(result: VerificationResult, subject: str) -> str:
         lines.append(f"  decision sha256:{signed.record.id}")
         lines.append(f"  artefact and lockfile: {_LINKS.get(signed.decision.link, signed.decision.link)}")
         lines.append(f"  package provenance: by {_trust_root(signed.record)}")
+        if result.head is not None:
+            head = result.head.head
+            lines.append(
+                f"  store: head {head.sequence} of {head.time:%Y-%m-%d %H:%M} UTC by {plain(result.head.signer.name)}, "
+                f"{head.entries} entries"
+            )
     else:
         lines = [f"REFUSED  {plain(subject)}"]
         lines += [f"  {reason.code:<18}{plain(reason.message)}" for reason in result.reasons]
@@ -119,6 +127,9 @@ _NEXT = {
     "environment": "gate the artefact for this environment (--environment)",
     "policy": "gate the artefact again with the policy that is accepted now",
     "profile": "gate the artefact again under the profile that the trust file demands",
+    "revoked": "gate the artefact again, if what it was revoked for is mended",
+    "head": "`sbomgate audit STORE --trust FILE --key KEY` looks through the store and signs a fresh head",
+    "withheld": "restore what was removed from the store, or gate the artefact again",
     "future": "compare the clock of this machine with the release job's",
 }
 
@@ -135,6 +146,23 @@ def _json(result: VerificationResult, subject: str) -> str:
         "accepted": result.accepted,
         "reasons": [{"code": reason.code, "message": reason.message} for reason in result.reasons],
         "notes": list(result.notes),
+        "head": None
+        if result.head is None
+        else {
+            "sequence": result.head.head.sequence,
+            "entries": result.head.head.entries,
+            "signer": result.head.signer.name,
+            "time": format_time(result.head.head.time),
+        },
+        "revocations": [
+            {
+                "sha256": one.id,
+                "signer": one.by.name,
+                "time": format_time(one.said.issued_at),
+                "reason": one.said.reason,
+            }
+            for one in result.revoked
+        ],
         "decision": None
         if signed is None
         else {

@@ -110,6 +110,15 @@ class Statements:
         """The materials whose bytes are part of the evidence."""
         return tuple(m for m in self.claimed.materials if m.stored)
 
+    def digests(self) -> dict[str, str]:
+        """Return name → SHA-256 (hex) of everything that an auditor finds in the decision's folder."""
+        own = {**self.payloads, DETAIL_BUNDLE: self.detail}
+        if self.summary is not None:
+            own[SUMMARY_BUNDLE] = self.summary
+        found = {m.name: m.sha256 for m in self.stored}
+        found |= {name: hashlib.sha256(data).hexdigest() for name, data in own.items()}
+        return dict(sorted(found.items()))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record(Statements):

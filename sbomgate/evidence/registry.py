@@ -21,7 +21,7 @@ from typing import Any
 from sbomgate import dsse
 from sbomgate.decision import DETAIL_TYPE, EXTENSION, SUMMARY_TYPE, named_detail
 from sbomgate.errors import EvidenceError
-from sbomgate.evidence.record import RECORD_MEDIA_TYPE, Record, Statements, manifests
+from sbomgate.evidence.record import DECISION, RECORD_MEDIA_TYPE, Record, Statements, manifests
 from sbomgate.evidence.registry_client import DIGEST, INDEX_MEDIA_TYPE, Client, Listing, Repository
 from sbomgate.evidence.registry_client import repository as parse_repository
 from sbomgate.model import Subject, SubjectKind
@@ -153,8 +153,10 @@ def _opened(client: Client, about: str, name: str) -> _Opened | None:
                 and 0 < layer["size"] <= dsse.MAX_BUNDLE_BYTES
             }
             return _Opened(bundles=found)
-        case kind, {"annotations": {"dev.sbomgate.decision": str(decision)}} if kind == RECORD_MEDIA_TYPE:
-            return _Opened(bundles={}, decisions=(decision.removeprefix("sha256:"),))
+        case kind, {"annotations": dict(noted)} if kind == RECORD_MEDIA_TYPE and DIGEST.fullmatch(
+            str(noted.get(DECISION))
+        ):
+            return _Opened(bundles={}, decisions=(noted[DECISION].removeprefix("sha256:"),))
         case _:
             return None
 
@@ -257,17 +259,19 @@ def attach(
                 client.put_manifest(data, reference=f"build-{name.removeprefix('sha256:')}")
         _each(lambda one: client.put_manifest(one.data), referrers.values(), pool)
         # (3) read it back as anybody reads it; a list that lacks it may be late, or somebody else wrote it meanwhile
+        refused = ""
         for pause in (*PAUSES, None):
             listing = client.referrers(wanted.about)
             if not listing.api and not wanted.listed <= listing.digests:
-                client.put_tag(wanted.about, [one.descriptor for one in referrers.values()])
+                refused = client.put_tag(wanted.about, [one.descriptor for one in referrers.values()])
                 listing = client.referrers(wanted.about)
             lacking = _lacking(client, wanted, listing, pool)
             if not lacking:
                 return
             if pause is not None:
                 sleep(pause)
-        raise EvidenceError(f"written, and afterwards {lacking}", where=f"{client.repository}@{wanted.about}")
+        why = f" ({refused})" if refused else ""
+        raise EvidenceError(f"written, and afterwards {lacking}{why}", where=f"{client.repository}@{wanted.about}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

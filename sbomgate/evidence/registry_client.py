@@ -287,27 +287,33 @@ class Client:
             else:
                 return
 
-    def put_manifest(self, data: bytes, *, reference: str = "", media_type: str = MANIFEST_MEDIA_TYPE) -> None:
+    def put_manifest(self, data: bytes, *, reference: str = "") -> None:
         """Upload a manifest under its digest, or under a tag as well."""
         url = f"{self.repository.url}/manifests/{reference or f'sha256:{hashlib.sha256(data).hexdigest()}'}"
         if len(data) > MAX_MANIFEST_BYTES:
             raise EvidenceError(
                 f"a manifest of {len(data)} bytes; registries take up to {MAX_MANIFEST_BYTES}", where=show(url)
             )
-        headers = {"content-type": media_type}
+        headers = {"content-type": MANIFEST_MEDIA_TYPE}
         self._created(self._ask("PUT", url, headers=headers, content=data, limit=MAX_ERROR_BYTES), url)
 
-    def put_tag(self, digest: str, entries: Sequence[Mapping[str, Any]]) -> None:
+    def put_tag(self, digest: str, entries: Sequence[Mapping[str, Any]]) -> str:
         """Add entries to a manifest's fallback tag, in one write; what stands there stays as it is.
 
-        Others may write at the same time, and the last one wins: whoever calls this reads it again.
+        Others may write at the same time, and the last one wins: whoever calls this reads it again. Where the registry
+        refuses the write, as some do while another is going on, it is returned why; else "".
         """
         found = self._tagged(digest)
         lacking = [dict(entry) for entry in entries if entry["digest"] not in found.digests]
         if lacking:
             index = found.index or {"schemaVersion": 2, "mediaType": INDEX_MEDIA_TYPE}
             data = canonical({**index, "manifests": [*(index.get("manifests") or []), *lacking]})
-            self.put_manifest(data, reference=_tag(digest), media_type=INDEX_MEDIA_TYPE)
+            url = f"{self.repository.url}/manifests/{_tag(digest)}"
+            headers = {"content-type": INDEX_MEDIA_TYPE}
+            answer = self._ask("PUT", url, headers=headers, content=data, limit=MAX_ERROR_BYTES)
+            if answer.status not in (201, 204):
+                return str(self._refused(answer, url))
+        return ""
 
     def _created(self, answer: Answer, url: str) -> None:
         if answer.status not in (201, 204):

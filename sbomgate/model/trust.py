@@ -38,7 +38,7 @@ class Signer:
         name: for people.
         person: who that is, for telling two people apart: the same for all keys of one person, in lower case.
         roles: what its signature is good for: `decision`, `facts`, `approver` (waivers and approvals),
-            `policy` (bundles given with --policy).
+            `policy` (bundles given with --policy), `revoker` (revocations of whatever anybody decided).
         public_key: SubjectPublicKeyInfo, PEM; None for an identity.
         key_id: SHA-256 (hex) of the DER form; None for an identity.
         environments: decisions are accepted for these only; empty means any.
@@ -129,6 +129,8 @@ class Trust:
         parameters: rule id → parameter → value: what the project's own config may only tighten.
         repository, lockfile_path, environments: what a decision must be about; None or empty does not demand it.
         max_age_hours: the oldest evidence that `verify` accepts; None for sbomgate's default, never "no limit".
+        max_head_age_hours: the oldest head of the store that `verify` accepts, which must cover the decision; None
+            demands no head.
         issuers: OIDC issuers accepted in package provenance.
         trusted_root: bytes of a sigstore trusted_root.json that replaces the shipped one (private sigstore), or None.
         trusted_root_updated: when that file was last verified to be the newest, by the trust file; None: not known.
@@ -167,3 +169,4 @@ class Trust:
     quorum: int = 1
     max_waiver_days: float = 90
     signing_config: bytes | None = None
+    max_head_age_hours: float | None = None

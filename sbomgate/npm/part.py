@@ -17,6 +17,7 @@ from sbomgate.model import (
     EarlierRelease,
     FactKey,
     Missing,
+    Origin,
     RegistryWord,
     TarballFacts,
 )
@@ -108,6 +109,12 @@ class Part:
             and self.tarball is not None
             and (self.earlier is not None or not self.measured(now))
         )
+
+    @property
+    def unread(self) -> bool:
+        """Whether nobody here has read the tarball: nothing is known of it, or what somebody recorded."""
+        recorded = isinstance(self.tarball, TarballFacts) and self.tarball.origin is Origin.RECORDED
+        return self.tarball is None or recorded
 
     def measured(self, now: datetime) -> bool:
         """Whether this package is measured against its earlier releases."""

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,12 +20,14 @@ import httpx
 import pytest
 
 from sbomgate.decision import DETAIL_TYPE, SUMMARY_TYPE
-from sbomgate.evidence import registry_client
+from sbomgate.errors import EvidenceError
+from sbomgate.evidence import registry, registry_client
+from sbomgate.evidence.record import Record
 from sbomgate.evidence.registry_auth import Account
 from sbomgate.evidence.registry_client import Client, repository
 from sbomgate.signing.services import open_client
 from sbomgate.subject import MANIFEST_MEDIA_TYPE, canonical, descriptor
-from testkit import commandline
+from testkit import commandline, evidence
 from testkit import oci_registries as registries
 from testkit.commandline import World, must_be_discreet, must_be_refused
 
@@ -334,6 +337,27 @@ def files(store: Path) -> dict[str, str]:
 def test_what_names_nothing_is_refused(world: World, push: list[str], says: list[str]) -> None:
     made = world.run(*push)
     must_be_refused(made, says=says)
+
+
+def test_writers_at_once(place: Place) -> None:
+    """P41: with the referrers API nothing is lost; under a fallback tag the list may be, and pushing repairs it."""
+    made = [evidence.record(age=timedelta(minutes=minutes)) for minutes in range(6)]
+    with httpx.Client(trust_env=False) as http, ThreadPoolExecutor(len(made)) as pool:
+
+        def attach(*records: Record) -> str:
+            client = Client(http, repository(f"{place.host}/{place.name}"), lambda: None, writes=True)
+            try:
+                registry.attach(client, evidence.TARBALL, records, sleep=lambda _: None)
+            except EvidenceError as e:
+                return str(e)
+            return ""
+
+        said = list(pool.map(attach, made))
+        if place.has_api():
+            assert said == [""] * len(made)
+        assert attach(*made) == ""
+        client = Client(http, repository(f"{place.host}/{place.name}"), lambda: None)
+        assert {one.id for one in registry.find(client, evidence.TARBALL)} == {one.id for one in made}
 
 
 def test_a_large_blob_goes_in_pieces(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from sbomgate import dsse
 from sbomgate.decision import DETAIL_TYPE, EXTENSION, SUMMARY_TYPE
 from sbomgate.errors import EvidenceError, FetchError
 from sbomgate.evidence import registry
-from sbomgate.evidence.record import RECORD_MEDIA_TYPE, SBOM_MEDIA_TYPE, Record, manifests
+from sbomgate.evidence.record import DECISION, RECORD_MEDIA_TYPE, SBOM_MEDIA_TYPE, Record, manifests
 from sbomgate.evidence.registry_client import Client, Repository, repository
 from sbomgate.evidence.verify import VerificationResult, verify_build
 from sbomgate.model import Subject, SubjectKind, Verdict
@@ -235,6 +235,19 @@ def test_another_writer_of_the_tag_at_the_same_time(monkeypatch: pytest.MonkeyPa
         assert same(one.find(), record(), others)
 
 
+def test_a_tag_that_cannot_be_written_now_is_written_later() -> None:
+    """docker-registry answers 400 while another writer is at the tag; a registry that always does says so."""
+    with bench(api=False) as one:
+        busy = Reply(status=400, body=b'{"errors":[{"code":"DIGEST_INVALID"}]}')
+        one.registry.fault = lambda a: busy if a.method == "PUT" and TAG in a.path and len(one.waited) < 2 else None
+        one.attach(record())
+        assert one.waited == [0.2, 0.5]
+        assert one.verify().accepted
+        one.registry.fault = lambda a: busy if a.method == "PUT" and TAG in a.path else None
+        with pytest.raises(EvidenceError, match=r"does not list .*answers 400 DIGEST_INVALID"):
+            one.attach(record(age=timedelta(hours=2)))
+
+
 # --------------------------------------------------------------------------------------------------------------------
 # Reading what others may have written
 
@@ -268,6 +281,7 @@ STRANGERS: dict[str, dict[str, Any]] = {
     },
     "about something else": {"subject": descriptor(MANIFEST_MEDIA_TYPE, b"other")},
     "a record of nothing": {"artifactType": RECORD_MEDIA_TYPE, "annotations": {}},
+    "a record of something else": {"artifactType": RECORD_MEDIA_TYPE, "annotations": {DECISION: "x" * 100_000}},
 }
 
 
