@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, help="the folder with lockfiles/ and truth/ that peers.py needs")
     args = parser.parse_args()
     rounds = ["--rounds", str(args.rounds)]
-    scripts = {"bench": rounds, "facts": rounds, "lists": []}
+    scripts = {"bench": rounds, "facts": rounds, "lists": [], "store": ["--builds", "300"]}
     if args.data is not None:
         scripts["peers"] = ["--data", str(args.data)]
     missed = False

@@ -65,7 +65,6 @@ def main() -> int:
         wall, cpu = _audit(work)
         small, large = _append(work / "append")
     bar = AUDIT_SECONDS * builds / BUILDS
-    print(f"\n{os.cpu_count()} processors, load average {os.getloadavg()[0]:.1f}\n")
     print("| work | figure | bar | |\n|---|---|---|---|")
     print(f"| the store | {int(apparent.split()[0]) / 1024 / builds:.2f} MB per build | | {builds} builds |")
     # What other work on the machine takes does not count: its processor time, shared by two.
@@ -171,7 +170,7 @@ def _audit(work: Path) -> tuple[float, float]:
     before, started = os.times(), time.perf_counter()
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     wall, after = time.perf_counter() - started, os.times()
-    print(done.stdout)
+    print(done.stdout, file=sys.stderr)
     if done.returncode != 0:
         raise SystemExit(f"the audit ended with {done.returncode}")
     cpu = after.children_user - before.children_user + after.children_system - before.children_system

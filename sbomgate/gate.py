@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sbomgate import __version__, approvals, decision, facts, ledger, sbom, trust
+from sbomgate import __version__, approvals, decision, facts, ledger, link, sbom, trust
 from sbomgate.canonical import dumps
 from sbomgate.decision import Counts, Decision, EngineRecord, Material, material
 from sbomgate.errors import EvidenceError, InputError, PolicyError, SigningError, TrustError
@@ -36,9 +36,11 @@ from sbomgate.model import (
     People,
     PolicyBundle,
     Sbom,
+    Subject,
     Trust,
     TrustRoot,
 )
+from sbomgate.model.link import ASSERTED, CONTAINED, INSTALLED, PROVENANCE, BuildLink, Ties, TreeLink
 from sbomgate.policy import evaluation as evaluations
 from sbomgate.policy import input as policy_input
 from sbomgate.policy import lists as malicious
@@ -121,6 +123,7 @@ class Question:
         baseline: the last approved build, or why there is none.
         approvals: file name → bytes of each waiver and approval that lies beside the project, not yet believed.
         authors: who made the change.
+        ties: name of the material → bytes of what ties the artefact to the lockfile (`decision.TIES`).
         ledger: what registries had at earlier looks: of the newest decision by an accepted signer; None starts one.
         source_date: the SBOM's timestamp, or None for none.
         parties: who made the SBOM and who supplies the project, by the user's own word.
@@ -137,6 +140,7 @@ class Question:
     project_files: Mapping[str, tuple[str, int]]
     approvals: Mapping[str, bytes] = field(default_factory=dict)
     authors: Authors = AUTHOR_UNKNOWN
+    ties: Mapping[str, bytes] = field(default_factory=dict)
     ledger: bytes | None = None
     source_date: datetime | None = None
     sbomgate: str = __version__
@@ -208,6 +212,56 @@ def package_facts(
         signatures=signatures,
         sightings=ledger.sightings(looks, collected.values()),
         now=now,
+    )
+
+
+def tie(graph: DependencyGraph, question: Question) -> Question:
+    """Return the question with how the artefact is tied to the lockfile: a pure function of what was found (P13).
+
+    Args:
+        graph: what the decision is about.
+        question: with `ties`, the bytes of what was found.
+
+    Raises:
+        SbomgateError: they are not what a reader wrote.
+    """
+    if question.context.subject is None:
+        return question
+    if not question.ties:
+        return replace(question, context=replace(question.context, link=ASSERTED, ties=None))
+
+    def compared(name: str) -> TreeLink | None:
+        data = question.ties.get(decision.TIES[name])
+        return None if data is None else link.compare(graph, link.loads(data, decision.TIES[name]))
+
+    built = question.ties.get(decision.TIES[PROVENANCE])
+    found = Ties(
+        installed=compared(INSTALLED),
+        contained=compared(CONTAINED),
+        provenance=None if built is None else _built(built, question, question.context.subject),
+    )
+    return replace(question, context=replace(question.context, link=found.link, ties=found))
+
+
+def _built(bundle: bytes, question: Question, subject: Subject) -> BuildLink:
+    from sbomgate.signing import builder
+
+    if not question.trust.builders:
+        raise TrustError(
+            "accepts no builder, so that no build's provenance means anything",
+            where="the trust file",
+            hint="name in [[builders]] who builds the release (docs/trust-file.md)",
+        )
+    context = question.context
+    repository = question.trust.repository if context.repository is None else context.repository.value
+    commit = None if context.commit is None else context.commit.value
+    return builder.verify(
+        bundle,
+        question.trust.builders,
+        subject=subject,
+        repository=repository,
+        commit=commit,
+        trusted_root=question.material.trusted_root,
     )
 
 
@@ -323,6 +377,7 @@ def unsigned(answer: Answer, question: Question, *, signer: Signer) -> Unsigned:
         context=question.context,
         time_source=signer.time_source,
         link=question.context.link or "",
+        ties=None if question.context.ties is None else link.brief(question.context.ties),
         project=answer.graph.packages[0].name or "(unnamed project)",
         project_version=answer.graph.packages[0].version,
         verifier_id=_verifier_id(question.trust, signer),
@@ -425,6 +480,7 @@ def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tu
         TRUSTED_ROOT: (question.material.trusted_root, "application/json"),
         REGISTRY_KEYS: (question.material.registry_keys, "application/json"),
     }
+    stored |= {name: (data, "application/json") for name, data in question.ties.items()}
     stored |= {LISTS + name: (data, "text/csv") for name, data in question.lists.items()}
     stored |= {APPROVALS + name: (data, "application/json") for name, data in question.approvals.items()}
     if isinstance(question.baseline, BaselineBuild):
@@ -562,6 +618,7 @@ def replay(
     bom, question = stored(record, shipped=shipped)
     accepted, bundle = question.trust, question.bundle
     # (2) decide again, step by step
+    question = tie(bom.graph, question)
     collected = facts.loads(_material(record, FACTS))
     looks = ledger.update(_looks_before(question), collected.values(), now=question.context.evaluated_at)
     again_bom = _sbom(bom.graph, collected, _verify(bom.graph, collected, question.material), looks, question)
@@ -587,6 +644,7 @@ def replay(
         ("parameters", "as strict as the trust file", _parameters(known, accepted, question.parameters)),
         ("malicious lists", "those of the trust file", _listed(accepted, record.blobs)),
         ("sbom, provenance verified again", bom.sha256, again_bom.sha256),
+        ("link of artefact and lockfile", *_links(claimed, question.context)),
         ("ledger", claimed.sha256.get(LEDGER, "none"), hashlib.sha256(ledger.dumps(looks)).hexdigest()),
         ("policy input", claimed.sha256[decision.POLICY_INPUT], hashlib.sha256(again_input).hexdigest()),
         ("evaluation", claimed.sha256[decision.EVALUATION], again.sha256),
@@ -612,7 +670,7 @@ def replay(
 
 
 def stored(record: Record, *, shipped: TrustMaterial | None = None) -> tuple[Sbom, Question]:
-    """Return the SBOM and the question of a stored decision, as they were.
+    """Return the SBOM and the question of a stored decision, as they were; `tie` says again what ties the artefact.
 
     Raises:
         EvidenceError: a file that is needed is not part of the evidence.
@@ -640,7 +698,8 @@ def stored(record: Record, *, shipped: TrustMaterial | None = None) -> tuple[Sbo
         )
     folder = decision.PROJECT + claimed.context.lockfile_path.removesuffix(bom.graph.lockfile.path)
     return bom, Question(
-        context=replace(claimed.context, link=claimed.link, time_source=claimed.time_source),
+        context=replace(claimed.context, time_source=claimed.time_source),
+        ties={name: blobs[name] for name in decision.TIES.values() if name in blobs},
         trust=accepted,
         material=material_of(
             accepted,
@@ -673,6 +732,11 @@ def decide_again(record: Record, question: Question, *, engine: Engine) -> Answe
     """Decide about a stored build by another question than `stored` returns: a newer time, further lists.
 
     Nothing is fetched: what is known of the packages is what was known then, and every attestation is verified again.
+
+    Args:
+        record: the evidence.
+        question: tied (`tie`).
+        engine: evaluates the policy.
 
     Raises:
         SbomgateError: no decision could be made.
@@ -794,6 +858,13 @@ def _listed(accepted: Trust, blobs: Mapping[str, bytes]) -> str:
         wanted = {f"trust/{name}": data for name, data in accepted.malicious_lists.items()}
     missing = [name for name, data in wanted.items() if data is None or blobs.get(LISTS + name) != data]
     return f"missing: {', '.join(sorted(missing))}" if missing else "those of the trust file"
+
+
+def _links(claimed: Decision, now: Context) -> tuple[str, str]:
+    """Return the link and what it rests on, as it was signed and as it comes out."""
+    ties = None if now.ties is None else link.brief(now.ties)
+    same = claimed.link == now.link and claimed.ties == ties
+    return claimed.link, claimed.link if same else f"{now.link}, from {ties or 'nothing'}"
 
 
 def _sums(counts: Counts, rules: tuple[str, ...]) -> str:

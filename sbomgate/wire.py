@@ -380,6 +380,53 @@ class MaliciousList(Wire):
     entries: int
 
 
+class TreeProblem(Wire):
+    """A difference between a tree and the lockfile."""
+
+    code: str = Field(description="as docs/links.md lists them")
+    place: str = Field(description="where, in the tree or the lockfile")
+    package: str | None = Field(description="id of the lockfile's package; null where it has none")
+    message: str
+
+
+class TreeLink(Wire):
+    """What came of comparing a tree of packages with the lockfile."""
+
+    link: Literal["installed", "contained"]
+    material: Sha256 = Field(description="of the stored inventory")
+    packages: int = Field(description="so many of the lockfile's packages lie there under their name and version")
+    bytes: int = Field(description="of these, so many whose every file was compared with the pinned tarball")
+    absent: int = Field(description="so many are not there, and need not be")
+    elsewhere: int = Field(description="so many found ones belong to the rest of the same lockfile")
+    bundled: int = Field(description="so many found ones are in no lockfile, and inside the tarball of another package")
+    files: int
+    counts: dict[str, int] = Field(description="code → how many problems")
+    problems: list[TreeProblem] = Field(description="the first ones of each code")
+    holds: bool = Field(description="nothing speaks against it")
+
+
+class BuildLink(Wire):
+    """What came of verifying the build's own provenance."""
+
+    material: Sha256 = Field(description="of the stored bundle")
+    state: Literal["verified", "invalid", "cannot-verify"]
+    reason: str
+    builder: str | None = Field(description="the accepted builder's name in the trust file")
+    builder_id: str | None
+    identity: str | None
+    repository: str | None
+    commit: str | None
+    ref: str | None
+
+
+class Ties(Wire):
+    """What ties the artefact to the lockfile; null for what nobody asked for."""
+
+    installed: TreeLink | None
+    contained: TreeLink | None
+    provenance: BuildLink | None
+
+
 class PolicyInput(Wire):
     """All that the rules see: facts, never a signature to verify. A pure function of the captured inputs."""
 
@@ -391,9 +438,10 @@ class PolicyInput(Wire):
     environment: Claimed | None
     project: Project
     subject: Subject | None
-    link: Literal["asserted"] | None = Field(
+    link: Literal["asserted", "installed", "contained", "provenance"] | None = Field(
         description="how the artefact is tied to the lockfile; null where there is no artefact"
     )
+    ties: Ties | None = Field(description="what the link rests on; null where nothing was compared")
     time_source: Literal["self-declared", "timestamp-authority", "transparency-log"] | None = Field(
         description="who vouches for the time; null where nothing is signed"
     )
@@ -566,6 +614,19 @@ class DecidingDecision(Wire):
     workspace: str | None = Field(description="directory of the workspace that it is about; null: the whole lockfile")
 
 
+class DecidingSummary(Wire):
+    """The summary of another verifier that decided."""
+
+    verifier: str = Field(description="as the trust file names it")
+    result: Literal["PASSED", "FAILED"]
+    time: Time
+    time_source: str = Field(description="whose word the time is")
+    levels: list[str]
+    resource_uri: str
+    policy: str = Field(description="its digest, else its URI")
+    says: dict[str, str] = Field(description="what it says of sbomgate's extension fields")
+
+
 class StoreHead(Wire):
     """The store's newest head by an accepted signer."""
 
@@ -597,6 +658,7 @@ class Verification(Wire):
     head: StoreHead | None
     revocations: list[Revoked]
     decision: DecidingDecision | None
+    summary: DecidingSummary | None = Field(description="null unless another verifier decided")
 
 
 class AuditCounts(Wire):

@@ -7,7 +7,7 @@ decide    one decision on one of the parts
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,6 +72,7 @@ class Tree:
 
     Attributes:
         project: its folder and files.
+        whole: everything that the lockfile holds.
         parts: what is judged, one decision each: the whole lockfile, or workspaces in the order in which they were
             asked for.
         trust: the trust file, or nobody.
@@ -80,6 +81,7 @@ class Tree:
     """
 
     project: Project
+    whole: DependencyGraph
     parts: tuple[DependencyGraph, ...]
     trust: Trust
     settings: Config
@@ -121,7 +123,14 @@ def read(
     graph = lockfiles.read(opened.files, opened.lockfile)
     if graph.lockfile.kind != SBOM_KIND:  # an SBOM may lie anywhere
         graph = lockfiles.note_others(graph, *project.find(opened.files, lockfiles.NAMES))
-    return Tree(project=opened, parts=parts(opened, graph, workspaces), trust=trust, settings=settings, bundle=bundle)
+    return Tree(
+        project=opened,
+        whole=graph,
+        parts=parts(opened, graph, workspaces),
+        trust=trust,
+        settings=settings,
+        bundle=bundle,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +151,10 @@ class Judge:
     engine: Engine
     second: Engine | None
 
-    def decide(self, part: DependencyGraph, subject: Subject | None = None) -> Decided:
-        """Decide about one part of the project, and the artefact that was made of it."""
+    def decide(
+        self, part: DependencyGraph, subject: Subject | None = None, ties: Mapping[str, bytes] | None = None
+    ) -> Decided:
+        """Decide about one part of the project, the artefact that was made of it, and what ties the two together."""
         from sbomgate import gate
 
         gate.prepare(self.question.bundle, self.engine)
@@ -151,10 +162,10 @@ class Judge:
             self.question.context,
             workspace=part.workspace,
             subject=subject,
-            link=None if subject is None else "asserted",
         )
         baseline, ledger = self.baselines(context, part)
-        question = replace(self.question, context=context, baseline=baseline, ledger=ledger)
+        question = replace(self.question, context=context, baseline=baseline, ledger=ledger, ties=ties or {})
+        question = gate.tie(part, question)
         answer = gate.decide(part, self.gathered, question, engine=self.engine, second=self.second)
         return Decided(question=question, answer=answer)
 
@@ -169,6 +180,7 @@ def judging(
     claims: Mapping[str, Claimed] | None = None,
     store: Path | None = None,
     time_source: str | None = None,
+    keep: Callable[[str, bytes], None] | None = None,
 ) -> Iterator[Judge]:
     """Prepare the decisions: open the engine, collect the facts about the packages of all parts, and verify them.
 
@@ -180,6 +192,7 @@ def judging(
         claims: repository, commit, environment.
         store: where evidence lies; the default baseline.
         time_source: of the signer, or None where nothing is signed. What is signed believes no cache.
+        keep: gets the tarballs that come from the network, by SHA-512.
     """
     from sbomgate import gate, project
     from sbomgate.cli import _approvals, _facts, _sbom
@@ -229,7 +242,8 @@ def judging(
 
     def collect(graph: DependencyGraph) -> Mapping[FactKey, CollectedFacts]:
         signs = time_source is not None
-        return _facts.collect(graph, env, opened, trust, known, measured, offline=args.offline, signs=signs)
+        offline = args.offline
+        return _facts.collect(graph, env, opened, trust, known, measured, offline=offline, signs=signs, keep=keep)
 
     with ExitStack() as stack:
         engine = stack.enter_context(_engine.open_engine(args, env, opened.root))

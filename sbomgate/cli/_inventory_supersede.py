@@ -46,7 +46,7 @@ def supersede(
     """Decide again about each build that is hit and had passed, by the list too, and sign what comes out: FAILED."""
     from dataclasses import replace
 
-    from sbomgate import __version__, gate
+    from sbomgate import __version__, decision, gate
     from sbomgate import trust as trust_file
     from sbomgate.cli import _decide, _inventory_add, _signing, _store
     from sbomgate.cli._environment import say
@@ -78,11 +78,17 @@ def supersede(
                         f"was decided at {record.claimed_time.isoformat()}, which is after now",
                         hint="correct the clock of this machine",
                     )
-                _, before = gate.stored(record)
+                bom, before = gate.stored(record)
                 question = replace(
                     before,
                     context=replace(before.context, evaluated_at=env.now, time_source=signer.time_source),
                     trust=trust,
+                    # A builder that is not accepted any more ties nothing; the build is refused all the same.
+                    ties={
+                        name: data
+                        for name, data in before.ties.items()
+                        if trust.builders or name != decision.TIES["provenance"]
+                    },
                     material=gate.material_of(
                         trust, material.trusted_root, material.registry_keys, updated=material.collected
                     ),
@@ -91,6 +97,7 @@ def supersede(
                     ledger=record.blobs.get(gate.LEDGER),
                     sbomgate=__version__,
                 )
+                question = gate.tie(bom.graph, question)
                 answer = gate.decide_again(record, question, engine=engine)
                 if answer.evaluation.verdict is not Verdict.DENIED:
                     raise PolicyError("the policy that it was decided by does not deny it", where=build["project"])

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sbomgate.errors import EvidenceError, InputError, TrustError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from sbomgate.cli._decide import Decided
     from sbomgate.decision import EngineRecord
+    from sbomgate.evidence.head import View
     from sbomgate.evidence.record import Record
     from sbomgate.model import BaselineBuild, Bootstrap, Context, Evaluation, Package, People, Sbom, Trust, TrustRoot
     from sbomgate.report import Detail, Report, Standing
@@ -41,6 +43,8 @@ def of_decision(
     """
     import hashlib
 
+    import orjson
+
     from sbomgate import decision as decisions
     from sbomgate import gate
     from sbomgate.report import Standing
@@ -55,8 +59,10 @@ def of_decision(
     }
     if question.trust.sha256 is not None:
         digests[decisions.TRUST] = question.trust.sha256
+    lists: dict[str, int] = {}
     if whole:
         digests[decisions.POLICY_INPUT] = hashlib.sha256(answer.policy_input).hexdigest()
+        lists = {one["name"]: one["entries"] for one in orjson.loads(answer.policy_input)["malicious_lists"]}
         digests |= {f"{gate.LISTS}{name}": hashlib.sha256(data).hexdigest() for name, data in question.lists.items()}
     folder = question.context.lockfile_path.removesuffix(lock.path)
     digests |= {f"{decisions.PROJECT}{folder}{path}": sha for path, (sha, _) in question.project_files.items()}
@@ -74,7 +80,7 @@ def of_decision(
         people=answer.people,
         digests=digests,
         standing=Standing(verified=signer is not None, signer=signer or "", said=said),
-        asked=answer.policy_input,
+        lists=lists,
         lockfile=lockfile,
         evidence=evidence,
         decision=decision,
@@ -90,7 +96,9 @@ class _Stored:
     evaluation: Evaluation
     trust: Trust
     people: People
-    asked: Mapping[str, Any]  # the policy input
+    trust_root: TrustRoot
+    lists: Mapping[str, int]  # of malicious packages → entries
+    baseline_time: datetime | None
 
 
 def _read(record: Record) -> _Stored:
@@ -100,10 +108,10 @@ def _read(record: Record) -> _Stored:
 
     from sbomgate import approvals, decision, gate, sbom
     from sbomgate import trust as trusts
-    from sbomgate.model import Authors
+    from sbomgate.model import Authors, TrustRoot
     from sbomgate.policy import bundle as bundles
     from sbomgate.policy import evaluation as evaluations
-    from sbomgate.policy import input as policy_input
+    from sbomgate.times import parse_time
 
     claimed, blobs = record.claimed, record.blobs
     bom = sbom.read(blobs[decision.SBOM])
@@ -119,18 +127,41 @@ def _read(record: Record) -> _Stored:
             where=decision.EVALUATION,
             hint="nothing of this evidence can be relied on; `sbomgate replay` says more",
         )
-    policy_input.validate(blobs[decision.POLICY_INPUT])
-    asked = orjson.loads(blobs[decision.POLICY_INPUT])
+    # What only the policy input says. Another version's may hold more or less: what is read here has to be there.
+    try:
+        asked = orjson.loads(blobs[decision.POLICY_INPUT])
+        root, change, decided_at = asked["trust_root"], asked["change"], asked["baseline"]["decided_at"]
+        trust_root = TrustRoot(
+            trusted_root=root["trusted_root"],
+            registry_keys=root["registry_keys"],
+            updated=None if root["updated"] is None else parse_time(root["updated"]),
+        )
+        authors = Authors(people=tuple(change["authors"]), known=change["authors_known"], reason=change["reason"])
+        lists = {one["name"]: int(one["entries"]) for one in asked["malicious_lists"]}
+        baseline_time = None if decided_at is None else parse_time(decided_at)
+    except (KeyError, TypeError, ValueError) as e:
+        raise EvidenceError(
+            f"not a policy input that this version reads ({type(e).__name__}: {e})",
+            where=decision.POLICY_INPUT,
+            hint=f"it was made by sbomgate {claimed.sbomgate}: use that version",
+        ) from e
     pinned = {hashlib.sha256(data).hexdigest(): data for data in blobs.values()}
     accepted = trusts.parse(blobs[decision.TRUST], pinned=_pinned(pinned), where=decision.TRUST)
-    change = asked["change"]
     people = approvals.accepted(
         {name: data for name, data in blobs.items() if name.startswith(gate.APPROVALS)},
         accepted,
         now=claimed.context.evaluated_at,
-        authors=Authors(people=tuple(change["authors"]), known=change["authors_known"], reason=change["reason"]),
+        authors=authors,
     )
-    return _Stored(sbom=bom, evaluation=evaluation, trust=accepted, people=people, asked=asked)
+    return _Stored(
+        sbom=bom,
+        evaluation=evaluation,
+        trust=accepted,
+        people=people,
+        trust_root=trust_root,
+        lists=lists,
+        baseline_time=baseline_time,
+    )
 
 
 def of_record(record: Record, standing: Standing, *, lockfile: bytes | None = None) -> Report:
@@ -148,9 +179,8 @@ def of_record(record: Record, standing: Standing, *, lockfile: bytes | None = No
     import hashlib
     from dataclasses import replace
 
-    from sbomgate import decision, gate, sbom
-    from sbomgate.model import BaselineBuild, Bootstrap, TrustRoot
-    from sbomgate.times import parse_time
+    from sbomgate import gate, sbom
+    from sbomgate.model import BaselineBuild, Bootstrap
 
     claimed, stored = record.claimed, _read(record)
     lock = stored.sbom.graph.lockfile
@@ -162,15 +192,14 @@ def of_record(record: Record, standing: Standing, *, lockfile: bytes | None = No
         )
     baseline: BaselineBuild | Bootstrap = Bootstrap(reason=claimed.baseline.reason)
     if claimed.baseline.evidence is not None:
-        held = stored.asked["baseline"]
-        if gate.BASELINE_SBOM not in record.blobs or held is None:
+        if gate.BASELINE_SBOM not in record.blobs or stored.baseline_time is None:
             raise EvidenceError("the decision does not hold this file", where=gate.BASELINE_SBOM)
         baseline = BaselineBuild(
             sbom=sbom.read(record.blobs[gate.BASELINE_SBOM]),
             evidence=claimed.baseline.evidence,
-            decided_at=parse_time(held["decided_at"]),
+            decided_at=stored.baseline_time,
         )
-    root, build = stored.asked["trust_root"], record.build.sha256
+    build = record.build.sha256
     return _report(
         stored.evaluation,
         stored.sbom,
@@ -180,15 +209,11 @@ def of_record(record: Record, standing: Standing, *, lockfile: bytes | None = No
         policy=claimed.policy,
         sbomgate=claimed.sbomgate,
         trust=stored.trust,
-        trust_root=TrustRoot(
-            trusted_root=root["trusted_root"],
-            registry_keys=root["registry_keys"],
-            updated=None if root["updated"] is None else parse_time(root["updated"]),
-        ),
+        trust_root=stored.trust_root,
         people=stored.people,
         digests={**claimed.sha256, "build manifest": build},
         standing=standing,
-        asked=record.blobs[decision.POLICY_INPUT],
+        lists=stored.lists,
         lockfile=lockfile,
         evidence=f"{build[:2]}/{build}",
         decision=record.id,
@@ -243,7 +268,14 @@ def _pinned(held: Mapping[str, bytes]) -> Callable[[str, str], bytes]:
     return find
 
 
-def standing(record: Record, trust: Trust | None, *, shipped_policy: str, beside: Sequence[Record] = ()) -> Standing:
+def standing(
+    record: Record,
+    trust: Trust | None,
+    *,
+    shipped_policy: str,
+    beside: Sequence[Record] = (),
+    view: View | None = None,
+) -> Standing:
     """Return what a stored decision is worth by a trust file, as of the time at which it was decided.
 
     Time does not count: the same evidence gives the same report tomorrow. Whether it may be deployed now is `verify`.
@@ -253,10 +285,15 @@ def standing(record: Record, trust: Trust | None, *, shipped_policy: str, beside
         trust: who and what is accepted, or None: then nothing is verified.
         shipped_policy: as in `evidence.verify.verify_build`.
         beside: the other decisions on the same artefact: a newer one of an accepted signer is said.
+        view: what its store holds beside the builds: a revocation counts whenever it was signed. How fresh the store's
+            head is depends on the clock, and is not asked here.
 
     Raises:
         TrustError: the trust file accepts nobody.
     """
+    from dataclasses import replace
+
+    from sbomgate.evidence.head import NOTHING
     from sbomgate.evidence.verify import Reason, signed_by, verify_build
     from sbomgate.model import LOGGED, SELF_DECLARED, TIMESTAMPED
     from sbomgate.report import Standing
@@ -280,8 +317,9 @@ def standing(record: Record, trust: Trust | None, *, shipped_policy: str, beside
         now=max(record.claimed_time, signed.signed_at or record.claimed_time),  # what was pending was signed later
         shipped_policy=shipped_policy,
         environment=environment if trust.environments else None,
+        view=NOTHING if view is None else replace(view, bundle=None),
     )
-    reasons = [reason.message for reason in found.reasons if reason.code != "failed"]
+    reasons = [reason.message for reason in found.reasons if reason.code not in ("failed", "head")]
     reasons += [
         f"a newer decision on the same artefact, of {other.claimed_time:%Y-%m-%d %H:%M} UTC: {other.claimed.verdict}"
         for other in beside
@@ -313,7 +351,7 @@ def _report(
     people: People,
     digests: Mapping[str, str],
     standing: Standing,
-    asked: bytes,
+    lists: Mapping[str, int],
     lockfile: bytes | None,
     evidence: str | None,
     decision: str | None,
@@ -341,7 +379,7 @@ def _report(
     detail: Detail | None = None
     if whole:
         held = {**digests, "policy": policy}
-        detail = _detail(evaluation, sbom, context, baseline, people, held, standing, asked, lockfile)
+        detail = _detail(evaluation, sbom, context, baseline, people, held, standing, lists, lockfile)
     return reports.build(
         evaluation,
         sbom,
@@ -365,11 +403,9 @@ def _detail(
     people: People,
     digests: Mapping[str, str],
     standing: Standing,
-    asked: bytes,
+    lists: Mapping[str, int],
     lockfile: bytes | None,
 ) -> Detail:
-    import orjson
-
     from sbomgate import review
     from sbomgate.model import BaselineBuild
     from sbomgate.policy import parameters
@@ -394,6 +430,6 @@ def _detail(
         digests=dict(sorted(digests.items())),
         standing=standing,
         rules=catalogue(resource(*parameters.CATALOGUE).read_bytes()),
-        lists={one["name"]: one["entries"] for one in orjson.loads(asked)["malicious_lists"]},
+        lists=lists,
         lines=_lines.find("" if lockfile is None else lockfile.decode("utf-8", "replace"), named),
     )

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sbomgate.cli._environment import Environment
+    from sbomgate.errors import SbomgateError
+    from sbomgate.evidence.head import View
     from sbomgate.evidence.record import Record
     from sbomgate.model import Trust
     from sbomgate.report import Report, Standing
@@ -159,34 +161,49 @@ def _controls(records: Sequence[Record], path: Path, trust: Trust | None, name: 
 def _of(records: Sequence[Record], path: Path, trust: Trust | None, lockfile: bytes | None) -> Report:
     """Return the report of the first of the decisions at a path; the others on the same artefact may be newer."""
     from sbomgate.cli import _report
-    from sbomgate.evidence import layout
+    from sbomgate.evidence import layout, log
 
-    one_of_many = path.parent.name == "decisions" and trust is not None
-    beside = layout.read_all(path.parent.parent) if one_of_many else records
-    return _report.of_record(records[0], _standing(records[0], trust, beside), lockfile=lockfile)
+    build = path.parent.parent if path.parent.name == "decisions" else path
+    beside, view = records, None
+    if trust is not None:
+        if build != path:
+            beside = layout.read_all(build)
+        if records[0].build.sha256 == build.name and build.parent.name == build.name[:2]:  # it lies in a store
+            view = log.view(build.parent.parent)
+    return _report.of_record(records[0], _standing(records[0], trust, beside, view), lockfile=lockfile)
 
 
-def _standing(record: Record, trust: Trust | None, beside: Sequence[Record]) -> Standing:
+def _standing(record: Record, trust: Trust | None, beside: Sequence[Record], view: View | None) -> Standing:
     from sbomgate.cli import _report
     from sbomgate.policy import bundle
 
-    return _report.standing(record, trust, shipped_policy=bundle.shipped().sha256, beside=beside)
+    return _report.standing(record, trust, shipped_policy=bundle.shipped().sha256, beside=beside, view=view)
 
 
 def _store(path: Path, trust: Trust | None) -> StoreReport:
     """Read every decision of a store, one build at a time; what cannot be read stops no other."""
     from sbomgate.cli import _report
     from sbomgate.errors import SbomgateError
-    from sbomgate.evidence import layout
+    from sbomgate.evidence import layout, log
     from sbomgate.report import _store
 
     scan = layout.scan(path)
     moments = []
     broken = []
+    view = None
+    try:
+        view = log.view(path)
+    except SbomgateError as error:
+        broken.append(("log", _below(error, path)))
     for build in scan.builds:
         try:
-            moments += [_report.moment(record, _standing(record, trust, ())) for record in layout.read_build(build)]
+            records = layout.read_build(build)
+            moments += [_report.moment(record, _standing(record, trust, (), view)) for record in records]
         except SbomgateError as error:
-            # Below the store: where that lies is nobody's business (P40).
-            broken.append((f"{build.parent.name}/{build.name}", str(error).replace(f"{path}/", "")))
+            broken.append((f"{build.parent.name}/{build.name}", _below(error, path)))
     return _store.build(moments, broken, [str(one.relative_to(path)) for one in scan.strange])
+
+
+def _below(error: SbomgateError, store: Path) -> str:
+    """Return a message with paths below the store: where that lies is nobody's business (P40)."""
+    return str(error).replace(f"{store}/", "")

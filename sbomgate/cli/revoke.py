@@ -46,20 +46,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reason", metavar="TEXT", required=True, help="why, for whoever is refused by it")
     _signing.add_signer(parser, "what signs the revocation, as for `gate`", required=True)
     parser.add_argument("--trust", metavar="FILE", required=True, help="who is accepted")
-    parser.add_argument("--store", default="evidence", metavar="DIR", help="where evidence is kept (default: evidence)")
+    parser.add_argument(
+        "--store",
+        action="append",
+        metavar="STORE",
+        help="where evidence is kept: DIR (default: evidence); oci:HOST/REPO tells those who verify there as well",
+    )
     parser.add_argument("--json", action="store_true", help="the result as JSON")
 
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Sign, store, and list what it hits."""
     from sbomgate import trust as trusts
-    from sbomgate.cli import _processes
+    from sbomgate.cli import _processes, _store
     from sbomgate.errors import EXIT_ALLOWED
     from sbomgate.evidence import layout, log
     from sbomgate.evidence.revocation import Revocation, write
 
     trust = trusts.load(args.trust, project_root=None)
-    store = env.working_directory / args.store
+    kept = _store.parse(args.store, env)
+    store = kept.folder
     builds = layout.scan(store).builds
     made = Revocation(
         decision=None if args.by is not None else _decision(args),
@@ -79,8 +85,9 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         hit = [one for part in parts for found in part for one in found.decisions if one.revoked]
         _must_hit(made, signed, hit, parts)
         log.add_revocation(store, bundle, log.Notary(signer=signer, signers=trust.signers, now=env.now))
+        _store.attach_revocation(kept, bundle, env)
     hit.sort(key=lambda one: (one.time, one.id), reverse=True)
-    print(_json(signed, hit) if args.json else _text(signed, hit, args.store))
+    print(_json(signed, hit) if args.json else _text(signed, hit, kept.shown))
     return EXIT_ALLOWED
 
 

@@ -17,7 +17,7 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -264,6 +264,22 @@ def _recent(store: Path) -> list[str]:
         return []
     lines = _covered_part(store, newest[2])[: -RECENT - 1 : -1]
     return list(dict.fromkeys(line.split(" ")[1] for line in lines if line.startswith("decision ")))
+
+
+def keep_revocations(store: Path, bundles: Mapping[str, bytes]) -> None:
+    """Keep revocations that another store holds, by the SHA-256 (hex) of each: no head covers them here.
+
+    Raises:
+        EvidenceError: the store cannot be written.
+    """
+    for sha256, bundle in sorted(bundles.items()):
+        path = path_of(store, Entry(sha256=sha256))
+        try:
+            if not path.exists():
+                _make_folders(path.parent)
+                _replace(path, bundle)
+        except OSError as e:
+            raise _could_not("be written", path, e) from e
 
 
 def add_revocation(store: Path, bundle: bytes, notary: Notary) -> Path:

@@ -201,8 +201,9 @@ class Client:
         raise FetchError(f"lists referrers on more than {MAX_PAGES} pages", where=show(url))
 
     def _tagged(self, digest: str) -> Listing:
-        url = f"{self.repository.url}/manifests/{_tag(digest)}"
-        answer = self._get(url, accept=INDEX_MEDIA_TYPE, limit=MAX_LIST_BYTES)
+        path = f"manifests/{_tag(digest)}"
+        url = f"{self.repository.url}/{path}"
+        answer = self._get(path, accept=INDEX_MEDIA_TYPE, limit=MAX_LIST_BYTES)
         if answer is None:
             return Listing(entries=(), api=False)
         index = self._index(answer, url)
@@ -221,7 +222,7 @@ class Client:
         return found
 
     def _get(self, path: str, *, accept: str, limit: int) -> Answer | None:
-        url = path if "://" in path else f"{self.repository.url}/{path}"
+        url = f"{self.repository.url}/{path}"
         answer = self._ask("GET", url, headers={"accept": accept}, limit=limit)
         if answer.status == 404:
             return None
@@ -470,17 +471,16 @@ class Client:
         return f"`docker login {self.repository.host}` with an account that may do this"
 
     def _denied(self, answer: Answer, url: str, authorization: str | None) -> FetchError:
-        if answer.status == 403 or authorization is not None:
-            what = f"does not allow this account to {_WORDS.get(answer.status, 'do this')}"
-        else:
+        if answer.status == 401 and authorization is None:
             what = "wants a login, and Docker's config.json has none for it"
+        else:
+            what = "does not allow this account to log in, or to do this"
         return FetchError(f"{what} ({answer.status}{_code(answer.body)})", where=show(url), hint=self._log_in)
 
     def _refused(self, answer: Answer, url: str) -> FetchError:
         return FetchError(f"answers {answer.status}{_code(answer.body)}", where=show(url))
 
 
-_WORDS = {401: "log in, or to do this"}
 _BYTES = {"content-type": "application/octet-stream"}
 _EMPTY = {"content-length": "0"}
 _LATER = "try again when the registry answers"

@@ -21,7 +21,8 @@ The steps, each with the promise that it keeps; what fails is a reason, in this 
     demands, and covers the decision                                                 P19
 15. nothing that the head covers on this artefact, and no revocation, is missing     P19, P36
 
-That each stored material has the digest that the detail names holds for every `Record` that exists.
+That each stored material has the digest that the detail names holds for every `Record` that exists. Of `Statements`, as
+they lie beside a build, nothing that they name was read.
 
 Without a demand in the trust file, 14 and 15 hold as far as there is a head by an accepted signer: a note says where
 there is none. Not judged here: whether the decision was right (`replay`).
@@ -40,7 +41,7 @@ from sbomgate.errors import EvidenceError, TrustError, UsageError
 from sbomgate.evidence import head as heads
 from sbomgate.evidence import revocation as revocations
 from sbomgate.evidence.head import NOTHING, Entry, SignedHead, View
-from sbomgate.evidence.record import DETAIL_BUNDLE, SUMMARY_BUNDLE, Record, Statements
+from sbomgate.evidence.record import DETAIL_BUNDLE, SUMMARY_BUNDLE, Statements
 from sbomgate.evidence.revocation import SignedRevocation
 from sbomgate.model import Claims, Signer, Subject, SubjectKind, Trust, Verdict
 from sbomgate.signing.verify import NotAccepted, verify
@@ -107,14 +108,14 @@ class VerificationResult:
 
     accepted: bool
     reasons: tuple[Reason, ...]
-    deciding: Signed[Record] | None
+    deciding: Signed[Statements] | None
     notes: tuple[str, ...]
     head: SignedHead | None = None
     revoked: tuple[SignedRevocation, ...] = ()
 
 
 def verify_build(
-    records: Sequence[Record],
+    records: Sequence[Statements],
     subject: Subject,
     trust: Trust,
     *,
@@ -127,7 +128,7 @@ def verify_build(
     """Verify the decisions on one build.
 
     Args:
-        records: every decision that was found on the subject, in any order.
+        records: every decision that was found on the subject, in any order: whole, or their statements alone.
         subject: what is about to be deployed.
         trust: who and what is accepted.
         now: the time of the deployment.
@@ -147,9 +148,9 @@ def verify_build(
     limit = DEFAULT_MAX_AGE_HOURS if trust.max_age_hours is None else trust.max_age_hours
     if not (math.isfinite(limit) and limit > 0):
         raise TrustError(f"{limit} is no age limit", place="max_age_hours")
-    environments = _environments(trust, environment)
+    environments = demanded_environments(trust, environment)
     notes: list[str] = []
-    signed: list[Signed[Record]] = []
+    signed: list[Signed[Statements]] = []
     for record in records:
         match _signed(record, subject, trust):
             case Signed() as found:
@@ -390,7 +391,7 @@ def in_future(signed: Signed[Evidence], now: datetime) -> bool:
     return max(signed.time, signed.signed_at or signed.time) - now > CLOCK_SKEW
 
 
-def _signed(record: Record, subject: Subject, trust: Trust) -> Signed[Record] | Reason:
+def _signed(record: Statements, subject: Subject, trust: Trust) -> Signed[Statements] | Reason:
     # (1) the decision is about this subject's digest; the name is only for people
     about = record.claimed.subject
     if about.kind is not subject.kind or dict(about.digest) != dict(subject.digest):
@@ -399,7 +400,7 @@ def _signed(record: Record, subject: Subject, trust: Trust) -> Signed[Record] | 
 
 
 def _reasons(
-    signed: Signed[Record],
+    signed: Signed[Statements],
     trust: Trust,
     environments: tuple[str, ...],
     workspace: str | None,
@@ -475,8 +476,12 @@ def _unasked(decision: Decision, trust: Trust, environments: tuple[str, ...], wo
     return found
 
 
-def _environments(trust: Trust, environment: str | None) -> tuple[str, ...]:
-    """Return the environments that a decision may be for; empty demands none."""
+def demanded_environments(trust: Trust, environment: str | None) -> tuple[str, ...]:
+    """Return the environments that a decision may be for; empty demands none.
+
+    Raises:
+        UsageError: the environment is needed, or is not one of the trust file's.
+    """
     if environment is not None:
         if trust.environments and environment not in trust.environments:
             names = ", ".join(trust.environments)

@@ -61,6 +61,40 @@ class Signer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Builder:
+    """An accepted builder of release artefacts (P13).
+
+    Attributes:
+        name: for people.
+        identity: whom its certificates must name; without a `repository` it may build what the decision is about.
+        builder_id: what its provenance must name as the builder, exactly.
+    """
+
+    name: str
+    identity: AcceptedIdentity
+    builder_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherVerifier:
+    """Another verifier, whose SLSA Verification Summaries `verify` accepts.
+
+    Attributes:
+        signer: who signs them; its `verifier_id` is the `verifier.id` that they carry.
+        levels: of `verifiedLevels` one of these must be among them.
+        policy_digests: SHA-256 (hex) of accepted policies; empty where `policy_uris` says which.
+        policy_uris: accepted `policy.uri`s; at least one of the two is not empty.
+        resource_uris: accepted `resourceUri`s; empty for any, the digest being what counts.
+    """
+
+    signer: Signer
+    levels: tuple[str, ...]
+    policy_digests: tuple[str, ...] = ()
+    policy_uris: tuple[str, ...] = ()
+    resource_uris: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrustedRegistry:
     """An accepted registry: URL with a trailing slash; `scope` (`@acme`) or None for every scope without its own."""
 
@@ -141,6 +175,8 @@ class Trust:
         max_waiver_days: the longest that a waiver or an approval may hold.
         signing_config: the services that sign (sigstore's signing configuration), or None for the public ones; a local
             key is timestamped only where one is named.
+        builders: who may build release artefacts.
+        verifiers: whose verification summaries are accepted beside decisions of sbomgate.
         pinned: SHA-256 (hex) → bytes of every file that the trust file names: evidence stores them, replay reads them.
     """
 
@@ -169,4 +205,6 @@ class Trust:
     quorum: int = 1
     max_waiver_days: float = 90
     signing_config: bytes | None = None
+    builders: tuple[Builder, ...] = ()
+    verifiers: tuple[OtherVerifier, ...] = ()
     max_head_age_hours: float | None = None

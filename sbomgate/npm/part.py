@@ -54,6 +54,8 @@ class Sources:
             bytes and asks the registry again, without an ETag: who forged a cached word chose its ETag too (P26). Of
             the cache `gate` uses only, offline, attestations: they are verified from their bytes.
         sleep: waits between attempts; None is asyncio's.
+        keep: called with SHA-512 (hex) and bytes of each tarball that came from the network, which `collect` itself
+            forgets; from several threads. The digest was compared.
     """
 
     now: datetime
@@ -67,6 +69,7 @@ class Sources:
     word_age: timedelta = timedelta(0)
     trust_cache: bool = False
     sleep: Callable[[float], Awaitable[object]] | None = None
+    keep: Callable[[str, bytes], None] | None = None
 
 
 class Part:

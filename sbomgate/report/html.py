@@ -137,10 +137,12 @@ def _first_page(report: Report, counted: Coverage, prefix: str, *, heading: str)
         yield tag("ul", [tag("li", finding.message.removeprefix("not known: ")) for finding in report.unknown])
     else:
         yield tag("p", "Nothing that a rule asks for.")
+    yield _counted(report, prefix, "evaluation.json")
     yield tag("h3", "What was waived, by whom, until when")
     yield from _waivers(report)
     yield tag("h3", "What changed since the last approved build")
     yield tag("p", _changes(report))
+    yield _counted(report, prefix, "baseline.cdx.json", "sbom.cdx.json")
 
 
 def _verdict(report: Report) -> Html:
@@ -519,6 +521,15 @@ def _known(counted: Mapping[str, int], of: Coverage) -> int:
 def _number(number: int, name: str, prefix: str) -> Html:
     """Return a number that leads to the digest of what it was counted from."""
     return tag("a", f"{number:,}", href=f"#{prefix}{name}", title=f"counted from {name}: to its digest")
+
+
+def _counted(report: Report, prefix: str, *names: str) -> Html:
+    """Return from which files something was counted, each a way to its digest."""
+    known = [name for name in names if name in report.whole.digests]
+    links = [tag("a", name, href=f"#{prefix}{name}") for name in known]
+    return tag(
+        "p", "Counted from ", [(" and ", link) if i else link for i, link in enumerate(links)], class_="soft small"
+    )
 
 
 def _count(number: int, noun: str) -> str:

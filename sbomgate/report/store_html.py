@@ -37,7 +37,7 @@ def _page(store: StoreReport) -> Iterator[Content]:
         said = "What follows leaves these builds out; nothing of them can be relied on."
         yield tag("div", tag("b", "Altered, or cannot be read. "), said, tag("ul", rows), class_="alarm", role="note")
     if unverified:
-        said = f"{_count(unverified, 'decision')} of {len(moments):,}: {moments_unverified(moments)}"
+        said = f"{_count(unverified, 'decision')} of {len(moments):,}: {_unverified(moments)}"
         yield tag("div", tag("b", "Not verified. "), said, class_="alarm", role="note")
     if not moments or store.as_of is None:
         yield tag("p", "The store holds no decision.")
@@ -83,7 +83,7 @@ def _page(store: StoreReport) -> Iterator[Content]:
         yield tag("section", list(_line(line)), id=f"l{number}")
 
 
-def moments_unverified(moments: Sequence[Moment]) -> str:
+def _unverified(moments: Sequence[Moment]) -> str:
     """Return why, for the first that is not verified: the others are listed with their decisions."""
     return next(moment.standing.said for moment in moments if not moment.standing.verified)
 

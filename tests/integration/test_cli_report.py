@@ -91,6 +91,20 @@ def test_an_older_decision_says_that_there_is_a_newer_one(world: World) -> None:
     assert "a newer decision" not in newest.out
 
 
+def test_what_was_revoked_is_no_yes(world: World) -> None:
+    (decision,) = world.store.glob("??/*/decisions/*")
+    signer = ["--key", "release.key", "--trust", "trust.toml"]
+    done = world.run("revoke", decision.name, "--reason", "built on a bad runner", *signer, "--store", "evidence")
+    assert done.code == 0, done.err
+    for path in (build(world), str(decision.relative_to(world.root))):
+        page = world.run("report", path, "--trust", "trust.toml").out
+        assert "The policy allowed it, and this trust file refuses it" in page
+        assert "built on a bad runner" in page
+        assert "Yes, it may ship" not in page
+    store = world.run("report", "evidence", "--trust", "trust.toml", "--format", "markdown").out
+    assert "refused by this trust file" in store
+
+
 def test_another_s_trust_file_does_not_accept_it(world: World) -> None:
     text = (world.root / "trust.toml").read_text()
     mine = re.search(r"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----", text, re.DOTALL)

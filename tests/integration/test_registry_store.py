@@ -189,6 +189,40 @@ def gate_of(world: World, subject: str, *more: str) -> list[str]:
     return [subject if one == "file:app.tgz" else one for one in world.gate(*more)]
 
 
+def test_what_is_revoked_is_refused_from_a_registry_too(world: World, place: Place) -> None:
+    """P19: a revocation beats every older PASSED, wherever the evidence is read."""
+    stores = ("--store", "evidence", "--store", place.store)
+    assert world.run("evidence", "push", place.store).code == 0
+    verify = ("verify", "file:app.tgz", "--trust", "trust.toml", "--store")
+    assert world.run(*verify, place.store).code == 0
+    (decision,) = world.store.glob("*/*/decisions/*")
+    revoke = ("revoke", decision.name, "--reason", "built on a compromised runner", "--key", "release.key")
+    lost = world.run(*revoke, "--trust", "trust.toml", "--store", "evidence", "--store", "oci:127.0.0.1:1/a/b")
+    must_be_refused(lost, says=["lies on disk"])
+    assert world.run(*verify, "evidence").code == 1
+    assert world.run(*verify, place.store).code == 0, "nobody told it"
+    # told by pushing; and at once, where it is revoked
+    pushed = world.run("evidence", "push", place.store)
+    assert pushed.code == 0, pushed.err
+    assert f"{place.store}:revocations  1 revocation" in pushed.out
+    refused = world.run(*verify, place.store)
+    assert refused.code == 1
+    assert "revoked" in refused.out
+    assert "built on a compromised runner" in refused.out
+    again = world.run(*revoke, "--trust", "trust.toml", *stores)
+    assert again.code == 0, again.err
+    assert f"put into {place.store}:revocations" in again.err
+    # whoever takes it away takes the revocation with it
+    assert world.run("evidence", "pull", place.store, "file:app.tgz", "--store", "copy").code == 0
+    refused = world.run(*verify, "copy")
+    assert refused.code == 1
+    assert "revoked" in refused.out
+    # nor is it a baseline any more
+    about = f"{place.store}@{build_of(world)}"
+    said = world.run("check", "shop", "--trust", "trust.toml", "--offline", "--json", "--baseline", about)
+    assert "bootstrap" in said.out, said.out
+
+
 def test_a_mirror_gets_what_the_image_has(
     gated: tuple[World, Place, str], hosts: dict[str, str], tmp_path: Path
 ) -> None:
@@ -313,10 +347,11 @@ def build_of(world: World) -> str:
 
 
 def files(store: Path) -> dict[str, str]:
+    """What a store holds; its log and heads are its own, and stay."""
     return {
         str(path.relative_to(store)): sha256(path.read_bytes())
         for path in store.rglob("*")
-        if path.is_file() and path.name != ".lock"
+        if path.is_file() and path.name != ".lock" and path.relative_to(store).parts[0] != "log"
     }
 
 

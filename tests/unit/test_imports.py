@@ -46,9 +46,12 @@ MAY_USE = {
     "tuf": set(),
     "ledger": set(),
     "config": set(),
+    "link": set(),
+    "installed": {"link", "npm"},  # what the lockfile says of a tree; reading tarballs and npm's cache
     "project": set(),
 }
 MAY_DO_IO = {
+    "installed",
     "fix",
     "hunt",
     "npm",
