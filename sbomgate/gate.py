@@ -613,49 +613,107 @@ def replay(
         EvidenceError: a file that is needed is not part of the evidence.
         SbomgateError: a stored file cannot be read.
     """
+    claimed = record.claimed
+    # (1) read back every input
+    bom, question = stored(record, shipped=shipped)
+    accepted, bundle = question.trust, question.bundle
+    # (2) decide again, step by step
+    question = tie(bom.graph, question)
+    collected = facts.loads(_material(record, FACTS))
+    looks = ledger.update(_looks_before(question), collected.values(), now=question.context.evaluated_at)
+    again_bom = _sbom(bom.graph, collected, _verify(bom.graph, collected, question.material), looks, question)
+    people = _people(question)
+    again_input = policy_input.build(
+        again_bom,
+        context=question.context,
+        trust=accepted,
+        trust_root=question.material.root,
+        baseline=question.baseline,
+        parameters=question.parameters,
+        lists=_lists(question.lists),
+        people=people,
+    )
+    again = _evaluate(_material(record, decision.POLICY_INPUT), question, len(bom.graph.packages) - 1, engine)
+    # (3) compare
+    known = declared if declared is not None and claimed.policy == shipped_policy else {}
+    counts = decision.count(again, len(bom.graph.packages) - 1)
+    compared = (
+        ("policy bundle", claimed.policy, bundle.sha256),
+        ("project files", *_project_files(claimed, bom.graph)),
+        ("trust root", *_roots(claimed, question.material, accepted, shipped)),
+        ("parameters", "as strict as the trust file", _parameters(known, accepted, question.parameters)),
+        ("malicious lists", "those of the trust file", _listed(accepted, record.blobs)),
+        ("sbom, provenance verified again", bom.sha256, again_bom.sha256),
+        ("link of artefact and lockfile", *_links(claimed, question.context)),
+        ("ledger", claimed.sha256.get(LEDGER, "none"), hashlib.sha256(ledger.dumps(looks)).hexdigest()),
+        ("policy input", claimed.sha256[decision.POLICY_INPUT], hashlib.sha256(again_input).hexdigest()),
+        ("evaluation", claimed.sha256[decision.EVALUATION], again.sha256),
+        ("verdict", claimed.verdict.value, again.verdict.value),
+        ("end of what it rests on", str(claimed.valid_until), str(_valid_until(again, people))),
+        ("counts and rules", _sums(claimed.counts, claimed.rules), _sums(counts, again.rules)),
+    )
+    documents = {
+        "sbom, provenance verified again": (bom.data, again_bom.data),
+        "ledger": (record.blobs.get(LEDGER, b"{}"), ledger.dumps(looks)),
+        "policy input": (_material(record, decision.POLICY_INPUT), again_input),
+        "evaluation": (_material(record, decision.EVALUATION), again.data),
+    }
+    return Replay(
+        claimed=claimed,
+        steps=tuple((name, was == now) for name, was, now in compared),
+        differences=tuple(
+            Difference(name=name, stored=was, now=now, place=_first_difference(*documents.get(name, (b"{}", b"{}"))))
+            for name, was, now in compared
+            if was != now
+        ),
+    )
+
+
+def stored(record: Record, *, shipped: TrustMaterial | None = None) -> tuple[Sbom, Question]:
+    """Return the SBOM and the question of a stored decision, as they were; `tie` says again what ties the artefact.
+
+    Raises:
+        EvidenceError: a file that is needed is not part of the evidence.
+        SbomgateError: a stored file cannot be read.
+    """
     from sbomgate.policy import bundle as bundles
 
     claimed, blobs = record.claimed, record.blobs
-
-    def stored(name: str) -> bytes:
-        if name not in blobs:
-            raise EvidenceError("the decision does not hold this file", where=name)
-        return blobs[name]
-
-    # (1) read back every input
-    bom = sbom.read(stored(decision.SBOM))
+    bom = sbom.read(_material(record, decision.SBOM))
     heading = sbom.heading(bom.data)
-    bundle = bundles.from_tar(stored(decision.POLICY))
     pinned = {hashlib.sha256(data).hexdigest(): data for data in blobs.values()}
-    accepted = trust.parse(stored(decision.TRUST), pinned=_by_digest(pinned), where=decision.TRUST)
+    accepted = trust.parse(_material(record, decision.TRUST), pinned=_by_digest(pinned), where=decision.TRUST)
     # What nothing else holds: the parameters, when the baseline was decided, and the date of another version's trust
-    # root. The comparison below covers the rest.
-    asked = load_object(stored(decision.POLICY_INPUT), decision.POLICY_INPUT)
+    # root. The comparison of a replay covers the rest.
+    asked = load_object(_material(record, decision.POLICY_INPUT), decision.POLICY_INPUT)
     updated = asked.get("trust_root", {}).get("updated")
     if shipped is not None and claimed.sbomgate == __version__:
         updated = None if shipped.updated is None else format_time(shipped.updated)
     baseline: BaselineBuild | Bootstrap = Bootstrap(reason=claimed.baseline.reason)
     if claimed.baseline.evidence is not None:
         baseline = BaselineBuild(
-            sbom=sbom.read(stored(BASELINE_SBOM)),
+            sbom=sbom.read(_material(record, BASELINE_SBOM)),
             evidence=claimed.baseline.evidence,
             decided_at=parse_time(asked["baseline"]["decided_at"]),
         )
-    question = Question(
+    folder = decision.PROJECT + claimed.context.lockfile_path.removesuffix(bom.graph.lockfile.path)
+    return bom, Question(
         context=replace(claimed.context, time_source=claimed.time_source),
         ties={name: blobs[name] for name in decision.TIES.values() if name in blobs},
         trust=accepted,
         material=material_of(
             accepted,
-            stored(TRUSTED_ROOT),
-            stored(REGISTRY_KEYS),
+            _material(record, TRUSTED_ROOT),
+            _material(record, REGISTRY_KEYS),
             updated=None if updated is None else parse_time(updated),
         ),
         parameters=asked["parameters"],
         lists={name.removeprefix(LISTS): data for name, data in blobs.items() if name.startswith(LISTS)},
-        bundle=bundle,
+        bundle=bundles.from_tar(_material(record, decision.POLICY)),
         baseline=baseline,
-        project_files={},
+        project_files={
+            m.name.removeprefix(folder): (m.sha256, m.size) for m in claimed.materials if m.name.startswith(folder)
+        },
         approvals={name.removeprefix(APPROVALS): data for name, data in blobs.items() if name.startswith(APPROVALS)},
         # Who made the change was told by what is not stored; the policy input is signed with what was found.
         authors=Authors(
@@ -668,56 +726,30 @@ def replay(
         parties=heading.parties,
         sbomgate=claimed.sbomgate,
     )
-    # (2) decide again, step by step
-    question = tie(bom.graph, question)
-    collected = facts.loads(stored(FACTS))
-    looks = ledger.update(_looks_before(question), collected.values(), now=question.context.evaluated_at)
-    again_bom = _sbom(bom.graph, collected, _verify(bom.graph, collected, question.material), looks, question)
-    people = _people(question)
-    again_input = policy_input.build(
-        again_bom,
-        context=question.context,
-        trust=accepted,
-        trust_root=question.material.root,
-        baseline=baseline,
-        parameters=question.parameters,
-        lists=_lists(question.lists),
-        people=people,
-    )
-    again = _evaluate(stored(decision.POLICY_INPUT), question, len(bom.graph.packages) - 1, engine)
-    # (3) compare
-    known = declared if declared is not None and claimed.policy == shipped_policy else {}
-    counts = decision.count(again, len(bom.graph.packages) - 1)
-    compared = (
-        ("policy bundle", claimed.policy, bundle.sha256),
-        ("project files", *_project_files(claimed, bom.graph)),
-        ("trust root", *_roots(claimed, question.material, accepted, shipped)),
-        ("parameters", "as strict as the trust file", _parameters(known, accepted, question.parameters)),
-        ("malicious lists", "those of the trust file", _listed(accepted, blobs)),
-        ("sbom, provenance verified again", bom.sha256, again_bom.sha256),
-        ("link of artefact and lockfile", *_links(claimed, question.context)),
-        ("ledger", claimed.sha256.get(LEDGER, "none"), hashlib.sha256(ledger.dumps(looks)).hexdigest()),
-        ("policy input", claimed.sha256[decision.POLICY_INPUT], hashlib.sha256(again_input).hexdigest()),
-        ("evaluation", claimed.sha256[decision.EVALUATION], again.sha256),
-        ("verdict", claimed.verdict.value, again.verdict.value),
-        ("end of what it rests on", str(claimed.valid_until), str(_valid_until(again, people))),
-        ("counts and rules", _sums(claimed.counts, claimed.rules), _sums(counts, again.rules)),
-    )
-    documents = {
-        "sbom, provenance verified again": (bom.data, again_bom.data),
-        "ledger": (blobs.get(LEDGER, b"{}"), ledger.dumps(looks)),
-        "policy input": (stored(decision.POLICY_INPUT), again_input),
-        "evaluation": (stored(decision.EVALUATION), again.data),
-    }
-    return Replay(
-        claimed=claimed,
-        steps=tuple((name, was == now) for name, was, now in compared),
-        differences=tuple(
-            Difference(name=name, stored=was, now=now, place=_first_difference(*documents.get(name, (b"{}", b"{}"))))
-            for name, was, now in compared
-            if was != now
-        ),
-    )
+
+
+def decide_again(record: Record, question: Question, *, engine: Engine) -> Answer:
+    """Decide about a stored build by another question than `stored` returns: a newer time, further lists.
+
+    Nothing is fetched: what is known of the packages is what was known then, and every attestation is verified again.
+
+    Args:
+        record: the evidence.
+        question: tied (`tie`).
+        engine: evaluates the policy.
+
+    Raises:
+        SbomgateError: no decision could be made.
+    """
+    graph = sbom.read(_material(record, decision.SBOM)).graph
+    collected = facts.loads(_material(record, FACTS))
+    return decide(graph, gather(graph, question, collect=lambda _: collected), question, engine=engine)
+
+
+def _material(record: Record, name: str) -> bytes:
+    if name not in record.blobs:
+        raise EvidenceError("the decision does not hold this file", where=name)
+    return record.blobs[name]
 
 
 def _first_difference(stored: bytes, now: bytes) -> str:

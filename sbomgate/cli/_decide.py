@@ -345,16 +345,20 @@ def _accepted_policy(bundle: PolicyBundle, trust: Trust, shipped: PolicyBundle) 
 
 def _lists(opened: Project, trust: Trust, paths: tuple[str, ...]) -> dict[str, bytes]:
     """Read the lists of malicious packages: the trust file's or else the shipped one, and the project's own."""
-    from sbomgate.policy import lists
-    from sbomgate.resources import path as resource
-
-    if trust.malicious_lists is None:
-        found = {"shipped.csv": resource(*lists.SHIPPED).read_bytes()}
-    else:
-        found = {f"trust/{name}": data for name, data in trust.malicious_lists.items()}
+    found = trusted_lists(trust)
     for path in paths:
         data = opened.files.read(path)
         if data is None:
             raise UsageError("no such file", where=path, place=f"{CONFIG}: malicious.lists", hint="correct the path")
         found[f"project/{path}"] = data
     return found
+
+
+def trusted_lists(trust: Trust) -> dict[str, bytes]:
+    """Return the lists of malicious packages of the trust file, else the shipped one, by their names in evidence."""
+    from sbomgate.policy import lists
+    from sbomgate.resources import path as resource
+
+    if trust.malicious_lists is None:
+        return {"shipped.csv": resource(*lists.SHIPPED).read_bytes()}
+    return {f"trust/{name}": data for name, data in trust.malicious_lists.items()}

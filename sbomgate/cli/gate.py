@@ -22,7 +22,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from sbomgate.cli import _decide, _signing, _ties
+from sbomgate.cli import _decide, _inventory, _inventory_add, _signing, _ties
 
 if TYPE_CHECKING:
     import argparse
@@ -62,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--commit", metavar="SHA", help="the commit that it was built from: the one that is checked out"
     )
     parser.add_argument("--environment", metavar="NAME", help="where it will run")
+    parser.add_argument("--inventory", metavar="DIR", help="add the build to this inventory, once it is stored")
     parser.add_argument(
         "--bundle-out",
         metavar="DIR",
@@ -96,6 +97,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         for name in ("repository", "commit", "environment")
         if (value := getattr(args, name)) is not None
     }
+    inventory = None if args.inventory is None else _inventory.folder_at(args.inventory, env)
     files = tree.project.files
     about = [one for one in subjects if not isinstance(one, InputError)]
     ties = _ties.Reader(args, env, tree, asked.paths(subjects))
@@ -115,6 +117,8 @@ def run(args: argparse.Namespace, env: Environment) -> int:
                 decided = judge.decide(part, subject, ties.read(part, subject))
                 made = gate.unsigned(decided.answer, decided.question, signer=signer)
                 record = _signing.sign_and_store(made, tree.trust, signer, store, env.now)
+                if inventory is not None:
+                    _inventory_add.after_gate(inventory, record, tree.trust)
                 attach(subject, record)
                 if args.bundle_out is not None:
                     _bundles.write(args.bundle_out, record, env)
@@ -139,8 +143,11 @@ def _resume(args: argparse.Namespace, env: Environment, kept: Store) -> int:
             where="--resume",
             hint="leave out what asks for another; `sbomgate report` shows what was stored",
         )
+    inventory = None if args.inventory is None else _inventory.folder_at(args.inventory, env)
     trust = trust_file.load(args.trust, project_root=open_project(args.path, env).files.repository)
     record = _signing.resume(args, env, trust, kept.folder)
+    if inventory is not None:
+        _inventory_add.after_gate(inventory, record, trust)
     with _store.attaching(kept, env) as attach:
         attach(record.claimed.subject, record)
     if args.bundle_out is not None:

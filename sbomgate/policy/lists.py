@@ -241,8 +241,8 @@ def join(packages: Iterable[Package], lists: Sequence[MaliciousList]) -> dict[st
         if package.kind in _OWN:
             continue
         candidates = {(package.name, package.version or "")}
-        if package.resolved is not None and (address := _TARBALL.search(_plain(package.resolved))):
-            candidates.add((address[1], address[3]))
+        if (address := addressed(package)) is not None:
+            candidates.add(address)
         if (hits := _look_up(candidates, tables)) is not None:
             found[package.id] = hits
     return found
@@ -269,6 +269,12 @@ def _look_up(candidates: Iterable[tuple[str, str]], tables: Iterable[tuple[str, 
 
 
 _OWN = frozenset({Kind.ROOT, Kind.WORKSPACE, Kind.LINK})
+
+
+def addressed(package: Package) -> tuple[str, str] | None:
+    """Return (name, version) that a package's address names, whatever its entry says; None where it names none."""
+    found = None if package.resolved is None else _TARBALL.search(_plain(package.resolved))
+    return None if found is None else (found[1], found[3])
 
 
 def _plain(url: str) -> str:

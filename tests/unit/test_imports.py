@@ -39,6 +39,7 @@ MAY_USE = {
     "approvals": {"signing"},  # who signed them
     "conform": set(),
     "fix": {"lockfiles"},  # whether a version satisfies a range
+    "inventory": {"decision"},  # what a build's evidence says of it
     "hunt": {"lockfiles", "project"},  # what a lockfile locks is said by its reader
     "decision": set(),
     "trust": set(),
@@ -63,6 +64,7 @@ MAY_DO_IO = {
     "trust",
     "tuf",
     "policy",
+    "inventory",
 }
 
 

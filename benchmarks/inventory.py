@@ -1,0 +1,305 @@
+"""How fast the inventory is: `python benchmarks/inventory.py [--builds 10000] [--packages 1500]`.
+
+Makes a synthetic inventory (400 projects, each with near-equal builds, 60,000 names), measures questions to it in a
+process that is warm, one build added, compactions of growing size and a sweep, and asks SQLite the same of the same
+rows. Prints a table in Markdown and exits 1 when a bar is missed. What was made is kept in build/bench.
+
+A machine that does other work is slower on the clock: compare the processor seconds beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sqlite3
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path += [str(ROOT / "tests"), str(ROOT)]  # last: it is the installed sbomgate that is measured
+
+from sbomgate.cli import _inventory_sweep  # noqa: E402
+from sbomgate.inventory import answers, sweep, terms  # noqa: E402
+from sbomgate.inventory.engines import Engine  # noqa: E402
+from sbomgate.inventory.engines.duck import ROW_GROUP  # noqa: E402
+from sbomgate.inventory.folder import Folder, Segment  # noqa: E402
+from sbomgate.inventory.rows import COLUMNS  # noqa: E402
+from sbomgate.lockfiles import _range  # noqa: E402
+from sbomgate.policy import feed  # noqa: E402
+from testkit.inventories import build  # noqa: E402
+
+WORK = ROOT / "build" / "bench"
+PROJECTS = 400
+
+# A package of a project: a third of them are well known; most have one version everywhere, some drift.
+_ROWS = """
+WITH b AS (SELECT range AS b, range % {projects} AS p, range // {projects} AS r FROM range({builds})),
+k AS (SELECT range AS k FROM range({packages})),
+n AS (SELECT *, CASE WHEN k % 3 = 0 THEN hash(p * 7919 + k) % 2000 ELSE 2000 + hash(p * 104729 + k) % 58000 END AS n
+      FROM b, k),
+v AS (SELECT *, hash(n) % 5 + CASE WHEN hash(n * 31 + p) % 4 = 0 THEN hash(p + n) % 12 ELSE 0 END
+                + CASE WHEN hash(n * 17 + p) % 20 = 0 THEN r // 5 ELSE 0 END AS v FROM n),
+package AS (SELECT DISTINCT ON (b, n) * FROM v)
+SELECT 'package-' || n AS name, '1.' || v % 10 || '.' || v AS version, (hash(b) >> 1)::BIGINT AS build,
+  'registry' AS kind, k % 40 = 0 AS direct, k % 3 = 0 AS dev, false AS optional, NULL AS called,
+  'sha512-' || to_base64(unhex(sha256(n || 'a' || v) || sha256(n || 'b' || v))) AS integrity,
+  CASE hash(n) % 8 WHEN 0 THEN 'Apache-2.0' WHEN 1 THEN 'ISC' ELSE 'MIT' END AS licence,
+  'user' || hash(n) % 9000 AS publisher, ['user' || hash(n) % 9000, 'user' || hash(n + 1) % 9000] AS maintainers,
+  CASE WHEN hash(n) % 5 = 0 THEN 'https://github.com/org' || hash(n) % 3000 || '/r' || n END AS repository,
+  CASE WHEN hash(n) % 5 = 0 THEN 'verified' ELSE 'unattested' END AS provenance,
+  CASE WHEN hash(n) % 50 = 0 THEN 'present' ELSE 'none' END AS scripts,
+  TIMESTAMP '2020-01-01' + to_seconds((hash(n * 100 + v) % 200000000)::BIGINT) AS published, 'registry' AS published_by,
+  ['package-' || hash(p + k) % 500, 'package-' || hash(p * 3 + k) % 5000, 'package-' || n] AS path,
+  {nothing} FROM package
+UNION ALL
+SELECT '' AS name, NULL, (hash(b) >> 1)::BIGINT AS build, {nulls},
+  sha256('evidence' || b), sha256('sbom' || b), 'verified', 'release', 'file:app.tgz', 'sha256:' || sha256('app' || b),
+  'project-' || p, '1.' || r, NULL, NULL, 'package-lock.json', NULL, 'production', 'default', 'allowed',
+  sha256('policy'), TIMESTAMP '2026-01-01' + to_hours(b::BIGINT), {packages} FROM b
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the table, in seconds."""
+
+    work: str
+    clock: float
+    cpu: float
+    bar: float | None = None
+    beside: str = ""
+
+
+def measure(work: str, done: Callable[[], Any], *, bar: float | None = None, rounds: int = 7, beside: str = "") -> Row:
+    """Run it once to warm up, then so many times; return the medians."""
+    done()
+    clock, cpu = [], []
+    for _ in range(rounds):
+        wall, processor = time.perf_counter(), time.process_time()
+        done()
+        clock.append(time.perf_counter() - wall)
+        cpu.append(time.process_time() - processor)
+    return Row(work=work, clock=statistics.median(clock), cpu=statistics.median(cpu), bar=bar, beside=beside)
+
+
+def main() -> int:
+    """Measure, print, and return 1 where a bar is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--builds", type=int, default=10_000)
+    parser.add_argument("--packages", type=int, default=1_500, help="of one build")
+    parser.add_argument("--without-sqlite", action="store_true")
+    args = parser.parse_args()
+    folder = made(args.builds, args.packages)
+    size = sum(path.stat().st_size for path in (folder.path / "segments").iterdir())
+    rows = folder.listing().segments[0].rows
+    print(f"{args.builds:,} builds, {rows:,} rows, {size / 1e6:.0f} MB\n")
+    engine = folder.reader()
+    table = folder.ask(engine, questions)
+    table += [sweeping(folder), *adding(args.packages), *compacting(args.packages)]
+    if not args.without_sqlite:
+        table += beside_sqlite(folder, args)
+    print("| work | clock | processor | bar | | |\n|---|---|---|---|---|---|")
+    missed = False
+    for row in table:
+        over = row.bar is not None and row.clock > row.bar
+        missed |= over
+        bar = "" if row.bar is None else f"{row.bar:g} s"
+        word = "" if row.bar is None else "**over**" if over else "within"
+        print(f"| {row.work} | {row.clock:.4f} s | {row.cpu:.4f} s | {bar} | {word} | {row.beside} |")
+    return int(missed)
+
+
+def made(builds: int, packages: int) -> Folder:
+    """Return the synthetic inventory; make it where it is not there yet."""
+    folder = Folder(WORK / f"inventory-{builds}-{packages}")
+    if folder.exists() and folder.listing().segments:
+        return folder
+    import duckdb
+
+    shutil.rmtree(folder.path, ignore_errors=True)
+    folder.create()
+    start = time.perf_counter()
+    connection = duckdb.connect(":memory:")
+    connection.execute("SET temp_directory = ?", [str(WORK / "sort")])
+    own = list(COLUMNS)[: list(COLUMNS).index("evidence")]
+    sql = _ROWS.format(
+        projects=min(PROJECTS, builds),
+        builds=builds,
+        packages=packages,
+        nothing=", ".join(f"NULL AS {column}" for column in list(COLUMNS)[len(own) :]),
+        nulls=", ".join("NULL" for _ in own[3:]),
+    )
+    target = folder.path / "segments" / "000001.parquet"
+    connection.execute(
+        f"COPY (SELECT * FROM ({sql}) ORDER BY name, version, build) TO '{target}' "
+        f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
+    )
+    ((rows,),) = connection.execute(f"SELECT count(*) FROM '{target}'").fetchall()
+    folder._publish([Segment(name=target.name, rows=rows, builds=builds)])
+    print(f"made in {time.perf_counter() - start:.0f} s", file=sys.stderr)
+    return folder
+
+
+def questions(engine: Engine) -> list[Row]:
+    """Measure questions to an open engine."""
+    name, version = engine.query("SELECT name, version FROM package WHERE name = 'package-500' LIMIT 1")[0]
+    ((integrity,),) = engine.query(
+        "SELECT integrity FROM package WHERE name = ? AND version = ? LIMIT 1", [name, version]
+    )
+
+    def found(*words: str) -> Callable[[], answers.Found]:
+        return lambda: answers.find(engine, terms.parse(words), _range.satisfies)
+
+    held = len(found(f"{name}@{version}")().hits)
+    many = [f"package-{number * 58}@1.{number % 5}.{number % 5}" for number in range(1000)]
+    pairs = dict.fromkeys(tuple(one.split("@")) for one in many)
+    hits = len(pairs_of(engine, pairs))
+    return [
+        measure("one name@version: `find`", found(f"{name}@{version}"), bar=0.05, beside=f"{held:,} builds"),
+        measure("one name, a range", found(f"{name}@>=1.1 <2"), beside="with every column and the path"),
+        measure("one sha512", found(str(integrity))),
+        measure("a scope or prefix", found("package-500*@1.0.0")),
+        measure("1,000 name@version: which builds", lambda: pairs_of(engine, pairs), bar=0.5, rounds=5,
+                beside=f"{hits:,} hits"),
+    ]  # fmt: skip
+
+
+def pairs_of(engine: Engine, pairs: dict[Any, Any]) -> list[tuple[Any, ...]]:
+    """Return (name, version, build) of every package that is one of the pairs."""
+    engine.table("ioc", {"name": [name for name, _ in pairs], "version": [version for _, version in pairs]})
+    return engine.query("SELECT package.name, package.version, build FROM package JOIN ioc USING (name, version)")
+
+
+def sweeping(folder: Folder) -> Row:
+    """Measure a sweep of everything by 250,000 names, from the feed's bytes to the projects."""
+    lines = [f"package-{number},1.{number % 5}.{number % 5}" for number in range(0, 60_000, 600)]
+    lines += [f"malware-{number},*" for number in range(250_000 - len(lines))]
+    data = ("name,version\n" + "\n".join(lines) + "\n").encode()
+
+    def swept() -> Any:
+        made = feed.read({"feed": data}).data
+        engine = folder.reader()
+        judge = _inventory_sweep._judge(made)
+        found = folder.ask(engine, lambda e: sweep.sweep(e, _inventory_sweep._names(made), judge))
+        engine.close()
+        return found
+
+    found = swept()
+    builds = sum(len(one.artefacts) for one in found)
+    return measure(
+        "sweep by 250,000 names", swept, bar=10, rounds=1, beside=f"{builds:,} builds of {len(found):,} projects hit"
+    )
+
+
+def adding(packages: int) -> list[Row]:
+    """Measure one build that is added, on disk when it returns."""
+    folder = fresh("adding")
+    held = [(f"package-{number}", f"1.{number % 7}.{number % 13}") for number in range(packages)]
+    rounds = 25
+    builds = iter([build(f"b{number}", held, decided=datetime(2026, 1, 1)) for number in range(rounds + 1)])
+    row = measure(
+        f"one build of {packages:,} packages added",
+        lambda: folder.add([next(builds)]),
+        bar=0.01,
+        rounds=rounds,
+        beside="fsync included",
+    )
+    return [row]
+
+
+def compacting(packages: int) -> list[Row]:
+    """Measure compactions of growing size: linear means that a build costs the same in each."""
+    rows = []
+    for builds in (50, 100, 200, 400):
+        folder = fresh("compacting")
+        for number in range(builds):
+            held = [(f"package-{(number * 7 + one) % 60000}", f"1.{one % 7}.0") for one in range(packages)]
+            folder.add([build(f"b{number}", held)])
+        wall, processor = time.perf_counter(), time.process_time()
+        folder.compact(everything=True)
+        clock, cpu = time.perf_counter() - wall, time.process_time() - processor
+        rows.append(Row(work=f"compaction of {builds} builds", clock=clock, cpu=cpu,
+                        beside=f"{cpu / builds * 1000:.1f} ms of processor time a build"))  # fmt: skip
+    return rows
+
+
+def fresh(name: str) -> Folder:
+    """Return an empty inventory."""
+    folder = Folder(WORK / name)
+    shutil.rmtree(folder.path, ignore_errors=True)
+    folder.create()
+    return folder
+
+
+def beside_sqlite(folder: Folder, args: argparse.Namespace) -> list[Row]:
+    """Ask SQLite the same of the same rows: name, version and build, the names by number, and an index."""
+    at = WORK / f"inventory-{args.builds}-{args.packages}.sqlite"
+    if not at.exists():
+        load_sqlite(folder, at)
+    connection = sqlite3.connect(at)
+    version = connection.execute("SELECT version FROM component WHERE name = 'package-500' LIMIT 1").fetchone()[0]
+    one = "SELECT build FROM held JOIN component ON component.id = held.component WHERE name = ? AND version = ?"
+    pairs = [(f"package-{number * 58}", f"1.{number % 5}.{number % 5}") for number in range(1000)]
+
+    def many() -> list[Any]:
+        connection.execute("CREATE TEMP TABLE IF NOT EXISTS ioc (name, version)")
+        connection.execute("DELETE FROM ioc")
+        connection.executemany("INSERT INTO ioc VALUES (?, ?)", pairs)
+        return connection.execute(
+            "SELECT name, version, build FROM ioc JOIN component USING (name, version) "
+            "JOIN held ON held.component = component.id"
+        ).fetchall()
+
+    size = f"{at.stat().st_size / 1e6:.0f} MB, of three columns only"
+    return [
+        measure("SQLite: one name@version", lambda: connection.execute(one, ["package-500", version]).fetchall(),
+                beside=size),
+        measure("SQLite: 1,000 name@version", many, rounds=5, beside=f"{len(many()):,} hits"),
+        sqlite_adding(connection, args.packages),
+    ]  # fmt: skip
+
+
+def load_sqlite(folder: Folder, at: Path) -> None:
+    """Copy the rows into a table of SQLite."""
+    engine = folder.reader()
+    connection = sqlite3.connect(at)
+    connection.execute(
+        "CREATE TABLE component (id INTEGER PRIMARY KEY, name TEXT, version TEXT, UNIQUE (name, version))"
+    )
+    connection.execute(
+        "CREATE TABLE held (component INTEGER, build INTEGER, PRIMARY KEY (component, build)) WITHOUT ROWID"
+    )
+
+    def copy(_: object) -> None:
+        _, pairs = engine.ask("SELECT DISTINCT name, version FROM package ORDER BY ALL")
+        connection.executemany("INSERT INTO component (name, version) VALUES (?, ?)", pairs)
+        ids = {(name, version): id_ for id_, name, version in connection.execute("SELECT * FROM component")}
+        _, rows = engine.ask("SELECT name, version, build FROM package ORDER BY ALL")
+        connection.executemany("INSERT OR IGNORE INTO held VALUES (?, ?)", ((ids[n, v], b) for n, v, b in rows))
+
+    folder.ask(engine, copy)
+    connection.commit()
+    connection.close()
+
+
+def sqlite_adding(connection: sqlite3.Connection, packages: int) -> Row:
+    """Measure one build that is added to SQLite, committed when it returns."""
+    ids = [id_ for (id_,) in connection.execute("SELECT id FROM component ORDER BY random() LIMIT ?", [packages])]
+    count = iter(range(-1_000_000, 0))
+
+    def added() -> None:
+        number = next(count)
+        with connection:
+            connection.executemany("INSERT INTO held VALUES (?, ?)", [(id_, number) for id_ in ids])
+
+    return measure("SQLite: one build added", added, rounds=15, beside="one writer at a time")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,185 @@
+"""What the sub-verbs of `inventory` share: their arguments, and opening it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from sbomgate.cli._environment import Environment
+    from sbomgate.inventory.engines import Engine
+    from sbomgate.inventory.engines.duck import DuckDB
+    from sbomgate.inventory.folder import Folder
+
+DEFAULT = "inventory"
+ENGINES = ("duckdb", "spark")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of every sub-verb."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    def action(name: str, words: str) -> argparse.ArgumentParser:
+        made = actions.add_parser(name, help=words, allow_abbrev=False)
+        made.add_argument("--inventory", default=DEFAULT, metavar="DIR", help="its folder (default: inventory)")
+        return made
+
+    engines = "spark: the same question on a Spark cluster"
+    terms = "packages (name, name@range, @scope/*, purl, sha512:…) and conditions (key:value, is:word)"
+    add = action("add", "add builds: of a store, of SBOMs in a folder, of one SBOM")
+    add.add_argument("sources", nargs="+", metavar="STORE|DIR|FILE", help="evidence, or SBOMs")
+    add.add_argument("--trust", metavar="FILE", help="whose evidence is labelled verified")
+    rebuild = action("rebuild", "make it again; deployments stay")
+    rebuild.add_argument(
+        "--from", dest="sources", nargs="+", required=True, metavar="STORE|DIR|FILE", help="what `add` takes"
+    )
+    rebuild.add_argument("--trust", metavar="FILE", help="whose evidence is labelled verified")
+    action("compact", "make one sorted file of all; `add` does what is due by itself")
+    find = action("find", "which builds hold a package")
+    find.add_argument("terms", nargs="+", metavar="TERM", help=terms)
+    find.add_argument("--paths", action="store_true", help="how each comes in, from the project to the package")
+    find.add_argument("--running", action="store_true", help="only what runs now, by `inventory deployed`")
+    find.add_argument("--engine", choices=ENGINES, default="duckdb", help=engines)
+    find.add_argument("--json", action="store_true", help="the answer as JSON")
+    stats = action("stats", "how much it holds")
+    stats.add_argument("--engine", choices=ENGINES, default="duckdb", help=engines)
+    stats.add_argument("--json", action="store_true", help="the answer as JSON")
+    export = action("export", "write packages with their builds to a file, or the SBOMs of a product as one archive")
+    export.add_argument("terms", nargs="*", metavar="TERM", help=f"{terms}; none: everything")
+    export.add_argument("-o", "--output", required=True, metavar="FILE", help=".csv, .json, .parquet, or .zip: SBOMs")
+    export.add_argument("--from", dest="sources", nargs="+", metavar="STORE|DIR|FILE", help="where the SBOMs lie")
+    sql = action("sql", "one SELECT over the tables package, build and deployment, as CSV")
+    sql.add_argument("query", metavar="SELECT", help="what to ask, in the SQL of DuckDB")
+    deployed = action("deployed", "tell that an artefact runs in an environment, or does not any more")
+    deployed.add_argument("subject", help="file:PATH, git:COMMIT or oci:HOST/REPO@sha256:DIGEST")
+    deployed.add_argument("--environment", required=True, metavar="NAME", help="where it runs")
+    deployed.add_argument("--at", metavar="TIME", help="since when (default: now)")
+    deployed.add_argument("--stopped", action="store_true", help="it does not run there any more")
+    coverage = action("coverage", "which deployed artefacts have PASSED evidence, and which never met the gate")
+    coverage.add_argument("--deployed", required=True, metavar="FILE", help="one digest or subject a line")
+    coverage.add_argument("--json", action="store_true", help="the answer as JSON")
+    sweep = action("sweep", "every build that a list of malicious packages, or a new policy, hits")
+    asked = sweep.add_mutually_exclusive_group(required=True)
+    asked.add_argument("--feed", nargs="+", metavar="FILE", help="OSV zip or JSON, or CSV with name and version")
+    asked.add_argument("--policy", metavar="DIR", help="judge the stored builds by this policy")
+    sweep.add_argument(
+        "--format", choices=("text", "json", "markdown", "csv"), default="text", help="how it is written"
+    )
+    sweep.add_argument("--engine", choices=ENGINES, default="duckdb", help=engines)
+    sweep.add_argument(
+        "--store",
+        action="append",
+        metavar="STORE",
+        help="where the evidence is, for --policy and --supersede: DIR; oci:HOST/REPO attaches what is signed besides",
+    )
+    sweep.add_argument("--supersede", action="store_true", help="sign a FAILED decision on each build that is hit")
+    sweep.add_argument("--incident", metavar="FILE", help="write what is known as an incident file; --key signs it too")
+    sweep.add_argument("--notify", metavar="COMMAND", help="run it when something is left to do, the JSON on its stdin")
+    sweep.add_argument("--trust", metavar="FILE", help="for --supersede: the trust file")
+    sweep.add_argument("--key", "--signer", dest="signer", metavar="SIGNER", help="what signs, as `gate` takes it")
+
+
+def folder(args: argparse.Namespace, env: Environment) -> Folder:
+    """Return the inventory that the command line names.
+
+    Raises:
+        UsageError: it is not on this machine, or DuckDB is not installed.
+    """
+    return folder_at(args.inventory, env)
+
+
+def folder_at(named: str, env: Environment) -> Folder:
+    """Return the inventory of that name; see `folder`."""
+    from sbomgate.errors import UsageError
+    from sbomgate.inventory.engines import duck
+    from sbomgate.inventory.folder import Folder
+
+    if "://" in named:
+        raise UsageError(
+            "an inventory lies in a folder", where=named.partition("?")[0][:200], hint="mount the object storage"
+        )
+    duck.require()
+    return Folder(env.working_directory / named)
+
+
+@contextmanager
+def asking(args: argparse.Namespace, env: Environment) -> Iterator[tuple[Folder, Engine]]:
+    """Open an inventory that exists with the engine that was asked for.
+
+    Raises:
+        UsageError: there is none, or the engine is not installed.
+    """
+    if args.engine == "duckdb":
+        with opened(args, env) as found:
+            yield found
+        return
+    from sbomgate.inventory.engines.spark import Spark
+
+    with opened(args, env) as (inventory, _):
+        engine = Spark()
+        try:
+            yield inventory, engine
+        finally:
+            engine.close()
+
+
+@contextmanager
+def opened(args: argparse.Namespace, env: Environment) -> Iterator[tuple[Folder, DuckDB]]:
+    """Open an inventory that exists, for reading.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from sbomgate.errors import UsageError
+
+    inventory = folder(args, env)
+    if not inventory.exists():
+        raise UsageError("no inventory here", where=args.inventory, hint="make one with `sbomgate inventory add`")
+    engine = inventory.reader()
+    try:
+        yield inventory, engine
+    finally:
+        engine.close()
+
+
+def satisfies() -> Callable[[str, str], bool | None]:
+    """Return npm's judgement of ranges."""
+    from sbomgate.lockfiles import _range
+
+    return _range.satisfies
+
+
+def running_now(inventory: Folder, artefacts: Any, now: datetime) -> dict[str, list[str]]:
+    """Return digest → the environments in which it runs, sorted."""
+    from sbomgate.inventory import answers, deployments
+
+    projects: dict[str, list[tuple[str, ...]]] = {}
+    for artefact in artefacts:
+        if artefact.build["digest"] is not None:
+            projects.setdefault(artefact.build["digest"], []).append(answers.project(artefact.build))
+    found: dict[str, list[str]] = {}
+    for environment, digest in sorted(deployments.running(deployments.read(inventory), projects, at=now)):
+        found.setdefault(digest, []).append(environment)
+    return found
+
+
+def dump(value: object) -> None:
+    """Print a value as JSON, the same bytes for the same value."""
+    import sys
+
+    import orjson
+
+    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n")
+
+
+def columns(build: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Return columns of a row as JSON has them."""
+    from datetime import datetime
+
+    from sbomgate.times import format_time
+
+    return {name: format_time(value) if isinstance(value := build[name], datetime) else value for name in names}

@@ -1,0 +1,269 @@
+"""`inventory add`, `rebuild`, `compact`; and what `gate --inventory` does after each decision."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from sbomgate.cli import _inventory
+from sbomgate.errors import EXIT_ALLOWED, EXIT_NO_DECISION
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from sbomgate.cli._environment import Environment
+    from sbomgate.evidence.record import Record
+    from sbomgate.inventory.folder import Folder
+    from sbomgate.model import DependencyGraph, PackageFacts, Trust
+
+    Rows = list[dict[str, Any]]
+
+BATCH = 100  # builds that are written before the folder is synced: what a kill may lose was not yet reported
+MAX_SBOM_BYTES = 1 << 28  # 100,000 components; `lockfiles` has the same limit
+MAX_FILES = 1_000_000  # files of a folder of SBOMs
+
+
+def add(args: argparse.Namespace, env: Environment) -> int:
+    """Add builds; all that can be, whatever cannot."""
+    inventory = _inventory.folder(args, env)
+    inventory.create()
+    return _fill(inventory, args, env)
+
+
+def rebuild(args: argparse.Namespace, env: Environment) -> int:
+    """Make it again of what is given; deployments stay, and what `gate` adds meanwhile."""
+    from sbomgate.errors import EvidenceError
+
+    inventory = _inventory.folder(args, env)
+    inventory.create()
+    with inventory.rebuilding() as fresh:
+        if _fill(fresh, args, env) != EXIT_ALLOWED:
+            raise EvidenceError("not rebuilt, something could not be read: it is as it was", where=args.inventory)
+    return EXIT_ALLOWED
+
+
+def compact(args: argparse.Namespace, env: Environment) -> int:
+    """Make one segment of everything."""
+    from sbomgate.cli._environment import say
+
+    with _inventory.opened(args, env) as (inventory, _):
+        rows = inventory.compact(everything=True)
+    say(f"{rows:,} rows rewritten" if rows else "nothing to do")
+    return EXIT_ALLOWED
+
+
+def after_gate(inventory: Folder, record: Record, trust: Trust) -> None:
+    """Add the decision that was just stored. It is stored and printed whatever becomes of this.
+
+    A line on stderr says what went wrong: the inventory is derived, and `inventory add` makes up for it.
+    """
+    from sbomgate.cli._environment import say
+    from sbomgate.errors import SbomgateError
+
+    try:
+        inventory.create()
+        inventory.add([_of_record(record, trust)])
+        inventory.compact_if_due()
+    except SbomgateError as e:
+        say(f"warning: not in the inventory: {e}")
+        say("  hint: the evidence is stored; `sbomgate inventory add STORE` adds it")
+
+
+def _fill(inventory: Folder, args: argparse.Namespace, env: Environment) -> int:
+    from sbomgate import trust as trust_file
+    from sbomgate.cli._environment import say
+    from sbomgate.inventory import rows as inventory_rows
+
+    trust = trust_file.NOBODY if args.trust is None else trust_file.load(args.trust, project_root=None)
+    engine = inventory.reader()
+    standing: dict[int, str] = dict(inventory.ask(engine, lambda e: e.query("SELECT build, standing FROM build")))
+    engine.close()
+    known = set(standing)
+    unverified = 0
+    failed: list[str] = []
+    notes: list[str] = []
+    added = there = 0
+    batch: list[tuple[int, Rows]] = []
+    for key, rows in _additions(args.sources, env, trust, known, notes, failed):
+        if key in known:
+            there += 1
+            unverified += standing.get(key) == inventory_rows.UNVERIFIED
+            continue
+        known.add(key)
+        batch.append((key, rows))
+        if len(batch) == BATCH:
+            inventory.add(batch)
+            added += len(batch)
+            batch = []
+            inventory.compact_if_due()
+    inventory.add(batch)
+    inventory.compact_if_due()
+    added += len(batch)
+    if unverified and trust.signers:
+        say(f"note: {unverified:,} of them are labelled unverified from before: `inventory rebuild` labels them anew")
+    for note in notes:
+        say(f"note: {note}")
+    for problem in failed:
+        say(f"error: {problem}")
+    print(f"{added:,} builds added, {there:,} there already" + (f", {len(failed):,} not read" if failed else ""))
+    return EXIT_NO_DECISION if failed else EXIT_ALLOWED
+
+
+def _additions(
+    sources: Iterable[str], env: Environment, trust: Trust, known: set[int], notes: list[str], failed: list[str]
+) -> Iterator[tuple[int, Rows]]:
+    """Yield what the sources hold: rows, or none where the key is known. What cannot be read is told in `failed`."""
+    from sbomgate.cli._environment import say
+    from sbomgate.errors import SbomgateError, UsageError
+
+    if not trust.signers:
+        say("note: without --trust nobody is accepted: evidence is labelled unverified")
+    for source in sources:
+        path = env.working_directory / source
+        if not path.exists():
+            raise UsageError("no such file or folder", where=source, hint="give a store, a folder of SBOMs, or an SBOM")
+        empty = True
+        stored = is_evidence(path)
+        for one in builds_of(path) if stored else files_of(path):
+            try:
+                for addition in _of_build(one, trust, known, notes) if stored else _of_file(one, path, notes, known):
+                    empty = False
+                    yield addition
+            except SbomgateError as e:
+                empty = False
+                failed.append(str(e))
+        if empty:
+            failed.append(f"{source}: holds neither evidence nor an SBOM")
+
+
+def is_evidence(path: Path) -> bool:
+    """Whether a path is a store, one build in it or one decision, rather than SBOMs."""
+    from sbomgate.evidence import layout
+
+    if path.parent.name == "decisions" or (path / "oci-layout").exists():  # an index.json may be anybody's
+        return True
+    return path.is_dir() and bool(layout.scan(path).builds)
+
+
+def builds_of(path: Path) -> tuple[Path, ...]:
+    """Return the folders of the builds, or of the one decision, at such a path."""
+    from sbomgate.evidence import layout
+
+    return (path,) if layout.is_build(path) else layout.scan(path).builds
+
+
+def _of_build(path: Path, trust: Trust, known: set[int], notes: list[str]) -> Iterator[tuple[int, Rows]]:
+    from sbomgate.evidence import layout
+    from sbomgate.inventory import rows as inventory_rows
+
+    one = path.parent.name == "decisions"
+    base = path.parent.parent if one else path
+    keys = {s.id: inventory_rows.key_of(s.id) for s in layout.read_statements(base)}
+    if keys and all(key in known for key in keys.values()):
+        yield from ((key, []) for key in keys.values())
+        return
+    for record in layout.read_all(path) if one else layout.read_build(path):
+        key = keys[record.id]
+        if key in known:
+            yield key, []
+            continue
+        yield _of_record(record, trust, notes)
+
+
+def _of_record(record: Record, trust: Trust, notes: list[str] | None = None) -> tuple[int, Rows]:
+    """Return key and rows of a decision, read from the very bytes that are its evidence."""
+    from sbomgate import decision, sbom
+    from sbomgate.evidence.verify import Reason, signed_by
+    from sbomgate.inventory import rows as inventory_rows
+    from sbomgate.policy import lists
+
+    signer = None
+    if trust.signers:
+        found = signed_by(record, trust.signers)
+        if isinstance(found, Reason):
+            if notes is not None:
+                notes.append(f"decision {record.id[:12]} is unverified: {found.message}")
+        else:
+            signer = found.signer.name
+    bom = sbom.read(record.blobs[decision.SBOM])
+    build = inventory_rows.of_decision(record.claimed, record.id, bom, signer=signer)
+    return build.key, inventory_rows.rows(build, bom.graph, bom.facts, lists.addressed)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# SBOMs on their own
+
+
+def files_of(path: Path) -> Iterator[Path]:
+    """Yield the files that may be SBOMs, sorted; links are not followed out of the folder."""
+    from pathlib import Path as PathOf
+
+    from sbomgate.errors import UsageError
+
+    if not path.is_dir():
+        yield path
+        return
+    count = 0
+    for parent, folders, names in os.walk(path, onerror=_raise):
+        folders.sort()
+        for name in sorted(names):
+            if name.lower().endswith((".json", ".xml")):
+                count += 1
+                if count > MAX_FILES:
+                    raise UsageError(f"more than {MAX_FILES:,} files", where=str(path), hint="give smaller folders")
+                yield PathOf(parent, name)
+
+
+def _raise(e: OSError) -> None:
+    from sbomgate.errors import UsageError
+
+    raise UsageError(f"cannot be read: {(e.strerror or str(e)).lower()}", where=str(e.filename)) from e
+
+
+def _of_file(file: Path, root: Path, notes: list[str], known: set[int]) -> Iterator[tuple[int, Rows]]:
+    import hashlib
+
+    from sbomgate import files
+    from sbomgate.errors import InputError
+    from sbomgate.inventory import rows as inventory_rows
+    from sbomgate.policy import lists
+
+    data = files.read(file, limit=MAX_SBOM_BYTES, error=InputError)
+    # Without its zeros: one in UTF-16 is an SBOM that cannot be read, and not something else.
+    if root != file and b"cyclonedx" not in data.replace(b"\0", b"").lower():
+        notes.append(f"{file.relative_to(root)} is no CycloneDX SBOM")
+        return
+    sha256 = hashlib.sha256(data).hexdigest()
+    key = inventory_rows.key_of(sha256)
+    if key in known:
+        yield key, []
+        return
+    graph, facts = read_sbom(file.name, data)
+    build = inventory_rows.of_sbom(graph, sha256, made=_made(data))
+    yield key, inventory_rows.rows(build, graph, facts, lists.addressed)
+
+
+def read_sbom(name: str, data: bytes) -> tuple[DependencyGraph, Mapping[str, PackageFacts]]:
+    """Return the graph of an SBOM, and the facts in it where it is one of ours."""
+    from sbomgate import lockfiles, sbom
+    from sbomgate.project import MemoryFiles
+
+    if b'"sbomgate:format"' in data:
+        read = sbom.read(data)
+        return read.graph, read.facts
+    return lockfiles.read_sbom(MemoryFiles({name: data}), name), {}
+
+
+def _made(data: bytes) -> datetime | None:
+    """Return the timestamp of an SBOM in JSON, where it has a good one."""
+    import orjson
+
+    from sbomgate.times import parse_time
+
+    try:
+        return parse_time(orjson.loads(data)["metadata"]["timestamp"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None

@@ -1,0 +1,215 @@
+"""`inventory sweep`: what a list of malicious packages, or a new policy, hits; what to go back to; telling somebody."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from sbomgate.cli import _inventory
+from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+
+    from sbomgate.cli._environment import Environment
+    from sbomgate.inventory.sweep import Affected, Judge
+    from sbomgate.model import PolicyBundle
+
+    Running = Mapping[str, Sequence[str]]
+
+FEED = "sweep/feed.csv"  # what the list is called in the evidence that supersedes
+NOTIFY_SECONDS = 60  # what a webhook's client waits for an answer
+
+
+def sweep(args: argparse.Namespace, env: Environment) -> int:
+    """Print what is hit; sign FAILED decisions where that is asked for."""
+    from sbomgate.cli import _inventory_supersede, _inventory_words
+    from sbomgate.errors import UsageError
+    from sbomgate.inventory import answers
+    from sbomgate.inventory import sweep as sweeps
+
+    if args.supersede and (args.trust is None or args.signer is None):
+        raise UsageError("signs decisions", where="--supersede", hint="add --trust FILE and --key FILE, as for `gate`")
+    lists = {} if args.feed is None else _feed(args.feed, env)
+    with _inventory.asking(args, env) as (inventory, engine):
+
+        def question(engine: Any) -> tuple[tuple[Affected, ...], Running]:
+            artefacts = answers.builds(engine)
+            running = _inventory.running_now(inventory, artefacts.values(), env.now)
+            if args.feed is None:
+                with ExitStack() as stack:
+                    failing = _failing(artefacts.values(), args, env, stack)
+                return sweeps.failing(engine, failing), running
+            return sweeps.sweep(engine, _names(lists[FEED]), _judge(lists[FEED])), running
+
+        found, running = inventory.ask(engine, question)
+    _write(_inventory_words.RENDERINGS[args.format](found, running))
+    left = any(_inventory_words.is_open(artefact, running) for one in found for artefact, _ in one.artefacts)
+    if args.incident is not None and found:
+        _incident(found, running, lists, args, env)
+    if args.notify is not None and left:
+        _notify(args.notify, _inventory_words.to_json(found, running), env)
+    if args.supersede:
+        _inventory_supersede.supersede(found, lists, args, env)
+    return EXIT_DENIED if left else EXIT_ALLOWED
+
+
+def _write(text: str) -> None:
+    import sys
+
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
+
+
+def _feed(paths: Sequence[str], env: Environment) -> dict[str, bytes]:
+    """Return the feeds as one sealed list, by the name that it has in evidence."""
+    from sbomgate import files
+    from sbomgate.cli._environment import say
+    from sbomgate.errors import InputError
+    from sbomgate.policy import feed
+
+    made = feed.read(
+        {path: files.read(env.working_directory / path, limit=feed.MAX_FEED_BYTES, error=InputError) for path in paths}
+    )
+    for why, number in made.skipped.items():
+        say(f"left out: {number:,} {why}")
+    if not made.lines:
+        raise InputError(
+            "no malicious package of npm is named",
+            where=", ".join(paths),
+            hint="`sbomgate feed import` says what counts",
+        )
+    say(f"{made.names:,} names, {made.lines:,} lines")
+    return {FEED: made.data}
+
+
+def _names(data: bytes) -> list[str]:
+    lines = data.decode().split("\n")
+    return sorted({line.partition(",")[0] for line in lines[1:] if line and not line.startswith("#sealed,")})
+
+
+def _judge(data: bytes) -> Judge:
+    """Return what says which versions a list names: the same code that denies them in `gate`."""
+    from sbomgate.policy import lists
+
+    held = lists.load(data, name="feed", where=FEED)
+
+    def judge(pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Sequence[str]]:
+        return {pair: ids for pair in pairs if (ids := lists.ids(*pair, [held]))}
+
+    return judge
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# By a new policy
+
+
+def _failing(
+    artefacts: Any, args: argparse.Namespace, env: Environment, stack: ExitStack
+) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """Return, for each artefact that passed and would not any more, what denies it: `rule: package`, sorted."""
+    from sbomgate import decision, gate
+    from sbomgate.cli import _decide, _inventory_supersede
+    from sbomgate.cli._environment import say
+    from sbomgate.model import Level
+    from sbomgate.policy import bundle as bundles
+    from sbomgate.policy import parameters
+    from sbomgate.policy.engines.embedded import EmbeddedEngine
+    from sbomgate.resources import path as resource
+
+    bundle: PolicyBundle = bundles.load(env.working_directory / args.policy)
+    _decide.check_policy(bundle, env)
+    declared = parameters.declared(resource(*parameters.CATALOGUE).read_bytes())
+    engine = stack.enter_context(EmbeddedEngine(env.cache / "engine", say))
+    found = {}
+    without = 0
+    for artefact in sorted(artefacts, key=lambda one: one.identity):
+        if artefact.build["evidence"] is None:
+            without += 1
+            continue
+        if artefact.build["verdict"] != "allowed":
+            continue
+        record = _inventory_supersede.record_of(artefact, args, env)
+        asked = record.blobs[decision.POLICY_INPUT]
+        evaluation = gate.reevaluate(asked, bundle, engine=engine, declared=declared)
+        denials = {
+            f"{finding.rule}: {finding.package or 'the project'}"
+            for finding in evaluation.findings
+            if finding.level is Level.DENY and not finding.waived
+        }
+        if denials:
+            found[artefact.identity] = tuple(sorted(denials))
+    if without:
+        say(f"note: {without:,} SBOMs on their own hold nothing that a policy could judge")
+    return found
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Telling somebody
+
+
+def _incident(
+    found: Sequence[Affected], running: Running, lists: Mapping[str, bytes], args: argparse.Namespace, env: Environment
+) -> None:
+    """Write the incident as an in-toto statement about the artefacts, and where something signs, its signature."""
+    import hashlib
+
+    from sbomgate import dsse
+    from sbomgate import trust as trust_file
+    from sbomgate.cli import _signing
+    from sbomgate.cli._environment import emit, say
+    from sbomgate.inventory import incident
+    from sbomgate.policy import bundle as bundles
+
+    about = incident.predicate(
+        found,
+        running,
+        lists={name: hashlib.sha256(data).hexdigest() for name, data in lists.items()},
+        policy=None if args.policy is None else bundles.load(env.working_directory / args.policy).sha256,
+        now=env.now,
+    )
+    subjects = set()
+    for artefact in (artefact for one in found for artefact, _ in one.artefacts):
+        algorithm, _, digest = (artefact.build["digest"] or f"sha256:{artefact.build['sbom']}").partition(":")
+        subjects.add((artefact.build["subject"] or artefact.build["lockfile"], algorithm, digest))
+    statement = dsse.statement(
+        [(name, {algorithm: digest}) for name, algorithm, digest in sorted(subjects)], incident.PREDICATE_TYPE, about
+    )
+    signed = None
+    if args.signer is not None:
+        trust = trust_file.NOBODY if args.trust is None else trust_file.load(args.trust, project_root=None)
+        with ExitStack() as stack:
+            signed = _signing.open_signer(args, env, trust, stack).sign(statement)
+    emit(statement, args.incident, env)
+    say(f"incident: {args.incident}")
+    if signed is not None:
+        emit(signed, f"{args.incident}.sigstore.json", env)
+        say(f"signed: {args.incident}.sigstore.json")
+
+
+def _notify(command: str, text: str, env: Environment) -> None:
+    """Run a command with the result on its stdin, and wait for it.
+
+    Raises:
+        UsageError: it is none, or fails: somebody who should know may not.
+    """
+    import shlex
+    import subprocess
+
+    from sbomgate.errors import UsageError
+
+    try:
+        words = shlex.split(command)
+        done = subprocess.run(
+            words,
+            input=text.encode(),
+            cwd=env.working_directory,
+            stdout=subprocess.DEVNULL,
+            timeout=NOTIFY_SECONDS,
+            check=False,
+        )
+    except (ValueError, IndexError, OSError, subprocess.TimeoutExpired) as e:
+        raise UsageError(f"could not be run: {e}", where="--notify", hint="name a program and its arguments") from e
+    if done.returncode != 0:
+        raise UsageError(f"ended with {done.returncode}: nobody may have been told", where="--notify")

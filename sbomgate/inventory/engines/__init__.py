@@ -1,0 +1,38 @@
+"""What runs the inventory's SQL: one file per engine. All read the same Parquet files and run the same text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+Answer = list[tuple[Any, ...]]
+
+
+class VanishedError(Exception):
+    """A file that was listed is gone: a compaction took its rows elsewhere. Never leaves the package."""
+
+
+class Engine(Protocol):
+    """Runs queries over the tables `package`, `build` and those that were made beside them."""
+
+    def open(self, files: Sequence[Path]) -> None:
+        """Have the tables `package` and `build` hold the rows of these files; without any they are empty.
+
+        Raises:
+            VanishedError, EvidenceError: as `query`.
+        """
+        ...
+
+    def table(self, name: str, columns: Mapping[str, Sequence[str | None]]) -> None:
+        """Make a table of texts, in place of one of that name."""
+        ...
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:
+        """Return all rows of an answer.
+
+        Raises:
+            VanishedError: a file is gone.
+            EvidenceError: a file cannot be read.
+        """
+        ...

@@ -1,0 +1,115 @@
+"""Spark, for what outgrows one machine: the same SQL on the same Parquet files, where a cluster's workers see them.
+
+It is an extra (`pip install 'sbomgate[spark]'`, and Java 17) and imported nowhere else. The session is the one that
+Spark's own settings describe (`spark-defaults.conf`, `spark-submit`); without any, this machine. Adding and compacting
+stay with DuckDB: one build, or what fits a sort on one machine's disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sbomgate.errors import EvidenceError, UsageError
+from sbomgate.inventory.engines import Answer, VanishedError
+from sbomgate.inventory.rows import BUILD_COLUMNS, COLUMNS, PACKAGE_COLUMNS
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+# The columns' types, which are DuckDB's, as Spark calls them.
+_TYPES = {
+    "VARCHAR": "STRING",
+    "VARCHAR[]": "ARRAY<STRING>",
+    "BIGINT": "BIGINT",
+    "BOOLEAN": "BOOLEAN",
+    "TIMESTAMP": "TIMESTAMP_NTZ",
+}
+_HINT = "make the inventory again from the evidence: `sbomgate inventory rebuild`"
+
+
+class Spark:
+    """A Spark session; the one of this process, where there is one."""
+
+    def __init__(self) -> None:
+        """Start it, or take the one that runs.
+
+        Raises:
+            UsageError: PySpark or Java is not installed.
+        """
+        self._session = _session()
+
+    def open(self, files: Sequence[Path]) -> None:
+        """See `Engine`."""
+        schema = ", ".join(f"`{column}` {_TYPES[type_]}" for column, type_ in COLUMNS.items())
+        with _errors():
+            if files:
+                # With the schema given, no file is read to find it.
+                held = self._session.read.schema(schema).parquet(*(str(path.absolute()) for path in files))
+            else:
+                held = self._session.createDataFrame([], schema)
+            held.createOrReplaceTempView("held")
+            self._view("package", PACKAGE_COLUMNS, "name > ''")
+            self._view("build", ["build", *BUILD_COLUMNS], "name = ''")
+
+    def table(self, name: str, columns: Mapping[str, Sequence[str | None]]) -> None:
+        """See `Engine`."""
+        schema = ", ".join(f"`{column}` STRING" for column in columns)
+        with _errors():
+            rows = list(zip(*columns.values(), strict=True))
+            self._session.createDataFrame(rows, schema).createOrReplaceTempView(name)
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:
+        """See `Engine`."""
+        with _errors():
+            found: DataFrame = self._session.sql(sql, list(parameters)) if parameters else self._session.sql(sql)
+            return [tuple(row) for row in found.collect()]
+
+    def close(self) -> None:
+        """Stop the session."""
+        self._session.stop()
+
+    def _view(self, name: str, columns: Iterator[str] | Sequence[str] | Mapping[str, str], where: str) -> None:
+        chosen = ", ".join(columns)
+        self._session.sql(f"SELECT {chosen} FROM held WHERE {where}").createOrReplaceTempView(name)
+
+
+def _session() -> SparkSession:
+    try:
+        from pyspark import SparkConf
+        from pyspark.errors import PySparkException
+        from pyspark.sql import SparkSession
+    except ImportError as e:
+        raise UsageError(
+            f"--engine spark needs PySpark, which cannot be imported: {e}", hint="pip install 'sbomgate[spark]'"
+        ) from e
+    # A time without a zone is one, in every column and in every CAST: DuckDB's TIMESTAMP.
+    conf = SparkConf().setAppName("sbomgate inventory").set("spark.sql.timestampType", "TIMESTAMP_NTZ")
+    if not conf.contains("spark.master"):  # this machine; its default of 200 pieces is for a cluster
+        conf.setMaster("local[*]").setIfMissing("spark.sql.shuffle.partitions", "4")
+    conf.setIfMissing("spark.ui.enabled", "false").setIfMissing("spark.ui.showConsoleProgress", "false")
+    try:
+        session = SparkSession.builder.config(conf=conf).getOrCreate()
+    except (PySparkException, RuntimeError, OSError) as e:
+        raise UsageError(f"Spark does not start: {_said(e)}", hint="is Java 17 installed, and JAVA_HOME right?") from e
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except (PySparkException, Py4JError) as e:
+        if any(word in str(e) for word in ("PATH_NOT_FOUND", "FILE_NOT_EXIST", "FileNotFoundException")):
+            raise VanishedError(_said(e)) from e
+        raise EvidenceError(_said(e), where="inventory", hint=_HINT) from e
+
+
+def _said(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:500]

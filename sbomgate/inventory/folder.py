@@ -1,0 +1,391 @@
+"""The files of an inventory: builds are added without waiting, compacted under a lock, and never half there.
+
+- A build is added as one file of its own: temporary name, fsync, rename, fsync of the folder. Any number of writers.
+- A compaction writes a sorted segment, replaces `segments.json`, and only then removes what it was made of. One at a
+  time (flock). A build that stands in a segment counts there: a file of it in `delta/` that a kill left is not read.
+- A reader lists `delta/` first and `segments.json` after it, so that what moves meanwhile is seen twice and not never;
+  where a file vanishes under it, it lists again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+
+from sbomgate import files
+from sbomgate.errors import EvidenceError, UsageError
+from sbomgate.inventory.engines import Engine, VanishedError
+from sbomgate.inventory.engines.duck import DuckDB, Writer
+
+SCHEMA = "sbomgate/inventory/v1"
+MANIFEST = "segments.json"
+DELTA = "delta"
+SEGMENTS = "segments"
+
+MAX_MANIFEST_BYTES = 1 << 20  # a line of 80 bytes for each segment, of which there are a dozen
+MAX_DELTAS = 500
+"""Files of single builds before they are made one segment: each costs a query a fifth of a millisecond."""
+MAX_SEGMENT_ROWS = 64_000_000
+"""Rows of a segment that is still merged with others: beyond it rewriting costs more than opening one more file."""
+LISTINGS = 20  # times that a reader lists again: compactions take seconds, listing milliseconds
+LOCK_WAIT_SECONDS = 60  # a compaction of 500 builds takes seconds
+
+_TEMPORARY = ".tmp-"
+_LOCKS = frozenset({".lock", ".writing", ".deploying"})
+_DELTA = re.compile(r"([0-9a-f]{16})\.parquet")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A sorted file of many builds: its name in `segments/`, and how many rows and builds it holds."""
+
+    name: str
+    rows: int
+    builds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What counted at one moment."""
+
+    segments: tuple[Segment, ...]
+    deltas: tuple[Path, ...]
+
+
+class Folder:
+    """An inventory on disk."""
+
+    def __init__(self, path: Path) -> None:
+        """Name it; nothing is read or written."""
+        self.path = path
+        self._writes: Writer | None = None
+
+    # -- reading
+
+    def exists(self) -> bool:
+        """Whether there is an inventory here."""
+        return (self.path / MANIFEST).exists()
+
+    def listing(self) -> Listing:
+        """Return what counts now.
+
+        Raises:
+            EvidenceError: this is no inventory.
+        """
+        deltas = self._deltas()
+        return Listing(segments=self._segments(), deltas=deltas)
+
+    def ask(self, engine: Engine, question: Callable[[Engine], T]) -> T:
+        """Have a question answered over everything that counts, again where files vanish while it is answered.
+
+        Raises:
+            EvidenceError: a file cannot be read; two builds have one key.
+        """
+
+        def attempt() -> T:
+            listing = self.listing()
+            paths = [self.path / SEGMENTS / segment.name for segment in listing.segments]
+            engine.open(paths)
+            if listing.deltas:
+                held = {key for (key,) in engine.query("SELECT build FROM build")}
+                engine.open([*paths, *(path for path in listing.deltas if int(path.stem, 16) not in held)])
+            twice = engine.query("SELECT build FROM build GROUP BY build HAVING count(*) > 1 LIMIT 1")
+            if twice:
+                raise EvidenceError("two builds have one key", where=str(self.path), place=f"{twice[0][0]:016x}")
+            return question(engine)
+
+        return self._retried(attempt)
+
+    def reader(self) -> DuckDB:
+        """Return the engine that reads this folder and nothing else."""
+        return DuckDB([self.path / SEGMENTS, self.path / DELTA])
+
+    def _retried(self, attempt: Callable[[], T]) -> T:
+        for _ in range(LISTINGS):
+            try:
+                return attempt()
+            except VanishedError as e:
+                vanished = e
+        raise EvidenceError(f"a file that is listed is not there: {vanished}", where=str(self.path), hint=_HINT)
+
+    def _deltas(self) -> tuple[Path, ...]:
+        try:
+            names = sorted(path.name for path in (self.path / DELTA).iterdir() if _DELTA.fullmatch(path.name))
+        except OSError as e:
+            raise self._could_not("read", e) from e
+        return tuple(self.path / DELTA / name for name in names)
+
+    def _segments(self) -> tuple[Segment, ...]:
+        at = self.path / MANIFEST
+        data = files.read(at, limit=MAX_MANIFEST_BYTES, error=EvidenceError, follow=False)
+        try:
+            value = json.loads(data)
+            if value["schema"] != SCHEMA:
+                raise EvidenceError(f"{value['schema']!r:.80}, expected {SCHEMA!r}", where=str(at), hint=_HINT)
+            found = [Segment(name=s["name"], rows=s["rows"], builds=s["builds"]) for s in value["segments"]]
+            if not all(re.fullmatch(r"[0-9]{6}\.parquet", s.name) for s in found):
+                raise ValueError("a name that is no segment's")
+        except (ValueError, KeyError, TypeError) as e:
+            raise EvidenceError(f"not the list of an inventory's segments: {e}", where=str(at), hint=_HINT) from e
+        return tuple(found)
+
+    # -- writing
+
+    def create(self) -> None:
+        """Make an empty inventory, where there is none yet.
+
+        Raises:
+            UsageError: something else is here.
+            EvidenceError: it cannot be written.
+        """
+        if self.exists():
+            return
+        try:
+            if self.path.is_dir() and not {DELTA, SEGMENTS, *_LOCKS} >= {
+                path.name for path in self.path.iterdir() if not path.name.startswith(_TEMPORARY)
+            }:
+                raise UsageError(
+                    "holds other files and no inventory", where=str(self.path), hint="give a folder of its own"
+                )
+            for folder in (self.path, self.path / DELTA, self.path / SEGMENTS):
+                folder.mkdir(parents=folder == self.path, exist_ok=True)
+            with self.lock(".lock"):
+                if not self.exists():
+                    self._publish(())
+        except OSError as e:
+            raise self._could_not("be written", e) from e
+
+    def add(self, builds: Sequence[tuple[int, list[dict[str, Any]]]]) -> None:
+        """Add builds: (key, rows). When this returns they are on disk; adding one again changes nothing.
+
+        Raises:
+            EvidenceError: it cannot be written. Readers see what they saw before, or some of the builds whole.
+        """
+        try:
+            with self.lock(".writing", shared=True):
+                for key, rows in builds:
+                    self._add(self._writer(), key, rows)
+                _sync(self.path / DELTA)
+        except OSError as e:
+            raise self._could_not("be written", e) from e
+
+    def _add(self, writer: Writer, key: int, rows: list[dict[str, Any]]) -> None:
+        try:
+            lines = orjson.dumps(rows)
+        except orjson.JSONEncodeError as e:  # a lone surrogate
+            raise EvidenceError(f"a text that is none: {e}", where="SBOM") from e
+        delta = self.path / DELTA
+        handle, name = tempfile.mkstemp(prefix=_TEMPORARY, suffix=".json", dir=delta)
+        made = Path(f"{name}.parquet")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(lines)
+            writer.write(Path(name), made)
+            _sync(made)
+            made.replace(delta / f"{key:016x}.parquet")
+        finally:
+            Path(name).unlink(missing_ok=True)
+            made.unlink(missing_ok=True)
+
+    def compact(self, *, everything: bool = False, wait: bool = True) -> int:
+        """Make one segment of the single builds, and of the segments that are not much larger; return how many rows.
+
+        Args:
+            everything: take all segments.
+            wait: for another that compacts; else do nothing then.
+
+        Raises:
+            EvidenceError: it cannot be written, or another does not finish. Nothing is lost.
+        """
+        try:
+            with self.lock(".lock", wait=wait) as held:
+                return self._compact(everything=everything) if held else 0
+        except VanishedError as e:
+            raise EvidenceError(f"a file that is listed is not there: {e}", where=str(self.path), hint=_HINT) from e
+        except OSError as e:
+            raise self._could_not("be written", e) from e
+
+    def compact_if_due(self) -> int:
+        """Compact where so many builds were added that readers feel it, and nobody else does."""
+        return self.compact(wait=False) if len(self._deltas()) >= MAX_DELTAS else 0
+
+    @contextlib.contextmanager
+    def rebuilding(self) -> Iterator[Folder]:
+        """Yield an empty inventory: what it holds in the end takes the place, at once, of all builds that were here.
+
+        What others add meanwhile stays, and so does what is not made of builds. After an error nothing has changed.
+
+        Raises:
+            EvidenceError: it cannot be written, or another compaction does not finish.
+        """
+        aside = Folder(self.path / f"{_TEMPORARY}rebuilt")
+        try:
+            with self.lock(".lock"):
+                before = self.listing()
+                files_before = {path: path.stat().st_ino for path in before.deltas}
+                shutil.rmtree(aside.path, ignore_errors=True)
+                try:
+                    aside.create()
+                    yield aside
+                    aside.compact(everything=True)
+                    self._take(aside, before, files_before)
+                finally:
+                    shutil.rmtree(aside.path, ignore_errors=True)
+        except OSError as e:
+            raise self._could_not("be written", e) from e
+
+    def _take(self, aside: Folder, before: Listing, files_before: Mapping[Path, int]) -> None:
+        number = max((int(segment.name[:6]) for segment in before.segments), default=0)
+        taken = []
+        for segment in aside.listing().segments:
+            number += 1
+            taken.append(replace(segment, name=f"{number:06}.parquet"))
+            (aside.path / SEGMENTS / segment.name).replace(self.path / SEGMENTS / taken[-1].name)
+        _sync(self.path / SEGMENTS)
+        self._publish(taken)
+        self._remove(self.path / SEGMENTS / segment.name for segment in before.segments)
+        with self.lock(".writing"):  # what was added again meanwhile is another file of that name: it stays
+            self._remove(path for path, number in files_before.items() if path.stat().st_ino == number)
+
+    def _compact(self, *, everything: bool) -> int:
+        listing = self.listing()
+        self._clean(listing)
+        segments = listing.segments
+        held = self._writer().keys([self.path / SEGMENTS / segment.name for segment in segments])
+        new = [path for path in listing.deltas if int(path.stem, 16) not in held]
+        merged = list(segments) if everything else _tier(segments, new)
+        if not new and len(merged) < 2:
+            self._remove(listing.deltas)
+            return 0
+        last = max((int(segment.name[:6]) for segment in segments), default=0)
+        name = f"{last + 1:06}.parquet"
+        made = self.path / SEGMENTS / f"{_TEMPORARY}{name}"
+        sources = [*(self.path / SEGMENTS / segment.name for segment in merged), *new]
+        rows, builds = self._writer().merge(sources, made)
+        _sync(made)
+        made.replace(self.path / SEGMENTS / name)
+        _sync(self.path / SEGMENTS)
+        kept = [segment for segment in segments if segment not in merged]
+        self._publish((*kept, Segment(name=name, rows=rows, builds=builds)))
+        self._remove([*(self.path / SEGMENTS / segment.name for segment in merged), *listing.deltas])
+        return rows
+
+    def _clean(self, listing: Listing) -> None:
+        """Remove what a killed compaction left, and what killed writers left where none is writing."""
+        known = {segment.name for segment in listing.segments}
+        self._remove(path for path in (self.path / SEGMENTS).iterdir() if path.name not in known)
+        with self.lock(".writing", wait=False) as alone:
+            if alone:
+                self._remove((self.path / DELTA).glob(f"{_TEMPORARY}*"))
+
+    def _remove(self, paths: Iterable[Path]) -> None:
+        for path in list(paths):
+            path.unlink(missing_ok=True)
+
+    def _publish(self, segments: Sequence[Segment]) -> None:
+        listed = [{"name": s.name, "rows": s.rows, "builds": s.builds} for s in segments]
+        data = orjson.dumps({"schema": SCHEMA, "segments": listed}, option=orjson.OPT_INDENT_2) + b"\n"
+        made = self.path / f"{_TEMPORARY}{MANIFEST}"
+        with made.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        made.replace(self.path / MANIFEST)
+        _sync(self.path)
+
+    def _writer(self) -> Writer:
+        if self._writes is None:
+            self._writes = Writer(self.path / f"{_TEMPORARY}sort")
+        return self._writes
+
+    @contextlib.contextmanager
+    def lock(self, name: str, *, shared: bool = False, wait: bool = True) -> Iterator[bool]:
+        """Hold a lock on a file of its own, which stays; the system drops it when its holder dies.
+
+        Yields whether it is held: without `wait` somebody else may hold it.
+        """
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+        descriptor = os.open(self.path / name, flags, 0o644)
+        try:
+            held = _try_lock(descriptor, shared=shared)
+            tries = LOCK_WAIT_SECONDS * 50 if wait else 0
+            while not held and tries:
+                time.sleep(0.02)
+                tries -= 1
+                held = _try_lock(descriptor, shared=shared)
+            if wait and not held:
+                raise EvidenceError(
+                    f"somebody else has held this lock for {LOCK_WAIT_SECONDS} seconds",
+                    where=str(self.path / name),
+                    hint="see which process has it open (`fuser`), and run again",
+                )
+            yield held
+        finally:
+            os.close(descriptor)
+
+    def _could_not(self, what: str, e: OSError) -> EvidenceError:
+        hint = "make it with `sbomgate inventory add`" if e.errno == errno.ENOENT else ""
+        return EvidenceError(
+            f"cannot {what}: {(e.strerror or str(e)).lower()}", where=str(e.filename or self.path), hint=hint
+        )
+
+
+_HINT = "make it again from the evidence: `sbomgate inventory rebuild`"
+
+
+def _tier(segments: Sequence[Segment], new: Sequence[Path]) -> list[Segment]:
+    """Return the segments that are merged with so many new builds: as long as each is at most twice what comes to it.
+
+    Each row is then rewritten as often as the number of segments has doublings.
+    """
+    merged: list[Segment] = []
+    builds = len(new)
+    for segment in sorted(segments, key=lambda s: (s.builds, s.name)):
+        if segment.builds > 2 * builds or segment.rows > MAX_SEGMENT_ROWS:
+            break
+        merged.append(segment)
+        builds += segment.builds
+    return merged
+
+
+def _sync(path: Path) -> None:
+    """Force a file or folder to disk; folders cannot be opened on Windows."""
+    if os.name != "posix" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int, *, shared: bool) -> bool:
+    if os.name == "posix":
+        import fcntl
+
+        try:
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+    import msvcrt  # knows no shared lock: writers take turns there
+
+    try:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,88 @@
+"""Spark and DuckDB give the same answer to every question: the same SQL on the same files."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sbomgate.inventory import answers, sweep, terms
+from sbomgate.inventory.engines import Engine, VanishedError
+from sbomgate.inventory.folder import Folder
+from sbomgate.lockfiles import _range
+from testkit.inventories import EXAMPLES, SRI, build
+
+pytestmark = pytest.mark.spark
+
+QUESTIONS = (
+    ["axios@>=1.14 <2"], ["axios@^1.14.1 || ~0.30"], ["@tanstack/*"], ["lod_sh"], ["lod%*"], [SRI], ["*"],
+    ["axios", "licence:M*"], ["maintainer:bob"], ["axios", "after:2026-03-30"], ["before:2026-03-31T19:00:01Z"],
+    ["is:transitive", "is:unattested"], ["is:scripted", "younger:2h"], ["verdict:denied", "environment:staging"],
+    ["it's"], ["a\\b"], ["über*"],
+)  # fmt: skip
+HOSTILE = build("hostile", [("it's", "1.0.0"), ("a\\b", "1.0.0"), ("überall", "1.0.0"), ("\U0001f600", "1.0.0")])
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[Engine]:
+    if importlib.util.find_spec("pyspark") is None or shutil.which("java") is None:
+        pytest.skip("PySpark (the extra `spark`) or Java is not here")
+    from sbomgate.inventory.engines.spark import Spark
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+        patch.setenv("TZ", "America/New_York")  # times are UTC wherever it runs
+        made = Spark()
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    made = Folder(tmp_path_factory.mktemp("spark") / "inventory")
+    made.create()
+    made.add(EXAMPLES[:2])
+    made.compact()
+    made.add([*EXAMPLES[2:], HOSTILE])
+    return made
+
+
+def ask(folder: Folder, engine: Engine, words: Sequence[str], **more: Any) -> answers.Found:
+    return folder.ask(engine, lambda e: answers.find(e, terms.parse(words), _range.satisfies, **more))
+
+
+def swept(folder: Folder, engine: Engine) -> Any:
+    def judge(pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Sequence[str]]:
+        return {pair: ("MAL-1",) for pair in pairs if pair[1] in ("1.14.1", "")}
+
+    return folder.ask(engine, lambda e: sweep.sweep(e, ["axios", "it's", "absent"], judge))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_both_agree_on_every_answer(folder: Folder, spark: Engine) -> None:
+    duck = folder.reader()
+    found = 0
+    for words in QUESTIONS:
+        one = ask(folder, duck, words)
+        assert one == ask(folder, spark, words), words
+        found += len(one.hits)
+    assert found > len(QUESTIONS)
+    running = {"digests": [EXAMPLES[1][1][0]["digest"]]}
+    assert ask(folder, duck, ["axios"], **running) == ask(folder, spark, ["axios"], **running)
+    judged = swept(folder, duck)
+    assert judged == swept(folder, spark)
+    assert len(judged) == 2
+    duck.close()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_an_empty_inventory_and_a_file_that_vanished(tmp_path: Path, spark: Engine) -> None:
+    folder = Folder(tmp_path / "inventory")
+    folder.create()
+    assert ask(folder, spark, ["axios"]).hits == ()
+    with pytest.raises(VanishedError):
+        spark.open([tmp_path / "nowhere.parquet"])
