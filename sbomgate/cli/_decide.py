@@ -7,7 +7,7 @@ decide    one decision on one of the parts
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from sbomgate.config import Config
     from sbomgate.gate import Answer, Gathered, Question
     from sbomgate.model import (
+        Authors,
+        BaselineBuild,
+        Bootstrap,
         Claimed,
         CollectedFacts,
         Context,
@@ -132,11 +135,15 @@ class Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judge:
-    """All that the decisions on one project share; `question` lacks what each has of its own."""
+    """All that the decisions on one project share; `question` lacks what each has of its own.
+
+    `authors` tells who made the change since a baseline.
+    """
 
     question: Question
     gathered: Gathered
     baselines: Lookup
+    authors: Callable[[BaselineBuild | Bootstrap], Authors]
     engine: Engine
     second: Engine | None
 
@@ -152,8 +159,12 @@ class Judge:
             link=None if subject is None else "asserted",
         )
         baseline, ledger = self.baselines(context, part)
+        gathered = self.gathered
+        if gathered.people.signed:  # only then does it matter who made the change
+            people = replace(gathered.people, authors=self.authors(baseline))
+            gathered = replace(gathered, people=people)
         question = replace(self.question, context=context, baseline=baseline, ledger=ledger)
-        answer = gate.decide(part, self.gathered, question, engine=self.engine, second=self.second)
+        answer = gate.decide(part, gathered, question, engine=self.engine, second=self.second)
         return Decided(question=question, answer=answer)
 
 
@@ -180,7 +191,7 @@ def judging(
         time_source: of the signer, or None where nothing is signed. What is signed believes no cache.
     """
     from sbomgate import gate, project
-    from sbomgate.cli import _approvals, _facts, _sbom
+    from sbomgate.cli import _approvals, _authors, _facts, _sbom
     from sbomgate.cli._baseline import open_baselines
     from sbomgate.model import Bootstrap, Claimed, Context
     from sbomgate.policy import parameters
@@ -237,6 +248,7 @@ def judging(
             question=question,
             gathered=gate.gather(_together(tree.parts), question, collect=collect),
             baselines=baselines,
+            authors=lambda baseline: _authors.of_change(opened, env, trust, baseline, offline=args.offline),
             engine=engine,
             second=second,
         )

@@ -38,7 +38,7 @@ class Signer:
         name: for people.
         person: who that is, for telling two people apart: the same for all keys of one person, in lower case.
         roles: what its signature is good for: `decision`, `facts`, `approver` (waivers and approvals),
-            `policy` (bundles given with --policy).
+            `override` (of FAILED decisions), `policy` (bundles given with --policy).
         public_key: SubjectPublicKeyInfo, PEM; None for an identity.
         key_id: SHA-256 (hex) of the DER form; None for an identity.
         environments: decisions are accepted for these only; empty means any.
@@ -103,6 +103,43 @@ class ExpectedProvenance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Who a person is beyond what he signs decisions and approvals with: for telling who made a change.
+
+    Attributes:
+        name: the `Signer.person` of his keys and identities.
+        addresses: what his commits call him (lower case): nobody's proof, and enough to refuse his own approval.
+        ssh_keys: what he signs commits with: (type, the key in OpenSSH's encoding).
+        accounts: his numeric ids: (name of the `TokenIssuer`, id).
+    """
+
+    name: str
+    addresses: tuple[str, ...] = ()
+    ssh_keys: tuple[tuple[str, bytes], ...] = ()
+    accounts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenIssuer:
+    """An issuer of identity tokens (OpenID Connect) that say who started a CI job.
+
+    Attributes:
+        name: for `Person.accounts`. issuer: the `iss` of its tokens.
+        keys: its JSON Web Key Set, pinned: nothing is fetched.
+        audience: the `aud` that a token must have.
+        account: the claim with the numeric id of whoever started the job: `actor_id` (GitHub), `user_id` (GitLab).
+        repository: whose jobs: the claim `repository` (GitHub) or `project_path` (GitLab).
+    """
+
+    name: str
+    issuer: str
+    keys: bytes
+    audience: str
+    account: str
+    repository: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrustRoot:
     """What package provenance was verified against: digests (SHA-256, hex), and since when it may be out of date.
 
@@ -139,6 +176,8 @@ class Trust:
         max_waiver_days: the longest that a waiver or an approval may hold.
         signing_config: the services that sign (sigstore's signing configuration), or None for the public ones; a local
             key is timestamped only where one is named.
+        people, token_issuers: who made a change, and what proves it; empty: nothing does.
+        break_glass_hours: the longest that an override of a FAILED decision may hold; None: none is honoured.
         pinned: SHA-256 (hex) → bytes of every file that the trust file names: evidence stores them, replay reads them.
     """
 
@@ -167,3 +206,6 @@ class Trust:
     quorum: int = 1
     max_waiver_days: float = 90
     signing_config: bytes | None = None
+    people: tuple[Person, ...] = ()
+    token_issuers: tuple[TokenIssuer, ...] = ()
+    break_glass_hours: float | None = None

@@ -24,6 +24,8 @@ LEAVES = {
     "spdx",
     "schema_errors",
     "version_set",
+    "sshsig",
+    "id_token",
 }
 # What each step may use of the others: only what its own docstring names as shared ground.
 MAY_USE = {
@@ -37,6 +39,8 @@ MAY_USE = {
     "report": set(),
     "sbom": set(),
     "approvals": {"signing"},  # who signed them
+    "override": {"signing"},  # who signed it
+    "authors": set(),
     "conform": set(),
     "decision": set(),
     "trust": set(),
