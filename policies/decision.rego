@@ -8,6 +8,7 @@
 #   - input: schema["policy-input"]
 package sbomgate.decision
 
+import data.sbomgate.lib.finding
 import data.sbomgate.lib.packages
 import data.sbomgate.lib.times
 
@@ -178,9 +179,75 @@ used_waivers := {id | some ids in waived; some id in ids}
 
 unused_waivers := {w.id | some w in array.concat(input.waivers, input.approvals)} - used_waivers
 
+# (5c) What each of the others is good for, so that nobody relies on it: unused, stale or there twice (P31); or one of the
+# persons who are needed. These are notes of approved_changes, which alone cannot know what the other rules found.
+register contains ["approved_changes", f] if {
+	words := data.sbomgate.rules.approved_changes.register
+	some w in array.concat(input.waivers, input.approvals)
+	not w.id in used_waivers
+	[code, why] := idle(w)
+	f := finding.of("approved_changes", code, "note", packages.whole, {
+		"message": sprintf("the waiver or approval %s by %s %s: %s", [substring(w.id, 0, 12), w.by, words[code], why]),
+		"fix": "look at `sbomgate waivers list`, and remove what is not needed",
+		"waivable": false,
+		"extra": w.id,
+	})
+}
+
+default idle(_) := ["waiver-waits", "another person must say so as well"]
+
+idle(w) := ["waiver-unused", "it has ended"] if {
+	not times.ahead(w.until)
+} else := ["waiver-unused", sprintf("it is for another project, %s", [w.project])] if {
+	w.project != project
+} else := ["waiver-unused", "it covers nothing that was found"] if {
+	not w.id in covering
+} else := ["waiver-unused", "the same person says the same for longer"] if {
+	outlasted(w)
+} else := ["waiver-unused", "who signed it made the change"] if {
+	w.by in authors
+} else := ["waiver-unused", "enough others said so for longer"] if {
+	w.id in spare
+} else := ["waiver-waits", sprintf("%d people are needed, as %s", [quorum, input.change.reason])] if {
+	input.change.authors_known == false
+} else := ["waiver-waits", sprintf("%d people are needed", [quorum])]
+
+covering := {w.id |
+	some w in live
+	some pair in said
+	pair[1].waivable == true
+	covers(w, pair[1])
+}
+
+# Covers nothing that still waits for somebody.
+spare := {w.id |
+	some w in live
+	every pair in said {
+		is_settled(w, pair)
+	}
+}
+
+is_settled(_, pair) if waived[pair]
+
+is_settled(w, pair) if not covers(w, pair[1])
+
+is_settled(_, pair) if pair[1].waivable == false
+
+outlasted(w) if {
+	some o in live
+	o.id != w.id
+	o.by == w.by
+	about(o) == about(w)
+	[time.parse_rfc3339_ns(o.until), o.id] > [time.parse_rfc3339_ns(w.until), w.id]
+}
+
+about(w) := w.findings
+
+about(w) := [w.rule, w.name, w.version, w.integrity, w.fingerprint] if not w.findings
+
 # (6) Sorted by rule, package, code, fingerprint.
 findings := [entry[4] |
-	some entry in sort([[f.rule, sort_key(f.package), f.code, f.fingerprint, marked(id, f)] | some [id, f] in said])
+	some entry in sort([[f.rule, sort_key(f.package), f.code, f.fingerprint, marked(id, f)] | some [id, f] in (said | register)])
 ]
 
 marked(id, f) := object.union(f, {"waived": true}) if waived[[id, f]]
@@ -200,7 +267,7 @@ verdict := "allowed" if {
 	every f in findings {
 		harmless(f)
 	}
-	count(findings) == count(said)
+	count(findings) == count(said) + count(register)
 }
 
 harmless(f) if f.level in {"warn", "note"}

@@ -470,10 +470,15 @@ def _baseline_packages(sbom: Sbom, names: Set[str]) -> dict[str, list[dict[str, 
 def _baseline_edges(graph: DependencyGraph, now: DependencyGraph, names: Set[str]) -> dict[str, list[str]]:
     """Name of the declaring package ("" for the root) → real names of what it depended on.
 
-    Of the root, of these names, and of those that depend on anything now which they did not.
+    Of the root, of these names, and of those that depend on anything now which they did not. An optional peer is met by
+    whatever else the project has come to hold: nobody wrote that into the entry, and nothing is installed for it.
     """
     held = _by_name(graph)
-    gained = {source for source, targets in _by_name(now).items() if source and not targets <= held.get(source, set())}
+    gained = {
+        source
+        for source, target, edge in now.named_edges()
+        if source and edge.kind is not EdgeKind.PEER_OPTIONAL and target not in held.get(source, ())
+    }
     return {
         source: sorted(held.get(source, ())) for source in {"", *names, *gained} if source in held or source in gained
     }

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -276,7 +277,7 @@ def test_a_damaged_object_is_not_believed(repository: Repository, keys: dict[str
 # The CI job's identity token
 
 
-def token(repository: Repository, /, **changes: object) -> str:
+def token(repository: Repository, /, **changes: Any) -> str:
     return tokens.github(now=NOW, **{"sha": repository.head, "actor_id": "1", **changes})
 
 
@@ -306,7 +307,7 @@ def test_the_token_of_the_job_proves_who_started_it(
     ],
 )
 def test_a_token_that_proves_nothing(
-    repository: Repository, keys: dict[str, Path], people: Trust, changes: dict[str, object], reason: str
+    repository: Repository, keys: dict[str, Path], people: Trust, changes: dict[str, Any], reason: str
 ) -> None:
     """P30"""
     not_signed(repository, keys)
