@@ -26,6 +26,7 @@ from sbomgate.model import (
     Claims,
     Context,
     DependencyGraph,
+    EdgeKind,
     Kind,
     ManagerSettings,
     Package,

@@ -14,6 +14,7 @@ from sbomgate.model import (
     BaselineBuild,
     Bootstrap,
     Claimed,
+    EdgeKind,
     Exclusion,
     ExpectedProvenance,
     Kind,
@@ -263,6 +264,19 @@ def test_of_what_did_not_change_the_baseline_says_only_that_it_was_there() -> No
     assert set(moved["baseline"]["packages"]) == {"git"}
     unbound = built(b.sbom([replace(same, integrity=None), updated, git]), baseline=baseline)
     assert set(unbound["baseline"]["packages"]) == {"same"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "gained"), [(EdgeKind.PROD, True), (EdgeKind.PEER, True), (EdgeKind.PEER_OPTIONAL, False)]
+)
+def test_an_edge_that_an_unchanged_entry_gained_is_compared_but_an_optional_peer_is_not(
+    kind: EdgeKind, gained: bool
+) -> None:
+    """T23: an optional peer is met by whatever else came in, and npm installs nothing for it."""
+    plugin, peer = b.package("plugin"), b.package("peer")
+    baseline = BaselineBuild(sbom=b.sbom([plugin, peer]), evidence="4" * 64, decided_at=b.NOW)
+    new = b.sbom([plugin, peer], [replace(b.edge(plugin.id, peer.id, "peer"), kind=kind)])
+    assert ("plugin" in built(new, baseline=baseline)["baseline"]["edges"]) == gained
 
 
 def test_names_close_to_a_used_or_well_known_one() -> None:
