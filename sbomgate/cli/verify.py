@@ -7,6 +7,8 @@ examples:
   sbomgate verify file:dist/web.tgz --trust trust.toml --workspace services/web
   sbomgate verify oci:registry.example/web@sha256:… --trust trust.toml --store /srv/evidence --environment production
 
+A FAILED decision that two persons overrode is OVERRIDDEN where the trust file has [break_glass]: accepted, not PASSED.
+
 exit codes: 0 accepted, 1 refused, 2 could not be decided (altered evidence included)
 """
 
@@ -39,7 +41,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     """Print the result."""
     from sbomgate import files, subject, trust
     from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED, EvidenceError, InputError
-    from sbomgate.evidence import layout, verify
+    from sbomgate.evidence import layout, overrides, verify
     from sbomgate.policy import bundle
 
     accepted = trust.load(args.trust, project_root=None)
@@ -59,6 +61,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         environment=args.environment,
         workspace=args.workspace,
     )
+    result = overrides.honour(result, store, accepted, now=env.now)
     print(_json(result, args.subject) if args.json else _text(result, args.subject))
     return EXIT_ALLOWED if result.accepted else EXIT_DENIED
 
@@ -66,7 +69,16 @@ def run(args: argparse.Namespace, env: Environment) -> int:
 def _text(result: VerificationResult, subject: str) -> str:
     from sbomgate.report.escape import plain
 
-    if result.accepted and result.deciding is not None:
+    if result.overridden is not None and result.overridden.until is not None:
+        lines = [
+            f"OVERRIDDEN  {plain(subject)} · FAILED, and may run until {result.overridden.until:%Y-%m-%d %H:%M} UTC"
+        ]
+        lines += [f"  {reason.code:<18}{plain(reason.message)}" for reason in result.reasons]
+        for one in result.overridden.signed:
+            when = f"{one.said.issued_at:%Y-%m-%d %H:%M} UTC ({one.time_source})"
+            lines.append(f"  by {plain(one.by)}, {when}: {plain(one.said.reason)}")
+        lines.append("  Next: mend what failed and gate the artefact again before it ends")
+    elif result.accepted and result.deciding is not None:
         signed = result.deciding
         context = signed.decision.context
         lines = [
@@ -125,6 +137,22 @@ def _json(result: VerificationResult, subject: str) -> str:
         "schema": "sbomgate/verification/v1",
         "subject": subject,
         "accepted": result.accepted,
+        "result": "overridden" if result.overridden else "verified" if result.accepted else "refused",
+        "overridden": None
+        if result.overridden is None or result.overridden.until is None
+        else {
+            "until": format_time(result.overridden.until),
+            "by": [
+                {
+                    "person": one.by,
+                    "issued_at": format_time(one.said.issued_at),
+                    "until": format_time(one.said.until),
+                    "time_source": one.time_source,
+                    "reason": one.said.reason,
+                }
+                for one in result.overridden.signed
+            ],
+        },
         "reasons": [{"code": reason.code, "message": reason.message} for reason in result.reasons],
         "notes": list(result.notes),
         "decision": None

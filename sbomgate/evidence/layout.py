@@ -46,6 +46,7 @@ LOCK_WAIT_SECONDS = 60  # a writer holds the lock for milliseconds
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _HEX = re.compile(r"[0-9a-f]{64}")
 _TEMPORARY = ".tmp-"
+OVERRIDES = "overrides"  # of decisions that FAILED (`evidence.overrides`): each is signed, and they are no evidence
 PENDING = "pending"  # the folder of decisions that are not signed yet (`evidence.pending`)
 _NO_LINKS = {errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
@@ -141,7 +142,7 @@ def scan(store: Path) -> Scan:
     strange: list[Path] = []
     try:
         for first in sorted(store.iterdir()):
-            if first.name == PENDING:  # decisions that are not signed yet: no evidence, and not strange
+            if first.name in (PENDING, OVERRIDES):  # beside the builds
                 continue
             if not (re.fullmatch(r"[0-9a-f]{2}", first.name) and first.is_dir()):
                 strange.append(first)

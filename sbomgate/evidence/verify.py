@@ -34,6 +34,7 @@ from sbomgate.decision import DEFAULT_VERIFIER_ID, OBSERVE, PROFILES, Decision
 from sbomgate.errors import EvidenceError, TrustError, UsageError
 from sbomgate.evidence.record import DETAIL_BUNDLE, SUMMARY_BUNDLE, Record, Statements
 from sbomgate.model import Signer, Subject, SubjectKind, Trust, Verdict
+from sbomgate.override import Overrides
 from sbomgate.signing.verify import NotAccepted, verify
 
 DEFAULT_MAX_AGE_HOURS = 168.0  # a week: what a trust file without `max_age_hours` accepts
@@ -86,16 +87,18 @@ class VerificationResult:
     """Whether the evidence allows the deployment.
 
     Attributes:
-        accepted: exactly when `reasons` is empty.
+        accepted: exactly when `reasons` is empty, or `overridden` is there.
         reasons: why not, in the order of the steps above, for the newest decision that could have counted.
         deciding: the decision that `accepted` or `reasons` rest on, or None where none is by an accepted signer.
         notes: what else was seen, one sentence each: decisions that did not count, and why.
+        overridden: who overrode the FAILED decision (`evidence.overrides`): then it is accepted, and never PASSED.
     """
 
     accepted: bool
     reasons: tuple[Reason, ...]
     deciding: Signed[Record] | None
     notes: tuple[str, ...]
+    overridden: Overrides | None = None
 
 
 def verify_build(

@@ -173,12 +173,12 @@ def certified(said: Waiver | Approval, *, address: str = "ann@example.test", lat
     return json.dumps(bundle).encode()
 
 
-def people(data: bytes, *, now: datetime = NOW, **identity: str) -> People:
+def people(data: bytes, **identity: Any) -> People:
     named = AcceptedIdentity(**{"issuer": GOOGLE, "identity": "ann@example.test", **identity})
     ann = Signer(
         name="Ann", person="ann", roles=("approver",), identity=named, trusted_root=SIGSTORE.trusted_root_json()
     )
-    return approvals.accepted({"one": data}, replace(trust.NOBODY, signers=(ann,)), now=now, authors=Authors())
+    return approvals.accepted({"one": data}, replace(trust.NOBODY, signers=(ann,)), now=NOW, authors=Authors())
 
 
 @pytest.mark.parametrize("said", [WAIVER, APPROVAL], ids=["waiver", "approval"])

@@ -30,7 +30,7 @@ LEAVES = {
 # What each step may use of the others: only what its own docstring names as shared ground.
 MAY_USE = {
     "npm": {"facts"},  # collected facts ⇄ JSON, for its cache
-    "evidence": {"decision", "signing"},  # evidence is what those two wrote
+    "evidence": {"decision", "signing", "override"},  # evidence is what those two wrote
     "policy": set(),
     "provenance": set(),
     "lockfiles": set(),
