@@ -6,4 +6,5 @@ python=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 cd "$(dirname "$0")/.."
 PATH="$PWD/.tools/bin:$PATH"
 export PATH
-exec "$python" -P -m pytest tests
+# A file is one worker's: module fixtures are made once. The session's (a server, a sigstore) once a worker, so not many workers.
+exec "$python" -P -m pytest -n auto --maxprocesses 4 --dist loadfile tests
