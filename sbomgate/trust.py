@@ -328,12 +328,12 @@ def _signers(
 def _person(name: str, spelt: dict[str, str]) -> str:
     """Return the one text for a person, however it is written (W05).
 
-    Unicode NFKC, case folded, blanks as one; of an address neither the dots before the @ count, nor what follows a +.
+    Unicode NFKC, case folded, blanks as one; of an address the dots before the @ do not count.
     Of several spellings the first is the text: `spelt` holds it.
     """
     text = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
     local, at, host = text.partition("@")
-    same = local.partition("+")[0].replace(".", "") + at + host if at else text
+    same = local.replace(".", "") + at + host if at else text
     return spelt.setdefault(same, text)
 
 

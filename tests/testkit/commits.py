@@ -36,7 +36,7 @@ class Repository:
     def git(self, *arguments: str, author: str = "ann@example.test", committer: str = "") -> str:
         """Run git, without any of this machine's settings; return what it prints."""
         env = {
-            "PATH": os.environ["PATH"],
+            "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(self.root),
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,
