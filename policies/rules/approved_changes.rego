@@ -6,8 +6,8 @@
 #   (`sbomgate review`, `sbomgate approve`). Recorded under `default`, a warning under `strict`; `release` denies without
 #   an approval. An edge that was written into the entry of an unchanged package is one of them, even where both packages
 #   were there: no byte of either says so. (An optional peer that is met now is none.)
-#   It also says whose waivers and approvals count for nothing , and why: those that nobody accepted signed, that have ended, cover
-#   nothing, are there twice or wait for another person; and which end soon.
+#   It also says which waivers and approvals count for nothing, and why: nobody who is accepted signed them, they have
+#   ended, cover nothing, are there twice, are by whoever made the change, or wait for another person; and which end soon.
 # schemas:
 #   - input: schema["policy-input"]
 # custom:
