@@ -18,9 +18,11 @@ def of_change(
 ) -> Authors:
     """Return who made the change since the approved build, as far as anything proves it."""
     from sbomgate import authors
+    from sbomgate import files as reading
     from sbomgate.cli import _approvals, _worktree
+    from sbomgate.errors import InputError
     from sbomgate.model import Authors, BaselineBuild
-    from sbomgate.project import path_in_repository
+    from sbomgate.project import MAX_FILE_BYTES, path_in_repository
 
     if not trust.people:
         return Authors()
@@ -30,11 +32,15 @@ def of_change(
         for path in files.digests()
         if not path.startswith(f"{_approvals.FOLDER}/")
     }
+    approved = baseline.files if isinstance(baseline, BaselineBuild) else {}
+    for path in approved.keys() - judged.keys():  # what is not asked for any more may still be there
+        if (files.repository / path).is_file():
+            judged[path] = reading.read(files.repository / path, limit=MAX_FILE_BYTES, error=InputError)
     with _worktree.objects(files.repository) as objects:
         return authors.of_change(
             head=_worktree.head(files.repository),
             judged=judged,
-            approved=baseline.files if isinstance(baseline, BaselineBuild) else {},
+            approved=approved,
             read=objects.read,
             trust=trust,
             token=_token(env, trust, offline=offline),
