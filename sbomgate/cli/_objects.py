@@ -21,6 +21,7 @@ from sbomgate.errors import InputError
 MAX_OBJECT_BYTES = 256 << 20  # a lockfile of a million entries
 MAX_PACKS = 1000  # git itself packs again beyond 50
 MAX_CHAIN = 4096  # deltas on deltas: git makes chains of 50, and takes 4095 at most
+MAX_CHAIN_BYTES = 4 << 30  # made on the way to one object: fifty versions of a lockfile of 80 MB
 
 _PIECE = 64 << 10
 _KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
@@ -118,8 +119,12 @@ class Objects:
             else:
                 raise ValueError("an unknown kind of entry")
         name, data = base
+        made = 0
         for delta in reversed(deltas):
             data = _apply(data, delta)
+            made += len(data)
+            if made > MAX_CHAIN_BYTES:
+                raise ValueError("deltas that make too much")
         return name, data
 
 
