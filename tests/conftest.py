@@ -19,6 +19,7 @@ MANAGERS = REPOSITORY / ".tools" / "managers" / "node_modules"
 PARTS = {
     "opa": (("opa",), "go install github.com/open-policy-agent/opa@v1.22.0"),
     "cosign": (("cosign",), "go install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3"),
+    "actionlint": (("actionlint",), "go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.7"),
     "sigstore": (real_sigstore.COMMANDS, "sh tools/install_sigstore_parts.sh .tools/bin"),
     "npm": (("node", "npm"), "install Node.js 20 or newer with npm"),
     "go": (("go",), "install Go 1.26"),

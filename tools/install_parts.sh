@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the real parts that the tests run against into DIR, at the pinned versions: opa as the embedded engine's go.mod
-# names it, cosign, and a whole sigstore (install_sigstore_parts.sh), all Go modules; and beside DIR, in managers/, the package
+# names it, cosign, actionlint, and a whole sigstore (install_sigstore_parts.sh), all Go modules; and beside DIR, in managers/, the package
 # managers that write the fixtures.
 # usage: install_parts.sh DIR
 set -eu
@@ -15,6 +15,7 @@ done
 at() { command -v "$dir/$1" >/dev/null 2>&1 && "$dir/$1" version 2>/dev/null | grep -q "${2#v}"; }
 at opa "$opa" || GOFLAGS='' GOBIN=$dir go install "github.com/open-policy-agent/opa@$opa"
 at cosign "$cosign" || GOFLAGS='' GOBIN=$dir go install "github.com/sigstore/cosign/v3/cmd/cosign@$cosign"
+[ -x "$dir/actionlint" ] || GOFLAGS='' GOBIN=$dir go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
 managers=$dir/../managers
 if ! cmp -s tools/managers/package.json "$managers/package.json"; then
     mkdir -p "$managers"

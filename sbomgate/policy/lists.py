@@ -243,19 +243,29 @@ def join(packages: Iterable[Package], lists: Sequence[MaliciousList]) -> dict[st
         candidates = {(package.name, package.version or "")}
         if package.resolved is not None and (address := _TARBALL.search(_plain(package.resolved))):
             candidates.add((address[1], address[3]))
-        exact: set[str] = set()
-        other: set[str] = set()
-        for list_name, rows in tables:
-            for name, version in candidates:
-                if (row := rows.get(name)) is None:
-                    continue
-                for line in row.split("\n"):
-                    _, versions, identifier, *_ = line.split(",")
-                    named = versions == "*" or _is_named(_release(version), versions.split("|"))
-                    (exact if named else other).add(identifier or list_name)
-        if exact or other:
-            found[package.id] = Hits(exact=tuple(sorted(exact)), other=tuple(sorted(other - exact)))
+        if (hits := _look_up(candidates, tables)) is not None:
+            found[package.id] = hits
     return found
+
+
+def ids(name: str, version: str, lists: Sequence[MaliciousList]) -> tuple[str, ...]:
+    """Return the ids by which the lists name exactly this version of a package, sorted; () where none does."""
+    hits = _look_up({(name, version)}, [(one.name, one.rows) for one in lists])
+    return () if hits is None else hits.exact
+
+
+def _look_up(candidates: Iterable[tuple[str, str]], tables: Iterable[tuple[str, Rows]]) -> Hits | None:
+    exact: set[str] = set()
+    other: set[str] = set()
+    for list_name, rows in tables:
+        for name, version in candidates:
+            if (row := rows.get(name)) is None:
+                continue
+            for line in row.split("\n"):
+                _, versions, identifier, *_ = line.split(",")
+                named = versions == "*" or _is_named(_release(version), versions.split("|"))
+                (exact if named else other).add(identifier or list_name)
+    return Hits(exact=tuple(sorted(exact)), other=tuple(sorted(other - exact))) if exact or other else None
 
 
 _OWN = frozenset({Kind.ROOT, Kind.WORKSPACE, Kind.LINK})

@@ -1,0 +1,139 @@
+"""Logs: of npm, pnpm and yarn, and of CI systems, plain or gzip. A line that names a version or its tarball is a trace.
+
+The time is the line's own (ISO 8601 at its start, as CI systems write it), else that in the name of npm's debug log,
+else when the file was last changed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from operator import itemgetter
+from pathlib import Path
+from typing import IO
+
+from sbomgate.errors import InputError
+from sbomgate.hunt import Mention, Wanted, _text, lockfile
+from sbomgate.hunt._walk import Entry
+
+MAX_LOG_BYTES = 4 << 30  # of one log, unpacked
+MAX_LINES = 100  # of one log that are told for one version; of the others the number
+_PIECE = 4 << 20  # bytes that are searched at once, cut at the end of a line
+_MAX_LINE = 1 << 20  # a longer line is searched in parts
+
+_LOG = re.compile(r".*\.log(?:\.\d+)?(?:\.gz)?", re.DOTALL)
+_TEXT = re.compile(r".*\.txt(?:\.gz)?", re.DOTALL)
+_LOG_FOLDERS = ("/logs/", "/log/", "/_logs/")
+_NPM_NAME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d)_(\d\d)_(\d\d)_\d+Z-debug")
+_LINE_TIME = re.compile(rb"\s*(?:\d+ )?\[?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|[+-]\d\d:?\d\d)?")
+_COLOUR = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")
+# npm: `add axios 1.14.1`, `change axios 1.14.0 => 1.14.1`; pnpm: `+ axios 1.14.1`
+_SPACED = re.compile(
+    rb"(?:^|[\s\xb7])(?:add|change|\+)\s+(" + _text.PACKAGE + rb")\s+(?:\S+ => )?v?(" + _text.VERSION + rb")(?=\s|$)"
+)
+# npm's bulk request for an audit: `axios: [ '1.14.1' ]`
+_BULK = re.compile(rb"'?(" + _text.PACKAGE + rb")'?: \[ ((?:'[^'\s]+',? )+)\]")
+
+
+def look(entry: Entry, wanted: Wanted) -> Iterator[Mention]:
+    """Yield the wanted packages that a log names."""
+    if entry.is_folder or not _is_log(entry):
+        return
+    named = _NPM_NAME.match(entry.name)
+    fallback = (
+        datetime.fromisoformat(f"{named[1]}T{named[2]}:{named[3]}:{named[4]}+00:00") if named else entry.changed()
+    )
+    number, told = 1, Counter[tuple[str, str]]()
+    for piece in _pieces(entry):
+        if wanted.may_be_in(piece):
+            for one in _of(piece, number, fallback, wanted):
+                told[one.name, one.version] += 1
+                if told[one.name, one.version] <= MAX_LINES:
+                    yield one
+        number += piece.count(b"\n")
+    for (name, version), times in told.items():
+        if times > MAX_LINES:
+            yield Mention(name=name, version=version, kind="log", place=f"{times - MAX_LINES:,} more", time=fallback)
+
+
+def _is_log(entry: Entry) -> bool:
+    if entry.is_named:
+        return (
+            not lockfile.reads(entry.name) and entry.name != "package.json" and not entry.name.endswith((".zip", ".db"))
+        )
+    if "/node_modules/" in entry.folder:
+        return False  # what a package ships is no log of this machine
+    return _LOG.fullmatch(entry.name) is not None or (
+        _TEXT.fullmatch(entry.name) is not None and any(name in entry.folder for name in _LOG_FOLDERS)
+    )
+
+
+def _of(piece: bytes, first: int, fallback: datetime | None, wanted: Wanted) -> Iterator[Mention]:
+    text = _COLOUR.sub(b"", piece) if b"\x1b" in piece else piece
+    found = [(name, version, at, address) for name, version, at, address in _text.addresses(text)]
+    for pattern in (_text.AT, _text.VIRTUAL, _SPACED):
+        found += [(_text.folder_name(name), version, at, "") for name, version, at in _text.pairs(pattern, text)]
+    for match in _BULK.finditer(text):
+        name = match[1].decode("utf-8", "replace")
+        found += [
+            (name, one.decode("utf-8", "replace"), match.start(), "") for one in re.findall(rb"'([^']+)'", match[2])
+        ]
+    number, counted = first, 0
+    for name, version, at, address in sorted(found, key=itemgetter(2)):
+        if not wanted.ids(name, version):
+            continue
+        number, counted = number + text.count(b"\n", counted, at), at
+        start = text.rfind(b"\n", 0, at) + 1
+        yield Mention(
+            name=name,
+            version=version,
+            kind="log",
+            place=f"line {number}",
+            time=_time(text[start : start + 64]) or fallback,
+            address=address,
+        )
+
+
+def _time(line: bytes) -> datetime | None:
+    found = _LINE_TIME.match(line)
+    if found is None:
+        return None
+    zone = (found[3] or b"Z").decode().replace("Z", "+00:00")
+    try:
+        return datetime.fromisoformat(f"{found[1].decode()}T{found[2].decode()}{zone}").astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _pieces(entry: Entry) -> Iterator[bytes]:
+    """Yield a log in pieces that end with a line.
+
+    Raises:
+        InputError: gzip that is broken or cut, or more than `MAX_LOG_BYTES`; what came before was yielded.
+    """
+    with Path(entry.path).open("rb") as raw:
+        start = raw.read(2)
+        raw.seek(0)
+        file: IO[bytes] = gzip.GzipFile(fileobj=raw) if start == b"\x1f\x8b" else raw  # type: ignore[assignment]
+        size, rest = 0, b""
+        try:
+            while data := file.read(_PIECE):
+                size += len(data)
+                if size > MAX_LOG_BYTES:
+                    raise InputError(f"more than {MAX_LOG_BYTES:,} bytes, the rest is not read", where=entry.path)
+                data = rest + data
+                end = data.rfind(b"\n") + 1
+                if end == 0 and len(data) > _MAX_LINE:
+                    end = len(data)
+                yield data[:end]
+                rest = data[end:]
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise InputError(f"gzip that cannot be unpacked to its end: {error}", where=entry.path) from error
+        finally:
+            if file is not raw:
+                file.close()
+        yield rest
