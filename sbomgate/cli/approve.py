@@ -58,7 +58,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         project=_approvals.project_name(tree.trust, repository.value if repository else None, root.name),
         change=made.sha256,
         findings=made.covers,
-        packages=tuple(sorted((e.name, e.version, e.integrity or "") for e in made.entries)),
+        packages=tuple(sorted((e.name, e.version, e.integrity or "") for e in made.entries if e.changed)),
         issued_at=env.now,
         until=_approvals.until(args.until, env.now, tree.trust),
         reason=args.reason,

@@ -61,7 +61,7 @@ def _lines(review: Review) -> Iterator[str]:
 
 
 def _entry(entry: Entry) -> Iterator[str]:
-    was = f"{code(', '.join(entry.was))} → " if entry.was else "new: "
+    was = "unchanged: " if not entry.changed else f"{code(', '.join(entry.was))} → " if entry.was else "new: "
     yield f"**{code(entry.name)}** {was}{code(entry.version)}" + (
         f" — {code(' › '.join(entry.path))}" if entry.path else ""
     )

@@ -20,7 +20,8 @@ def summary(review: Review) -> str:
     if review.compared is None:
         return f"first run ({review.reason}): {len(review.entries)} of {review.packages} packages have findings"
     counts = (
-        (len(review.entries), "new or changed"),
+        (sum(entry.changed for entry in review.entries), "new or changed"),
+        (sum(not entry.changed for entry in review.entries), "unchanged and denied"),
         (len(review.removed), "removed"),
         (len(review.edges), "edges new"),
     )
@@ -62,8 +63,8 @@ def _lines(review: Review) -> Iterator[str]:
 
 
 def _entry(entry: Entry) -> Iterator[str]:
-    was = f"{plain(', '.join(entry.was), 80)} → " if entry.was else ""
-    new = "" if entry.was else " (new)"
+    was = f"{plain(', '.join(entry.was), 80)} → " if entry.was and entry.changed else ""
+    new = " (unchanged)" if not entry.changed else "" if entry.was else " (new)"
     yield f"  {plain(entry.name, 214)} {was}{plain(entry.version, 80)}{new}   {plain(' › '.join(entry.path), 200)}"
     for phrase in entry.can:
         yield f"    · {plain(phrase)}"
