@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from sbomgate.canonical import dumps
 from sbomgate.model import (
     AttestationState,
+    Authors,
     Bootstrap,
     EdgeKind,
     Evaluation,
@@ -40,6 +41,7 @@ def review(
     compared: str | None,
     profile: str,
     now: datetime,
+    authors: Authors | None = None,
 ) -> Review:
     """Return the change from the last approved build to this one.
 
@@ -50,6 +52,7 @@ def review(
         compared: the decision that `baseline` belongs to.
         profile: the profile in force.
         now: when; ages are counted from it.
+        authors: who made the change, as far as it is proved.
     """
     graph = sbom.graph
     before = None if isinstance(baseline, Bootstrap) else baseline
@@ -123,6 +126,7 @@ def review(
             )
         ).hexdigest(),
         packages=len(graph.packages) - 1,
+        authors=authors or Authors(),
     )
 
 

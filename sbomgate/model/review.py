@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from sbomgate.model.approval import Authors
 from sbomgate.model.decision import PolicyFinding, Verdict
 
 
@@ -49,6 +50,7 @@ class Review:
         never: findings that no approval covers and that deny.
         sha256: names exactly this change and these findings.
         packages: how many are judged.
+        authors: who made the change, as far as it is proved: none of them approves it.
     """
 
     project: str
@@ -66,3 +68,4 @@ class Review:
     never: tuple[PolicyFinding, ...]
     sha256: str
     packages: int
+    authors: Authors = field(default_factory=Authors)

@@ -28,11 +28,20 @@ def summary(review: Review) -> str:
     return ", ".join(f"{number} {what}" for number, what in counts if number) or "nothing changed"
 
 
+def made_by(review: Review) -> str:
+    """Return one sentence: who made the change, and what that means for who may approve it."""
+    found = review.authors
+    if not found.known:
+        return f"nobody can tell who made it ({found.reason}), so one approver more is needed"
+    return f"made by {', '.join(found.people)}: {found.reason}" if found.people else found.reason
+
+
 def _lines(review: Review) -> Iterator[str]:
     title = " ".join(filter(None, (plain(review.project, 80), plain(review.version or "", 40))))
     yield f"REVIEW  {title} · {plain(review.lockfile)} · profile {review.profile} · today {review.verdict.value}"
     compared = "nothing" if review.compared is None else f"decision sha256:{review.compared[:12]}…"
     yield f"  compared with {compared}: {plain(summary(review))}"
+    yield f"  {plain(made_by(review))}"
     for entry in review.entries:
         yield ""
         yield from _entry(entry)

@@ -99,6 +99,7 @@ def test_P30_who_made_the_change_approves_nothing_and_another_suffices(world: Wo
     repository.commit()
     changed = {"package-lock.json": update[0], "package.json": update[1]}
     repository.commit(changed, key=world.root / "bob.ssh", author="bob@example.test")
+    assert "made by bob: 1 of 1 commits are signed" in world.run("review", *ABOUT).out
     digest = change(world)
     assert approve(world, "bob", digest).code == 0
     said = world.run("check", *ABOUT, "--verbose")
@@ -119,6 +120,7 @@ def test_P30_who_made_the_change_approves_nothing_and_another_suffices(world: Wo
 def test_P30_an_author_who_is_not_proved_counts_as_the_approver(world: World) -> None:
     tell_people(world)
     Repository.new(world.project).commit(author="bob@example.test")
+    assert "nobody can tell who made it" in world.run("review", *ABOUT).out
     digest = change(world)
     assert approve(world, "ann", digest).code == 0
     said = world.run("check", *ABOUT, "--verbose")
