@@ -337,6 +337,51 @@ def _person(name: str, spelt: dict[str, str]) -> str:
     return spelt.setdefault(same, text)
 
 
+def _public_key(pem: bytes, where: str, place: str) -> tuple[str, str]:
+    """Return the key id and the PEM in its canonical form."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+    if b"PRIVATE KEY" in pem:
+        raise TrustError(
+            "this is a private key", where=where, place=place, hint="make a new key: this one is no secret any more"
+        )
+    if pem.count(b"-----BEGIN ") != 1:
+        raise TrustError("not exactly one public key in PEM", where=where, place=place)
+    try:
+        key = serialization.load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm) as e:
+        raise TrustError("not a public key in PEM that can be read", where=where, place=place) from e
+    match key:
+        case ec.EllipticCurvePublicKey(curve=ec.SECP256R1()) | ed25519.Ed25519PublicKey():
+            pass
+        case _:
+            raise TrustError("neither an ECDSA P-256 nor an Ed25519 key", where=where, place=place)
+    info = serialization.PublicFormat.SubjectPublicKeyInfo
+    der = key.public_bytes(serialization.Encoding.DER, info)
+    return hashlib.sha256(der).hexdigest(), key.public_bytes(serialization.Encoding.PEM, info).decode()
+
+
+def _registries(found: Sequence[dict[str, Any]], where: str) -> tuple[TrustedRegistry, ...]:
+    registries: list[TrustedRegistry] = []
+    for index, one in enumerate(found):
+        scheme, _, rest = one["url"].partition("://")
+        host, _, path = rest.partition("/")
+        url = f"{scheme}://{host.lower()}/{path}"
+        registry = TrustedRegistry(
+            url=url if url.endswith("/") else f"{url}/",
+            scope=one.get("scope"),
+            serves_evidence=one.get("serves_evidence", True),
+        )
+        if any(r.url == registry.url and r.scope == registry.scope for r in registries):
+            raise TrustError(
+                "this registry is there twice for the same scope", where=where, place=f"registries[{index}]"
+            )
+        registries.append(registry)
+    return tuple(registries)
+
+
 def _people(
     found: Sequence[dict[str, Any]], issuers: Sequence[TokenIssuer], where: str, spelt: dict[str, str]
 ) -> tuple[Person, ...]:
@@ -389,51 +434,6 @@ def _token_issuers(
             raise TrustError(e.message, where=where, place=f"{place}.keys") from e
         issuers.append(TokenIssuer(**{"audience": "sbomgate", **one, "keys": keys}))
     return tuple(issuers)
-
-
-def _public_key(pem: bytes, where: str, place: str) -> tuple[str, str]:
-    """Return the key id and the PEM in its canonical form."""
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-
-    if b"PRIVATE KEY" in pem:
-        raise TrustError(
-            "this is a private key", where=where, place=place, hint="make a new key: this one is no secret any more"
-        )
-    if pem.count(b"-----BEGIN ") != 1:
-        raise TrustError("not exactly one public key in PEM", where=where, place=place)
-    try:
-        key = serialization.load_pem_public_key(pem)
-    except (ValueError, UnsupportedAlgorithm) as e:
-        raise TrustError("not a public key in PEM that can be read", where=where, place=place) from e
-    match key:
-        case ec.EllipticCurvePublicKey(curve=ec.SECP256R1()) | ed25519.Ed25519PublicKey():
-            pass
-        case _:
-            raise TrustError("neither an ECDSA P-256 nor an Ed25519 key", where=where, place=place)
-    info = serialization.PublicFormat.SubjectPublicKeyInfo
-    der = key.public_bytes(serialization.Encoding.DER, info)
-    return hashlib.sha256(der).hexdigest(), key.public_bytes(serialization.Encoding.PEM, info).decode()
-
-
-def _registries(found: Sequence[dict[str, Any]], where: str) -> tuple[TrustedRegistry, ...]:
-    registries: list[TrustedRegistry] = []
-    for index, one in enumerate(found):
-        scheme, _, rest = one["url"].partition("://")
-        host, _, path = rest.partition("/")
-        url = f"{scheme}://{host.lower()}/{path}"
-        registry = TrustedRegistry(
-            url=url if url.endswith("/") else f"{url}/",
-            scope=one.get("scope"),
-            serves_evidence=one.get("serves_evidence", True),
-        )
-        if any(r.url == registry.url and r.scope == registry.scope for r in registries):
-            raise TrustError(
-                "this registry is there twice for the same scope", where=where, place=f"registries[{index}]"
-            )
-        registries.append(registry)
-    return tuple(registries)
 
 
 def _relative(path: str | None, where: str) -> str | None:

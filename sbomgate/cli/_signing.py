@@ -7,7 +7,7 @@ kill loses the verdict. Nothing is reported before it is signed, verified agains
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sbomgate.errors import SigningError, UsageError
 
@@ -30,10 +30,10 @@ MAX_TOKEN_BYTES = 64 << 10  # a token of GitHub has 2 kB
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of who signs decisions."""
+    """Declare what signs, and what signs later."""
     add_signer(
         parser,
-        help="what signs: FILE, a local key (`sbomgate key new`); keyless: the identity of this CI job; "
+        "what signs: FILE, a local key (`sbomgate key new`); keyless: the identity of this CI job; "
         "keyless:FILE: that of the token in FILE; command:COMMAND: a KMS",
     )
     parser.add_argument("--resume", metavar="SHA256", help="sign the pending decision that an earlier run kept")
@@ -43,14 +43,14 @@ def add_person(parser: argparse.ArgumentParser) -> None:
     """Declare what a person signs with."""
     add_signer(
         parser,
+        "what you sign with: FILE, a local key; keyless:FILE: the identity of your token in FILE; command:COMMAND",
         required=True,
-        help="what you sign with: FILE, a local key; keyless:FILE: the identity of your token in FILE; command:COMMAND",
     )
 
 
-def add_signer(parser: argparse.ArgumentParser, **settings: Any) -> None:
-    """Declare what signs: `--key` and `--signer` are two names of one."""
-    parser.add_argument("--key", "--signer", dest="signer", metavar="SIGNER", **settings)
+def add_signer(parser: argparse.ArgumentParser, what: str, *, required: bool = False) -> None:
+    """Declare `--key` and `--signer`, two names of one."""
+    parser.add_argument("--key", "--signer", dest="signer", metavar="SIGNER", required=required, help=what)
 
 
 def open_signer(args: argparse.Namespace, env: Environment, trust: Trust, stack: ExitStack) -> Signer:
