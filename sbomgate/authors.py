@@ -223,7 +223,9 @@ def _entry(tree: bytes, name: bytes) -> tuple[bytes, str | None]:
     """Return mode and id of an entry of a tree (mode, blank, name, NUL, 20 bytes each), or (b"", None)."""
     at = 0
     while at < len(tree):
-        blank, end = tree.index(b" ", at), tree.index(b"\0", at)
+        blank, end = tree.find(b" ", at), tree.find(b"\0", at)
+        if not at < blank < end:
+            raise _NotKnownError("the repository holds a tree that no git writes")
         if tree[blank + 1 : end] == name:
             return tree[at:blank].lstrip(b"0"), tree[end + 1 : end + 21].hex()
         at = end + 21

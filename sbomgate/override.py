@@ -31,6 +31,8 @@ ROLE = "override"
 PERSONS = 2
 MAX_HOURS = 24.0
 CLOCK_SKEW = timedelta(minutes=5)
+NEVER = ("known_malicious",)
+"""Rules whose findings nothing overrides, whatever a policy of somebody's own makes of them."""
 _DECISION = "decision"
 _RESULT = "OVERRIDDEN"
 

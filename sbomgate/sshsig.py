@@ -92,8 +92,8 @@ def _verify(key: bytes, signature: bytes, signed: bytes) -> None:
     algorithm = algorithm_.decode("ascii", "replace")
     if kind.startswith("sk-"):
         # (3a) a security key signs what it was asked for, whether somebody touched it, and how often it signed
-        tail = signature[-5:]
-        if not tail[0] & _PRESENT:
+        tail = signature[8 + len(algorithm_) + len(value) :]
+        if len(tail) != 5 or not tail[0] & _PRESENT:
             raise EvidenceError("nobody touched the security key")
         signed = hashlib.sha256(application).digest() + tail + hashlib.sha256(signed).digest()
     try:

@@ -82,7 +82,9 @@ def never(record: Record) -> tuple[str, ...]:
             {
                 f"{one['rule']}/{one['code']}"
                 for one in said["findings"]
-                if one["level"] == "deny" and not one["waived"] and not one["waivable"]
+                if one["level"] == "deny"
+                and not one["waived"]
+                and (not one["waivable"] or one["rule"] in override.NEVER)
             }
         )
     )

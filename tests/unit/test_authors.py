@@ -262,6 +262,21 @@ def test_a_file_that_is_gone_was_taken_away_by_somebody(
     assert made_by(repository, people).people == ("bob",)
 
 
+def test_a_tree_that_no_git_writes_is_not_read(repository: Repository, keys: dict[str, Path], people: Trust) -> None:
+    signed(repository, keys)
+    (repository.root / "tree").write_bytes(b"100644 package-lock.json")
+    tree = repository.git("hash-object", "-t", "tree", "-w", "--literally", "tree")
+    (repository.root / "tree").unlink()
+    data = subprocess.run(
+        ["git", "cat-file", "commit", "HEAD"], cwd=repository.root, check=True, capture_output=True
+    ).stdout
+    (repository.root / "commit").write_bytes(b"tree " + tree.encode() + data[45:])
+    oid = repository.git("hash-object", "-t", "commit", "-w", "--literally", "commit")
+    (repository.root / "commit").unlink()
+    (repository.root / ".git" / "refs" / "heads" / "main").write_text(f"{oid}\n")
+    assert "no git writes" in made_by(repository, people).reason
+
+
 def test_a_damaged_object_is_not_believed(repository: Repository, keys: dict[str, Path], people: Trust) -> None:
     signed(repository, keys)
     tree = repository.git("rev-parse", "HEAD~1")
