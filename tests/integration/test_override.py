@@ -20,10 +20,10 @@ from testkit.commandline import World, refused
 GLASS = "\n[break_glass]\nmax_hours = 8\n"
 
 
-@pytest.fixture
-def world(ordinary: World, tmp_path: Path) -> World:
+@pytest.fixture(scope="module")
+def denied(ordinary: World, tmp_path_factory: pytest.TempPathFactory) -> World:
     """A project whose update FAILED; Ann and Bob may override, Eve may approve, and nothing is signed yet."""
-    world = commandline.copy(ordinary, tmp_path / "world")
+    world = commandline.copy(ordinary, tmp_path_factory.mktemp("override") / "world")
     signers = ""
     for name, role in (("ann", "override"), ("bob", "override"), ("eve", "approver")):
         key = local_key.generate(world.root / f"{name}.key")
@@ -34,6 +34,12 @@ def world(ordinary: World, tmp_path: Path) -> World:
     made = world.run(*world.gate("--json"))
     assert made.code == 1, made.err
     return world
+
+
+@pytest.fixture
+def world(denied: World, tmp_path: Path) -> World:
+    """A copy of it, to sign in."""
+    return commandline.copy(denied, tmp_path / "world")
 
 
 def failed(world: World) -> str:
