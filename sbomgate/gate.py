@@ -31,6 +31,7 @@ from sbomgate.model import (
     Evaluation,
     FactKey,
     Level,
+    PackageFacts,
     People,
     PolicyBundle,
     Sbom,
@@ -169,9 +170,44 @@ def gather(graph: DependencyGraph, question: Question, *, collect: Collect) -> G
         collect: collects the facts; the only step that may use the network.
     """
     lists = _lists(question.lists)
-    collected = collect(graph)
-    verified = _verify(graph, collected, question.material)
+    collected, verified = gather_facts(graph, question.material, collect=collect)
     return Gathered(collected=collected, verified=verified, lists=lists, people=_people(question))
+
+
+def gather_facts(
+    graph: DependencyGraph, material: TrustMaterial, *, collect: Collect
+) -> tuple[Mapping[FactKey, CollectedFacts], Verified]:
+    """Collect what is known about packages, and verify it: for a decision, or for an SBOM alone."""
+    collected = collect(graph)
+    return collected, _verify(graph, collected, material)
+
+
+def package_facts(
+    graph: DependencyGraph,
+    collected: Mapping[FactKey, CollectedFacts],
+    verified: Verified,
+    *,
+    looks: Ledger,
+    now: datetime,
+) -> dict[str, PackageFacts]:
+    """Return package id → what a rule may use of what was collected: what an SBOM says of each package.
+
+    Args:
+        graph: whose packages it is about.
+        collected: of `gather_facts`, of these packages.
+        verified: of `gather_facts`.
+        looks: what registries had at earlier looks; empty where there was none.
+        now: the time of evaluation.
+    """
+    attestations, signatures = verified
+    return facts.assemble(
+        graph,
+        collected,
+        attestations=attestations,
+        signatures=signatures,
+        sightings=ledger.sightings(looks, collected.values()),
+        now=now,
+    )
 
 
 def decide(
@@ -440,18 +476,9 @@ def _sbom(
     question: Question,
 ) -> Sbom:
     """Write what a rule may use of what was collected into the SBOM, and go on with what the SBOM says."""
-    attestations, signatures = verified
-    package_facts = facts.assemble(
-        graph,
-        collected,
-        attestations=attestations,
-        signatures=signatures,
-        sightings=ledger.sightings(looks, collected.values()),
-        now=question.context.evaluated_at,
-    )
     return sbom.make(
         graph,
-        package_facts,
+        package_facts(graph, collected, verified, looks=looks, now=question.context.evaluated_at),
         timestamp=question.source_date,
         tool_version=question.sbomgate,
         parties=question.parties,

@@ -33,7 +33,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # Host and repository as in the OCI distribution specification; the first part is a host
 # only with a dot, a port, or as "localhost".
-_REPOSITORY = re.compile(
+REPOSITORY = re.compile(
     r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|\[[0-9a-fA-F:]+\]|[A-Za-z0-9-]+(?=:))(?::[0-9]{1,5})?"
     r"(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)+"
 )
@@ -81,7 +81,7 @@ def parse(spec: str, sha256_of: Callable[[str], str]) -> Subject:
         algorithm, _, value = digest.partition(":")
         if algorithm != "sha256" or not _SHA256.fullmatch(value):
             raise UsageError("the digest is not sha256: and 64 lowercase hex digits", where=spec)
-        if not _REPOSITORY.fullmatch(repository):
+        if not REPOSITORY.fullmatch(repository):
             raise UsageError("not HOST/REPO", where=spec, hint="give oci:HOST/REPO@sha256:DIGEST")
         return Subject(kind=SubjectKind.OCI, name=repository, digest={"sha256": value})
     raise UsageError("not a subject", where=spec, hint=f"give {_FORMS}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from testkit import real_sigstore
+from testkit import oci_registries, real_sigstore
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / "shared"
@@ -21,6 +21,7 @@ PARTS = {
     "cosign": (("cosign",), "go install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3"),
     "actionlint": (("actionlint",), "go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.7"),
     "sigstore": (real_sigstore.COMMANDS, "sh tools/install_sigstore_parts.sh .tools/bin"),
+    "oci": (oci_registries.COMMANDS, "sh tools/install_registry_parts.sh .tools/bin"),
     "npm": (("node", "npm"), "install Node.js 20 or newer with npm"),
     "go": (("go",), "install Go 1.26"),
     "managers": (

@@ -34,8 +34,10 @@ A crash is 2 as well. No flag turns a check off, and no environment variable cha
 | `SOURCE_DATE_EPOCH` | the SBOM's timestamp; without it the SBOM has none |
 | `HOME`, `XDG_CACHE_HOME` | where caches lie (`~/.cache/sbomgate`) and the user's `.npmrc` |
 | `npm_config_cache` | npm's cache, where tarballs are looked for by their sha512 (`~/.npm`) |
+| `YARN_CACHE_FOLDER` | that of yarn 1, likewise (`~/.cache/yarn`) |
+| `DOCKER_CONFIG` | the folder of Docker's `config.json` (`~/.docker`): logins for OCI registries |
 | `NODE_EXTRA_CA_CERTS` | certificates to trust beside the system's |
-| `HTTPS_PROXY` | the proxy for registries |
+| `HTTPS_PROXY` | the proxy for registries; this machine itself is asked directly |
 | `SBOMGATE_OPA_TOKEN` | the bearer token for `--opa-url` |
 | variables that the user's `.npmrc` names | tokens, sent to the registry that the line is for, and to no other host |
 """

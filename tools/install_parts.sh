@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the real parts that the tests run against into DIR, at the pinned versions: opa as the embedded engine's go.mod
-# names it, cosign, actionlint, and a whole sigstore (install_sigstore_parts.sh), all Go modules; and beside DIR, in managers/, the package
-# managers that write the fixtures.
+# names it, cosign, actionlint, a whole sigstore (install_sigstore_parts.sh), all Go modules, and registries
+# (install_registry_parts.sh); and beside DIR, in managers/, the package managers that write the fixtures.
 # usage: install_parts.sh DIR
 set -eu
 mkdir -p "$1"
@@ -24,4 +24,5 @@ if ! cmp -s tools/managers/package.json "$managers/package.json"; then
         npm install --ignore-scripts --no-package-lock --no-audit --no-fund --silent || { rm package.json; exit 1; })
 fi
 sh tools/install_sigstore_parts.sh "$dir"
+sh tools/install_registry_parts.sh "$dir"
 echo "opa $opa, cosign $cosign, node $(node --version), npm $(npm --version), $(go version | cut -d' ' -f3)"

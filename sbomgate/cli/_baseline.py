@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sbomgate.cli import _store
 from sbomgate.errors import EvidenceError, UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def open_baselines(args: argparse.Namespace, env: Environment, trust: Trust, sto
     from sbomgate.model import Bootstrap
 
     path = store if args.baseline is None else env.working_directory / args.baseline
+    if args.baseline is not None and args.baseline.startswith(_store.REGISTRY):
+        path = _store.pulled(args.baseline, env)
     if path is None or (args.baseline is None and not path.exists()):
         return _nothing(Bootstrap(reason="no evidence was given, and there is no store yet"))
     if not path.exists():

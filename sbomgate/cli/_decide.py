@@ -59,10 +59,13 @@ def add_question(parser: argparse.ArgumentParser) -> None:
         "--trust", metavar="FILE", help="who and what is accepted: FILE, or FILE@sha256:DIGEST inside the tree"
     )
     parser.add_argument(
-        "--baseline", metavar="EVIDENCE", help="a store, or one build's evidence, to compare with (default: evidence)"
+        "--baseline",
+        metavar="EVIDENCE",
+        help="a store, or one build's evidence, to compare with (default: evidence); or oci:HOST/REPO@sha256:DIGEST, "
+        "an image or build manifest in a registry",
     )
     parser.add_argument("--facts", metavar="FILE", help="recorded facts, signed by an accepted signer")
-    parser.add_argument("--offline", action="store_true", help="use no network: only caches and recorded facts")
+    parser.add_argument("--offline", action="store_true", help="no network for facts: only caches and recorded ones")
     _engine.add_arguments(parser)
     parser.add_argument("--policy", metavar="DIR", help="own rules besides the shipped ones, or a whole policy instead")
 
@@ -193,6 +196,7 @@ def judging(
     from sbomgate import gate, project
     from sbomgate.cli import _approvals, _authors, _facts, _sbom
     from sbomgate.cli._baseline import open_baselines
+    from sbomgate.cli._project import together
     from sbomgate.model import Bootstrap, Claimed, Context
     from sbomgate.policy import parameters
     from sbomgate.provenance import shipped
@@ -233,10 +237,11 @@ def judging(
     )
     baselines = _once(open_baselines(args, env, trust, store))
     measured = _measured(tree.parts, context, baselines)
-    known = _facts.recorded(args, env, trust)
+    known = _facts.recorded(args.facts, env, trust, offline=args.offline)
 
     def collect(graph: DependencyGraph) -> Mapping[FactKey, CollectedFacts]:
-        return _facts.collect(graph, args, env, opened, trust, known, measured, signs=time_source is not None)
+        signs = time_source is not None
+        return _facts.collect(graph, env, opened, trust, known, measured, offline=args.offline, signs=signs)
 
     with ExitStack() as stack:
         engine = stack.enter_context(_engine.open_engine(args, env, opened.root))
@@ -246,7 +251,7 @@ def judging(
         gate.prepare(tree.bundle, engine)  # compiles while the network is waited for
         yield Judge(
             question=question,
-            gathered=gate.gather(_together(tree.parts), question, collect=collect),
+            gathered=gate.gather(together(tree.parts), question, collect=collect),
             baselines=baselines,
             authors=lambda baseline: _authors.of_change(opened, env, trust, baseline, offline=args.offline),
             engine=engine,
@@ -282,14 +287,6 @@ def _measured(parts: Sequence[DependencyGraph], context: Context, baselines: Loo
         approved = frozenset(map(key_of, held.sbom.graph.packages)) if isinstance(held, BaselineBuild) else None
         compared.append((part, approved))
     return measure(compared)
-
-
-def _together(parts: Sequence[DependencyGraph]) -> DependencyGraph:
-    """Return a graph with the packages of all parts: what has to be known for any of the decisions."""
-    if len(parts) == 1:
-        return parts[0]
-    held = {package.id: package for part in parts for package in part.packages}
-    return replace(parts[0], packages=tuple(held[id_] for id_ in sorted(held)), edges=(), findings=())
 
 
 def report(decided: Decided, *, evidence: str | None = None, decision: str | None = None) -> Report:

@@ -60,6 +60,19 @@ class Environment:
         return Path(base) if base else self.home / ".npm"
 
     @property
+    def yarn_cache(self) -> Path:
+        """yarn classic's cache folder: `YARN_CACHE_FOLDER`, else where yarn has it on this system (not for root)."""
+        base = self.variables.get("YARN_CACHE_FOLDER")
+        if base:
+            return Path(base)
+        local, cache = self.variables.get("LOCALAPPDATA"), self.variables.get("XDG_CACHE_HOME")
+        if sys.platform == "win32" and local:
+            return Path(local) / "Yarn" / "Cache"
+        if sys.platform == "darwin" and not cache:
+            return self.home / "Library" / "Caches" / "Yarn"
+        return (Path(cache) if cache else self.home / ".cache") / "yarn"
+
+    @property
     def ca_file(self) -> Path | None:
         """Certificates to trust beside the system's: NODE_EXTRA_CA_CERTS, as npm's users set it; or None."""
         path = self.variables.get("NODE_EXTRA_CA_CERTS")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,8 +71,16 @@ def parts(project: Project, graph: DependencyGraph, workspaces: Sequence[str] | 
     return tuple(lockfiles.sub_graphs(project.files, graph, chosen))
 
 
-def read_sbom(argument: str, env: Environment) -> DependencyGraph:
-    """Return the graph of the SBOM that an argument names, whatever the file's name is.
+def together(parts: Sequence[DependencyGraph]) -> DependencyGraph:
+    """Return a graph with the packages of all parts: what has to be known for any of the decisions."""
+    if len(parts) == 1:
+        return parts[0]
+    held = {package.id: package for part in parts for package in part.packages}
+    return replace(parts[0], packages=tuple(held[id_] for id_ in sorted(held)), edges=(), findings=())
+
+
+def read_sbom(argument: str, env: Environment) -> tuple[Project, DependencyGraph]:
+    """Return the SBOM that an argument names, whatever the file's name is: the folder that it lies in, and its graph.
 
     Raises:
         InputError: there is no such file, or it is no SBOM that can be read.
@@ -82,7 +90,7 @@ def read_sbom(argument: str, env: Environment) -> DependencyGraph:
     project = open_project(argument, env)
     if project.lockfile is None:
         raise InputError("a folder, expected a CycloneDX SBOM", where=argument, hint="name the file")
-    return lockfiles.read_sbom(project.files, project.lockfile)
+    return project, lockfiles.read_sbom(project.files, project.lockfile)
 
 
 def say_unknown(graph: DependencyGraph) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sbomgate.cli._environment import Environment
     from sbomgate.cli._project import Project
     from sbomgate.config import Config
-    from sbomgate.model import DependencyGraph
+    from sbomgate.model import DependencyGraph, PackageFacts
     from sbomgate.sbom.parties import Parties, Party
 
 _CONFIG = "sbomgate.toml"
@@ -38,10 +38,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{role}", metavar="NAME", help=f"{what}: NAME <EMAIL or URL> (or in {_CONFIG})")
     parser.add_argument(
         "--conform",
-        choices=("ntia", "cisa-2025-draft", "bsi-tr-03183-2"),
+        choices=_profiles(),
         help="report how far the SBOM meets a standard; the SBOM itself goes to --output only",
     )
     parser.add_argument("--json", action="store_true", help="the report of --conform as JSON")
+
+
+def _profiles() -> list[str]:
+    """Return the names of the profiles, which are the files of `conform`, without importing it."""
+    import pkgutil
+
+    import sbomgate
+
+    files = pkgutil.iter_modules([f"{sbomgate.__path__[0]}/conform"])
+    return [one.name.replace("_", "-") for one in files if not one.name.startswith("_")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +63,15 @@ class Rendering:
     spec_version: str
     xml: bool
 
-    def sbom(self, graph: DependencyGraph, *, xml: bool | None = None) -> bytes:
-        """Return the SBOM of a graph, from its lockfile alone."""
+    def sbom(
+        self, graph: DependencyGraph, facts: Mapping[str, PackageFacts] | None = None, *, xml: bool | None = None
+    ) -> bytes:
+        """Return the SBOM of a graph, with the facts about its packages (by id) or from its lockfile alone."""
         from sbomgate import __version__, sbom
 
         return sbom.write(
             graph,
-            {},
+            facts or {},
             timestamp=self.timestamp,
             tool_version=__version__,
             parties=self.parties,
@@ -67,11 +79,11 @@ class Rendering:
             xml=self.xml if xml is None else xml,
         )
 
-    def document(self, graph: DependencyGraph) -> dict[str, Any]:
-        """Return the SBOM of a graph as it stands in JSON."""
+    def document(self, graph: DependencyGraph, facts: Mapping[str, PackageFacts] | None = None) -> dict[str, Any]:
+        """Return the same SBOM as it stands in JSON."""
         import orjson
 
-        found: dict[str, Any] = orjson.loads(self.sbom(graph, xml=False))
+        found: dict[str, Any] = orjson.loads(self.sbom(graph, facts, xml=False))
         return found
 
 

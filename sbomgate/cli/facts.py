@@ -18,10 +18,8 @@ from sbomgate.errors import EXIT_ALLOWED
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable
 
     from sbomgate.cli._environment import Environment
-    from sbomgate.model import CollectedFacts
 
 HELP = "export collected facts, signed"
 
@@ -35,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("-o", "--output", metavar="FILE", help="where to write it (default: stdout)")
     export.add_argument("--trust", metavar="FILE", help="what is first-party, and whether the key's facts are accepted")
     export.add_argument("--facts", metavar="FILE", help="recorded facts that are used instead of asking again")
-    export.add_argument("--offline", action="store_true", help="use no network: what was recorded, and npm's cache")
+    export.add_argument(
+        "--offline", action="store_true", help="use no network: what was recorded, and the package managers' caches"
+    )
 
 
 def run(args: argparse.Namespace, env: Environment) -> int:
@@ -60,23 +60,13 @@ def run(args: argparse.Namespace, env: Environment) -> int:
                 hint='sign with a key that has the role "facts" there, or give it that role',
             )
     graph = lockfiles.read(opened.files, opened.lockfile)
-    recorded = _facts.recorded(args, env, trust)
+    recorded = _facts.recorded(args.facts, env, trust, offline=args.offline)
     # As for what is signed otherwise: no cache is believed, the registry is asked again (P26).
     # What will be new or changed where the facts are used, nobody knows here: all of it is measured.
     measured = measure([(graph, frozenset())])
-    collected = _facts.collect(graph, args, env, opened, trust, recorded, measured, signs=True)
+    collected = _facts.collect(graph, env, opened, trust, recorded, measured, offline=args.offline, signs=True)
     emit(signer.sign(facts.write_statement(collected)), args.output, env)
-    say(f"facts of {len(collected)} packages{_unknown(collected.values())}, signed by {signer.identity}")
+    unknown = _facts.unknown(collected.values())
+    said = f" (not known: {unknown})" if unknown else ""
+    say(f"facts of {len(collected)} packages{said}, signed by {signer.identity}")
     return EXIT_ALLOWED
-
-
-def _unknown(collected: Iterable[CollectedFacts]) -> str:
-    from sbomgate.model import Absence, Missing
-
-    no_answer = {Absence.NOT_ASKED, Absence.UNREACHABLE, Absence.MALFORMED, Absence.MISMATCH}
-    parts = {"the registry's word": 0, "the tarball": 0, "attestations": 0}
-    for one in collected:
-        for what, fact in zip(parts, (one.registry, one.tarball, one.attestations), strict=True):
-            parts[what] += isinstance(fact, Missing) and fact.absence in no_answer
-    said = ", ".join(f"{what} of {count}" for what, count in parts.items() if count)
-    return f" (not known: {said})" if said else ""

@@ -10,6 +10,7 @@ examples:
       --key release.key --trust ../trust.toml
   sbomgate gate --subjects release.toml --key release.key --trust ../trust.toml
   sbomgate gate --subject file:dist/app.tgz --signer keyless --trust ../trust.toml
+  sbomgate gate --subject file:app.tgz --key release.key --trust ../trust.toml --store oci:registry.example/evidence
   sbomgate gate --resume 81c0… --signer keyless --trust ../trust.toml    what could not be signed then
 
 exit codes: 0 the policy allows, 1 it denies (signed and stored too), 2 no decision could be made; of several the worst
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sbomgate.cli._environment import Environment
+    from sbomgate.cli._store import Store
     from sbomgate.evidence.record import Record
     from sbomgate.model import Subject
     from sbomgate.project import DiskFiles
@@ -47,7 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--subjects", metavar="FILE", help='a TOML file of them, one a line: "WORKSPACE" = "SUBJECT"')
     parser.add_argument("--workspace", metavar="NAME", help="the workspace that the one subject was built from")
     _signing.add_arguments(parser)
-    parser.add_argument("--store", metavar="DIR", help=f"where evidence is kept (default: {_decide.DEFAULT_STORE})")
+    parser.add_argument(
+        "--store",
+        action="append",
+        metavar="STORE",
+        help=f"where evidence is kept: DIR (default: {_decide.DEFAULT_STORE}); oci:HOST/REPO attaches it in a registry "
+        "besides",
+    )
     parser.add_argument("--repository", metavar="URL", help="where it was built from")
     parser.add_argument(
         "--commit", metavar="SHA", help="the commit that it was built from: the one that is checked out"
@@ -59,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Decide, sign, store, print."""
     from sbomgate import gate
-    from sbomgate.cli import _subjects
+    from sbomgate.cli import _store, _subjects
     from sbomgate.cli._results import Results
     from sbomgate.errors import InputError, UsageError
     from sbomgate.model import Claimed, SubjectKind
@@ -68,9 +76,10 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         raise UsageError(
             "gate signs only what somebody accepts", where="--trust", hint="make one with `sbomgate trust new`"
         )
-    store = env.working_directory / (args.store or _decide.DEFAULT_STORE)
+    kept = _store.parse(args.store, env)
+    store = kept.folder
     if args.resume is not None:
-        return _resume(args, env, store)
+        return _resume(args, env, kept)
     asked = _subjects.read(args, env)
     tree = _decide.read(args, env, args.path, asked.workspaces, signs=True)
     results = Results(args, many=asked.many)
@@ -88,6 +97,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         judge = stack.enter_context(
             _decide.judging(tree, args, env, claims=claims, store=store, time_source=signer.time_source)
         )
+        attach = stack.enter_context(_store.attaching(kept, env))
         if args.commit is not None or any(one.kind is SubjectKind.GIT for one in about):
             _require_committed(files)
         for part, subject in zip(tree.parts, subjects, strict=True):
@@ -97,13 +107,15 @@ def run(args: argparse.Namespace, env: Environment) -> int:
                 decided = judge.decide(part, subject)
                 made = gate.unsigned(decided.answer, decided.question, signer=signer)
                 record = _signing.sign_and_store(made, tree.trust, signer, store)
+                attach(subject, record)
                 results.add(_decide.report(decided, evidence=_folder(record, store, env), decision=record.id))
     return results.show()
 
 
-def _resume(args: argparse.Namespace, env: Environment, store: Path) -> int:
+def _resume(args: argparse.Namespace, env: Environment, kept: Store) -> int:
     """Sign what is pending, and say what it was."""
     from sbomgate import trust as trust_file
+    from sbomgate.cli import _store
     from sbomgate.cli._project import open_project
     from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED, UsageError
     from sbomgate.model import Verdict
@@ -116,11 +128,13 @@ def _resume(args: argparse.Namespace, env: Environment, store: Path) -> int:
             hint="leave --subject, --subjects, --workspace and --json out; `sbomgate verify` reads what was stored",
         )
     trust = trust_file.load(args.trust, project_root=open_project(args.path, env).files.repository)
-    record = _signing.resume(args, env, trust, store)
+    record = _signing.resume(args, env, trust, kept.folder)
+    with _store.attaching(kept, env) as attach:
+        attach(record.claimed.subject, record)
     claimed, decided_at = record.claimed, f"{record.claimed_time:%Y-%m-%d %H:%M} UTC"
     print(
         f"{claimed.verdict.value.upper()}  {plain(claimed.subject.name)} · decided {decided_at} · signed now · "
-        f"decision sha256:{record.id} · {plain(_folder(record, store, env))}"
+        f"decision sha256:{record.id} · {plain(_folder(record, kept.folder, env))}"
     )
     return EXIT_ALLOWED if claimed.verdict is Verdict.ALLOWED else EXIT_DENIED
 

@@ -1,5 +1,9 @@
 """Write the CycloneDX SBOM of a project, from its lockfile alone: no network, no node_modules.
 
+`--facts` adds what `check` knows of each package: publish time, install scripts, licence and author by the tarball,
+signature and provenance, verified; what is not known is said, with the reason. A file holds them (`sbomgate facts
+export`), and is believed where the trust file accepts its signer; the word `network` asks the registries.
+
 examples:
   sbomgate generate                             CycloneDX 1.6 of the project in this folder, on stdout
   sbomgate generate web -o bom.json             of the project in web/, to a file
@@ -7,6 +11,8 @@ examples:
   sbomgate generate --author 'Release team <release@acme.example>' --conform ntia -o bom.json
   sbomgate generate --workspace services/web    of one workspace of a monorepo
   sbomgate generate --split sboms               of each workspace and the root project: sboms/services+web.cdx.json, …
+  sbomgate generate --facts network             with the facts about each package, from caches and registries
+  sbomgate generate --facts facts.sigstore.json --trust ../trust.toml
   sbomgate generate --from theirs.xml           of an SBOM that another tool made: what it does not say is unknown
 """
 
@@ -14,7 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sbomgate.cli import _sbom
+from sbomgate.cli import _facts, _sbom
 from sbomgate.errors import EXIT_ALLOWED, UsageError
 
 if TYPE_CHECKING:
@@ -39,6 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split", metavar="DIR", help="write an SBOM of each workspace, and of the root project, to DIR"
     )
+    parser.add_argument(
+        "--facts",
+        action="append",
+        metavar=f"FILE|{_facts.NETWORK}",
+        help="add facts about the packages: recorded ones, or from the network; give it twice for both",
+    )
+    parser.add_argument("--trust", metavar="FILE", help="with --facts: who is accepted, and what is first-party")
     _sbom.add_arguments(parser)
 
 
@@ -54,6 +67,12 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         raise UsageError("several SBOMs, and one place to write to", where="--workspace", hint="add --split DIR")
     if args.split is not None and args.conform is not None:
         raise UsageError("one report, and several SBOMs", where="--conform", hint="leave out --split: name --workspace")
+    if args.trust is not None and args.facts is None:
+        raise UsageError("there are no facts that it could be asked about", where="--trust", hint="add --facts")
+    if args.facts is not None and args.sbom is not None and args.conform is not None:
+        raise UsageError(
+            "an SBOM that another tool made is judged by its own words", where="--conform", hint="leave out --facts"
+        )
     wanted = (args.workspace or []) if args.split is not None else args.workspace
     if args.sbom is None:
         project = open_project(args.path, env)
@@ -66,7 +85,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         if wanted is not None:
             raise UsageError("an SBOM has no workspaces", where="--from", hint="leave out --workspace and --split")
         rendering = _sbom.rendering(args, env, None)
-        graph = read_sbom(args.sbom, env)
+        project, graph = read_sbom(args.sbom, env)
         found = (graph,)
     say_unknown(graph)
     files = None
@@ -74,12 +93,14 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         from sbomgate.cli import _split
 
         files = _split.files_in(args.split, [part.workspace or "" for part in found], env)
+    known = None if args.facts is None else _facts.about(found, args.facts, args.trust, env, project)
     for part in found:
+        facts = None if known is None else known(part)
         output = args.output if files is None else files[part.workspace or ""]
         if args.conform is None or output is not None:
-            emit(rendering.sbom(part), output, env)
+            emit(rendering.sbom(part, facts), output, env)
     if args.conform is not None:
         # Of an SBOM that another tool made, its own words are judged: what is written of it here says less.
-        document = rendering.document(found[0]) if args.sbom is None else _sbom.document_of(args.sbom, env)
+        document = rendering.document(found[0], facts) if args.sbom is None else _sbom.document_of(args.sbom, env)
         emit(_sbom.report(document, args.conform, as_json=args.json), None, env)
     return EXIT_ALLOWED

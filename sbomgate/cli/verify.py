@@ -1,11 +1,12 @@
 """Verify at deploy time: is there fresh, PASSED evidence by an accepted signer for exactly this artefact?
 
-It reads the store and the trust file, and nothing else: no network, no cache.
+It reads the store and the trust file, and nothing else: no cache, and no network but a store in a registry.
 
 examples:
   sbomgate verify file:dist/app.tgz --trust trust.toml
   sbomgate verify file:dist/web.tgz --trust trust.toml --workspace services/web
   sbomgate verify oci:registry.example/web@sha256:… --trust trust.toml --store /srv/evidence --environment production
+  sbomgate verify oci:registry.example/web@sha256:… --trust trust.toml --store oci:registry.example/evidence
 
 A FAILED decision that two persons overrode is OVERRIDDEN where the trust file has [break_glass]: accepted, not PASSED.
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from sbomgate.evidence.record import Record
     from sbomgate.evidence.verify import VerificationResult
 
-MAX_SUBJECT_BYTES = 1 << 40  # hashed as a stream: a limit only against a device that never ends
 HELP = "verify the stored decision on an artefact before it is deployed"
 
 
@@ -31,7 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("subject", help="what is deployed: file:PATH, git:COMMIT or oci:HOST/REPO@sha256:DIGEST")
     parser.add_argument("--trust", required=True, metavar="FILE", help="who and what is accepted")
-    parser.add_argument("--store", default="evidence", metavar="DIR", help="where evidence is kept (default: evidence)")
+    parser.add_argument(
+        "--store",
+        default="evidence",
+        metavar="STORE",
+        help="where evidence is kept: DIR (default: evidence), or oci:HOST/REPO",
+    )
+    parser.add_argument(
+        "--index", metavar="sha256:DIGEST", help="the multi-platform index that was gated, and lists this image"
+    )
     parser.add_argument("--environment", metavar="NAME", help="where it is deployed to")
     parser.add_argument("--workspace", metavar="DIR", help="the workspace that is deployed: its directory")
     parser.add_argument("--json", action="store_true", help="the result as JSON")
@@ -39,21 +47,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Print the result."""
-    from sbomgate import files, subject, trust
-    from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED, EvidenceError, InputError
-    from sbomgate.evidence import layout, overrides, verify
+    from sbomgate import trust
+    from sbomgate.cli import _store
+    from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
+    from sbomgate.evidence import overrides, verify
     from sbomgate.policy import bundle
 
     accepted = trust.load(args.trust, project_root=None)
-    about = subject.parse(
-        args.subject,
-        lambda path: files.sha256_of(env.working_directory / path, limit=MAX_SUBJECT_BYTES, error=InputError),
-    )
-    store = env.working_directory / args.store
-    if not store.is_dir():
-        raise EvidenceError("no such folder", where=args.store, hint="give the store with --store DIR")
+    about = _store.subject(args.subject, env)
+    if args.index is not None:
+        about = _store.index_of(about, args.index, env)
     result = verify.verify_build(
-        layout.find(store, about),
+        _store.find(args.store, about, env),
         about,
         accepted,
         now=env.now,
@@ -61,7 +66,8 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         environment=args.environment,
         workspace=args.workspace,
     )
-    result = overrides.honour(result, store, accepted, now=env.now)
+    if not args.store.startswith(_store.REGISTRY):  # a registry keeps none
+        result = overrides.honour(result, env.working_directory / args.store, accepted, now=env.now)
     print(_json(result, args.subject) if args.json else _text(result, args.subject))
     return EXIT_ALLOWED if result.accepted else EXIT_DENIED
 

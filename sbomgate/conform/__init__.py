@@ -6,7 +6,7 @@ A profile is a module of this folder without a leading underscore, with
     FIELDS: tuple[Field, ...]     one for each field, in the order of that document
     NEVER: tuple[str, ...]        what no lockfile, registry or tarball can say: sbomgate never knows it
 
-Adding a profile is adding its file, and its name to `PROFILES`.
+Adding a profile is adding its file.
 
 A report is evidence, not certification: it says what stands in the fields, not whether it is true.
 """
@@ -14,6 +14,7 @@ A report is evidence, not certification: it says what stands in the fields, not 
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,7 +22,7 @@ from typing import Any
 
 from sbomgate.errors import InputError, UsageError
 
-PROFILES = ("bsi-tr-03183-2", "cisa-2025-draft", "ntia")
+PROFILES = tuple(one.name.replace("_", "-") for one in pkgutil.iter_modules(__path__) if not one.name.startswith("_"))
 
 Component = Mapping[str, Any]
 Document = Mapping[str, Any]

@@ -115,8 +115,7 @@ FIELDS = (
         title="Component creator",
         where="manufacturer: url or contact.email",
         component=_component_creator,
-        note="of packages: in the SBOM of check and gate, where package.json's author has an address; "
-        "of the project: --supplier",
+        note="of packages: with --facts, where package.json's author has an address; of the project: --supplier",
     ),
     Field(id="name", title="Component name", where="group, name", component=_fields.name),
     Field(id="version", title="Component version", where="version", component=_fields.version),
@@ -171,7 +170,7 @@ FIELDS = (
         where="externalReferences[source-distribution, vcs]",
         level=Level.ADDITIONAL,
         component=_source_uri,
-        note="in the SBOM of check and gate, of packages whose provenance is verified",
+        note="with --facts, of packages whose provenance is verified",
     ),
     Field(
         id="deployable-uri",
@@ -193,7 +192,7 @@ FIELDS = (
         where="licenses, acknowledgement: declared",
         level=Level.ADDITIONAL,
         component=lambda component, _: _fields.spdx_licence(component, "declared"),
-        note="only npm's lockfiles hold licences; the SBOM of check and gate has them from tarball or registry",
+        note="only npm's lockfiles hold licences; with --facts those of all others from tarball or registry",
     ),
     Field(
         id="effective-licence",

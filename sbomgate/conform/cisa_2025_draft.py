@@ -13,7 +13,7 @@ FIELDS = (
         title="Software Producer",
         where="supplier.name, manufacturer.name",
         component=_fields.supplier,
-        note="of packages: in the SBOM of check and gate; of the project: --supplier",
+        note="of packages: with --facts; of the project: --supplier",
     ),
     Field(id="name", title="Component Name", where="group, name", component=_fields.name),
     Field(id="version", title="Component Version", where="version", component=_fields.version),
@@ -30,7 +30,7 @@ FIELDS = (
         title="License",
         where="licenses",
         component=_fields.licence,
-        note="only npm's lockfiles hold licences; the SBOM of check and gate has them from tarball or registry",
+        note="only npm's lockfiles hold licences; with --facts those of all others from tarball or registry",
     ),
     Field(id="dependencies", title="Dependency Relationship", where="dependencies", component=_fields.dependencies),
     Field(

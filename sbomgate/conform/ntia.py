@@ -12,7 +12,7 @@ FIELDS = (
         title="Supplier Name",
         where="supplier.name, manufacturer.name",
         component=_fields.supplier,
-        note="of packages: in the SBOM of check and gate, from package.json's author or the registry's publisher; "
+        note="of packages: with --facts, from package.json's author or the registry's publisher; "
         "of the project: --supplier",
     ),
     Field(id="name", title="Component Name", where="group, name", component=_fields.name),

@@ -187,15 +187,17 @@ class Manifest:
         return str(self.descriptor["digest"]).removeprefix("sha256:")
 
 
-def manifests(statements: Statements) -> tuple[Manifest, ...]:
+def manifests(statements: Statements, about: Mapping[str, Any] | None = None) -> tuple[Manifest, ...]:
     """Return the referrers that a decision becomes: the SBOM, the signed detail, the signed summary, everything else.
 
-    They are a function of the signed statements alone: writing the same decision again changes nothing.
+    They refer to `about`, a descriptor, or to the build manifest where that is None. They are a function of that and
+    the signed statements alone: writing the same decision again changes nothing.
     """
+    about = about or descriptor(MANIFEST_MEDIA_TYPE, statements.build.data)
     named = {m.name: _layer(m.name, m.media_type, m.sha256, m.size) for m in statements.stored}
     for name, payload in statements.payloads.items():
         named[name] = _layer(name, dsse.PAYLOAD_TYPE, hashlib.sha256(payload).hexdigest(), len(payload))
-    found = [_referrer(statements, SBOM_MEDIA_TYPE, [{**named.pop(SBOM), "mediaType": SBOM_MEDIA_TYPE}], {})]
+    found = [_referrer(about, SBOM_MEDIA_TYPE, [{**named.pop(SBOM), "mediaType": SBOM_MEDIA_TYPE}], {})]
     bundles = [(DETAIL_BUNDLE, DETAIL_TYPE, statements.detail)]
     if statements.summary is not None:
         bundles.append((SUMMARY_BUNDLE, SUMMARY_TYPE, statements.summary))
@@ -206,9 +208,9 @@ def manifests(statements: Statements) -> tuple[Manifest, ...]:
             "org.opencontainers.image.created": write_time(statements.claimed_time),
         }
         layer = _layer(name, dsse.BUNDLE_MEDIA_TYPE, hashlib.sha256(bundle).hexdigest(), len(bundle))
-        found.append(_referrer(statements, dsse.BUNDLE_MEDIA_TYPE, [layer], annotations))
+        found.append(_referrer(about, dsse.BUNDLE_MEDIA_TYPE, [layer], annotations))
     rest = [named[name] for name in sorted(named)]
-    found.append(_referrer(statements, RECORD_MEDIA_TYPE, rest, {DECISION: f"sha256:{statements.id}"}))
+    found.append(_referrer(about, RECORD_MEDIA_TYPE, rest, {DECISION: f"sha256:{statements.id}"}))
     return tuple(found)
 
 
@@ -234,7 +236,7 @@ def _layer(name: str, media_type: str, sha256: str, size: int) -> dict[str, Any]
 
 
 def _referrer(
-    statements: Statements, artifact_type: str, layers: list[dict[str, Any]], annotations: Mapping[str, str]
+    about: Mapping[str, Any], artifact_type: str, layers: list[dict[str, Any]], annotations: Mapping[str, str]
 ) -> Manifest:
     noted = {"annotations": dict(annotations)} if annotations else {}
     data = canonical(
@@ -244,7 +246,7 @@ def _referrer(
             "artifactType": artifact_type,
             "config": descriptor(EMPTY_MEDIA_TYPE, EMPTY_BLOB),
             "layers": layers,
-            "subject": descriptor(MANIFEST_MEDIA_TYPE, statements.build.data),
+            "subject": dict(about),
             **noted,
         }
     )

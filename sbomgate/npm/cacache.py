@@ -6,13 +6,10 @@ it is never read: whoever can write the cache can make it say anything.
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from pathlib import Path
 
-from sbomgate.errors import FetchError
-from sbomgate.npm.tarball import MAX_TARBALL_BYTES
+from sbomgate.npm import store
 
 _SHA512 = re.compile(r"[0-9a-f]{128}")
 
@@ -32,17 +29,5 @@ def load(cache: Path, sha512: str) -> bytes | None:
     if not _SHA512.fullmatch(sha512):
         raise ValueError("sha512 is 128 lowercase hex digits")
     path = cache / "_cacache" / "content-v2" / "sha512" / sha512[:2] / sha512[2:4] / sha512[4:]
-    try:
-        with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_TARBALL_BYTES:
-                return None
-            return file.read(MAX_TARBALL_BYTES + 1)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return None
-    except OSError as e:
-        raise FetchError(
-            f"npm's cache cannot be read: {e.strerror}",
-            where="_cacache/content-v2/sha512/" + "/".join((sha512[:2], sha512[2:4], sha512[4:12] + "…")),
-            hint="make npm's cache readable for this user, or name another one",
-        ) from e
+    shown = "_cacache/content-v2/sha512/" + "/".join((sha512[:2], sha512[2:4], sha512[4:12] + "…"))
+    return store.read(path, owner="npm", where=shown)

@@ -7,9 +7,8 @@ package's failure never stops the others (PROMISES P35).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import orjson
 
@@ -17,7 +16,7 @@ from sbomgate.errors import InputError
 from sbomgate.facts.assembly import earlier_key
 from sbomgate.facts.document import read_tarball
 from sbomgate.model import Absence, AttestationDocument, CollectedFacts, FactKey, Missing, Origin, TarballFacts
-from sbomgate.npm import cacache, tarball
+from sbomgate.npm import cacache, tarball, yarn_cache
 from sbomgate.npm.cache import FactCache
 from sbomgate.npm.part import MAX_CLOCK, WORKERS, Part, Sources
 from sbomgate.npm.rows import attestations_key, dump_tarball, load_word, tarball_key, word_key
@@ -47,8 +46,7 @@ def collect(
         part.take_recorded(sources.recorded.get(part.wanted.key), sources.now)
     if sources.cache is not None:
         _from_cache(parts, sources, sources.cache)
-    if sources.npm_cache is not None:
-        _from_npm_cache(parts, sources, sources.npm_cache)
+    _from_stores(parts, sources)
     for part in parts:
         part.settle(sources)
     left = [part for part in parts if not part.complete(sources.now)]
@@ -72,7 +70,7 @@ def collect(
 
 
 # --------------------------------------------------------------------------------------------------------------------
-# This machine: the fact cache and npm's own
+# This machine: the fact cache, and the package managers' own
 
 
 def _from_cache(parts: Sequence[Part], sources: Sources, cache: FactCache) -> None:
@@ -135,21 +133,28 @@ def _use(part: Part, what: str, value: bytes, sources: Sources) -> None:
             part.stale, part.stale_releases, part.etag = word, releases, etag
 
 
-def _from_npm_cache(parts: Iterable[Part], sources: Sources, npm_cache: Path) -> None:
+def _from_stores(parts: Iterable[Part], sources: Sources) -> None:
+    """Take tarballs from the package managers' own caches, each hashed before it is read."""
     left = [part for part in parts if part.tarball is None]
-    digests = sorted({part.wanted.sha512 for part in left if part.wanted.sha512 is not None})
-    if not digests:
-        return
+    wanted = {part.wanted.sha512: part.wanted for part in left if part.wanted.sha512 is not None}
+    digests = sorted(wanted)
+
+    def stored(sha512: str) -> Iterator[bytes | None]:
+        one = wanted[sha512]
+        if sources.npm_cache is not None:
+            yield cacache.load(sources.npm_cache, sha512)
+        if sources.yarn_cache is not None:
+            yield yarn_cache.load(sources.yarn_cache, one.key.name, one.key.version, one.resolved)
 
     def read(sha512: str) -> TarballFacts | Missing | None:
-        data = cacache.load(npm_cache, sha512)
-        if data is None:
-            return None
-        facts = tarball.read(data, sha512=sha512, origin=Origin.CACHE)
-        if isinstance(facts, Missing) and facts.absence is Absence.MISMATCH:
-            return None  # npm's cache is damaged: npm would fetch it again, and so do we
-        return facts
+        for data in stored(sha512):
+            facts = None if data is None else tarball.read(data, sha512=sha512, origin=Origin.CACHE)
+            if facts is not None and not (isinstance(facts, Missing) and facts.absence is Absence.MISMATCH):
+                return facts
+        return None  # a cache that is damaged: its package manager would fetch it again, and so do we
 
+    if not digests:
+        return
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(WORKERS) as pool:

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import orjson
 
 from sbomgate import version_set
+from sbomgate.errors import FetchError
 from sbomgate.model import Absence, EarlierRelease, Missing, Origin, RegistrySignature, RegistryWord
 from sbomgate.npm import manifest
 from sbomgate.npm.earlier import earlier_versions
@@ -70,6 +71,30 @@ def read(
                 ),
             )
     return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A version that a registry has, and when it says that it was published; None where it does not say."""
+
+    version: str
+    published: datetime | None
+
+
+def releases(data: bytes, *, name: str) -> list[Release]:
+    """Return every version that a packument names.
+
+    Raises:
+        FetchError: it is none, or about another package.
+    """
+    try:
+        packument = _parse(data)
+    except ValueError as e:
+        raise FetchError(f"the registry's answer {e}", where=name) from e
+    if packument.get("name") != name:
+        raise FetchError(f"the registry's answer is about {str(packument.get('name'))[:214]!a}", where=name)
+    times = _object(packument.get("time"))
+    return [Release(version=one, published=_time(times.get(one))) for one in _object(packument.get("versions"))]
 
 
 def not_advertised(serves_evidence: bool) -> Missing:

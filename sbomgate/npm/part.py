@@ -44,6 +44,7 @@ class Sources:
         recorded: facts from a document with the verified signature of an accepted identity, or `facts.unsigned` of one.
         cache: the fact cache, or None.
         npm_cache: npm's `cache` directory (`~/.npm`), or None.
+        yarn_cache: yarn classic's `cache-folder` (`~/.cache/yarn`), or None.
         credentials: of the registries.
         client: makes the HTTP client (`registry.open_client`); called only when something is to be fetched.
         word_age: cached words of the registry that are younger are used without asking; zero always asks, by ETag where
@@ -59,6 +60,7 @@ class Sources:
     recorded: Mapping[FactKey, CollectedFacts] = field(default_factory=dict)
     cache: FactCache | None = None
     npm_cache: Path | None = None
+    yarn_cache: Path | None = None
     credentials: auth.Credentials = auth.NONE
     client: Callable[[], httpx.AsyncClient] | None = None
     word_age: timedelta = timedelta(0)
@@ -179,7 +181,7 @@ class Part:
         if self.attestations is None and isinstance(self.word, RegistryWord | Missing):
             self.attestations = not_advertised(self.word)
         if self.tarball is None and self.wanted.nowhere is not None:
-            reason = f"not in npm's cache; {self.wanted.nowhere.reason}"
+            reason = f"not in the package managers' caches; {self.wanted.nowhere.reason}"
             self.tarball = Missing(absence=Absence.NOT_ASKED, reason=reason)
         self.settle_earlier(sources.now)
         if not sources.offline:
@@ -189,7 +191,9 @@ class Part:
         self.attestations = self.attestations or _lacked(
             lacked and lacked.attestations, "its attestations are not in the cache"
         )
-        self.tarball = self.tarball or _lacked(lacked and lacked.tarball, "its tarball is not in npm's cache")
+        self.tarball = self.tarball or _lacked(
+            lacked and lacked.tarball, "its tarball is not in the package managers' caches"
+        )
         if not isinstance(self.word, RegistryWord) or not self.measured(sources.now):
             self.settle_earlier(sources.now)
         elif self.releases is None:

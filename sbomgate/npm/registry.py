@@ -30,7 +30,7 @@ MAX_URL = 8192  # characters
 MAX_REDIRECTS = 5
 MAX_ATTEMPTS = 4  # the first and three more
 MAX_RETRY_AFTER_SECONDS = 60.0  # a registry that asks for more is down for this run
-MAX_FAILURES = 20  # requests in a row to one registry; then it is down for this run, and nobody waits for the rest
+MAX_FAILURES = 20  # third attempts in a row; then a registry is down for this run, and nobody waits for the rest
 BACKOFF_SECONDS = (0.5, 1.0, 2.0)  # no jitter: the same run is the same
 CONCURRENCY = 24  # requests at once; npm uses 15 connections per host, browsers 6
 CONNECT_SECONDS = 10.0
@@ -53,7 +53,9 @@ class Answer:
 
 
 def open_client(*, ca_file: str | None = None, proxy: str | None = None) -> httpx.AsyncClient:
-    """Return the HTTP client that a `Registry` uses. It reads no environment: certificates and proxy are arguments.
+    """Return the HTTP client that a `Registry` uses: HTTP/2 where it is served, else HTTP/1.1.
+
+    It reads no environment: certificates and proxy are arguments.
 
     Args:
         ca_file: PEM file of certificate authorities to trust beside the system's and certifi's.
@@ -78,6 +80,7 @@ def open_client(*, ca_file: str | None = None, proxy: str | None = None) -> http
         raise FetchError("not the URL of an HTTP proxy", where="HTTPS_PROXY", hint="http://host:port") from e
     return httpx.AsyncClient(
         verify=context,
+        http2=True,  # where TLS negotiates it; one connection then carries what 24 did
         proxy=by_proxy,
         trust_env=False,
         follow_redirects=False,
@@ -164,7 +167,8 @@ class Registry:
             if not isinstance(outcome, _Again):
                 self._failures[home] = 0
                 return outcome
-            if outcome.down:
+            # Not counted before the third: a lost connection takes with it all that it carried.
+            if outcome.down and attempt > 1:
                 self._failures[home] = self._failures.get(home, 0) + 1
             why = outcome.why
             if outcome.after > MAX_RETRY_AFTER_SECONDS:
@@ -174,6 +178,8 @@ class Registry:
 
     async def _once(self, url: str, registry: str, headers: dict[str, str], limit: int) -> Answer | Missing | _Again:
         import httpx
+        from anyio import EndOfStream
+        from h2.exceptions import H2Error
 
         try:
             async with asyncio.timeout(self._total_seconds):
@@ -189,7 +195,7 @@ class Registry:
             if "CERTIFICATE_VERIFY_FAILED" in str(e):
                 return _unreachable(url, "shows a certificate that is not trusted")
             return _Again("cannot be connected to")
-        except httpx.TransportError:
+        except (httpx.TransportError, H2Error, EndOfStream):  # httpcore lets the other two out, over HTTP/2
             return _Again("broke off the connection")
         except (httpx.InvalidURL, httpx.HTTPError, UnicodeError, ValueError):
             return _unreachable(url, "is not a URL that can be asked")

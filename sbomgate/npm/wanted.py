@@ -67,8 +67,8 @@ def wanted(
     """Return what to collect for a graph: once per (name, version, integrity), sorted.
 
     Packages from a registry are asked for there, under their real name. Tarballs from a URL or a file are only looked
-    for in npm's cache, by their digest. Everything else has no facts of its own: bundled packages are in the facts of
-    the package that holds them.
+    for in the package managers' caches, by their digest. Everything else has no facts of its own: bundled packages are
+    in the facts of the package that holds them.
 
     Args:
         graph: what the lockfile says.

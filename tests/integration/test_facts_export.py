@@ -1,4 +1,4 @@
-"""Facts travel signed: collected where there is a network, decided on where there is none (P14, P33)."""
+"""Facts travel signed: collected where there is a network, decided on where there is none (P14, P33); and in SBOMs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from sbomgate import dsse, facts
+from sbomgate import decision, dsse, facts
+from sbomgate.evidence import layout
 from sbomgate.model import AttestationDocument
 from sbomgate.signing import local_key
 from testkit import tarballs
@@ -41,7 +42,7 @@ class Machines:
 @pytest.fixture
 def machines(world: World, tmp_path: Path) -> Iterator[Machines]:
     with Simulator() as registry:
-        sigstore = TestSigstore(NOW, registry=registry.url)
+        sigstore = TestSigstore(NOW)
         for name, data in DATA.items():
             sha512 = base64.b64decode(tarballs.integrity(data).removeprefix("sha512-")).hex()
             bundles = [
@@ -189,3 +190,87 @@ def test_what_cannot_be_exported(machines: Machines, arguments: list[str], says:
     result = machines.b.run("facts", "export", "shop", "--offline", *arguments)
     must_be_refused(result, says=says, hint=False)
     assert machines.b.snapshot() == before
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# In the SBOM of `generate`
+
+WITH_FACTS = ("generate", "shop", "--trust", "trust.toml", "--facts")
+
+
+def properties(out: str) -> dict[str, dict[str, str]]:
+    return {
+        component["name"]: {one["name"]: one["value"] for one in component["properties"]}
+        for component in json.loads(out)["components"]
+    }
+
+
+def test_generate_writes_the_sbom_of_the_decision(machines: Machines) -> None:
+    """The same facts by the same path: what `gate` signs is what `generate` writes, byte for byte."""
+    made = machines.a.run(*WITH_FACTS, "network")
+    assert made.code == 0, made.err
+    known = properties(made.out)
+    assert known["alpha"]["sbomgate:attestation:provenance:state"] == "verified"
+    assert known["alpha"]["sbomgate:publish:source"] == "attestation"
+    assert known["alpha"]["sbomgate:signature:state"] == "verified"
+    assert known["beta"]["sbomgate:scripts:script"] == '["postinstall","node setup.js"]'
+    assert known["beta"]["sbomgate:publish:source"] == "registry"
+    decided = machines.a.run(*[one for one in machines.a.gate() if one != "--offline"])
+    assert decided.code != 2, decided.err
+    (folder,) = machines.a.store.glob("*/*/decisions/*")
+    assert layout.read(folder).blobs[decision.SBOM] == made.out.encode()
+
+
+def test_generate_from_recorded_facts_asks_nobody(machines: Machines) -> None:
+    (machines.b.project / ".npmrc").write_text("registry=http://127.0.0.1:1/\n")  # whoever asks waits in vain
+    made = machines.b.run(*WITH_FACTS, "facts.json")
+    assert made.code == 0, made.err
+    known = properties(made.out)
+    assert known["alpha"]["sbomgate:attestation:provenance:state"] == "verified"
+    assert known["beta"]["sbomgate:publish:source"] == "recorded"
+    both = machines.b.run(*WITH_FACTS, "network", "--facts", "facts.json")
+    assert both.out == made.out
+
+
+def test_p14_generate_believes_no_stranger(machines: Machines) -> None:
+    made = machines.b.run("generate", "shop", "--facts", "facts.json")
+    assert made.code == 0
+    assert "its facts count as unknown" in made.err
+    known = properties(made.out)
+    assert known["beta"]["sbomgate:scripts:state"] == "unknown"
+    assert known["alpha"]["sbomgate:publish:source"] == "unknown"
+    assert "not known: the registry's word of 2" in made.err
+
+
+def test_generate_without_facts_is_as_before(machines: Machines) -> None:
+    made = machines.b.run("generate", "shop")
+    assert made.code == 0
+    assert not any(name.startswith("sbomgate:publish") for of in properties(made.out).values() for name in of)
+
+
+def test_generate_in_every_form(machines: Machines) -> None:
+    """The facts are in XML, in other versions and in the report on conformance as well."""
+    for version in ("1.5", "1.7"):
+        made = machines.b.run(*WITH_FACTS, "facts.json", "--spec-version", version)
+        assert properties(made.out)["beta"]["sbomgate:scripts:state"] == "present", made.err
+    made = machines.b.run(*WITH_FACTS, "facts.json", "--format", "xml")
+    assert "sbomgate:scripts:script" in made.out
+    bare, full = (
+        json.loads(machines.b.run(*command, "--conform", "ntia", "--json").out)["fields"][0]
+        for command in (("generate", "shop"), (*WITH_FACTS, "facts.json"))
+    )
+    assert (full["id"], full["present"]) == ("supplier", bare["present"] + 2), (bare, full)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--facts", "missing.json"], ["missing.json"]),
+        (["--facts", "facts.json", "--facts", "trust.toml"], ["--facts", "one file"]),
+        (["--facts", "trust.toml"], ["trust.toml"]),
+        (["--trust", "trust.toml"], ["--trust", "no facts"]),
+        (["--facts", "network", "--trust", "app.tgz"], ["app.tgz"]),
+    ],
+)
+def test_what_generate_refuses(machines: Machines, arguments: list[str], says: list[str]) -> None:
+    refused(machines.b, "generate", "shop", *arguments, says=says, hint=False)

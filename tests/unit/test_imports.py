@@ -42,6 +42,7 @@ MAY_USE = {
     "override": {"signing"},  # who signed it
     "authors": set(),
     "conform": set(),
+    "fix": {"lockfiles"},  # whether a version satisfies a range
     "hunt": {"lockfiles", "project"},  # what a lockfile locks is said by its reader
     "decision": set(),
     "trust": set(),
@@ -50,7 +51,20 @@ MAY_USE = {
     "config": set(),
     "project": set(),
 }
-MAY_DO_IO = {"hunt", "npm", "evidence", "signing", "cli", "project", "files", "resources", "trust", "tuf", "policy"}
+MAY_DO_IO = {
+    "fix",
+    "hunt",
+    "npm",
+    "evidence",
+    "signing",
+    "cli",
+    "project",
+    "files",
+    "resources",
+    "trust",
+    "tuf",
+    "policy",
+}
 
 
 def modules() -> Iterator[tuple[str, Path]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from sbomgate import conform, sbom
+from sbomgate.cli import _sbom
 from sbomgate.conform import Conformance, Level, _rendering
 from sbomgate.errors import InputError, UsageError
 from sbomgate.sbom.parties import NOBODY
@@ -28,7 +30,11 @@ def counts(report: Conformance) -> dict[str, tuple[int, int, int, int]]:
 
 def test_each_profile_is_a_file() -> None:
     folder = Path(conform.__file__).parent
+    arguments = argparse.ArgumentParser()
+    _sbom.add_arguments(arguments)
     assert {path.stem.replace("_", "-") for path in folder.glob("[!_]*.py")} == set(conform.PROFILES)
+    choices = next(one.choices for one in arguments._actions if one.dest == "conform")
+    assert tuple(choices or ()) == conform.PROFILES
 
 
 @pytest.mark.parametrize("profile", conform.PROFILES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import re
@@ -15,6 +16,7 @@ import pytest
 
 from sbomgate import lockfiles, sbom
 from sbomgate.model import DependencyGraph, EdgeKind, Kind, Package
+from sbomgate.npm import yarn_cache
 from sbomgate.project import DiskFiles
 from testkit.loopback import loopback
 from testkit.schema import errors
@@ -304,3 +306,12 @@ def test_the_real_manager_writes_and_lists_the_same(name: str, tmp_path: Path) -
             assert both[0] == both[1]
             continue
         assert (tmp_path / "made" / path).read_bytes() == (FIXTURES / name / path).read_bytes(), path
+    if name == "yarn-1":  # what its cache keeps are the bytes that the lockfile has the digest of
+        place = tmp_path / "scratch" / name
+        graph = lockfiles.read(DiskFiles(place / "project", place / "project"), "yarn.lock")
+        fetched = [one for one in graph.packages if one.kind is Kind.REGISTRY and one.alias is None and one.sha512]
+        assert len(fetched) > 5
+        for one in fetched:
+            data = yarn_cache.load(place / "home" / "v1", one.name, one.version or "", one.resolved)
+            assert data is not None, one.id
+            assert hashlib.sha512(data).hexdigest() == one.sha512

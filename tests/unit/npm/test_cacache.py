@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sbomgate.errors import FetchError
-from sbomgate.npm import cacache
+from sbomgate.npm import cacache, store
 from testkit import tarballs
 from testkit.npm_cache import put
 
@@ -35,7 +35,7 @@ def test_only_a_digest_makes_a_path(tmp_path: Path, digest: str) -> None:
 def test_too_large_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """P9."""
     put(tmp_path, b"xx")
-    monkeypatch.setattr(cacache, "MAX_TARBALL_BYTES", 1)
+    monkeypatch.setattr(store, "MAX_TARBALL_BYTES", 1)
     assert cacache.load(tmp_path, tarballs.sha512(b"xx")) is None
 
 

@@ -33,7 +33,7 @@ from sbomgate.npm.wanted import Measured, wanted
 from sbomgate.npm.wanted import measure as measure_parts
 from testkit import tarballs
 from testkit.graphs import graph, package
-from testkit.npm_cache import put
+from testkit.npm_cache import put, put_yarn
 from testkit.registry import Fault, Simulator
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -236,6 +236,26 @@ def test_other_bytes_in_npms_cache_are_not_believed(tmp_path: Path, server: Simu
     found = only(run(server, npm_cache=tmp_path))
     assert isinstance(found.tarball, TarballFacts)
     assert found.tarball.origin is Origin.NETWORK
+
+
+def test_yarns_own_cache_needs_no_network(tmp_path: Path) -> None:
+    resolved = put_yarn(tmp_path, "a", "1.0.0", TGZ, "https://registry.yarnpkg.com/a/-/a-1.0.0.tgz")
+    found = only(run(None, a(resolved=resolved), yarn_cache=tmp_path, offline=True, client=None))
+    assert isinstance(found.tarball, TarballFacts)
+    assert (found.tarball.scripts, found.tarball.origin) == ({"postinstall": "node x"}, Origin.CACHE)
+
+
+def test_other_bytes_in_one_cache_are_not_believed_and_the_other_is_read(tmp_path: Path) -> None:
+    """P10."""
+    other = tarballs.package("a", "1.0.0")
+    resolved = put_yarn(tmp_path / "yarn", "a", "1.0.0", other, "https://registry.yarnpkg.com/a/-/a-1.0.0.tgz")
+    caches: dict[str, Any] = {"npm_cache": tmp_path / "npm", "yarn_cache": tmp_path / "yarn", "offline": True}
+    assert absence(only(run(None, a(resolved=resolved), **caches)).tarball) is Absence.NOT_ASKED
+    put(tmp_path / "npm", TGZ)
+    assert isinstance(only(run(None, a(resolved=resolved), **caches)).tarball, TarballFacts)
+    put(tmp_path / "npm", other, tarballs.sha512(TGZ))
+    again = put_yarn(tmp_path / "yarn", "a", "1.0.0", TGZ, "https://registry.yarnpkg.com/a/-/a-1.0.0.tgz")
+    assert isinstance(only(run(None, a(resolved=again), **caches)).tarball, TarballFacts)
 
 
 def test_offline_with_the_fact_cache(server: Simulator, cache: FactCache) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from sbomgate.model import Absence, Missing
 from sbomgate.npm import auth, registry
 from sbomgate.npm.registry import Answer, Registry
+from testkit.http2 import ConnectionFault, Http2Simulator
 from testkit.registry import Fault, Simulator
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -49,9 +52,10 @@ def run(
     credentials: auth.Credentials = auth.NONE,
     waits: Waits | None = None,
     total_seconds: float = 20.0,
+    ca_file: str | None = None,
 ) -> T:
     async def main() -> T:
-        async with registry.open_client() as client:
+        async with registry.open_client(ca_file=ca_file) as client:
             return await ask(
                 Registry(client, credentials, now=NOW, sleep=waits or Waits(), total_seconds=total_seconds)
             )
@@ -335,7 +339,98 @@ def test_concurrency_is_bounded(server: Simulator) -> None:
                 now -= 1
 
         one._once = once  # type: ignore[assignment,method-assign]
-        await asyncio.gather(*(one.packument(server.url, "a") for _ in range(60)))
+        await asyncio.gather(*(one.packument(server.url, "a") for _ in range(30)))
 
     run(ask)
     assert most == registry.CONCURRENCY
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# HTTP/2, where it is served
+
+
+@pytest.fixture
+def modern(tmp_path: Path) -> Iterator[Http2Simulator]:
+    with Http2Simulator(tmp_path) as simulator:
+        for index in range(30):
+            simulator.publish(f"a{index}", "1.0.0", b"x" * 40_000)
+        yield simulator
+
+
+def all_of(server: Http2Simulator, *, total_seconds: float = 20.0) -> list[Answer | Missing]:
+    """Ask for a packument and a tarball of every package, all at once."""
+
+    async def ask(one: Registry) -> list[Answer | Missing]:
+        names = [path.removeprefix("/") for path in server.packuments]
+        words = await asyncio.gather(*(one.packument(server.url, name) for name in names))
+        urls = [server.origin + server.tarball_path(name, "1.0.0") for name in names]
+        bodies = await asyncio.gather(*(one.tarball(server.url, url) for url in urls))
+        return [*words, *(Answer(status=200, body=b, etag=None) if isinstance(b, bytes) else b for b in bodies)]
+
+    return run(ask, ca_file=str(server.ca_file), total_seconds=total_seconds)
+
+
+def test_one_connection_carries_everything(modern: Http2Simulator) -> None:
+    found = all_of(modern)
+    assert [json.loads(one.body)["name"] for one in found[:30] if isinstance(one, Answer)] == list(modern.packuments)
+    assert {one.body for one in found[30:] if isinstance(one, Answer)} == {b"x" * 40_000}
+    assert modern.connections == 1
+    assert len(modern.requests) == 60
+
+
+GOAWAY = b"\0\0\x08\x07\0\0\0\0\0" + bytes(8)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(Fault(drop=True), id="the connection is lost, with all that it carried"),
+        pytest.param(ConnectionFault(goaway=True), id="the server is restarted"),
+        pytest.param(Fault(truncate=10), id="a stream is reset"),
+        pytest.param(ConnectionFault(frames=b"\xff" * 4096), id="no frame"),
+        pytest.param(ConnectionFault(frames=b"\0\0\x04\0\0\0\0\0\0abcd"), id="data of no stream"),
+        pytest.param(ConnectionFault(frames=b"\0\0\x01\x01\x04\0\0\0\x63\xff"), id="a head of no stream, broken"),
+        pytest.param(ConnectionFault(frames=GOAWAY), id="GOAWAY within a body"),
+        pytest.param(Fault(status=503), id="overloaded"),
+    ],
+)
+def test_what_is_lost_with_a_connection_is_asked_again(
+    modern: Http2Simulator, fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P35: a fault of the connection that all requests share costs each of them an attempt, and none its answer."""
+    monkeypatch.setattr(
+        registry, "READ_SECONDS", 1.0
+    )  # until then a connection that is no HTTP/2 any more is waited for
+    modern.fault("/a7", fault)
+    found = all_of(modern)
+    assert [one for one in found if isinstance(one, Missing)] == []
+    assert len(modern.asked("/a7")) >= 2
+
+
+def test_a_server_that_breaks_every_connection_is_unreachable(modern: Http2Simulator) -> None:
+    """P6"""
+    modern.fault("/a7", Fault(drop=True, times=None))
+    found = run(lambda one: one.packument(modern.url, "a7"), ca_file=str(modern.ca_file))
+    assert missing(found).absence is Absence.UNREACHABLE
+
+
+def test_a_body_over_the_limit_leaves_the_connection_of_use(
+    modern: Http2Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not read to its end takes its share of the connection's window: a new one is made when it is gone."""
+    monkeypatch.setattr(registry, "MAX_PACKUMENT_BYTES", 1000)
+    for index in range(3):
+        modern.fault(f"/a{index}", Fault(body=bytes(8_000_000), headers={"content-type": "text/plain"}))
+
+    async def ask(one: Registry) -> list[object]:
+        over = [await one.packument(modern.url, f"a{index}") for index in range(3)]
+        urls = [modern.origin + modern.tarball_path(f"a{index}", "1.0.0") for index in range(30)]
+        return [*over, *[await one.tarball(modern.url, url) for url in urls]]
+
+    found = run(ask, ca_file=str(modern.ca_file))
+    assert all("over the limit" in missing(one).reason for one in found[:3])
+    assert all(isinstance(one, bytes) for one in found[3:])
+
+
+def test_the_certificate_counts_over_http2_too(modern: Http2Simulator) -> None:
+    assert "certificate that is not trusted" in missing(run(lambda one: one.packument(modern.url, "a7"))).reason

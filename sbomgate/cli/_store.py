@@ -1,0 +1,261 @@
+"""What `--store` names: a folder, and a registry that evidence is attached in besides.
+
+Evidence is on disk first, whatever follows: a registry that fails loses nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sbomgate.errors import EvidenceError, FetchError, InputError, UsageError
+
+if TYPE_CHECKING:
+    import httpx
+
+    from sbomgate.cli._environment import Environment
+    from sbomgate.evidence.record import Record
+    from sbomgate.evidence.registry_auth import Account, DockerConfig
+    from sbomgate.evidence.registry_client import Client, Repository
+    from sbomgate.model import Subject
+
+DEFAULT = "evidence"
+REGISTRY = "oci:"
+MAX_SUBJECT_BYTES = 1 << 40  # hashed as a stream: a limit only against a device that never ends
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """Where evidence is kept.
+
+    Attributes:
+        folder: on disk; `shown` as it was written.
+        registry: where it is attached besides, or None.
+    """
+
+    folder: Path
+    shown: str
+    registry: Repository | None
+
+
+def parse(given: Sequence[str] | None, env: Environment) -> Store:
+    """Return what `--store` names, once or twice: a folder (the default one where there is none) and a registry.
+
+    Raises:
+        UsageError: two of a kind, or no repository.
+    """
+    registries = [text for text in given or () if text.startswith(REGISTRY)]
+    folders = [text for text in given or () if not text.startswith(REGISTRY)]
+    if len(registries) > 1 or len(folders) > 1:
+        raise UsageError("names more than one", where="--store", hint="give one folder, and one oci:HOST/REPO besides")
+    shown = folders[0] if folders else DEFAULT
+    return Store(
+        folder=env.working_directory / shown,
+        shown=shown,
+        registry=repository(registries[0]) if registries else None,
+    )
+
+
+def repository(text: str) -> Repository:
+    """Return the repository that `oci:HOST/REPO` names.
+
+    Raises:
+        UsageError: it names none.
+    """
+    from sbomgate.evidence import registry_client
+
+    if not text.startswith(REGISTRY):
+        raise UsageError("names no registry", where=text[:300], hint="give oci:HOST/REPO")
+    return registry_client.repository(text.removeprefix(REGISTRY))
+
+
+def subject(spec: str, env: Environment) -> Subject:
+    """Return the subject that is named, its file hashed.
+
+    Raises:
+        UsageError: it is none.
+        InputError: the file cannot be read.
+    """
+    from sbomgate import files
+    from sbomgate import subject as subjects
+
+    return subjects.parse(
+        spec, lambda path: files.sha256_of(env.working_directory / path, limit=MAX_SUBJECT_BYTES, error=InputError)
+    )
+
+
+@contextmanager
+def attaching(store: Store, env: Environment) -> Iterator[Callable[[Subject, Record], None]]:
+    """Give what attaches a stored decision in the registry, where one is named, and reads it back.
+
+    What it raises:
+        EvidenceError: the decision lies on disk, and is not in the registry as it is there.
+    """
+    with opening(env, writes=True) as client_of:
+        yield lambda about, record: _attach(store, about, record, client_of)
+
+
+def _attach(store: Store, about: Subject, record: Record, client_of: Callable[[Repository], Client]) -> None:
+    from sbomgate.cli._environment import say
+    from sbomgate.evidence import layout, registry
+    from sbomgate.model import SubjectKind
+
+    if store.registry is None:
+        return
+    at = registry.home(about, store.registry)
+    try:
+        registry.attach(client_of(at), about, [record])
+    except (EvidenceError, FetchError) as e:
+        folder = layout.folder(store.folder, record.build.sha256)
+        again = f"sbomgate evidence push --store {store.shown} {REGISTRY}{store.registry}"
+        if about.kind is SubjectKind.OCI:
+            again += f" {REGISTRY}{about.name}@{registry.digest(about)}"
+        raise EvidenceError(
+            f"{e.message}. The evidence is signed and lies on disk ({folder}), and is not attached",
+            where=e.where,
+            place=e.place,
+            hint=f"{e.hint}; then `{again}` attaches it" if e.hint else f"`{again}` attaches it",
+        ) from e
+    say(f"attached to {REGISTRY}{at}@{registry.digest(about)}")
+
+
+def find(store: str, about: Subject, env: Environment) -> tuple[Record, ...]:
+    """Return the decisions on a subject in a store: a folder, or `oci:HOST/REPO`.
+
+    Raises:
+        EvidenceError: the store is not there; something in it was altered.
+        FetchError: the registry cannot be read.
+    """
+    from sbomgate.evidence import layout
+
+    if not store.startswith(REGISTRY):
+        folder = env.working_directory / store
+        if not folder.is_dir():
+            raise EvidenceError("no such folder", where=store, hint="give the store with --store DIR")
+        return layout.find(folder, about)
+    return find_in(repository(store), about, env)
+
+
+def pulled(spec: str, env: Environment) -> Path:
+    """Return a store of this process's own with the evidence that is attached to `oci:HOST/REPO@sha256:DIGEST`.
+
+    The digest is an image's, or a build manifest's. What is about another artefact is in the store too: whoever reads
+    it judges each decision by its signer and by what it says.
+
+    Raises:
+        UsageError: it names no digest.
+        EvidenceError: there is none, or something in it was altered.
+        FetchError: it cannot be read.
+    """
+    import atexit
+    import shutil
+    import tempfile
+
+    from sbomgate.evidence import layout
+
+    about = subject(spec, env)
+    records = find(f"{REGISTRY}{about.name}", about, env)
+    if not records:
+        raise EvidenceError("no decision is attached to it", where=spec, hint="is this the digest that was gated?")
+    folder = Path(tempfile.mkdtemp(prefix="sbomgate-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for record in records:
+        layout.write(folder, record)
+    return folder
+
+
+def index_of(about: Subject, index: str, env: Environment) -> Subject:
+    """Return the multi-platform index that lists an image, as the registry has it.
+
+    Args:
+        about: the image.
+        index: the index's digest, `sha256:…`, in the image's repository.
+        env: the surroundings.
+
+    Raises:
+        UsageError: not an image, or no digest.
+        EvidenceError: there is no such index, or it does not list the image.
+        FetchError: it cannot be read.
+    """
+    from sbomgate.evidence import registry
+    from sbomgate.evidence.registry_client import repository as parse_repository
+    from sbomgate.model import SubjectKind
+
+    if about.kind is not SubjectKind.OCI:
+        raise UsageError("only an image is part of an index", where="--index")
+    named = subject(f"{REGISTRY}{about.name}@{index}", env)
+    with opening(env) as client_of:
+        registry.must_list(client_of(parse_repository(about.name)), named, about)
+    return named
+
+
+def find_in(store: Repository, about: Subject, env: Environment) -> tuple[Record, ...]:
+    """Return the decisions on a subject in a registry.
+
+    Raises:
+        EvidenceError: something in it was altered.
+        FetchError: it cannot be read.
+    """
+    from sbomgate.evidence import registry
+
+    with opening(env) as client_of:
+        return registry.find(client_of(registry.home(about, store)), about)
+
+
+@contextmanager
+def opening(env: Environment, *, writes: bool = False) -> Iterator[Callable[[Repository], Client]]:
+    """Give what opens a repository, each once, with the login of Docker's configuration: `$DOCKER_CONFIG`, `~/.docker`.
+
+    What it raises:
+        FetchError: that configuration cannot be read.
+    """
+    with ExitStack() as stack:
+
+        @functools.cache
+        def start() -> tuple[httpx.Client, DockerConfig]:
+            from sbomgate.signing.services import open_client
+
+            ca_file = None if env.ca_file is None else str(env.ca_file)
+            return stack.enter_context(open_client(ca_file=ca_file, proxy=env.https_proxy)), _docker_config(env)
+
+        @functools.cache
+        def client_of(at: Repository) -> Client:
+            from sbomgate.evidence.registry_client import Client
+
+            http, config = start()
+            return Client(http, at, lambda: _account(config, at.host, env), writes=writes)
+
+        yield client_of
+
+
+def _docker_config(env: Environment) -> DockerConfig:
+    from sbomgate import files
+    from sbomgate.evidence import registry_auth
+
+    folder = env.variables.get("DOCKER_CONFIG")
+    path = (env.working_directory / folder if folder else env.home / ".docker") / "config.json"
+    if not path.exists():
+        return registry_auth.NO_LOGIN
+    data = files.read(path, limit=registry_auth.MAX_CONFIG_BYTES, error=FetchError)
+    return registry_auth.read_config(data, str(path))
+
+
+def _account(config: DockerConfig, host: str, env: Environment) -> Account | None:
+    from sbomgate.evidence import registry_auth
+
+    def helper(name: str, server: str) -> bytes | None:
+        return registry_auth.run_helper(name, server, program=program, environment=env.variables)
+
+    def program(command: str) -> str | None:
+        import shutil
+
+        found = shutil.which(command, path=env.variables.get("PATH"))
+        if found is not None and "node_modules" in (*Path(found).parts, *Path(found).resolve().parts):
+            raise FetchError("a dependency's program is given no login (P27)", where=command)
+        return found
+
+    return config.account(host, helper)

@@ -1,0 +1,53 @@
+"""yarn: `resolutions` in package.json, of yarn 1 and of yarn 2 and later.
+
+https://classic.yarnpkg.com/lang/en/docs/selective-version-resolutions/ and https://yarnpkg.com/configuration/manifest#resolutions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from sbomgate.fix import Command, Pin, Settings, _json
+
+
+def edit(files: Mapping[str, bytes], pins: Sequence[Pin], folder: str) -> dict[str, bytes]:
+    """Return the files that pin these versions."""
+    classic = b"# yarn lockfile v1" in files.get(f"{folder}yarn.lock", b"")[:200]
+
+    def resolutions(document: dict[str, Any]) -> None:
+        for one in pins:
+            for parent in one.below or ("",):
+                if one.inner:
+                    key = f"{'**/' if classic else ''}{parent}/{one.name}" if parent else one.name
+                    _json.table(document, "resolutions")[key] = one.version
+
+    return _json.manifests(files, pins, f"{folder}package.json", resolutions)
+
+
+def command(settings: Settings) -> Command:
+    """Return what makes yarn.lock again. yarn 1 has to unpack the packages for it; no script of them is run."""
+    if settings.version == "1":
+        return Command(
+            arguments=("yarn", "install", "--ignore-scripts", "--non-interactive", "--no-progress", "--ignore-engines"),
+            variables={"YARN_IGNORE_PATH": "1"},
+            files={".npmrc": f"registry={settings.registry}\n", ".yarnrc": f'registry "{settings.registry}"\n'},
+        )
+    host = urlsplit(settings.registry)
+    lines = [
+        f'npmRegistryServer: "{settings.registry.rstrip("/")}"',
+        "enableTelemetry: false",
+        "enableScripts: false",
+        "npmMinimalAgeGate: 0",
+    ]
+    if host.scheme == "http":
+        lines.append(f'unsafeHttpWhitelist: ["{host.hostname}"]')
+    if settings.scopes:
+        lines.append("npmScopes:")
+        lines += [f'  {name[1:]}: {{npmRegistryServer: "{url}"}}' for name, url in sorted(settings.scopes.items())]
+    return Command(
+        arguments=("yarn", "install", "--mode=update-lockfile"),
+        variables={"YARN_IGNORE_PATH": "1", "YARN_ENABLE_IMMUTABLE_INSTALLS": "false"},
+        files={".yarnrc.yml": "\n".join(lines) + "\n"},
+    )
