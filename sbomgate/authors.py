@@ -123,18 +123,20 @@ def _told(commits: list[_Commit], unsigned: int) -> str:
 
 @dataclass(slots=True)
 class _Story:
-    """The history of the files that are judged. `states` remembers the files of each tree that was looked at."""
+    """The history of the files that are judged. `states` remembers the files of each tree that was looked at.
+
+    `paths` are those of every file that is judged now, or was.
+    """
 
     read: Read
     judged: Mapping[str, bytes]
     approved: Mapping[str, str]
     states: dict[str, State] = field(default_factory=dict)
     same: dict[tuple[int, str | None], bool] = field(default_factory=dict)
+    paths: tuple[str, ...] = ()
 
-    @property
-    def paths(self) -> list[str]:
-        """Every file that is judged now, or was."""
-        return sorted({*self.judged, *self.approved})
+    def __post_init__(self) -> None:
+        self.paths = tuple(sorted({*self.judged, *self.approved}))
 
     def changing(self, head: str) -> list[_Commit]:
         """Return the commits that made the difference (steps 1 and 2), newest first."""

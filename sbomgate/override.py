@@ -162,22 +162,53 @@ def accepted(
     return Overrides(signed=tuple(signed[person] for person in sorted(signed)), refused=tuple(refused))
 
 
+def history(bundles: Mapping[str, bytes], trust: Trust) -> Overrides:
+    """Return every override that an accepted person ever signed, ended ones too, by its beginning: for a register.
+
+    Whether one counts is not asked: neither what it is about, nor for how long it holds.
+    """
+    signed: list[SignedOverride] = []
+    refused: list[tuple[str, str]] = []
+    for file, data in sorted(bundles.items()):
+        try:
+            found = _signed(data, trust, file)
+        except EvidenceError as e:
+            found = str(e)
+        if isinstance(found, str):
+            refused.append((file, found))
+        else:
+            signed.append(found[0])
+    return Overrides(
+        signed=tuple(sorted(signed, key=lambda one: (one.said.issued_at, one.file))), refused=tuple(refused)
+    )
+
+
+def _signed(data: bytes, trust: Trust, where: str) -> tuple[SignedOverride, datetime | None] | str:
+    """Return what somebody accepted signed, and the proved time of it (step 1)."""
+    found = verify(data, trust.signers, role=ROLE, where=where)
+    if isinstance(found, NotAccepted):
+        return found.reason
+    said = read(found.payload, where)
+    return SignedOverride(file=where, by=found.signer.person, time_source=found.time_source, said=said), found.time
+
+
 def _accepted(
     data: bytes, trust: Trust, decision: str, subject: Subject, now: datetime, where: str
 ) -> SignedOverride | str:
     if trust.break_glass_hours is None:
         return "the trust file honours no override: it has no [break_glass]"
     # (1)
-    found = verify(data, trust.signers, role=ROLE, where=where)
-    if isinstance(found, NotAccepted):
-        return found.reason
-    said = read(found.payload, where)
+    found = _signed(data, trust, where)
+    if isinstance(found, str):
+        return found
+    signed, time = found
+    said = signed.said
     # (2)
     if said.decision != decision or dict(said.subject) != dict(subject.digest):
         return f"it is about decision {said.decision[:12]} on {said.name!r}"
     # (3)
-    if found.time is not None and abs(said.issued_at - found.time) > CLOCK_SKEW:
-        return f"issued at {format_time(said.issued_at)} by its own word, and signed at {format_time(found.time)}"
+    if time is not None and abs(said.issued_at - time) > CLOCK_SKEW:
+        return f"issued at {format_time(said.issued_at)} by its own word, and signed at {format_time(time)}"
     if said.issued_at - now > CLOCK_SKEW:
         return f"issued at {format_time(said.issued_at)}, which is after {format_time(now)}"
     hours = min(MAX_HOURS, trust.break_glass_hours)
@@ -185,4 +216,4 @@ def _accepted(
         return f"holds for longer than the {hours:g} hours that the trust file allows"
     if said.until <= now:
         return f"ended at {format_time(said.until)}"
-    return SignedOverride(file=where, by=found.signer.person, time_source=found.time_source, said=said)
+    return signed

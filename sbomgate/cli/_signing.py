@@ -39,12 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", metavar="SHA256", help="sign the pending decision that an earlier run kept")
 
 
-def add_person(parser: argparse.ArgumentParser) -> None:
+def add_person(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """Declare what a person signs with."""
     add_signer(
         parser,
         "what you sign with: FILE, a local key; keyless:FILE: the identity of your token in FILE; command:COMMAND",
-        required=True,
+        required=required,
     )
 
 

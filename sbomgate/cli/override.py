@@ -8,8 +8,9 @@ registry's.
 examples:
   sbomgate override evidence/3f/3fa9…/decisions/81c0… --reason "shop is down" --key ann.key --trust ../trust.toml
   sbomgate override 81c0… --store /srv/evidence --until 4h --reason "INC-42" --signer keyless:bob.token --trust t.toml
+  sbomgate override --list --store /srv/evidence --trust t.toml          every override there ever was: who, when, why
 
-exit codes: 0 signed and stored (one person is not enough), 2 not
+exit codes: 0 signed and stored (one person is not enough), or listed; 2 not
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from sbomgate.errors import EXIT_ALLOWED, SigningError, UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from sbomgate.cli._environment import Environment
@@ -39,10 +40,11 @@ _HEX = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("decision", help="the FAILED decision: its folder in a store, or its SHA-256")
-    parser.add_argument("--reason", metavar="TEXT", required=True, help="why, for whoever reads it later")
+    parser.add_argument("decision", nargs="?", help="the FAILED decision: its folder in a store, or its SHA-256")
+    parser.add_argument("--list", action="store_true", help="sign nothing: the register of all overrides in the store")
+    parser.add_argument("--reason", metavar="TEXT", help="why, for whoever reads it later")
     parser.add_argument("--until", metavar="TIME", default="4h", help="its end: 8h, or a time with its zone (4h)")
-    _signing.add_person(parser)
+    _signing.add_person(parser, required=False)
     parser.add_argument("--trust", metavar="FILE", required=True, help="the trust file, which names who may")
     parser.add_argument("--store", metavar="DIR", help=f"where evidence is kept (default: {_decide.DEFAULT_STORE})")
 
@@ -56,9 +58,14 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     from sbomgate.model import Verdict
     from sbomgate.report.escape import plain
 
-    if not args.reason.strip():
-        raise UsageError("an override gives its reason", where="--reason")
     trust = trust_file.load(args.trust, project_root=None)
+    if args.list:
+        print("\n".join(_register(env.working_directory / (args.store or _decide.DEFAULT_STORE), trust, env)))
+        return EXIT_ALLOWED
+    if args.decision is None:
+        raise UsageError("names no decision", hint="give the FAILED one, or --list")
+    if not (args.reason or "").strip():
+        raise UsageError("an override gives its reason", where="--reason")
     if trust.break_glass_hours is None:
         raise UsageError(
             "this trust file honours no override", where=args.trust, hint="whoever keeps it adds [break_glass]"
@@ -102,6 +109,27 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     else:
         print(f"by {by_whom}: one more person must sign before it counts")
     return EXIT_ALLOWED
+
+
+def _register(store: Path, trust: Trust, env: Environment) -> Iterator[str]:
+    """Yield who overrode what, when and why; ended ones too, and those that nobody accepted signed."""
+    from sbomgate import override
+    from sbomgate.evidence import overrides
+    from sbomgate.report.escape import plain
+
+    decisions = overrides.decisions(store)
+    if not decisions:
+        yield "no overrides"
+    for decision in decisions:
+        found = override.history(overrides.read(store, decision), trust)
+        yield f"decision sha256:{decision}"
+        for one in found.signed:
+            state = "ended" if one.said.until <= env.now else "in force"
+            when = f"{one.said.issued_at:%Y-%m-%d %H:%M} to {one.said.until:%Y-%m-%d %H:%M} UTC ({one.time_source})"
+            yield f"  {state:<9} {when}  by {plain(one.by)}"
+            yield f"            {plain(one.said.name)}: {plain(one.said.reason)}"
+        for file, reason in found.refused:
+            yield f"  refused   {plain(file)}: {plain(reason)}"
 
 
 def _find(args: argparse.Namespace, env: Environment) -> tuple[Path, Record]:

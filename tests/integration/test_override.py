@@ -87,6 +87,24 @@ def test_P32_two_persons_and_never_passed(world: World) -> None:
     assert json.loads(summary.read_bytes())["predicate"]["verificationResult"] == "FAILED"
 
 
+def test_P32_the_register_shows_every_one(world: World) -> None:
+    listed = ("override", "--list", "--store", "evidence", "--trust", "trust.toml")
+    assert world.run(*listed).out == "no overrides\n"
+    for who in ("ann", "bob"):
+        assert sign(world, who).code == 0
+    kept = next(iter((world.store / "overrides" / failed(world)).iterdir())).read_bytes()
+    said = override.read(dsse.read_bundle(kept, "kept").payload, "kept")
+    old = replace(said, issued_at=said.issued_at - timedelta(days=9), until=said.issued_at - timedelta(days=8))
+    put(world, "ann", override.write(replace(old, reason="the other day\x1b[2J")))
+    put(world, "eve", override.write(old))
+    shown = world.run(*listed)
+    assert shown.code == 0, shown.err
+    assert shown.out.count("in force") == 2
+    assert "ended" in shown.out
+    assert "refused   eve" in shown.out
+    assert "\x1b" not in shown.out
+
+
 def test_P32_only_where_the_trust_file_says_so(world: World) -> None:
     for who in ("ann", "bob"):
         assert sign(world, who).code == 0
@@ -114,6 +132,7 @@ def arguments(world: World, who: str, *more: str) -> list[str]:
         ("ann", ("--until", "soon"), "--until"),
         ("ann", ("--until", "2020-01-01T00:00:00Z"), "is past"),
         ("ann", ("--reason", " "), "--reason"),
+        ("ann", ("--signer", ""), "--signer"),
     ],
 )
 def test_P32_what_is_not_signed(world: World, who: str, more: tuple[str, ...], says: str) -> None:
