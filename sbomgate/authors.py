@@ -36,6 +36,7 @@ _CO_AUTHOR = re.compile(rb"(?im)^co-authored-by:[^\n]*?<([^<>\n]*)>")
 _SSH = re.compile(rb"\s*-----BEGIN SSH SIGNATURE-----")
 _OBJECT = re.compile(r"[0-9a-f]{40}")
 _LINK, _FOLDER, _MODULE = b"120000", b"40000", b"160000"
+_NOTHING = b"", ""
 
 State = tuple[str | None, ...]
 
@@ -133,6 +134,7 @@ class _Story:
     approved: Mapping[str, str]
     states: dict[str, State] = field(default_factory=dict)
     same: dict[tuple[int, str | None], bool] = field(default_factory=dict)
+    trees: dict[str, dict[bytes, tuple[bytes, str]]] = field(default_factory=dict)
     paths: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -198,17 +200,22 @@ class _Story:
 
     def _blob_at(self, tree: str, path: str) -> str | None:
         *folders, name = path.encode("utf-8", "surrogateescape").split(b"/")
-        at: str | None = tree
         for folder in folders:
-            mode, at = _entry(self.object(at or "", "tree"), folder)
+            mode, tree = self.entries(tree).get(folder, _NOTHING)
+            if mode in (_LINK, _MODULE):
+                raise _NotKnownError(f"{path} lies behind a link or in a submodule")
             if mode != _FOLDER:
-                if mode in (_LINK, _MODULE):
-                    raise _NotKnownError(f"{path} lies behind a link or in a submodule")
                 return None
-        mode, at = _entry(self.object(at or "", "tree"), name)
+        mode, blob = self.entries(tree).get(name, _NOTHING)
         if mode == _LINK:
             raise _NotKnownError(f"{path} is a symbolic link")
-        return at
+        return blob or None
+
+    def entries(self, tree: str) -> dict[bytes, tuple[bytes, str]]:
+        """Return name → (mode, id) of a tree; each is read once, since most are the same from commit to commit."""
+        if tree not in self.trees:
+            self.trees[tree] = _entries(self.object(tree, "tree"))
+        return self.trees[tree]
 
     def object(self, oid: str, kind: str) -> bytes:
         found = self.read(oid)
@@ -221,17 +228,17 @@ class _Story:
         return found[1]
 
 
-def _entry(tree: bytes, name: bytes) -> tuple[bytes, str | None]:
-    """Return mode and id of an entry of a tree (mode, blank, name, NUL, 20 bytes each), or (b"", None)."""
+def _entries(tree: bytes) -> dict[bytes, tuple[bytes, str]]:
+    """Return name → (mode, id) of a tree's entries: mode, blank, name, NUL, 20 bytes each."""
+    found: dict[bytes, tuple[bytes, str]] = {}
     at = 0
     while at < len(tree):
         blank, end = tree.find(b" ", at), tree.find(b"\0", at)
-        if not at < blank < end:
+        if not at < blank < end or end + 21 > len(tree) or tree[blank + 1 : end] in found:
             raise _NotKnownError("the repository holds a tree that no git writes")
-        if tree[blank + 1 : end] == name:
-            return tree[at:blank].lstrip(b"0"), tree[end + 1 : end + 21].hex()
+        found[tree[blank + 1 : end]] = tree[at:blank].lstrip(b"0"), tree[end + 1 : end + 21].hex()
         at = end + 21
-    return b"", None
+    return found
 
 
 def _parse(oid: str, data: bytes) -> _Commit:
