@@ -1,12 +1,20 @@
 #!/bin/sh
 # Builds the embedded engine into FOLDER (default: dist): opa-eval.wasm.xz and engine.json.
-# The toolchain is go.mod's, the modules are go.sum's: the same source gives the same uncompressed module everywhere.
+# The toolchain is go.mod's, the modules are go.sum's, less what prune.py takes out: the same source gives the same
+# uncompressed module everywhere.
 set -eu
 cd "$(dirname "$0")"
 out=${1:-dist}
 mkdir -p "$out"
-wasm=$(mktemp "${TMPDIR:-/tmp}/opa-eval.XXXXXX")
-trap 'rm -f "$wasm"' EXIT
-GOTOOLCHAIN=$(sed -n 's/^toolchain //p' go.mod) GOFLAGS=-mod=readonly CGO_ENABLED=0 GOOS=wasip1 GOARCH=wasm GOWASM= GOEXPERIMENT= \
-    go build -trimpath -buildvcs=false -ldflags='-s -w -buildid=' -o "$wasm" .
-python3 pack.py "$wasm" "$out"
+work=$(mktemp -d "${TMPDIR:-/tmp}/opa-eval.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+GOTOOLCHAIN=$(sed -n 's/^toolchain //p' go.mod)
+export GOTOOLCHAIN
+mkdir "$work/source"
+python3 prune.py "$work/source"
+(
+    cd "$work/source"
+    GOFLAGS=-mod=vendor CGO_ENABLED=0 GOOS=wasip1 GOARCH=wasm GOWASM= GOEXPERIMENT= \
+        go build -trimpath -buildvcs=false -ldflags='-s -w -buildid=' -o "$work/opa-eval.wasm" .
+)
+python3 pack.py "$work/opa-eval.wasm" "$out"

@@ -121,6 +121,8 @@ func answer(stdin io.Reader) (any, error) {
 	switch req.Op {
 	case "version":
 		return version.Version, nil
+	case "implemented":
+		return implemented(req.caps), nil
 	case "check":
 		_, err := compile(req, nil)
 		return true, err
@@ -128,6 +130,18 @@ func answer(stdin io.Reader) (any, error) {
 		return evaluate(req)
 	}
 	return nil, problem{Code: "request", Message: "unknown op " + req.Op}
+}
+
+// implemented names the allowed built-ins that are linked, but for those that the compiler rewrites: a test compares. One
+// that is not would only be missed by the policy that calls it.
+func implemented(caps *ast.Capabilities) []any {
+	names := make([]any, 0, len(caps.Builtins))
+	for _, b := range caps.Builtins {
+		if topdown.GetBuiltin(b.Name) != nil {
+			names = append(names, b.Name)
+		}
+	}
+	return names
 }
 
 // read takes the request apart, but for the input. Each section is parsed once, by OPA's own decoders.

@@ -1,49 +1,61 @@
 """Write NOTICES.txt: the licences and notices of everything that is linked into the embedded engine.
 
-Asks Go which packages are linked, and takes every licence file between each package and its module's root.
+Asks Go which packages are linked once prune.py took out what it takes out, and takes every licence file between each
+package and its module's root.
 """
 
 import json
+import os
 import subprocess
+import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 NAMES = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "PATENTS")
 RULE = "=" * 100
 
 
-def go(*arguments: str) -> str:
+def go(folder: Path, mod: str, *arguments: str) -> str:
     """Run Go for the engine's own platform."""
-    env = {"GOOS": "wasip1", "GOARCH": "wasm", "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"}
-    import os
-
+    env = {"GOOS": "wasip1", "GOARCH": "wasm", "CGO_ENABLED": "0", "GOFLAGS": f"-mod={mod}"}
     return subprocess.run(
-        ["go", *arguments], cwd=HERE, env=os.environ | env, check=True, capture_output=True, text=True
+        ["go", *arguments], cwd=folder, env=os.environ | env, check=True, capture_output=True, text=True
     ).stdout
+
+
+def documents(text: str) -> list[Any]:
+    """Take apart what Go prints: JSON objects, one after the other."""
+    found, decoder, at = [], json.JSONDecoder(), 0
+    while at < len(text):
+        one, at = decoder.raw_decode(text, at)
+        at += len(text[at:]) - len(text[at:].lstrip())
+        found.append(one)
+    return found
 
 
 def linked() -> dict[tuple[str, str], set[Path]]:
     """Return module and version → folders of its linked packages, the module's root among them."""
-    modules: dict[tuple[str, str], set[Path]] = {}
-    decoder, text, at = json.JSONDecoder(), go("list", "-deps", "-json=Dir,Module,Standard", "."), 0
-    while at < len(text):
-        package, at = decoder.raw_decode(text, at)
-        at += len(text[at:]) - len(text[at:].lstrip())
-        if package.get("Standard"):
-            root, key = Path(go("env", "GOROOT").strip()) if ("Go", "") not in modules else None, ("Go", "")
-        elif package["Module"].get("Main"):
+    modules: dict[tuple[str, str], set[Path]] = {("Go", ""): {Path(go(HERE, "readonly", "env", "GOROOT").strip())}}
+    roots = {
+        one["Path"]: Path(one["Dir"])
+        for one in documents(go(HERE, "readonly", "list", "-m", "-json", "all"))
+        if "Dir" in one
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, HERE / "prune.py", folder], check=True)
+        packages = documents(go(Path(folder), "vendor", "list", "-deps", "-json=ImportPath,Module,Standard", "."))
+    for package in packages:
+        module = package.get("Module")
+        if package.get("Standard") or module.get("Main"):
             continue
-        else:
-            module = package["Module"]
-            root, key = Path(module["Dir"]), (module["Path"], module["Version"])
-        folders = modules.setdefault(key, set())
-        if root:
-            folders.add(root)
-        if key != ("Go", ""):
-            folder = Path(package["Dir"])
-            while folder != root:
-                folders.add(folder)
-                folder = folder.parent
+        root = roots[module["Path"]]
+        folders = modules.setdefault((module["Path"], module["Version"]), {root})
+        folder = root / package["ImportPath"].removeprefix(module["Path"]).lstrip("/")
+        while folder != root:
+            folders.add(folder)
+            folder = folder.parent
     return modules
 
 

@@ -79,6 +79,9 @@ about_something(package_id) if packages.entries[package_id]
 # (4) Everything that a rule may have looked at is there: what lacks a field, or a name whose approved versions are not
 # said, would drop out of the rules' loops.
 whole_packages if {
+	count(packages.entries) == count(input.packages)
+	count([p.facts | some p in input.packages]) == count(input.packages)
+	is_array(input.baseline.gained)
 	every id in (packages.noticed | packages.changed) | packages.own {
 		packages.by_id[id]
 	}

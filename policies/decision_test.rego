@@ -91,11 +91,11 @@ test_no_packages_although_some_are_declared_is_no_decision if {
 	result(fx.document("default", [], {})).verdict == "allowed"
 }
 
-own_fields := ["name", "version", "kind", "resolved", "integrity", "registry_integrity", "published", "first_published", "publisher", "facts"]
+own_fields := ["name", "version", "resolved", "integrity", "published", "first_published", "publisher", "facts"]
 
 facts_fields := [
-	"registry", "publish", "scripts", "signature", "publish_attestation", "provenance", "trusted_publisher", "licence",
-	"deprecated", "malicious", "malicious_name", "similar",
+	"kind", "registry_agrees", "registry", "publish", "scripts", "signature", "publish_attestation", "provenance",
+	"trusted_publisher", "licence", "deprecated", "malicious", "malicious_name", "similar",
 ]
 
 without(doc, table, field) := json.remove(doc, [[table, "0", field]])
@@ -116,10 +116,8 @@ test_a_package_that_lacks_a_field_is_no_decision if {
 test_what_makes_a_package_quiet_is_missed_without_a_baseline if {
 	first := fx.document("default", [quiet], {})
 	result(first).verdict == "allowed"
-	every field in ["kind", "integrity", "registry_integrity", "published", "first_published", "facts"] {
-		not decision.result with input as without(first, "packages", field)
-	}
-	every field in ["publish", "scripts", "signature", "publish_attestation", "provenance", "malicious", "malicious_name"] {
+	not decision.result with input as without(first, "packages", "facts")
+	every field in ["kind", "registry_agrees", "publish", "scripts", "signature", "publish_attestation", "provenance", "malicious", "malicious_name"] {
 		not decision.result with input as without(first, "facts", field)
 	}
 }
@@ -128,7 +126,10 @@ test_what_makes_a_package_quiet_is_missed_without_a_baseline if {
 test_a_baseline_that_lacks_what_it_held_is_no_decision if {
 	held := fx.accepted([object.union(quiet, {"version": "0.9.0"})], {})
 	result(fx.document("default", [quiet], {"baseline": held})).verdict == "allowed"
-	not decision.result with input as fx.document("default", [quiet], {"baseline": object.union(object.remove(held, ["packages"]), {"packages": {}})})
+	updated := fx.document("default", [quiet], {"baseline": held})
+	every path in ["baseline/packages/left-pad", "baseline/held/left-pad", "baseline/gained"] {
+		not decision.result with input as json.patch(updated, [{"op": "remove", "path": path}])
+	}
 }
 
 test_a_missing_parameter_never_allows if {

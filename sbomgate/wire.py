@@ -141,12 +141,13 @@ class Package(Wire):
     name: str
     version: str | None
     alias: str | None = Field(default=None, description="the name it is installed under, where that is another")
-    kind: Literal["registry", "git", "tarball", "file", "link", "workspace", "bundled", "patch", "unknown"]
     flags: list[Literal["direct", "dev", "optional", "peer", "unreachable"]]
     bundled_in: str | None = Field(default=None, description="id of the package whose tarball holds it, where one does")
     resolved: str | None
     integrity: str | None
-    registry_integrity: str | None
+    registry_integrity: str | None = Field(
+        default=None, description="what the registry states, where that is another than `integrity`"
+    )
     published: Time | None
     first_published: Time | None = Field(description="of the package's first release of all")
     publisher: str | None
@@ -154,8 +155,20 @@ class Package(Wire):
 
 
 class Facts(Wire):
-    """What was collected and verified about packages that have all of it in common."""
+    """What is known of packages that have all of it in common."""
 
+    kind: Literal["registry", "git", "tarball", "file", "link", "workspace", "bundled", "patch", "unknown"]
+    held: bool = Field(
+        description="the last approved build held the same name and version with the same integrity; or, without any, "
+        "from the same address"
+    )
+    registry_agrees: bool | None = Field(
+        description="the registry states the integrity of the lockfile; null where it is not known what it states"
+    )
+    published_until: Time | None = Field(
+        description="the latest `published` of the packages that share this; null where none of them has one"
+    )
+    first_published_until: Time | None = Field(description="the same of `first_published`")
     registry: str | None
     publish: Publish
     scripts: Scripts
@@ -241,16 +254,18 @@ class Baseline(Wire):
     evidence: Sha256 | None
     decided_at: Time | None
     manager: BaselineManager | None
-    held: dict[str, list[list[str | None]]] = Field(
-        description="name → [version, integrity], or [version, null, resolved] where there is none; sorted; no root, "
-        "no workspaces, no links"
+    held: dict[str, bool] = Field(
+        description="name of each package that is not held as it is now → whether any version of it was held"
     )
     packages: dict[str, list[BaselinePackage]] = Field(
         description="name → all that was held of it, sorted; of names that now have an entry which was not held"
     )
     edges: dict[str, list[str]] = Field(
         description='name of the declaring package → real names of its dependencies, sorted; the root is ""; of the '
-        "project's own packages and of those in `packages`"
+        "project's own packages, of those in `packages` and of those in `gained`"
+    )
+    gained: list[str] = Field(
+        description="names of packages that depend on anything now which no package of that name did, sorted"
     )
 
 

@@ -17,10 +17,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tools.make_npm_fixtures import Files, repository, run, write
+from tools._fixtures import FIXTURES, GIT_ADDRESS, Files, keep, packed, repository, run, write
 from tools.make_pnpm_fixtures import PATCH
 
-TARGET = Path(__file__).resolve().parent.parent / "tests" / "fixtures" / "bun"
+TARGET = FIXTURES / "bun"
 TREE: Files = {
     "package.json": {
         "name": "fixture",
@@ -84,6 +84,16 @@ SOURCES: Files = {
 }
 # bun 1.2 finds no commit behind a file: address.
 SOURCES_WITHOUT_GIT: Files = json.loads(json.dumps(SOURCES).replace('"from-git": "git+file://{git}", ', ""))
+# A tarball that bundles a package which the registry has too: bun asks for it all the same.
+PACKED: Files = {
+    "package.json": {
+        "name": "packed",
+        "version": "1.0.0",
+        "dependencies": {"ms": "2.1.2"},
+        "bundleDependencies": ["ms"],
+    },
+    "node_modules/ms/package.json": {"name": "ms", "version": "2.1.2"},
+}
 PROJECTS: dict[str, tuple[str, Files]] = {
     "tree-v0": ("1.1.45", TREE),
     "tree-v1": ("1.2.23", CATALOG_TREE),
@@ -91,15 +101,6 @@ PROJECTS: dict[str, tuple[str, Files]] = {
     "sources-v1": ("1.2.23", SOURCES_WITHOUT_GIT),
     "sources-v2": ("1.4", SOURCES),
 }
-
-
-def packed(directory: Path) -> Path:
-    """Return a tarball that bundles a package which the registry has too: bun asks for it all the same."""
-    inner = {"name": "ms", "version": "2.1.2"}
-    own = {"name": "packed", "version": "1.0.0", "dependencies": {"ms": "2.1.2"}, "bundleDependencies": ["ms"]}
-    write(directory, {"package.json": own, "node_modules/ms/package.json": inner})
-    run(["npm", "pack", "--silent"], directory)
-    return directory / "packed-1.0.0.tgz"
 
 
 def bun(version: str, scratch: Path) -> str:
@@ -121,31 +122,22 @@ def make(name: str, version: str, files: Files, scratch: Path, registry: str) ->
     )
     write(work, json.loads(text))
     if "packed-1.0.0.tgz" in text:
-        shutil.copy(packed(scratch / f"{name}-packed"), work)
+        shutil.copy(packed(scratch / f"{name}-packed", PACKED), work)
     command = bun(version, scratch)
     flags = ["--save-text-lockfile"] if version.startswith("1.1") else []
     # bun 1.1 has no --lockfile-only, and `bun pm ls` wants an installed tree.
     run([command, "install", "--ignore-scripts", *flags], work)
     listed = run([command, "pm", "ls", "--all"], work)
     (work / "list.txt").write_text("\n".join(listed.splitlines()[1:]) + "\n", encoding="utf-8")
-    target = TARGET / name
-    shutil.rmtree(target, ignore_errors=True)
-    for path in sorted(work.rglob("*")):
-        if path.is_file() and "node_modules" not in path.parts:
-            copy = target / path.relative_to(work)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            data = path.read_bytes()
-            if path.suffix in (".json", ".lock", ".txt"):
-                for old, new in (
-                    (f"{registry}ansi-regex/-/", "https://files.example.test/"),
-                    (registry, "https://registry.npmjs.org/"),
-                    (f"git+file://{bare}", "git+ssh://git@example.test/owner/from-git.git"),
-                    (f"file://{bare}", "ssh://git@example.test/owner/from-git.git"),
-                    (str(bare), "ssh://git@example.test/owner/from-git.git"),
-                    (str(work), "/fixture"),
-                ):
-                    data = data.replace(old.encode(), new.encode())
-            copy.write_bytes(data)
+    replaced = [
+        (f"{registry}ansi-regex/-/", "https://files.example.test/"),
+        (registry, "https://registry.npmjs.org/"),
+        (f"git+file://{bare}", f"git+{GIT_ADDRESS}"),
+        (f"file://{bare}", GIT_ADDRESS),
+        (str(bare), GIT_ADDRESS),
+        (str(work), "/fixture"),
+    ]
+    keep(work, TARGET / name, replaced, suffixes={".json", ".lock", ".txt"})
     print(name)
 
 

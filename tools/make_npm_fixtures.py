@@ -1,6 +1,6 @@
 """Make tests/fixtures/npm with the real npm: one project each, lockfile included.
 
-    python tools/make_npm_fixtures.py [NAME …]
+    python -m tools.make_npm_fixtures [NAME …]
 
 Needs npm, git and the registry. npm writes every lockfile; afterwards only the address of the local git repository is
 replaced by one under example.test, since a fixture may not name a path of the machine that made it.
@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
-TARGET = Path(__file__).resolve().parent.parent / "tests" / "fixtures" / "npm"
+from tools._fixtures import FIXTURES, GIT_ADDRESS, Files, keep, packed, repository, run, write
+
+TARGET = FIXTURES / "npm"
 INSTALL = [
     "npm",
     "install",
@@ -26,7 +26,20 @@ INSTALL = [
     "--no-fund",
     "--omit-lockfile-registry-resolved=false",
 ]
-Files = dict[str, dict[str, Any] | str]
+# A package that bundles one dependency, which has a postinstall script of its own.
+PACKED: Files = {
+    "package.json": {
+        "name": "packed",
+        "version": "1.0.0",
+        "dependencies": {"inner": "1.0.0", "ms": "2.1.2"},
+        "bundleDependencies": ["inner"],
+    },
+    "node_modules/inner/package.json": {
+        "name": "inner",
+        "version": "1.0.0",
+        "scripts": {"postinstall": "node -e 0"},
+    },
+}
 
 WORKSPACES: Files = {
     "package.json": {
@@ -128,57 +141,6 @@ PROJECTS: dict[str, tuple[Files, list[str]]] = {
 }
 
 
-def run(command: list[str], directory: Path) -> str:
-    """Run a command, show its errors when it fails, return what it prints."""
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}: {done.stderr[-1500:]}")
-    return done.stdout
-
-
-def write(directory: Path, files: Files) -> None:
-    """Write JSON or text files below a directory."""
-    for name, content in files.items():
-        path = directory / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = content if isinstance(content, str) else json.dumps(content, indent=2) + "\n"
-        path.write_text(text, encoding="utf-8")
-
-
-def packed(directory: Path) -> Path:
-    """Return a tarball of a package that bundles one dependency, which has a postinstall script of its own."""
-    write(
-        directory,
-        {
-            "package.json": {
-                "name": "packed",
-                "version": "1.0.0",
-                "dependencies": {"inner": "1.0.0", "ms": "2.1.2"},
-                "bundleDependencies": ["inner"],
-            },
-            "node_modules/inner/package.json": {
-                "name": "inner",
-                "version": "1.0.0",
-                "scripts": {"postinstall": "node -e 0"},
-            },
-        },
-    )
-    run(["npm", "pack", "--silent"], directory)
-    return directory / "packed-1.0.0.tgz"
-
-
-def repository(directory: Path) -> Path:
-    """Return a bare git repository that holds a package."""
-    work = directory / "work"
-    write(work, {"package.json": {"name": "from-git", "version": "1.2.3", "dependencies": {"ms": "2.1.3"}}})
-    git = ["git", "-c", "user.name=fixture", "-c", "user.email=fixture@example.test"]
-    run(["git", "init", "-q"], work)
-    run(["git", "add", "."], work)
-    run([*git, "commit", "-q", "-m", "fixture", "--date", "2026-01-01T00:00:00Z"], work)
-    run(["git", "clone", "-q", "--bare", str(work), str(directory / "from-git.git")], directory)
-    return directory / "from-git.git"
-
-
 def make(name: str, files: Files, flags: list[str], scratch: Path) -> None:
     """Make one project."""
     work = scratch / name
@@ -186,20 +148,11 @@ def make(name: str, files: Files, flags: list[str], scratch: Path) -> None:
     text = json.dumps(files).replace("{git}", str(bare))
     write(work, json.loads(text))
     if "packed-1.0.0.tgz" in text:
-        shutil.copy(packed(scratch / f"{name}-packed"), work)
+        shutil.copy(packed(scratch / f"{name}-packed", PACKED), work)
     run([*INSTALL, *flags], work)
     if name == "shrinkwrap":
         run(["npm", "shrinkwrap", INSTALL[-1]], work)
-    target = TARGET / name
-    shutil.rmtree(target, ignore_errors=True)
-    for path in sorted(work.rglob("*")):
-        if path.is_file() and "node_modules" not in path.parts:
-            copy = target / path.relative_to(work)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            data = path.read_bytes()
-            if path.suffix == ".json":
-                data = data.replace(f"git+file://{bare}".encode(), b"git+ssh://git@example.test/owner/from-git.git")
-            copy.write_bytes(data)
+    keep(work, TARGET / name, [(f"git+file://{bare}", f"git+{GIT_ADDRESS}")], suffixes={".json"})
     print(name)
 
 

@@ -17,9 +17,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tools.make_npm_fixtures import Files, packed, repository, run, write
+from tools._fixtures import FIXTURES, GIT_ADDRESS, Files, keep, packed, repository, run, write
+from tools.make_npm_fixtures import PACKED
 
-TARGET = Path(__file__).resolve().parent.parent / "tests" / "fixtures" / "pnpm"
+TARGET = FIXTURES / "pnpm"
 PATCH = """diff --git a/index.js b/index.js
 --- a/index.js
 +++ b/index.js
@@ -201,7 +202,7 @@ def make(name: str, version: str, files: Files, scratch: Path, registry: str) ->
     text = json.dumps(files).replace("{git}", str(bare)).replace("{registry}", registry)
     write(work, json.loads(text))
     if "packed-1.0.0.tgz" in text:
-        shutil.copy(packed(scratch / f"{name}-packed"), work)
+        shutil.copy(packed(scratch / f"{name}-packed", PACKED), work)
     command = pnpm(version, scratch)
     if name == "two-documents":
         run([*command, "add", "--config", "is-number@7.0.0"], work)
@@ -209,26 +210,17 @@ def make(name: str, version: str, files: Files, scratch: Path, registry: str) ->
     listed = ""
     if version == "12":
         listed = run([*command, "list", "--json", "--recursive", "--depth", "Infinity", "--lockfile-only"], work)
-    target = TARGET / name
-    shutil.rmtree(target, ignore_errors=True)
     if listed:
         text = json.dumps(json.loads(listed, object_hook=_without_paths), indent=2)
         (work / "list.json").write_text(text + "\n", encoding="utf-8")
-    for path in sorted(work.rglob("*")):
-        if path.is_file() and "node_modules" not in path.parts:
-            copy = target / path.relative_to(work)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            data = path.read_bytes()
-            if path.suffix in (".json", ".yaml"):
-                for old, new in (
-                    (f"{registry}ansi-regex/-/", "https://files.example.test/"),
-                    (registry, "https://registry.npmjs.org/"),
-                    (f"git+file://{bare}", "git+ssh://git@example.test/owner/from-git.git"),
-                    (f"file://{bare}", "ssh://git@example.test/owner/from-git.git"),
-                    (str(work), "/fixture"),
-                ):
-                    data = data.replace(old.encode(), new.encode())
-            copy.write_bytes(data)
+    replaced = [
+        (f"{registry}ansi-regex/-/", "https://files.example.test/"),
+        (registry, "https://registry.npmjs.org/"),
+        (f"git+file://{bare}", f"git+{GIT_ADDRESS}"),
+        (f"file://{bare}", GIT_ADDRESS),
+        (str(work), "/fixture"),
+    ]
+    keep(work, TARGET / name, replaced, suffixes={".json", ".yaml"})
     print(name)
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -28,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from testkit.loopback import Loopback, loopback  # noqa: E402
+from tools._fixtures import run  # noqa: E402
 
 TARGET = ROOT / "tests" / "fixtures" / "every-source"
 MANAGERS = ROOT / ".tools" / "managers" / "node_modules"
@@ -192,16 +192,6 @@ FIXTURES: Mapping[str, Fixture] = {
 }
 PINNED = tuple(name for name, one in FIXTURES.items() if one.version is None)
 LISTINGS = {"npm": "listing.json", "pnpm": "listing.json", "bun": "listing.txt"}
-
-
-def run(
-    command: list[str], directory: Path, environment: Mapping[str, str] | None = None, may_fail: bool = False
-) -> str:
-    """Run a command, show its errors when it fails, return what it prints."""
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, env=environment)
-    if done.returncode and not may_fail:
-        raise RuntimeError(f"{' '.join(command)}: {done.stdout[-1500:]} {done.stderr[-2500:]}")
-    return done.stdout
 
 
 def program(one: Fixture, scratch: Path) -> list[str]:

@@ -1,6 +1,6 @@
 """Make tests/fixtures/yarn-classic and yarn-berry with the real yarn 1.22, 3 and 4: project, lockfile and listing.
 
-    python tools/make_yarn_fixtures.py [NAME …]
+    python -m tools.make_yarn_fixtures [NAME …]
 
 Needs Node, npm (which fetches the yarns), git and the registry. yarn writes every lockfile and `listing.json` (what
 `yarn list --json` or `yarn info --all --json` says of it); afterwards only the address of the local git repository is
@@ -13,7 +13,6 @@ import functools
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -23,7 +22,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
-FIXTURES = Path(__file__).resolve().parent.parent / "tests" / "fixtures"
+from tools._fixtures import FIXTURES, GIT_ADDRESS, Files, keep, packed, repository, run, write
+
 YARNS = {
     "1": ("yarn@1.22.22", "yarn/bin/yarn.js"),
     "3": ("@yarnpkg/cli-dist@3.8.7", "@yarnpkg/cli-dist/bin/yarn.js"),
@@ -31,7 +31,7 @@ YARNS = {
 }
 SAFE = {"YARN_ENABLE_SCRIPTS": "false", "YARN_ENABLE_TELEMETRY": "0", "YARN_ENABLE_IMMUTABLE_INSTALLS": "false"}
 TARBALL = "https://registry.npmjs.org/ansi-regex/-/ansi-regex-5.0.1.tgz"
-Files = dict[str, dict[str, Any] | str]
+PACKED: Files = {"package.json": {"name": "packed", "version": "1.0.0", "dependencies": {"ms": "2.1.2"}}}
 
 
 class Project(NamedTuple):
@@ -236,24 +236,6 @@ PROJECTS: dict[str, Project] = {
 }
 
 
-def run(command: list[str], directory: Path, **environment: str) -> str:
-    """Run a command, show its errors when it fails, return what it prints."""
-    env = {**os.environ, **environment}
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, env=env)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}: {done.stdout[-1500:]} {done.stderr[-1500:]}")
-    return done.stdout
-
-
-def write(directory: Path, files: Files) -> None:
-    """Write JSON or text files below a directory."""
-    for name, content in files.items():
-        path = directory / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = content if isinstance(content, str) else json.dumps(content, indent=2) + "\n"
-        path.write_text(text, encoding="utf-8")
-
-
 def fetched(version: str, scratch: Path) -> Path:
     """Return the script of a yarn, fetched once."""
     spec, script = YARNS[version]
@@ -262,27 +244,6 @@ def fetched(version: str, scratch: Path) -> Path:
         write(directory, {"package.json": {"name": "yarns", "private": True}})
         run(["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", spec], directory)
     return directory / "node_modules" / script
-
-
-def packed(directory: Path) -> Path:
-    """Return a tarball of a package with one dependency."""
-    write(directory, {"package.json": {"name": "packed", "version": "1.0.0", "dependencies": {"ms": "2.1.2"}}})
-    run(["npm", "pack", "--silent"], directory)
-    return directory / "packed-1.0.0.tgz"
-
-
-def repository(directory: Path) -> Path:
-    """Return a bare git repository that holds a package."""
-    work = directory / "work"
-    write(work, {"package.json": {"name": "from-git", "version": "1.2.3", "dependencies": {"ms": "2.1.3"}}})
-    git = ["git", "-c", "user.name=fixture", "-c", "user.email=fixture@example.test"]
-    run(["git", "init", "-q"], work)
-    run(["git", "add", "."], work)
-    date = "2026-01-01T00:00:00Z"
-    run([*git, "commit", "-q", "-m", "fixture"], work, GIT_AUTHOR_DATE=date, GIT_COMMITTER_DATE=date)
-    run(["git", "clone", "-q", "--bare", str(work), str(directory / "from-git.git")], directory)
-    run(["git", "update-server-info"], directory / "from-git.git")
-    return directory / "from-git.git"
 
 
 @contextmanager
@@ -319,33 +280,30 @@ def install(name: str, project: Project, scratch: Path, bare: Path, url: str) ->
     text = json.dumps(project.files).replace("{git}", str(bare)).replace("{served}", url)
     write(work, json.loads(text))
     if "packed-1.0.0.tgz" in text:
-        shutil.copy(packed(scratch / f"{name}-packed"), work)
-    home = {"HOME": str(scratch), "REAL_YARN": yarn[1], "YARN_GLOBAL_FOLDER": str(scratch / "berry"), "CI": ""}
+        shutil.copy(packed(scratch / f"{name}-packed", PACKED), work)
+    home = {
+        **os.environ,
+        "HOME": str(scratch),
+        "REAL_YARN": yarn[1],
+        "YARN_GLOBAL_FOLDER": str(scratch / "berry"),
+        "CI": "",
+    }
     if project.yarn == "1":
         # --ignore-optional would leave nothing out of the lockfile; the cache folder keeps the machine's own clean.
         run(
             [*yarn, "install", "--ignore-scripts", "--non-interactive", "--cache-folder", str(scratch / "v1")],
             work,
-            **home,
+            home,
         )
-        listing = run([*yarn, "list", "--json", "--no-progress"], work, **home)
+        listing = run([*yarn, "list", "--json", "--no-progress"], work, home)
     else:
         write(work, {"yarn.lock": ""})
-        run([*yarn, "install", "--mode=update-lockfile"], work, **home, **SAFE)
-        listing = run([*yarn, "info", "--all", "--recursive", "--dependents", "--json"], work, **home, **SAFE)
+        run([*yarn, "install", "--mode=update-lockfile"], work, home | SAFE)
+        listing = run([*yarn, "info", "--all", "--recursive", "--dependents", "--json"], work, home | SAFE)
     (work / "listing.json").write_text(listing, encoding="utf-8")
-    target = FIXTURES / name
-    shutil.rmtree(target, ignore_errors=True)
-    for path in sorted(work.rglob("*")):
-        skip = {"node_modules", "cache", "install-state.gz", ".pnp.cjs", ".pnp.loader.mjs"} & set(path.parts)
-        if path.is_file() and not skip:
-            copy = target / path.relative_to(work)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            data = path.read_bytes()
-            if path.suffix in (".json", ".lock"):
-                data = data.replace(f"git+file://{bare}".encode(), b"git+ssh://git@example.test/owner/from-git.git")
-                data = data.replace(url.encode(), b"https://example.test/owner/from-git.git")
-            copy.write_bytes(data)
+    replaced = [(f"git+file://{bare}", f"git+{GIT_ADDRESS}"), (url, "https://example.test/owner/from-git.git")]
+    skip = {"node_modules", "cache", "install-state.gz", ".pnp.cjs", ".pnp.loader.mjs"}
+    keep(work, FIXTURES / name, replaced, suffixes={".json", ".lock"}, skip=skip)
     print(name)
 
 

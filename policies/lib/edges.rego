@@ -12,9 +12,10 @@ import data.sbomgate.lib.packages
 
 sources := (({""} | packages.own) | packages.changed) | rewired if packages.accepted
 
-rewired := {id |
-	some id, _ in input.edges
-	input.baseline.edges[packages.entries[id].name]
+rewired := {p.id |
+	count(input.baseline.gained) > 0
+	some p in input.packages
+	p.name in input.baseline.gained
 }
 
 # [id of the declaring package, id of the dependency] that the baseline does not hold, by real names.

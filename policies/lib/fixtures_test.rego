@@ -87,16 +87,29 @@ pkg(name, version, changes) := object.union(
 
 # The input says of a package what is its own, and states the facts that packages share once. (Here each has its own.)
 of_its_own(p, index) := object.union(
-	object.filter(p, ["id", "name", "version", "kind", "flags", "resolved", "integrity", "registry_integrity", "publisher"]),
-	{"published": p.publish.time, "first_published": p.publish.first, "facts": index},
+	object.filter(p, ["id", "name", "version", "flags", "resolved", "integrity", "publisher"]),
+	object.union(
+		{"published": p.publish.time, "first_published": p.publish.first, "facts": index},
+		{key: value | key := "registry_integrity"; value := p[key]; agrees(p) == false},
+	),
 )
 
-shared(p) := object.union(
+agrees(p) := null if p.registry_integrity == null
+
+agrees(p) := p.registry_integrity == p.integrity if p.registry_integrity != null
+
+shared(p, held) := object.union(
 	object.filter(p, [
-		"registry", "scripts", "signature", "publish_attestation", "provenance", "trusted_publisher", "licence", "deprecated",
-		"malicious", "malicious_name", "similar",
+		"kind", "registry", "scripts", "signature", "publish_attestation", "provenance", "trusted_publisher", "licence",
+		"deprecated", "malicious", "malicious_name", "similar",
 	]),
-	{"publish": object.filter(p.publish, ["source", "reason", "absent", "seen"])},
+	{
+		"publish": object.filter(p.publish, ["source", "reason", "absent", "seen"]),
+		"published_until": p.publish.time,
+		"first_published_until": p.publish.first,
+		"registry_agrees": agrees(p),
+		"held": held,
+	},
 )
 
 integrity(name, version) := sprintf("sha512-%s-%s", [name, version])
@@ -105,7 +118,7 @@ unmet(target, name, range) := {"target": target, "name": name, "kind": "prod", "
 
 bootstrap := {
 	"state": "bootstrap", "reason": "none was given", "evidence": null, "decided_at": null,
-	"manager": null, "held": {}, "packages": {}, "edges": {},
+	"manager": null, "held": {}, "packages": {}, "edges": {}, "gained": [],
 }
 
 told := {"registry": "https://registry.npmjs.org/", "scopes": {}, "settings": {}}
@@ -125,18 +138,13 @@ release(p) := {
 	"maintainers": [],
 }
 
-# A baseline that held exactly these packages and edges (name → names).
+# A baseline that held exactly these packages and edges (name → names). `document` says which of its own it held.
 accepted(packages, edges) := {
 	"state": "accepted",
 	"reason": "",
 	"evidence": hex,
 	"decided_at": "2026-11-01T00:00:00Z",
 	"manager": told,
-	"held": {name: entries |
-		some one in packages
-		name := one.name
-		entries := [same(p) | some p in packages; p.name == name]
-	},
 	"packages": {name: entries |
 		some one in packages
 		name := one.name
@@ -148,6 +156,13 @@ accepted(packages, edges) := {
 same(p) := [p.version, p.integrity] if p.integrity != null
 
 same(p) := [p.version, null, p.resolved] if p.integrity == null
+
+is_held(p, baseline) if {
+	some one in object.get(baseline.packages, p.name, [])
+	same(one) == same(p)
+}
+
+is_outside(p) if not p.kind in {"workspace", "link"}
 
 held(p) := {
 	"version": p.version,
@@ -166,7 +181,9 @@ nobody := {
 	"expected_provenance": [], "issuers": [], "quorum": 1,
 }
 
-document(profile, packages, changes) := object.union(
+document(profile, packages, changes) := document_against(object.get(changes, "baseline", bootstrap), profile, packages, changes)
+
+document_against(baseline, profile, packages, changes) := object.union(
 	{
 		"schema": "sbomgate/policy-input/v1",
 		"evaluated_at": now,
@@ -194,13 +211,25 @@ document(profile, packages, changes) := object.union(
 		"manager": object.union(told, {"name": "npm", "files": {}}),
 		"malicious_lists": [],
 		"packages": [of_its_own(p, index) | some index, p in packages],
-		"facts": [shared(p) | some p in packages],
+		"facts": [shared(p, held) | some p in packages; held := p.id in ids],
 		"licences": {"MIT": [[["MIT"]]]},
 		"manifests": {},
 		"earlier": {p.id: first_release | some p in packages},
 		"edges": {"": [p.id | some p in packages; "direct" in p.flags]},
 		"unmet": {},
-		"baseline": bootstrap,
+		"baseline": object.union(bootstrap, {
+			"held": {p.name: name_held |
+				baseline.state == "accepted"
+				some p in packages
+				name_held := is_array(object.get(baseline.packages, p.name, null))
+			},
+			"gained": sort({p.name |
+				some p in packages
+				some target in packages
+				target.id in object.get(changes, ["edges", p.id], [])
+				not target.name in object.get(baseline.edges, p.name, [])
+			}),
+		}),
 		"trust": nobody,
 		"change": {"authors": ["dora"], "authors_known": true, "reason": ""},
 		"trust_root": {"trusted_root": hex, "registry_keys": hex, "updated": "2026-11-01T00:00:00Z"},
@@ -209,7 +238,9 @@ document(profile, packages, changes) := object.union(
 		"waivers": [],
 	},
 	changes,
-)
+) if {
+	ids := {p.id | some p in packages; is_outside(p); is_held(p, baseline)}
+}
 
 lock_finding(rule, code, package_id) := {
 	"code": code, "rule": rule, "package": package_id, "place": "packages", "message": sprintf("%s was found", [code]),

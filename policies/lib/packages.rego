@@ -22,11 +22,11 @@ by_id[id] := {
 	"id": id,
 	"name": p.name,
 	"version": p.version,
-	"kind": p.kind,
+	"kind": f.kind,
 	"resolved": p.resolved,
 	"integrity": p.integrity,
 	"registry": f.registry,
-	"registry_integrity": p.registry_integrity,
+	"registry_integrity": registry_integrity(p, f),
 	"publish": {
 		"time": p.published, "first": p.first_published, "source": f.publish.source, "reason": f.publish.reason,
 		"absent": f.publish.absent, "seen": f.publish.seen,
@@ -48,39 +48,73 @@ by_id[id] := {
 	f := input.facts[p.facts]
 }
 
+registry_integrity(p, f) := p.integrity if f.registry_agrees == true
+
+registry_integrity(p, f) := p.registry_integrity if f.registry_agrees == false
+
+registry_integrity(_, f) := null if f.registry_agrees == null
+
 # The package that a lock finding names, or the whole project.
 named(id) := by_id[id]
 
 named(id) := whole if not entries[id]
 
-own := {p.id | some p in input.packages; p.kind in {"workspace", "link"}}
+own := {p.id |
+	count(own_facts) > 0
+	some p in input.packages
+	p.facts in own_facts
+}
+
+own_facts := {index | some index, f in input.facts; f.kind in {"workspace", "link"}}
 
 # Everything whose bytes are not the project's own.
 outside := object.keys(entries) - own
 
-# Packages about which any fact is other than good news. `quiet` lists what good news is, so whatever is missing, young,
+# Packages about which any fact is other than good news. `quiet` says what good news is, so whatever is missing, young,
 # or new to this policy is noticed. Rules look among these for what is rare.
-noticed := outside - quiet
+noticed := {id |
+	some id, index in eventful
+	not index in settled_facts
+	not is_quiet(entries[id])
+} - own
 
 noticeable := [by_id[id] | some id in noticed]
 
-# What is the same for all packages is looked up once, outside the loop.
-quiet := {p.id |
-	good := good_facts
-	oldest_young := times.oldest_young
-	oldest_first := times.oldest_first
+# What is neither settled nor held: of most trees few, so that all packages are looked at once. (One without facts would
+# be missed by the negation: decision.rego then decides nothing.)
+eventful := {p.id: p.facts |
+	uneventful := uneventful_facts
 	some p in input.packages
-	p.facts in good
-	p.kind == "registry"
-	p.integrity == p.registry_integrity
-	p.published < oldest_young
-	p.first_published < oldest_first
-	is_string(p.published)
-	is_string(p.first_published)
+	not p.facts in uneventful
+}
+
+uneventful_facts := settled_facts & held_facts if accepted
+
+uneventful_facts := settled_facts if not accepted
+
+# Of most packages the facts that they share say enough: all is good news, and none of them is young.
+settled_facts := {index |
+	some index in good_facts
+	f := input.facts[index]
+	is_old(f.published_until, f.first_published_until)
+}
+
+is_quiet(p) if {
+	p.facts in good_facts
+	is_old(p.published, p.first_published)
+}
+
+is_old(published, first_published) if {
+	is_string(published)
+	is_string(first_published)
+	published < times.oldest_young
+	first_published < times.oldest_first
 }
 
 good_facts := {index |
 	some index, f in input.facts
+	f.kind == "registry"
+	f.registry_agrees == true
 	[
 		f.scripts.state, f.signature.state, f.publish_attestation.state,
 		f.publish.reason, f.malicious, f.malicious_name, f.scripts.disagreements, f.publish.absent,
@@ -126,35 +160,28 @@ scope(name) := null if not startswith(name, "@")
 accepted if input.baseline.state == "accepted"
 
 # New or changed against the accepted baseline; without one nothing is (`bootstrap`).
-changed := (outside - unchanged) - unchanged_without_integrity if accepted
+changed := {id |
+	some id, index in eventful
+	not index in held_facts
+} - own if accepted
 
 changed := set() if not accepted
 
-# The same version with the same bytes.
-unchanged := {p.id |
-	some p in input.packages
-	[p.version, p.integrity] in input.baseline.held[p.name]
-}
-
-# What has no integrity is the same where it comes from the same address.
-unchanged_without_integrity := {p.id |
-	some p in input.packages
-	p.integrity == null
-	[p.version, null, p.resolved] in input.baseline.held[p.name]
-}
+# Of the same version with the same bytes.
+held_facts := {index | some index, f in input.facts; f.held == true}
 
 # Names that the accepted baseline does not hold at all.
 new_names := {p.name |
 	some id in changed
 	p := entries[id]
-	not input.baseline.held[p.name]
+	input.baseline.held[p.name] == false
 }
 
-# The baseline's entries for the names of what changed: what drift is measured against. Undefined for one that is held and
-# not there: decision.rego then decides nothing.
-before(name) := input.baseline.packages[name]
+# The baseline's entries for the names of what changed: what drift is measured against. Undefined for a name of which the
+# input does not say whether it was held, or says so and not what was held: decision.rego then decides nothing.
+before(name) := input.baseline.packages[name] if input.baseline.held[name] == true
 
-before(name) := [] if not input.baseline.held[name]
+before(name) := [] if input.baseline.held[name] == false
 
 label(p) := sprintf("%s %s", [p.name, p.version]) if p.version != null
 

@@ -36,7 +36,7 @@ findings contains f if {
 	count(deprecated_facts) > 0
 	some entry in input.packages
 	entry.facts in deprecated_facts
-	entry.id in packages.outside
+	not entry.id in packages.own
 	p := packages.by_id[entry.id]
 	f := finding.of("deprecated", "deprecated", class, p, {
 		"message": said(substring(p.deprecated, 0, longest)),

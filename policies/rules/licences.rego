@@ -143,7 +143,7 @@ of_verdict(verdict) := {p.id |
 	count(these) > 0
 	some p in input.packages
 	[scope_of(p), p.facts] in these
-	not p.kind in {"workspace", "link"}
+	not p.id in packages.own
 	not p.id in packages.first_party
 }
 

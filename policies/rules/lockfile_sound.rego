@@ -101,8 +101,9 @@ case_class(id) := "note" if registry_has(id)
 case_class(id) := codes["name-case"].class if not registry_has(id)
 
 registry_has(id) if {
-	packages.entries[id].integrity != null
-	packages.entries[id].integrity == packages.entries[id].registry_integrity
+	p := packages.by_id[id]
+	p.integrity != null
+	p.integrity == p.registry_integrity
 }
 
 # The root block of a workspace lags behind whenever a sibling's version is raised; what it leads to is judged by itself.
@@ -116,7 +117,7 @@ root_class(id) := "debt" if is_workspace(id)
 
 root_class(id) := "always" if not is_workspace(id)
 
-is_workspace(id) if packages.entries[id].kind == "workspace"
+is_workspace(id) if packages.by_id[id].kind == "workspace"
 
 # What is installed from another lockfile of the tree is nothing that this decision covers.
 findings contains f if {

@@ -39,9 +39,10 @@ import data.sbomgate.lib.versions
 # (1) No baseline: one finding, not one for each package.
 findings contains f if {
 	not packages.accepted
-	count(packages.outside) > 0
+	judged := count(input.packages) - count(packages.own)
+	judged > 0
 	f := finding.of("new_dependencies", "no-baseline", "release", packages.whole, {
-		"message": sprintf("no approved build to compare %d packages with (%s)", [count(packages.outside), input.baseline.reason]),
+		"message": sprintf("no approved build to compare %d packages with (%s)", [judged, input.baseline.reason]),
 		"fix": "once a person has looked at this build, name its evidence as the baseline (`--baseline`)",
 		"extra": input.lockfile.sha256,
 	})

@@ -88,7 +88,7 @@ among_workspaces(id) if {
 	unmet := [e | some e in input.unmet[id]; not met(e)]
 	count(unmet) > 0
 	every e in unmet {
-		packages.entries[e.target].kind == "workspace"
+		packages.by_id[e.target].kind == "workspace"
 	}
 }
 

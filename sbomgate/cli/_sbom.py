@@ -129,7 +129,7 @@ def rendering(args: argparse.Namespace, env: Environment, project: Project | Non
         say("note: no time is known (SOURCE_DATE_EPOCH, or a commit), so the SBOM holds no citations")
     return Rendering(
         timestamp=time,
-        parties=parties(None if project is None else _config(project), args),
+        parties=parties(None if project is None else config_of(project), args),
         spec_version=args.spec_version,
         xml=args.format == "xml",
     )
@@ -167,7 +167,8 @@ def source_date(env: Environment, project: Project) -> datetime | None:
     return _worktree.committed_at(project.files.repository)
 
 
-def _config(project: Project) -> Config | None:
+def config_of(project: Project) -> Config | None:
+    """Return the project's own sbomgate.toml, or None where there is none."""
     data = project.files.read(_CONFIG)
     if data is None:
         return None

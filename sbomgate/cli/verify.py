@@ -15,6 +15,7 @@ exit codes: 0 accepted, 1 refused, 2 could not be decided (altered evidence incl
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     )
     if not args.store.startswith(_store.REGISTRY):  # a registry keeps none
         result = overrides.honour(result, env.working_directory / args.store, accepted, now=env.now)
+    if args.index is not None:
+        result = replace(result, notes=(*result.notes, f"the decision is on the index {args.index}, which lists it"))
     print(_json(result, args.subject) if args.json else _text(result, args.subject))
     return EXIT_ALLOWED if result.accepted else EXIT_DENIED
 

@@ -16,13 +16,13 @@ from sbomgate.errors import EXIT_ALLOWED
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from sbomgate.cli._environment import Environment
-    from sbomgate.model import People, Signed
+    from sbomgate.cli._project import Project
+    from sbomgate.model import People, Signed, Trust
 
 HELP = "list waivers and approvals: who, what, why, until when"
-SOON_DAYS = 14
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,24 +48,41 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     opened = open_project(args.path, env)
     trust = trust_file.load(args.trust, project_root=opened.files.repository)
     people = approvals.accepted(_approvals.read(opened.files), trust, now=env.now, authors=Authors())
+    soon = env.now + _soon(args.trust, trust, opened)
     if args.json:
-        value = {"schema": "sbomgate/waivers/v1", **_json(people, env.now)}
+        value = {"schema": "sbomgate/waivers/v1", **_json(people, env.now, soon)}
         emit(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n", None, env)
     else:
-        emit(("\n".join(_lines(people, env.now)) + "\n").encode(), None, env)
+        emit(("\n".join(_lines(people, env.now, soon)) + "\n").encode(), None, env)
     return EXIT_ALLOWED
 
 
-def state(one: Signed, now: datetime) -> str:
-    """Return `ended`, `ends soon` or `in force`."""
-    from datetime import timedelta
-
+def state(one: Signed, now: datetime, soon: datetime) -> str:
+    """Return `ended`, `ends soon` (before `soon`) or `in force`."""
     if one.said.until <= now:
         return "ended"
-    return "ends soon" if one.said.until - now < timedelta(days=SOON_DAYS) else "in force"
+    return "ends soon" if one.said.until < soon else "in force"
 
 
-def _lines(people: People, now: datetime) -> Iterator[str]:
+def _soon(trust_where: str, trust: Trust, opened: Project) -> timedelta:
+    """Return how long before its end the rule `approved_changes` says so, here as in a decision."""
+    from datetime import timedelta
+
+    from sbomgate.cli import _sbom
+    from sbomgate.policy import parameters
+    from sbomgate.resources import path as resource
+
+    settings = _sbom.config_of(opened)
+    effective = parameters.effective(
+        parameters.declared(resource(*parameters.CATALOGUE).read_bytes()),
+        trust.parameters,
+        {} if settings is None else settings.rules,
+        trust_where=trust_where,
+    )
+    return timedelta(days=effective["approved_changes"]["ends_soon_days"])
+
+
+def _lines(people: People, now: datetime, soon: datetime) -> Iterator[str]:
     from sbomgate.model import Waiver
     from sbomgate.report.escape import plain
 
@@ -79,7 +96,7 @@ def _lines(people: People, now: datetime) -> Iterator[str]:
             )
         else:
             what = f"approves a change of {len(said.packages)} packages, {len(said.findings)} findings"
-        yield f"{state(one, now):<10} until {said.until:%Y-%m-%d %H:%M} UTC  {plain(what)}"
+        yield f"{state(one, now, soon):<10} until {said.until:%Y-%m-%d %H:%M} UTC  {plain(what)}"
         about = "" if not isinstance(said, Waiver) or said.advisory is None else f" ({plain(said.advisory)})"
         yield f"           by {plain(one.by)} on {said.issued_at:%Y-%m-%d}: {plain(said.reason)}{about}"
         yield f"           for {plain(said.project)} · sha256:{one.id[:12]}"
@@ -88,12 +105,13 @@ def _lines(people: People, now: datetime) -> Iterator[str]:
         yield f"           {plain(reason)}"
 
 
-def _json(people: People, now: datetime) -> dict[str, Any]:
+def _json(people: People, now: datetime, soon: datetime) -> dict[str, Any]:
     from sbomgate.approvals import predicate
 
     return {
         "signed": [
-            {"sha256": one.id, "by": one.by, "state": state(one, now), **predicate(one.said)} for one in people.signed
+            {"sha256": one.id, "by": one.by, "state": state(one, now, soon), **predicate(one.said)}
+            for one in people.signed
         ],
         "refused": [{"file": name, "reason": reason} for name, reason in people.refused],
     }

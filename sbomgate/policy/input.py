@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -84,15 +84,16 @@ def build(
     """
     graph = sbom.graph
     root = next((p for p in graph.packages if p.kind is Kind.ROOT), None)
-    held = _baseline(baseline, graph)
+    approved = _approved(baseline)
     hits = join(graph.packages, lists)
-    similar = _similar(graph.packages, held["held"]) if isinstance(baseline, BaselineBuild) else {}
+    similar = _similar(graph.packages, approved) if isinstance(baseline, BaselineBuild) else {}
     packages: list[dict[str, Any]] = []
-    shared: dict[tuple[object, ...], tuple[int, dict[str, Any]]] = {}
+    shared = _Shared(recent=_zoned(context.evaluated_at) - _RECENT)
     for p in sorted(graph.packages, key=lambda p: p.id):
         if p.kind is not Kind.ROOT:
             facts = sbom.facts.get(p.id) or (_OWN_FACTS if p.kind in _OWN else _UNKNOWN_FACTS)
-            index = _shared(shared, p, facts, hits.get(p.id, _NO_HITS), similar.get(p.name, ()))
+            held = p.kind not in _OWN and _same(p) in approved.get(p.name, ())
+            index = shared.index(p, facts, hits.get(p.id, _NO_HITS), similar.get(p.name, ()), held=held)
             packages.append(_package(p, facts, index))
     document = {
         "schema": "sbomgate/policy-input/v1",
@@ -118,13 +119,13 @@ def build(
             for one in sorted(lists, key=lambda one: (one.name, one.sha256))
         ],
         "packages": packages,
-        "facts": [facts for _, facts in shared.values()],
-        "licences": _licences(facts["licence"] for _, facts in shared.values()),
+        "facts": shared.facts,
+        "licences": _licences(facts["licence"] for facts in shared.facts),
         "manifests": _manifests(sbom),
         "earlier": _earlier(sbom),
         "edges": _edges(graph),
         "unmet": _unmet(graph),
-        "baseline": held,
+        "baseline": _baseline(baseline, graph, approved),
         "trust": _trust(trust),
         **_people(people),
         "trust_root": {
@@ -174,16 +175,16 @@ def _package(p: Package, facts: PackageFacts, index: int) -> dict[str, Any]:
         "id": p.id,
         "name": p.name,
         "version": p.version,
-        "kind": p.kind._value_,
         "flags": _flags(p.direct, p.dev, p.optional, p.peer, p.reachable),
         "resolved": _address(p.resolved),
         "integrity": p.integrity,
-        "registry_integrity": facts.registry_integrity,
         "published": _time(publish.time) if publish.time else None,
         "first_published": _time(publish.first) if publish.first else None,
         "publisher": facts.publisher,
         "facts": index,
     }
+    if facts.registry_integrity is not None and facts.registry_integrity != p.integrity:
+        package["registry_integrity"] = facts.registry_integrity
     if p.alias is not None:
         package["alias"] = p.alias
     if p.bundled_in is not None:
@@ -197,52 +198,79 @@ def _flags(direct: bool, dev: bool, optional: bool, peer: bool, reachable: bool)
     return tuple(name for name, is_so in named.items() if is_so)
 
 
-def _shared(
-    shared: dict[tuple[object, ...], tuple[int, dict[str, Any]]],
-    p: Package,
-    facts: PackageFacts,
-    hits: Hits,
-    similar: Sequence[str],
-) -> int:
-    """Return the index of the facts, which are added where no package before had all of them.
+_RECENT = timedelta(days=64)
+"""Releases younger than this share no facts with older ones: a rule about young ones then looks at few packages. It is
+longer than what any profile waits, and changes no verdict: a rule compares with its own parameter."""
+
+
+class _Shared:
+    """The facts that packages have in common, each stated once.
 
     Most packages of a tree differ in nothing but names and bytes, and an engine reads what is said once for all of them
     many times faster than what is said of each.
     """
-    publish, scripts = facts.publish, facts.scripts
-    licence = facts.licence if facts.licence is not None else p.licence
-    deprecated = facts.deprecated if facts.deprecated is not None else p.deprecated
-    same = (
-        *(publish.source, publish.reason, publish.absent, publish.seen),
-        *(scripts.state, scripts.source, scripts.reason, scripts.gyp, scripts.digest, scripts.disagreements),
-        *(tuple(scripts.scripts.items()), facts.signature, facts.publish_attestation, facts.provenance),
-        *(facts.registry, facts.trusted_publisher, licence, deprecated, hits.exact, hits.other, tuple(similar)),
-    )
-    found = shared.get(same)
-    if found is None:
-        found = shared[same] = (
-            len(shared),
-            {
-                "registry": _address(facts.registry),
-                "publish": {
-                    "source": publish.source,
-                    "reason": publish.reason,
-                    "absent": _time(publish.absent) if publish.absent else None,
-                    "seen": _time(publish.seen) if publish.seen else None,
-                },
-                "scripts": _scripts(scripts),
-                "signature": {"state": facts.signature.state._value_, "reason": facts.signature.reason},
-                "publish_attestation": _attestation(facts.publish_attestation),
-                "provenance": _attestation(facts.provenance),
-                "trusted_publisher": facts.trusted_publisher,
-                "licence": licence,
-                "deprecated": deprecated,
-                "malicious": hits.exact,
-                "malicious_name": hits.other,
-                "similar": similar,
-            },
+
+    def __init__(self, *, recent: datetime) -> None:
+        self.facts: list[dict[str, Any]] = []
+        self._recent = recent
+        self._known: dict[tuple[object, ...], int] = {}
+        self._latest: list[tuple[datetime | None, datetime | None]] = []
+
+    def index(self, p: Package, facts: PackageFacts, hits: Hits, similar: Sequence[str], *, held: bool) -> int:
+        """Return the index of the facts, which are added where no package before had all of them."""
+        publish, scripts = facts.publish, facts.scripts
+        licence = facts.licence if facts.licence is not None else p.licence
+        deprecated = facts.deprecated if facts.deprecated is not None else p.deprecated
+        agrees = None if facts.registry_integrity is None else facts.registry_integrity == p.integrity
+        same = (
+            *(p.kind, held, agrees, self._is_recent(publish.time), self._is_recent(publish.first)),
+            *(publish.source, publish.reason, publish.absent, publish.seen),
+            *(scripts.state, scripts.source, scripts.reason, scripts.gyp, scripts.digest, scripts.disagreements),
+            *(tuple(scripts.scripts.items()), facts.signature, facts.publish_attestation, facts.provenance),
+            *(facts.registry, facts.trusted_publisher, licence, deprecated, hits.exact, hits.other, tuple(similar)),
         )
-    return found[0]
+        found = self._known.get(same)
+        if found is None:
+            found = self._known[same] = len(self.facts)
+            self._latest.append((publish.time, publish.first))
+            self.facts.append(
+                {
+                    "kind": p.kind._value_,
+                    "held": held,
+                    "registry_agrees": agrees,
+                    "published_until": _time(publish.time) if publish.time else None,
+                    "first_published_until": _time(publish.first) if publish.first else None,
+                    "registry": _address(facts.registry),
+                    "publish": {
+                        "source": publish.source,
+                        "reason": publish.reason,
+                        "absent": _time(publish.absent) if publish.absent else None,
+                        "seen": _time(publish.seen) if publish.seen else None,
+                    },
+                    "scripts": _scripts(scripts),
+                    "signature": {"state": facts.signature.state._value_, "reason": facts.signature.reason},
+                    "publish_attestation": _attestation(facts.publish_attestation),
+                    "provenance": _attestation(facts.provenance),
+                    "trusted_publisher": facts.trusted_publisher,
+                    "licence": licence,
+                    "deprecated": deprecated,
+                    "malicious": hits.exact,
+                    "malicious_name": hits.other,
+                    "similar": similar,
+                }
+            )
+            return found
+        time, first = self._latest[found]
+        if publish.time and time and publish.time > time:
+            time, self.facts[found]["published_until"] = publish.time, _time(publish.time)
+        if publish.first and first and publish.first > first:
+            first, self.facts[found]["first_published_until"] = publish.first, _time(publish.first)
+        self._latest[found] = time, first
+        return found
+
+    def _is_recent(self, moment: datetime | None) -> bool | None:
+        """Return None where the time is not known: then no package that shares these facts has one."""
+        return None if moment is None else _zoned(moment) > self._recent
 
 
 def _licences(texts: Iterable[str | None]) -> dict[str, tuple[licences.Way, ...]]:
@@ -403,7 +431,19 @@ def _told(manager: ManagerSettings) -> dict[str, Any]:
 # What it is judged against
 
 
-def _baseline(baseline: BaselineBuild | Bootstrap, graph: DependencyGraph) -> dict[str, Any]:
+def _approved(baseline: BaselineBuild | Bootstrap) -> dict[str, set[tuple[str | None, ...]]]:
+    """Name → what the last approved build held of it; no root, no workspaces, no links."""
+    approved: defaultdict[str, set[tuple[str | None, ...]]] = defaultdict(set)
+    if isinstance(baseline, BaselineBuild):
+        for p in baseline.sbom.graph.packages:
+            if p.kind not in _OWN:
+                approved[p.name].add(_same(p))
+    return dict(approved)
+
+
+def _baseline(
+    baseline: BaselineBuild | Bootstrap, graph: DependencyGraph, approved: Mapping[str, Set[tuple[str | None, ...]]]
+) -> dict[str, Any]:
     match baseline:
         case Bootstrap(reason=reason):
             return {
@@ -415,32 +455,35 @@ def _baseline(baseline: BaselineBuild | Bootstrap, graph: DependencyGraph) -> di
                 "held": {},
                 "packages": {},
                 "edges": {},
+                "gained": [],
             }
         case BaselineBuild(sbom=sbom):
-            held: defaultdict[str, dict[tuple[str, ...], list[str | None]]] = defaultdict(dict)
-            for p in sbom.graph.packages:
-                if p.kind not in _OWN:
-                    same = _same(p)
-                    held[p.name][tuple(part or "" for part in same)] = same
-            known = {name: [entries[key] for key in sorted(entries)] for name, entries in held.items()}
-            differ = {p.name for p in graph.packages if p.kind not in _OWN and _same(p) not in known.get(p.name, ())}
+            differ = {p.name for p in graph.packages if p.kind not in _OWN and _same(p) not in approved.get(p.name, ())}
+            edges = _by_name(sbom.graph)
+            gained = _gained(graph, edges)
             return {
                 "state": "accepted",
                 "reason": "",
                 "evidence": baseline.evidence,
                 "decided_at": _time(baseline.decided_at),
                 "manager": _told(sbom.graph.manager),
-                "held": known,
+                "held": {name: name in approved for name in differ},
                 "packages": _baseline_packages(sbom, differ),
-                "edges": _baseline_edges(
-                    sbom.graph, graph, differ | {p.name for p in graph.packages if p.kind in _OWN}
-                ),
+                "edges": {
+                    source: sorted(edges.get(source, ()))
+                    for source in {"", *differ, *gained, *(p.name for p in graph.packages if p.kind in _OWN)}
+                    if source in edges or source in gained
+                },
+                "gained": sorted(gained),
             }
 
 
-def _same(p: Package) -> list[str | None]:
-    """Return what two entries of one name have in common where they are the same version with the same bytes."""
-    return [p.version, p.integrity] if p.integrity is not None else [p.version, None, _address(p.resolved)]
+def _same(p: Package) -> tuple[str | None, ...]:
+    """Return what two entries of one name have in common where they are the same version with the same bytes.
+
+    What has no integrity is the same where it comes from the same address.
+    """
+    return (p.version, p.integrity) if p.integrity is not None else (p.version, None, _address(p.resolved))
 
 
 def _baseline_packages(sbom: Sbom, names: Set[str]) -> dict[str, list[dict[str, Any]]]:
@@ -468,20 +511,16 @@ def _baseline_packages(sbom: Sbom, names: Set[str]) -> dict[str, list[dict[str, 
     return {name: [entries[key] for key in sorted(entries)] for name, entries in held.items()}
 
 
-def _baseline_edges(graph: DependencyGraph, now: DependencyGraph, names: Set[str]) -> dict[str, list[str]]:
-    """Name of the declaring package ("" for the root) → real names of what it depended on.
+def _gained(graph: DependencyGraph, held: Mapping[str, Set[str]]) -> set[str]:
+    """Return the names of what depends on anything now which it did not.
 
-    Of the root, of these names, and of those that depend on anything now which they did not. An optional peer is met by
-    whatever else the project has come to hold: nobody wrote that into the entry, and nothing is installed for it.
+    An optional peer is met by whatever else the project has come to hold: nobody wrote that into the entry, and nothing
+    is installed for it.
     """
-    held = _by_name(graph)
-    gained = {
-        source
-        for source, target, edge in now.named_edges()
-        if source and edge.kind is not EdgeKind.PEER_OPTIONAL and target not in held.get(source, ())
-    }
     return {
-        source: sorted(held.get(source, ())) for source in {"", *names, *gained} if source in held or source in gained
+        source
+        for source, target, edge in graph.named_edges()
+        if source and edge.kind is not EdgeKind.PEER_OPTIONAL and target not in held.get(source, ())
     }
 
 
@@ -589,8 +628,12 @@ _SUSPECT = frozenset("?#\\")
 
 def _time(moment: datetime) -> str:
     """Return the time as RFC 3339 in UTC, fractions only where there are any."""
-    if moment.tzinfo is None:
-        raise PolicyError(f"the time {moment.isoformat()} has no zone", where="policy input")
-    if moment.tzinfo is not UTC:
+    if _zoned(moment).tzinfo is not UTC:
         moment = moment.astimezone(UTC)
     return moment.isoformat()[:-6] + "Z"
+
+
+def _zoned(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise PolicyError(f"the time {moment.isoformat()} has no zone", where="policy input")
+    return moment

@@ -513,6 +513,13 @@ def test_the_engine_is_what_its_source_gives() -> None:
     subprocess.run(["./verify.sh"], cwd=REPOSITORY / "engine", check=True)
 
 
+def test_every_allowed_builtin_is_linked(embedded: EmbeddedEngine) -> None:
+    """P3: what engine/prune.py takes out is forbidden, so that nothing allowed is missing when a policy runs."""
+    linked = embedded._ask({"op": "implemented"}, module(b"package a\n", None), b"", {})
+    allowed = json.loads(resources.path("engine", "dist", "capabilities.json").read_bytes())
+    assert {builtin["name"] for builtin in allowed["builtins"]} - set(linked) == {"assign", "eq"}  # the evaluator's own
+
+
 @pytest.mark.opa
 def test_capabilities_are_opas_own(opa: Path) -> None:
     """What is allowed is a part of what the pinned OPA has, and nothing that OPA itself calls non-deterministic."""

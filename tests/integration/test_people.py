@@ -216,6 +216,13 @@ def test_the_register(world: World) -> None:
     told = json.loads(world.run("waivers", "list", "shop", "--trust", "trust.toml", "--json").out)
     assert told["signed"][0]["advisory"] == "GHSA-1"
     assert told["refused"] == []
+    # "soon" is what the rule's parameter says, here as in a decision
+    with world.trust.open("a") as trust:
+        trust.write("\n[parameters.approved_changes]\nends_soon_days = 5\n")
+    assert "in force" in world.run("waivers", "list", "shop", "--trust", "trust.toml").out
+    (world.project / "sbomgate.toml").write_text("[rules.approved_changes]\nends_soon_days = 12\n")
+    tightened = world.run("waivers", "list", "shop", "--trust", "trust.toml")
+    assert "ends soon" in tightened.out, tightened.err
 
 
 @pytest.mark.parametrize("form", ["text", "markdown"])

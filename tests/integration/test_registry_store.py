@@ -218,7 +218,9 @@ def test_an_index_of_several_platforms_is_one_artefact(world: World, hosts: dict
     assert world.run("verify", f"{place.store}@{index}", *trust).code == 0
     # what was decided of the index is decided of its images, and of no others
     assert world.run("verify", f"{place.store}@{children[0]}", *trust).code == 1
-    assert world.run("verify", f"{place.store}@{children[0]}", "--index", index, *trust).code == 0
+    said = world.run("verify", f"{place.store}@{children[0]}", "--index", index, *trust)
+    assert said.code == 0
+    assert f"the decision is on the index {index}" in said.out
     for image, of, says in (
         (place.image(of="linux/s390x"), index, "does not list"),
         (children[0], children[1], "does not list"),
@@ -525,7 +527,7 @@ def test_a_registry_over_tls(world: World, tmp_path: Path) -> None:
 def test_a_token_that_ends_is_renewed(tmp_path: Path) -> None:
     """Tokens live for minutes; what a release attaches may take longer."""
     # docker-registry allows for a minute of difference between clocks, and an end is in whole seconds
-    short = timedelta(seconds=-58)
+    short = timedelta(seconds=-57)
     with (
         registries.token_service(tmp_path, lifetime=short) as tokens,
         registries.docker_registry(tmp_path, auth=tokens.auth) as host,
@@ -534,11 +536,10 @@ def test_a_token_that_ends_is_renewed(tmp_path: Path) -> None:
         account = Account(user=registries.USER, password=registries.PASSWORD)
         client = Client(http, repository(f"{host}/acme/evidence"), lambda: account, writes=True)
         client.put_blob(b"first")
+        asked = len(tokens.asked)
+        time.sleep(3.1)
         client.put_blob(b"second")
-        assert len(tokens.asked) == 1
-        time.sleep(2.1)
-        client.put_blob(b"third")
-        assert len(tokens.asked) == 2
+        assert len(tokens.asked) > asked
 
 
 # --------------------------------------------------------------------------------------------------------------------

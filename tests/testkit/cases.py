@@ -334,6 +334,11 @@ def _other_log(entry: dict[str, Any]) -> dict[str, Any]:
     return {**entry, "logId": {"keyId": _flip(entry["logId"]["keyId"])}}
 
 
+def _unknown_build_type(statement: dict[str, Any]) -> dict[str, Any]:
+    definition = {"buildType": "https://build.example/v1", "externalParameters": {"source": "somewhere"}}
+    return {**statement, "predicate": {"buildDefinition": definition}}
+
+
 def _foreign_key_id(bundle: dict[str, Any]) -> dict[str, Any]:
     bundle["dsseEnvelope"]["signatures"][0]["keyid"] = "SHA256:nobody-signed-this-hint"
     return bundle
@@ -345,6 +350,7 @@ MUTATIONS: Mapping[str, Mapping[str, Any]] = {
     "log-id": {"entry": _other_log},
     "keyid": {"bundle": _foreign_key_id},
     "predicate-type": {"statement": lambda s: {**s, "predicateType": "https://slsa.dev/provenance/v9"}},
+    "build-type": {"statement": _unknown_build_type},
     "media-type": {"bundle": lambda b: {**b, "mediaType": "application/vnd.dev.sigstore.bundle.v9+json"}},
 }
 
@@ -489,9 +495,10 @@ class World:
         time = self.time(told.pop("log_hours_ago", one.published_hours_ago))
         retired = told.pop("retired", False)
         subject = told.pop("subject", about.name), about.version, about.sha512
+        instance = TestSigstore(self.now, seed="staging") if told.pop("staging", False) else self.sigstore
         bundles = []
         if only != "publish":
-            bundles.append(self.sigstore.provenance(*subject, time=time, **told))
+            bundles.append(instance.provenance(*subject, time=time, **told))
         if only != "provenance":
             bundles.append(self.sigstore.publish(*subject, time=time, retired=retired))
         return self.sigstore.attestations_document(bundles)

@@ -111,7 +111,7 @@ def package(name: str, version: str | None = "1.0.0", **changes: Any) -> Package
 
 def facts(p: Package, **changes: Any) -> PackageFacts:
     """Facts of an old, plain package."""
-    return replace(FACTS, registry_integrity=p.integrity, **changes)
+    return replace(FACTS, **({"registry_integrity": p.integrity} | changes))
 
 
 def edge(source: str, target: str | None, name: str, spec: str = "^1.0.0") -> Edge:

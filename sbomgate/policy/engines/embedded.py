@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import lzma
+import os
 import struct
 import threading
 from collections.abc import Callable, Mapping
@@ -33,7 +34,7 @@ ABI = 2  # of engine/main.go's request and answer
 SECONDS = 60.0  # for one evaluation: 20,000 packages take some seconds
 MEMORY_BYTES = 2 << 30  # linear memory: 20,000 packages take half a gigabyte
 ANSWER_BYTES = 64 << 20  # a finding for each of 20,000 packages is 10 MB
-MODULE_BYTES = 64 << 20  # of the uncompressed module: it is 32 MB
+MODULE_BYTES = 64 << 20  # of the uncompressed module: it is 21 MB
 
 _STACK_BYTES = 2 << 20  # the most that wasmtime takes for WebAssembly's own calls; deeper recursion ends in a trap
 _THREAD_STACK_BYTES = 16 << 20
@@ -42,7 +43,7 @@ _EBADF, _EFBIG = 8, 22  # errno of wasi_snapshot_preview1
 _MESSAGE = 500  # characters of an error that are shown
 _REFUSED = 10  # engine/main.go: the answer lists errors
 _INSTANT = (1_000_000_000).to_bytes(8, "little")  # what the clock always says: Go does not start at zero
-_SETTINGS = f"none-epoch-stack{_STACK_BYTES}"
+_SETTINGS = f"none-epoch-nounwind-stack{_STACK_BYTES}"
 _HINTS = {
     "forbidden": "a policy sees its input and its data, nothing else: take the call out",
     "undefined": "the policy gives no value there: is the query right, and the input whole?",
@@ -241,6 +242,7 @@ class EmbeddedEngine:
         config = wasmtime.Config()
         config.epoch_interruption = True
         config.max_wasm_stack = _STACK_BYTES
+        config.native_unwind_info = os.name == "nt"  # for debuggers alone; Windows always has it
         config.cranelift_opt_level = "none"  # "speed" compiles a fifth slower and evaluates no faster: Go has optimised
         engine = wasmtime.Engine(config)
         name = f"opa-{self._sha256}-wasmtime-{_version(wasmtime.__file__)}-{_SETTINGS}.cwasm"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,14 +12,13 @@ import pytest
 from sbomgate import lockfiles, sbom
 from sbomgate.errors import InputError
 from sbomgate.lockfiles.bun import _places, _segments
-from sbomgate.model import DependencyGraph, Kind, Package
-from sbomgate.project import DiskFiles, MemoryFiles
+from sbomgate.model import DependencyGraph, Kind
+from sbomgate.project import MemoryFiles
+from testkit import locked
 from testkit.projects import integrity
 
-ROOT = Path(__file__).resolve().parents[3]
-FIXTURES = ROOT / "tests" / "fixtures" / "bun"
+FIXTURES = locked.FIXTURES / "bun"
 NAMES = sorted(path.name for path in FIXTURES.iterdir())
-SHARED = ROOT.parent / "shared"
 
 TREE = {"declared-range", "file", "override", "patched", "peer-invalid"}
 NOTED: dict[str, set[str]] = {
@@ -35,11 +32,7 @@ NOTED: dict[str, set[str]] = {
 
 
 def load(name: str) -> DependencyGraph:
-    return lockfiles.read(DiskFiles(FIXTURES / name, FIXTURES / name))
-
-
-def by_id(graph: DependencyGraph) -> dict[str, Package]:
-    return {package.id: package for package in graph.packages}
+    return locked.fixture(f"bun/{name}")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -78,7 +71,7 @@ def test_the_same_packages_as_bun_lists(name: str) -> None:
 
 
 def test_kinds_and_fields() -> None:
-    packages = by_id(load("tree-v2"))
+    packages = locked.by_id(load("tree-v2"))
     assert packages[""].kind is Kind.ROOT
     assert packages["workspace:packages/a"].kind is packages["a"].kind is Kind.WORKSPACE
     assert packages["packed"].kind is Kind.FILE
@@ -95,8 +88,8 @@ def test_kinds_and_fields() -> None:
     assert (mac.os, mac.optional, mac.has_install_script) == (("darwin",), True, None)
     assert packages["is-number"].dev
     assert not packages["is-odd/is-number"].dev
-    assert by_id(load("sources-v2"))["from-git"].kind is Kind.GIT
-    assert by_id(load("sources-v2"))["copied"].version == "0.2.0"
+    assert locked.by_id(load("sources-v2"))["from-git"].kind is Kind.GIT
+    assert locked.by_id(load("sources-v2"))["copied"].version == "0.2.0"
 
 
 def test_edges_are_found_by_buns_walk() -> None:
@@ -130,32 +123,14 @@ def test_places() -> None:
 
 
 @pytest.mark.shared
-def test_a_real_lockfile_equals_the_truth(tmp_path: Path) -> None:
-    archive = SHARED / "data" / "lockfiles.tar.xz"
-    if not archive.exists():
-        pytest.skip("../shared/data/lockfiles.tar.xz is not there")
-    import tarfile
-
-    with tarfile.open(archive) as tar:
-        members = [m for m in tar.getmembers() if "lockfiles/hono/" in m.name or m.name.endswith("truth/hono.json")]
-        tar.extractall(tmp_path, members=members, filter="data")
-    project = next(tmp_path.rglob("lockfiles/hono"))
-    truth_file = next(tmp_path.rglob("hono.json"))
-    truth = json.loads(truth_file.read_bytes())
-    graph = lockfiles.read(DiskFiles(project, project))
+def test_a_real_lockfile_equals_the_truth(real_locks: Path, shared: Path, tmp_path: Path) -> None:
+    found = locked.real(real_locks, "hono")
+    graph, truth = found.graph, found.truth
     assert {p.id or "workspace:" for p in graph.packages} == {component["key"] for component in truth["components"]}
     edges = {(e.source or "workspace:", e.target, e.kind.value) for e in graph.edges if e.target is not None}
     assert edges == {tuple(edge) for edge in truth["edges"]}
     assert {f.code for f in graph.findings} == {"declared-range", "package-manager", "peer-invalid", "prerelease"}
-    written = tmp_path / "sbom.json"
-    written.write_bytes(sbom.write(graph, {}, timestamp=None, tool_version="0"))
-    compared = subprocess.run(
-        [sys.executable, str(SHARED / "compare_truth.py"), str(written), str(truth_file)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert compared.returncode == 0, compared.stdout
+    found.compare(shared, tmp_path)
 
 
 # --------------------------------------------------------------------------------------------------------------------

@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from sbomgate import lockfiles, sbom
+from sbomgate import sbom
 from sbomgate.model import DependencyGraph, EdgeKind, Kind, Package
 from sbomgate.npm import yarn_cache
-from sbomgate.project import DiskFiles
+from testkit import locked
 from testkit.loopback import loopback
 from testkit.schema import errors
 
 ROOT = Path(__file__).resolve().parents[3]
-FIXTURES = ROOT / "tests" / "fixtures" / "every-source"
+FIXTURES = locked.FIXTURES / "every-source"
 NAMES = sorted(path.name for path in FIXTURES.iterdir())
 OWN = (Kind.ROOT, Kind.WORKSPACE, Kind.LINK, Kind.FILE)
 FROM_DIRECTORIES = {"fixture", "met", "@fx/uses", "linked", "ported", "copied", "packed"}
@@ -31,7 +31,7 @@ Edge = tuple[str, str, str]  # who asks, under which name, what it gets
 
 
 def load(name: str) -> DependencyGraph:
-    return lockfiles.read(DiskFiles(FIXTURES / name, FIXTURES / name))
+    return locked.read(FIXTURES / name)
 
 
 def listing(name: str) -> Any:
@@ -308,7 +308,7 @@ def test_the_real_manager_writes_and_lists_the_same(name: str, tmp_path: Path) -
         assert (tmp_path / "made" / path).read_bytes() == (FIXTURES / name / path).read_bytes(), path
     if name == "yarn-1":  # what its cache keeps are the bytes that the lockfile has the digest of
         place = tmp_path / "scratch" / name
-        graph = lockfiles.read(DiskFiles(place / "project", place / "project"), "yarn.lock")
+        graph = locked.read(place / "project")
         fetched = [one for one in graph.packages if one.kind is Kind.REGISTRY and one.alias is None and one.sha512]
         assert len(fetched) > 5
         for one in fetched:

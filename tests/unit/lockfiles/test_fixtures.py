@@ -5,19 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from sbomgate import lockfiles, sbom
 from sbomgate.model import DependencyGraph, Kind
-from sbomgate.project import DiskFiles
+from testkit import locked
 
-ROOT = Path(__file__).resolve().parents[3]
-FIXTURES = ROOT / "tests" / "fixtures" / "npm"
+FIXTURES = locked.FIXTURES / "npm"
 NAMES = sorted(path.name for path in FIXTURES.iterdir())
-SHARED = ROOT.parent / "shared"
 # Where the truth of the shared data differs from npm: it calls the link to a directory that is no workspace a workspace
 # edge as well (`npm query .workspace` does not list it), and repeats peers of the root that are dev dependencies too,
 # where npm keeps one edge a name (arborist, Node._loadDeps), as the truth itself does for version 3.
@@ -46,7 +42,7 @@ NOTED: dict[str, set[str]] = {
 
 
 def load(name: str) -> DependencyGraph:
-    return lockfiles.read(DiskFiles(FIXTURES / name, FIXTURES / name))
+    return locked.fixture(f"npm/{name}")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -125,22 +121,10 @@ def test_same_tree_as_npm(name: str) -> None:
 
 @pytest.mark.shared
 @pytest.mark.parametrize("name", SHARED_NAMES)
-def test_real_lockfiles_equal_the_truth(name: str, tmp_path: Path) -> None:
+def test_real_lockfiles_equal_the_truth(name: str, real_locks: Path, shared: Path, tmp_path: Path) -> None:
     """Nodes and edges by key, and the SBOM by the comparison that lies beside the data."""
-    archive = SHARED / "data" / "lockfiles.tar.xz"
-    if not archive.exists():
-        pytest.skip("../shared/data/lockfiles.tar.xz is not there")
-    import tarfile
-
-    with tarfile.open(archive) as tar:
-        members = [
-            m for m in tar.getmembers() if f"lockfiles/{name}/" in m.name or m.name.endswith(f"truth/{name}.json")
-        ]
-        tar.extractall(tmp_path, members=members, filter="data")
-    project = next(tmp_path.rglob(f"lockfiles/{name}"))
-    truth_file = next(tmp_path.rglob(f"{name}.json"))
-    truth = json.loads(truth_file.read_bytes())
-    graph = lockfiles.read(DiskFiles(project, project))
+    found = locked.real(real_locks, name)
+    graph, truth = found.graph, found.truth
     nodes = {package.id for package in graph.packages if package.target is None}
     assert nodes == {component["key"] for component in truth["components"]}
     edges = {(edge.source, edge.target, edge.kind.value) for edge in graph.edges if edge.target is not None}
@@ -161,12 +145,4 @@ def test_real_lockfiles_equal_the_truth(name: str, tmp_path: Path) -> None:
         "lock-drift",
     }
     assert not noisy & {f.code for f in graph.findings}
-    written = tmp_path / "sbom.json"
-    written.write_bytes(sbom.write(graph, {}, timestamp=None, tool_version="0"))
-    compared = subprocess.run(
-        [sys.executable, str(SHARED / "compare_truth.py"), str(written), str(truth_file)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert compared.returncode == 0, compared.stdout
+    found.compare(shared, tmp_path)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,14 +16,13 @@ from hypothesis import strategies as st
 from sbomgate import lockfiles, sbom
 from sbomgate.errors import InputError
 from sbomgate.lockfiles import _pnpm_keys as keys
-from sbomgate.model import DependencyGraph, Kind, Package
-from sbomgate.project import DiskFiles, MemoryFiles
+from sbomgate.model import DependencyGraph, Kind
+from sbomgate.project import MemoryFiles
+from testkit import locked
 from testkit.projects import integrity
 
-ROOT = Path(__file__).resolve().parents[3]
-FIXTURES = ROOT / "tests" / "fixtures" / "pnpm"
+FIXTURES = locked.FIXTURES / "pnpm"
 NAMES = sorted(path.name for path in FIXTURES.iterdir())
-SHARED = ROOT.parent / "shared"
 
 TREE = {"declared-range", "file", "link", "override", "patched", "peer-invalid"}
 NOTED: dict[str, set[str]] = {
@@ -46,11 +43,7 @@ NOTED: dict[str, set[str]] = {
 
 
 def load(name: str) -> DependencyGraph:
-    return lockfiles.read(DiskFiles(FIXTURES / name, FIXTURES / name))
-
-
-def by_id(graph: DependencyGraph) -> dict[str, Package]:
-    return {package.id: package for package in graph.packages}
+    return locked.fixture(f"pnpm/{name}")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -74,14 +67,14 @@ def test_every_entry_once(name: str) -> None:
 
 
 def test_kinds() -> None:
-    packages = by_id(load("tree-v9-pnpm12"))
+    packages = locked.by_id(load("tree-v9-pnpm12"))
     assert packages[""].kind is Kind.ROOT
     assert packages["packages/a"].kind is Kind.WORKSPACE
     assert packages["@fixture/b@file:packages/b(ms@2.1.2)"].kind is Kind.WORKSPACE
     assert packages["copied@file:copied"].kind is packages["packed@file:packed-1.0.0.tgz"].kind is Kind.FILE
     assert packages["link:linked"].kind is Kind.LINK
     assert packages["ms@2.1.2"].kind is Kind.REGISTRY
-    sources = by_id(load("sources-v9"))
+    sources = locked.by_id(load("sources-v9"))
     git = next(package for package in sources.values() if package.name == "from-git")
     assert (git.kind, git.version) == (Kind.GIT, "1.2.3")
 
@@ -98,7 +91,7 @@ def test_a_patched_package_keeps_its_registry_facts() -> None:
 
 
 def test_fields() -> None:
-    packages = by_id(load("tree-v6"))
+    packages = locked.by_id(load("tree-v6"))
     alias = packages["/string-width@4.2.3"]
     assert (alias.name, alias.alias, alias.direct, alias.dev) == ("string-width", "string-width-cjs", True, False)
     mac = packages["/fsevents@2.3.3"]
@@ -106,7 +99,7 @@ def test_fields() -> None:
     assert mac.engines == {"node": "^8.16.0 || ^10.6.0 || >=11.0.0"}
     assert packages["/react-dom@18.2.0(react@18.2.0)"].dev
     assert not packages["/react-dom@18.2.0(react@17.0.2)"].dev
-    assert by_id(load("tree-v9"))["fsevents@2.3.3"].has_install_script is None
+    assert locked.by_id(load("tree-v9"))["fsevents@2.3.3"].has_install_script is None
     assert packages["/ms@2.1.2"].resolved is None
 
 
@@ -151,26 +144,14 @@ def test_the_same_packages_as_pnpm_lists(name: str) -> None:
 
 @pytest.mark.shared
 @pytest.mark.parametrize("name", ["vue-core", "vue-core-2023-v6", "payload"])
-def test_real_lockfiles_equal_the_truth(name: str, tmp_path: Path) -> None:
+def test_real_lockfiles_equal_the_truth(name: str, real_locks: Path, shared: Path, tmp_path: Path) -> None:
     """Nodes and edges, and the SBOM by the comparison that lies beside the data.
 
     The truth has one node for all sets of peers of version 9, and calls a met peer by the section in which the snapshot
     names it; we call it a peer.
     """
-    archive = SHARED / "data" / "lockfiles.tar.xz"
-    if not archive.exists():
-        pytest.skip("../shared/data/lockfiles.tar.xz is not there")
-    import tarfile
-
-    with tarfile.open(archive) as tar:
-        members = [
-            m for m in tar.getmembers() if f"lockfiles/{name}/" in m.name or m.name.endswith(f"truth/{name}.json")
-        ]
-        tar.extractall(tmp_path, members=members, filter="data")
-    project = next(tmp_path.rglob(f"lockfiles/{name}"))
-    truth_file = next(tmp_path.rglob(f"{name}.json"))
-    truth = json.loads(truth_file.read_bytes())
-    graph = lockfiles.read(DiskFiles(project, project))
+    found = locked.real(real_locks, name)
+    graph, truth = found.graph, found.truth
     key = {}
     for package in graph.packages:
         if package.kind in (Kind.ROOT, Kind.WORKSPACE):
@@ -188,15 +169,7 @@ def test_real_lockfiles_equal_the_truth(name: str, tmp_path: Path) -> None:
     assert not [f for f in graph.findings if f.rule in ("bound_bytes", "registries")]
     noisy = {"flag-mismatch", "sections-disagree", "unreachable-entry", "lock-drift", "missing-integrity"}
     assert not noisy & {f.code for f in graph.findings}
-    written = tmp_path / "sbom.json"
-    written.write_bytes(sbom.write(graph, {}, timestamp=None, tool_version="0"))
-    compared = subprocess.run(
-        [sys.executable, str(SHARED / "compare_truth.py"), str(written), str(truth_file)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert compared.returncode == 0, compared.stdout
+    found.compare(shared, tmp_path)
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -611,7 +584,7 @@ def test_alias_is_judged_under_its_real_name() -> None:
     """A05."""
     project = Project()
     _alias("npm:axios@1.14.1")(project)
-    package = by_id(project.read())["axios@1.14.1"]
+    package = locked.by_id(project.read())["axios@1.14.1"]
     assert (package.name, package.version, package.alias) == ("axios", "1.14.1", "http")
 
 
@@ -627,7 +600,7 @@ def test_registries_by_scope() -> None:
 def test_two_documents() -> None:
     """L28: what pnpm fetches for itself is among the packages, and not part of the product."""
     graph = load("two-documents")
-    packages = by_id(graph)
+    packages = locked.by_id(graph)
     assert packages["env:is-number@7.0.0"].dev
     assert not packages["is-number@6.0.0"].dev
     assert [f.package for f in graph.findings] == ["env:is-number@7.0.0"]

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sbomgate import lockfiles, sbom
-from sbomgate.model import DependencyGraph, EdgeKind, Kind
-from sbomgate.project import DiskFiles
+from sbomgate import sbom
+from sbomgate.model import EdgeKind, Kind
+from testkit import locked
 from testkit.schema import errors
 
-ROOT = Path(__file__).resolve().parents[3]
-FIXTURES = ROOT / "tests" / "fixtures"
-SHARED = ROOT.parent / "shared"
+FIXTURES = locked.FIXTURES
 CLASSIC = sorted(path.name for path in (FIXTURES / "yarn-classic").iterdir())
 BERRY = sorted(path.name for path in (FIXTURES / "yarn-berry").iterdir())
 BOTH = [*(f"yarn-classic/{name}" for name in CLASSIC), *(f"yarn-berry/{name}" for name in BERRY)]
@@ -49,10 +45,6 @@ _TYPESCRIPT = "typescript@patch:typescript@npm%3A6.0.2#optional!builtin<compat/t
 CATALOGUED = {("", "dev"), ("@babel/parser@workspace:packages/babel-parser", "dev")}
 
 
-def load(name: str) -> DependencyGraph:
-    return lockfiles.read(DiskFiles(FIXTURES / name, FIXTURES / name))
-
-
 def listing(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (FIXTURES / name / "listing.json").read_text(encoding="utf-8").splitlines()]
 
@@ -60,12 +52,12 @@ def listing(name: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("name", BOTH)
 def test_findings(name: str) -> None:
     """A lockfile as yarn writes it contradicts nothing: only what is worth knowing is noted."""
-    assert {finding.code for finding in load(name).findings} == NOTED[name]
+    assert {finding.code for finding in locked.fixture(name).findings} == NOTED[name]
 
 
 @pytest.mark.parametrize("name", BOTH)
 def test_round_trip(name: str) -> None:
-    graph = load(name)
+    graph = locked.fixture(name)
     ids = [package.id for package in graph.packages]
     assert len(ids) == len(set(ids))
     assert ids == sorted(ids)
@@ -82,7 +74,7 @@ def test_round_trip(name: str) -> None:
 @pytest.mark.parametrize("name", BERRY)
 def test_same_graph_as_yarn_info(name: str) -> None:
     """Packages and edges as `yarn info --all --recursive --json` gives them; a peer has no edge."""
-    graph = load(f"yarn-berry/{name}")
+    graph = locked.fixture(f"yarn-berry/{name}")
     roots = {line["value"] for line in listing(f"yarn-berry/{name}") if line["value"].endswith("@workspace:.")}
 
     def key(locator: str) -> str:
@@ -109,7 +101,7 @@ def test_same_graph_as_yarn_info(name: str) -> None:
 @pytest.mark.parametrize("name", CLASSIC)
 def test_same_graph_as_yarn_list(name: str) -> None:
     """Packages by the name they are installed under, and what each asks for, as `yarn list --json` gives them."""
-    graph = load(f"yarn-classic/{name}")
+    graph = locked.fixture(f"yarn-classic/{name}")
     nodes: set[str] = set()
     asked: set[tuple[str, str]] = set()
     todo = listing(f"yarn-classic/{name}")[0]["data"]["trees"]
@@ -131,20 +123,20 @@ def test_same_graph_as_yarn_list(name: str) -> None:
 
 
 def test_kinds_of_sources() -> None:
-    kinds = {package.name: package.kind for package in load("yarn-berry/sources").packages if package.id}
+    kinds = {package.name: package.kind for package in locked.fixture("yarn-berry/sources").packages if package.id}
     assert kinds["ansi-regex"] is Kind.REGISTRY  # a URL, but the registry's own for that name and version
     assert kinds["from-git"] is Kind.GIT
     assert kinds["packed"] is kinds["copied"] is Kind.FILE
     assert kinds["linked"] is kinds["ported"] is Kind.LINK
-    assert kinds == {package.name: package.kind for package in load("yarn-classic/sources").packages if package.id} | {
-        "ported": Kind.LINK
-    }
+    assert kinds == {
+        package.name: package.kind for package in locked.fixture("yarn-classic/sources").packages if package.id
+    } | {"ported": Kind.LINK}
 
 
 @pytest.mark.parametrize("name", BERRY)
 def test_a_checksum_is_no_integrity(name: str) -> None:
     """The checksum is that of yarn's own zip: no hash and no integrity of any package (yarnpkg/berry#6296)."""
-    graph = load(f"yarn-berry/{name}")
+    graph = locked.fixture(f"yarn-berry/{name}")
     assert {package.integrity for package in graph.packages} == {None}
     assert {package.hashes for package in graph.packages} == {()}
     written = sbom.write(graph, {}, timestamp=None, tool_version="0").decode()
@@ -156,7 +148,7 @@ def test_a_checksum_is_no_integrity(name: str) -> None:
 
 def test_flags_and_aliases() -> None:
     for name in ("yarn-classic/workspaces", "yarn-berry/workspaces", "yarn-berry/workspaces-v6"):
-        packages = {(p.alias or p.name, p.version): p for p in load(name).packages}
+        packages = {(p.alias or p.name, p.version): p for p in locked.fixture(name).packages}
         assert packages["is-odd", "3.0.1"].dev
         assert not packages["is-number", "7.0.0"].dev
         assert packages["fsevents", "2.3.3"].optional
@@ -166,33 +158,18 @@ def test_flags_and_aliases() -> None:
 
 
 def test_platforms() -> None:
-    packages = {package.name: package for package in load("yarn-berry/platforms").packages}
+    packages = {package.name: package for package in locked.fixture("yarn-berry/platforms").packages}
     assert (packages["@esbuild/linux-x64"].os, packages["@esbuild/linux-x64"].cpu) == (("linux",), ("x64",))
     assert packages["@esbuild/linux-x64"].optional
     assert not packages["esbuild"].optional
 
 
-def extracted(name: str, directory: Path) -> tuple[DependencyGraph, dict[str, Any], Path]:
-    archive = SHARED / "data" / "lockfiles.tar.xz"
-    if not archive.exists():
-        pytest.skip("../shared/data/lockfiles.tar.xz is not there")
-    import tarfile
-
-    with tarfile.open(archive) as tar:
-        members = [
-            m for m in tar.getmembers() if f"lockfiles/{name}/" in m.name or m.name.endswith(f"truth/{name}.json")
-        ]
-        tar.extractall(directory, members=members, filter="data")
-    project = next(directory.rglob(f"lockfiles/{name}"))
-    truth = next(directory.rglob(f"{name}.json"))
-    return lockfiles.read(DiskFiles(project, project)), json.loads(truth.read_bytes()), truth
-
-
 @pytest.mark.shared
 @pytest.mark.parametrize(("name", "count"), [("yarn-classic-yarn", 1062), ("babel", 1586)])
-def test_real_lockfiles_equal_the_truth(name: str, count: int, tmp_path: Path) -> None:
+def test_real_lockfiles_equal_the_truth(name: str, count: int, real_locks: Path, shared: Path, tmp_path: Path) -> None:
     """Nodes and edges by key, and the SBOM by the comparison that lies beside the data."""
-    graph, truth, truth_file = extracted(name, tmp_path)
+    found = locked.real(real_locks, name)
+    graph, truth = found.graph, found.truth
     root = next(one["key"] for one in truth["components"] if one["kind"] == "root")
 
     def key(theirs: str) -> str:
@@ -222,12 +199,4 @@ def test_real_lockfiles_equal_the_truth(name: str, count: int, tmp_path: Path) -
         sha1_only = [p for p in graph.packages if p.hashes and p.hashes[0].algorithm == "sha1"]
         assert len(sha1_only) == 680
         assert [p.name for p in graph.packages if p.id and p.integrity is None] == ["eslint-plugin-yarn-internal"]
-    written = tmp_path / "sbom.json"
-    written.write_bytes(sbom.write(graph, {}, timestamp=None, tool_version="0"))
-    compared = subprocess.run(
-        [sys.executable, str(SHARED / "compare_truth.py"), str(written), str(truth_file)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert compared.returncode == 0, compared.stdout
+    found.compare(shared, tmp_path)

@@ -19,6 +19,8 @@ from sbomgate.model import (
     ExpectedProvenance,
     Kind,
     LockFinding,
+    Package,
+    PackageFacts,
     Sbom,
     Signature,
     SignatureState,
@@ -124,6 +126,10 @@ def test_facts_stand_once_for_all_packages_that_share_them_and_never_for_one_tha
         ),
         *({name: "other"} for name in ("trusted_publisher", "licence", "deprecated")),
         {"registry": "https://other.test/"},
+        {"registry_integrity": "sha512-other"},
+        {"registry_integrity": None},
+        {"publish": replace(b.FACTS.publish, time=b.NOW)},
+        {"publish": replace(b.FACTS.publish, first=None)},
     ]
     for change in changes:
         known = {p.id: b.facts(p) for p in same} | {other.id: b.facts(other, **change)}
@@ -240,10 +246,7 @@ def test_the_baseline_holds_outside_packages_by_name_and_edges_by_real_names() -
     baseline = BaselineBuild(sbom=old, evidence="4" * 64, decided_at=b.NOW)
     new = b.sbom([b.package("axios", "1.14.1"), replace(alias, version="4.2.4"), own, b.package("new")])
     held = built(new, baseline=baseline)["baseline"]
-    assert held["held"] == {
-        "axios": [["1.14.0", "sha512-axios-1.14.0"]],
-        "string-width": [["4.2.3", "sha512-string-width-4.2.3"]],
-    }
+    assert held["held"] == {"axios": True, "string-width": True, "new": False}
     assert set(held["packages"]) == {"axios", "string-width"}
     assert len(held["packages"]["axios"]) == 1
     assert held["edges"] == {"": ["axios"], "own": ["string-width"]}
@@ -255,15 +258,67 @@ def test_of_what_did_not_change_the_baseline_says_only_that_it_was_there() -> No
     git = b.package("git", kind=Kind.GIT, integrity=None, resolved="git+ssh://git@h/x.git#abc")
     edges = [b.edge(p.id, same.id, "same") for p in (updated, git)]
     baseline = BaselineBuild(sbom=b.sbom([same, updated, git], edges), evidence="4" * 64, decided_at=b.NOW)
-    held = built(b.sbom([same, git, replace(updated, version="1.0.1")]), baseline=baseline)["baseline"]
-    assert set(held["held"]) == {"same", "updated", "git"}
-    assert held["held"]["git"] == [["1.0.0", None, "git+ssh://git@h/x.git#abc"]]
-    assert set(held["packages"]) == {"updated"}
+
+    def changed(*now: Package) -> tuple[dict[str, Any], set[str]]:
+        document = built(b.sbom(list(now)), baseline=baseline)
+        new = {p["name"] for p in document["packages"] if not document["facts"][p["facts"]]["held"]}
+        assert set(document["baseline"]["held"]) == set(document["baseline"]["packages"]) == new
+        return document["baseline"], new
+
+    held, new = changed(same, git, replace(updated, version="1.0.1"))
+    assert new == {"updated"}
+    assert held["held"] == {"updated": True}
     assert held["edges"] == {"updated": ["same"]}
-    moved = built(b.sbom([same, updated, replace(git, resolved="git+ssh://git@h/x.git#abd")]), baseline=baseline)
-    assert set(moved["baseline"]["packages"]) == {"git"}
-    unbound = built(b.sbom([replace(same, integrity=None), updated, git]), baseline=baseline)
-    assert set(unbound["baseline"]["packages"]) == {"same"}
+    assert changed(same, updated, replace(git, resolved="git+ssh://git@h/x.git#abd"))[1] == {"git"}
+    assert changed(replace(same, integrity=None), updated, git)[1] == {"same"}
+    assert changed(same, updated, git)[1] == set()
+
+
+def test_packages_that_depend_on_more_than_they_did_are_named() -> None:
+    a, c, d = (b.package(name) for name in "acd")
+    old = b.sbom([a, c, d], [b.edge(a.id, c.id, "c"), b.edge(c.id, d.id, "d")])
+    baseline = BaselineBuild(sbom=old, evidence="4" * 64, decided_at=b.NOW)
+    new = b.sbom([a, c, d], [b.edge(a.id, c.id, "c"), b.edge(a.id, d.id, "d")])
+    held = built(new, baseline=baseline)["baseline"]
+    assert held["gained"] == ["a"]
+    assert held["edges"] == {"a": ["c"]}
+    assert built(old, baseline=baseline)["baseline"]["gained"] == []
+
+
+def test_what_is_shared_names_the_latest_times_and_recent_releases_share_nothing_with_old_ones() -> None:
+    def dated(name: str, time: str | None, first: str | None) -> tuple[Package, PackageFacts]:
+        p = b.package(name)
+        times = [None if text is None else datetime.fromisoformat(text) for text in (time, first)]
+        return p, b.facts(p, publish=replace(b.FACTS.publish, time=times[0], first=times[1]))
+
+    told = [
+        dated("a", "2025-02-01T00:00:00Z", "2024-01-01T00:00:00Z"),
+        dated("b", "2025-01-01T00:00:00Z", "2024-02-01T00:00:00Z"),
+        dated("c", "2026-11-19T00:00:00Z", "2024-03-01T00:00:00Z"),
+        dated("d", "2026-11-18T00:00:00Z", "2026-11-18T00:00:00Z"),
+        dated("e", None, "2024-01-01T00:00:00Z"),
+        dated("f", "2025-03-01T00:00:00Z", None),
+    ]
+    document = built(b.sbom([p for p, _ in told], known={p.id: facts for p, facts in told}))
+    assert [p["facts"] for p in document["packages"]] == [0, 0, 1, 2, 3, 4]
+    assert [(f["published_until"], f["first_published_until"]) for f in document["facts"]] == [
+        ("2025-02-01T00:00:00Z", "2024-02-01T00:00:00Z"),
+        ("2026-11-19T00:00:00Z", "2024-03-01T00:00:00Z"),
+        ("2026-11-18T00:00:00Z", "2026-11-18T00:00:00Z"),
+        (None, "2024-01-01T00:00:00Z"),
+        ("2025-03-01T00:00:00Z", None),
+    ]
+
+
+@pytest.mark.parametrize(("stated", "agrees"), [("sha512-a-1.0.0", True), ("sha512-other", False), (None, None)])
+def test_the_registrys_integrity_stands_in_a_package_only_where_it_is_another(
+    stated: str | None, agrees: bool | None
+) -> None:
+    one = b.package("a")
+    document = built(b.sbom([one], known={one.id: b.facts(one, registry_integrity=stated)}))
+    (p,), (f,) = document["packages"], document["facts"]
+    assert f["registry_agrees"] is agrees
+    assert p.get("registry_integrity") == (stated if agrees is False else None)
 
 
 @pytest.mark.parametrize(

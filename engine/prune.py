@@ -1,0 +1,73 @@
+"""Make the source that the engine is built from: `prune.py FOLDER` fills FOLDER (which is there, and empty).
+
+OPA links what its built-ins may ever need: an HTTP client, TLS, X.509, keys and signatures, GraphQL. The capabilities
+forbid those built-ins, so their code could never run, and a third of the module would be compiled to machine code at
+the first start for nothing. Here the modules of go.sum are copied to vendor/, the files of OPA that hold nothing but
+such built-ins are taken out, and what else imports such packages imports their stand-ins (absent/). No other line
+changes.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+OPA = Path("vendor", "github.com", "open-policy-agent", "opa")
+OURS = ("*.go", "go.mod", "go.sum", "absent", "capabilities")
+
+# Of v1/topdown: http.send, net.*, providers.*, graphql.*, json.match_schema and json.verify_schema.
+TAKEN_OUT = ("http", "http_fixup", "http_fixup_darwin", "net", "providers", "graphql", "jsonschema")
+
+# Package → its stand-in; in the files of OPA that import it.
+ABSENT = {
+    "net/http": "http",
+    "crypto/tls": "tls",
+    "crypto/x509": "x509",
+    "crypto/rsa": "rsa",
+    "crypto/ecdsa": "ecdsa",
+    "crypto/ed25519": "ed25519",
+    "github.com/lestrrat-go/jwx/v3/jwk": "jwk",
+    "github.com/lestrrat-go/jwx/v3/jws/jwsbb": "jwsbb",
+}
+IMPORTING = (
+    "internal/gojsonschema/jsonLoader.go",
+    "v1/topdown/crypto.go",
+    "v1/topdown/tokens.go",
+    "v1/tracing/tracing.go",
+    "v1/util/close.go",
+    "v1/util/read_gzip_body.go",
+)
+
+
+def main() -> None:
+    """Fill the folder."""
+    folder = Path(sys.argv[1])
+    for pattern in OURS:
+        for path in sorted(HERE.glob(pattern)):
+            if path.is_dir():
+                shutil.copytree(path, folder / path.name)
+            elif not path.name.endswith("_test.go"):
+                shutil.copyfile(path, folder / path.name)
+    subprocess.run(["go", "mod", "vendor"], cwd=folder, env=os.environ | {"GOFLAGS": "-mod=mod"}, check=True)
+    topdown = folder / OPA / "v1" / "topdown"
+    for name in TAKEN_OUT:
+        (topdown / f"{name}.go").unlink()
+    shutil.copyfile(folder / "absent" / "topdown" / "http.go", topdown / "http.go")
+    found = set()
+    for name in IMPORTING:
+        path = folder / OPA / name
+        text = path.read_text(encoding="utf-8")
+        for package, absent in ABSENT.items():
+            text, count = re.subn(
+                rf'^((?:import)?\s)"{package}"$', rf'\1"sbomgate/engine/absent/{absent}"', text, flags=re.M
+            )
+            found |= {(package, name)} if count else set()
+        path.write_text(text, encoding="utf-8")
+    if {package for package, _ in found} != set(ABSENT) or {name for _, name in found} != set(IMPORTING):
+        sys.exit("prune.py: OPA imports other packages than the table says")
+
+
+main()
