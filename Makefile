@@ -54,7 +54,7 @@ lint: $(VENV)/.dev
 	@$(BIN)/mypy
 
 bench: $(VENV)/.installed
-	@$(BIN)/python benchmarks/bench.py
+	@$(BIN)/python benchmarks/run.py $(if $(DATA),--data "$(DATA)")
 
 # Generated means checked: `make generate` writes, the tests compare.
 generate: $(VENV)/.test

@@ -165,7 +165,8 @@ def policy_inputs(graph: DependencyGraph, packages: int, now: datetime, sigstore
             for index, p in enumerate(grown.packages)
         ),
     )
-    baseline = BaselineBuild(sbom=_sbom(before, now, sigstore), evidence="00" * 32, decided_at=now)
+    # The facts are the same: to mint and verify them again for 20,000 packages would take longer than all measuring.
+    baseline = BaselineBuild(sbom=replace(now_bom, graph=before), evidence="00" * 32, decided_at=now)
     compared: dict[str, BaselineBuild | Bootstrap] = {"bootstrap": Bootstrap(reason="none yet"), "baseline": baseline}
     return {
         name: policy_input.build(

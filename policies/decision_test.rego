@@ -42,9 +42,9 @@ test_a_young_release_is_denied_everywhere_but_in_observe if {
 test_every_rule_ran if {
 	r := result(fx.document("default", [quiet], {}))
 	r.rules == [
-		"approved_changes", "bound_bytes", "complete_evidence", "deprecated", "exotic_sources", "install_scripts",
-		"known_malicious", "licences", "lockfile_sound", "manager_code", "new_dependencies", "pinned", "provenance", "registries",
-		"release_age", "trust_drift",
+		"approved_changes", "artefact_link", "bound_bytes", "complete_evidence", "deprecated", "exotic_sources", "install_scripts",
+		"known_malicious", "licences", "lockfile_sound", "manager_code", "new_dependencies", "pinned", "provenance",
+		"registries", "release_age", "trust_drift",
 	]
 	r.packages == 1
 }

@@ -33,6 +33,7 @@ from sbomgate.model import (
     SubjectKind,
     Verdict,
 )
+from sbomgate.model.link import LINKS, BuildLink, Ties, TreeLink
 from sbomgate.subject import build_manifest
 
 DETAIL_TYPE = "https://sbomgate.dev/decision/v1"
@@ -60,8 +61,12 @@ PROFILES = ("observe", "default", "strict", "release")
 """From the weakest to the strictest."""
 
 OBSERVE = "observe"
-LINKS = ("asserted",)
-"""How the artefact is tied to the lockfile (P13). The other links come with the code that checks them."""
+TIES = {
+    "installed": "link/installed.json",
+    "contained": "link/contained.json",
+    "provenance": "link/build-provenance.sigstore.json",
+}
+"""Materials that the link of artefact and lockfile rests on (P13), by its name in `Ties`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +133,8 @@ class Decision:
         context: subject (never None here), profile, time, lockfile path, workspace; repository, commit, environment,
             who says so.
         time_source: who vouches for the time, one of `TIME_SOURCES` (P17).
-        link: how the artefact is tied to the lockfile (P13): `asserted` for now.
+        link: how the artefact is tied to the lockfile (P13), one of `LINKS`.
+        ties: what that rests on, without the single problems; None where nothing was compared.
         project, project_version: of package.json.
         verifier_id: who decides (SLSA `verifier.id`); sbomgate: its version.
         engine: the policy engine.
@@ -155,6 +161,7 @@ class Decision:
     counts: Counts
     materials: tuple[Material, ...]
     valid_until: datetime | None = None
+    ties: Ties | None = None
 
     @property
     def subject(self) -> Subject:
@@ -221,6 +228,7 @@ def write_detail(decision: Decision) -> bytes:
             "evaluatedAt": write_time(context.evaluated_at),
             "timeSource": decision.time_source,
             "link": decision.link,
+            **({} if decision.ties is None else {"ties": _write_ties(decision.ties)}),
             "subject": {
                 "kind": decision.subject.kind.value,
                 "name": decision.subject.name,
@@ -306,6 +314,7 @@ def write_summary(decision: Decision, detail_bundle: bytes, *, uri: str | None =
             f"{EXTENSION}profile": context.profile,
             f"{EXTENSION}timeSource": decision.time_source,
             f"{EXTENSION}link": decision.link,
+            **({} if decision.ties is None else {f"{EXTENSION}ties": _summary_of_ties(decision.ties)}),
             f"{EXTENSION}lockfilePath": context.lockfile_path,
             f"{EXTENSION}workspace": context.workspace,
             f"{EXTENSION}repository": _claimed(context.repository),
@@ -410,6 +419,8 @@ def _check(decision: Decision) -> None:
         raise refuse(f"no such source of time: {decision.time_source!r}", "timeSource")
     if decision.link not in LINKS:
         raise refuse(f"no such link: {decision.link!r}", "link")
+    if decision.link != ("asserted" if decision.ties is None else decision.ties.link):
+        raise refuse(f"the link {decision.link!r} is not what the comparisons come to", "link")
     if context.profile == "release" and decision.verdict is Verdict.ALLOWED and decision.link == "asserted":
         raise refuse("the profile release allows no artefact whose link to the lockfile is only asserted", "link")
     if context.profile == "release" and decision.verdict is Verdict.ALLOWED and decision.time_source == SELF_DECLARED:
@@ -445,6 +456,11 @@ def _check(decision: Decision) -> None:
         raise refuse(f"the lockfile is not named: {PROJECT}{context.lockfile_path}", "materials")
     if decision.sha256[TRUST] != decision.trust:
         raise refuse("the stored trust file is another one", "trust.sha256")
+    digests = decision.sha256
+    for name, file in TIES.items():
+        tie = None if decision.ties is None else getattr(decision.ties, name)
+        if digests.get(file) != (None if tie is None else tie.material):
+            raise refuse("what was compared is not the material of that name", f"ties.{name}")
     for index, one in enumerate(decision.materials):
         _sha256(one.sha256, f"materials[{index}].digest.sha256")
     _sha256(decision.policy, "policy.sha256")
@@ -469,6 +485,65 @@ def _subjects(subject: Subject) -> list[tuple[str, Mapping[str, str]]]:
 
 def _claimed(value: Claimed | None) -> dict[str, str] | None:
     return None if value is None else {"value": value.value, "source": value.source}
+
+
+def _write_ties(ties: Ties) -> dict[str, Any]:
+    found: dict[str, Any] = {"installed": None, "contained": None, "provenance": None}
+    for name, tree in (("installed", ties.installed), ("contained", ties.contained)):
+        if tree is not None:
+            found[name] = {**{key: getattr(tree, key) for key in _OF_TREE}, "counts": dict(tree.counts)}
+    if ties.provenance is not None:
+        found["provenance"] = {key: getattr(ties.provenance, key) for key in BuildLink.__slots__}
+    return found
+
+
+_OF_BUILD = ("builder", "builder_id", "identity", "repository", "commit", "ref")
+_OF_TREE = ("material", "packages", "bytes", "absent", "elsewhere", "bundled", "files", "holds")
+
+
+def _summary_of_ties(ties: Ties) -> dict[str, Any]:
+    """Return what the summary says: of how many packages names, and of how many bytes were compared; who built it."""
+    found: dict[str, Any] = {}
+    for name, tree in (("installed", ties.installed), ("contained", ties.contained)):
+        if tree is not None:
+            found[name] = {"packages": tree.packages, "bytes": tree.bytes, "holds": tree.holds}
+    if ties.provenance is not None:
+        found["provenance"] = {"state": ties.provenance.state, "builder": ties.provenance.builder}
+    return found
+
+
+def _read_ties(value: dict[str, Any]) -> Ties:
+    def tree(name: str) -> TreeLink | None:
+        one = value[name]
+        if one is None:
+            return None
+        return TreeLink(
+            link=name,
+            material=_str(one["material"]),
+            packages=_int(one["packages"]),
+            bytes=_int(one["bytes"]),
+            absent=_int(one["absent"]),
+            elsewhere=_int(one["elsewhere"]),
+            bundled=_int(one["bundled"]),
+            files=_int(one["files"]),
+            counts=tuple((_str(code), _int(number)) for code, number in one["counts"].items()),
+            problems=(),
+            holds=_bool(one["holds"]),
+        )
+
+    build = value["provenance"]
+    return Ties(
+        installed=tree("installed"),
+        contained=tree("contained"),
+        provenance=None
+        if build is None
+        else BuildLink(
+            material=_str(build["material"]),
+            state=_str(build["state"]),
+            reason=_str(build["reason"]),
+            **{name: None if build[name] is None else _str(build[name]) for name in _OF_BUILD},
+        ),
+    )
 
 
 def _decision(predicate: dict[str, Any]) -> Decision:
@@ -525,6 +600,7 @@ def _decision(predicate: dict[str, Any]) -> Decision:
             for m in predicate["materials"]
         ),
         valid_until=None if predicate["validUntil"] is None else _utc(_str(predicate["validUntil"]), "validUntil"),
+        ties=_read_ties(predicate["ties"]) if "ties" in predicate else None,
     )
 
 

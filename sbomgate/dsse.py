@@ -162,6 +162,115 @@ def read_bundle(data: bytes, where: str) -> Envelope:
     )
 
 
+OTHER_MEDIA_TYPES = frozenset(
+    {
+        "application/vnd.dev.sigstore.bundle+json;version=0.1",
+        "application/vnd.dev.sigstore.bundle+json;version=0.2",
+        "application/vnd.dev.sigstore.bundle+json;version=0.3",
+        BUNDLE_MEDIA_TYPE,
+    }
+)
+"""Every version of a sigstore bundle that is read where others made it."""
+
+
+def read_other_bundle(data: bytes, where: str) -> Envelope:
+    """Return the envelope of a bundle that somebody else made: v0.1 to v0.3, with fields that are not read here.
+
+    Of a key's bundle nothing but envelope, hint and timestamps is read: a log entry beside it proves nothing then.
+
+    Raises:
+        EvidenceError: another version, not exactly one signature, no signer, or without one single meaning.
+    """
+    if len(data) > MAX_BUNDLE_BYTES:
+        raise EvidenceError(f"larger than the limit of {MAX_BUNDLE_BYTES} bytes", where=where)
+    bundle = loads(data, where)
+    if not isinstance(bundle, dict):
+        raise EvidenceError("not an object", where=where)
+    if bundle.get("mediaType") not in OTHER_MEDIA_TYPES:
+        raise EvidenceError(
+            f"a bundle of the type {str(bundle.get('mediaType'))[:100]!r} is not known", where=where, place="mediaType"
+        )
+    material, envelope = bundle.get("verificationMaterial"), bundle.get("dsseEnvelope")
+    if not isinstance(material, dict) or not isinstance(envelope, dict):
+        raise EvidenceError("no signed statement", where=where, place="dsseEnvelope")
+    expect(envelope.get("payloadType"), PAYLOAD_TYPE, where, "dsseEnvelope.payloadType")
+    signatures = envelope.get("signatures")
+    if not isinstance(signatures, list) or len(signatures) != 1 or not isinstance(signatures[0], dict):
+        raise EvidenceError("not exactly one signature", where=where, place="dsseEnvelope.signatures")
+    hint = certificate = None
+    if isinstance(key := material.get("publicKey"), dict):
+        hint = key.get("hint") if isinstance(key.get("hint"), str) else ""
+    else:
+        certificate = certificate_of(bundle, where)
+    return Envelope(
+        payload=_unbase64(envelope.get("payload"), where, "dsseEnvelope.payload"),
+        signature=_unbase64(signatures[0].get("sig"), where, "dsseEnvelope.signatures[0].sig"),
+        hint=hint,
+        certificate=certificate,
+        timestamps=_timestamps(material.get("timestampVerificationData"), where),
+        bundle=bundle,
+    )
+
+
+def read_other_statement(payload: bytes, where: str) -> dict[str, Any]:
+    """Return an in-toto statement that somebody else wrote, from the exact bytes that were signed: v0.1 or v1.
+
+    Raises:
+        EvidenceError: not JSON with one meaning, another type, no subject with a digest, no predicate.
+    """
+    found = loads(payload, where)
+    if not isinstance(found, dict) or found.get("_type") not in (STATEMENT_TYPE, "https://in-toto.io/Statement/v0.1"):
+        raise EvidenceError("not an in-toto statement of a known version", where=where, place="_type")
+    text(found.get("predicateType"), where, "predicateType")
+    subjects = found.get("subject")
+    if not isinstance(subjects, list) or not subjects:
+        raise EvidenceError("the statement has no subject", where=where, place="subject")
+    for index, one in enumerate(subjects):
+        if not isinstance(one, dict) or not isinstance(one.get("digest"), dict):
+            raise EvidenceError("the subject has no digest", where=where, place=f"subject[{index}]")
+    if not isinstance(found.get("predicate"), dict):
+        raise EvidenceError("not an object", where=where, place="predicate")
+    return found
+
+
+def split_lines(data: bytes) -> list[bytes]:
+    """Return the bundles of a file: one JSON document however it is written, or a line for each (JSON Lines).
+
+    Blanks around a document are no part of it: a decision's digest is that of its bundle alone.
+    """
+    try:
+        orjson.loads(data)
+    except orjson.JSONDecodeError:
+        lines = [line.strip() for line in data.split(b"\n") if line.strip()]
+        return lines if len(lines) > 1 else [data.strip()]
+    return [data.strip()]
+
+
+def payload_of(bundle: bytes) -> bytes:
+    """Return the payload of a bundle's envelope, nothing of it verified; empty where there is none."""
+    try:
+        return base64.b64decode(orjson.loads(bundle)["dsseEnvelope"]["payload"], validate=True)
+    except (ValueError, KeyError, TypeError):
+        return b""
+
+
+def certificate_of(bundle: Mapping[str, Any], where: str) -> bytes:
+    """Return the signer's certificate (DER) of a bundle of any version, parsed: the first of a chain in older ones.
+
+    Raises:
+        EvidenceError: it carries none.
+    """
+    material = bundle.get("verificationMaterial")
+    found: Any = material.get("certificate") if isinstance(material, dict) else None
+    if found is None and isinstance(material, dict):
+        chain = material.get("x509CertificateChain")
+        certificates = chain.get("certificates") if isinstance(chain, dict) else None
+        found = certificates[0] if isinstance(certificates, list) and certificates else None
+    if not isinstance(found, dict):
+        raise EvidenceError("carries no certificate", where=where, place="verificationMaterial")
+    return _unbase64(found.get("rawBytes"), where, "verificationMaterial.certificate.rawBytes")
+
+
 def _timestamps(found: object, where: str) -> tuple[bytes, ...]:
     place = "verificationMaterial.timestampVerificationData"
     if found is None:

@@ -60,6 +60,15 @@ def sha256_of(path: Path, *, limit: int, error: type[SbomgateError]) -> str:
     return digest.hexdigest()
 
 
+def opened(path: Path, *, error: type[SbomgateError]) -> BinaryIO:
+    """Open a regular file for reading; the caller closes it, and limits what it reads.
+
+    Raises:
+        SbomgateError: as `error`: missing, unreadable, not a regular file.
+    """
+    return _open(path, error)
+
+
 def _open(
     path: Path, error: type[SbomgateError], *, follow: bool = True, forbid_mode: int = 0, hint: str = ""
 ) -> BinaryIO:

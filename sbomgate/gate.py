@@ -7,12 +7,13 @@ reaches outside (collecting facts, the engine, the signer) is handed in by `sbom
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sbomgate import __version__, approvals, decision, facts, ledger, sbom, trust
+from sbomgate import __version__, approvals, decision, facts, ledger, link, sbom, trust
 from sbomgate.canonical import dumps
 from sbomgate.decision import Counts, Decision, EngineRecord, Material, material
 from sbomgate.errors import EvidenceError, InputError, PolicyError, SigningError, TrustError
@@ -35,9 +36,11 @@ from sbomgate.model import (
     People,
     PolicyBundle,
     Sbom,
+    Subject,
     Trust,
     TrustRoot,
 )
+from sbomgate.model.link import ASSERTED, CONTAINED, INSTALLED, PROVENANCE, BuildLink, Ties, TreeLink
 from sbomgate.policy import evaluation as evaluations
 from sbomgate.policy import input as policy_input
 from sbomgate.policy import lists as malicious
@@ -120,6 +123,7 @@ class Question:
         baseline: the last approved build, or why there is none.
         approvals: file name → bytes of each waiver and approval that lies beside the project, not yet believed.
         authors: who made the change.
+        ties: name of the material → bytes of what ties the artefact to the lockfile (`decision.TIES`).
         ledger: what registries had at earlier looks: of the newest decision by an accepted signer; None starts one.
         source_date: the SBOM's timestamp, or None for none.
         parties: who made the SBOM and who supplies the project, by the user's own word.
@@ -136,6 +140,7 @@ class Question:
     project_files: Mapping[str, tuple[str, int]]
     approvals: Mapping[str, bytes] = field(default_factory=dict)
     authors: Authors = AUTHOR_UNKNOWN
+    ties: Mapping[str, bytes] = field(default_factory=dict)
     ledger: bytes | None = None
     source_date: datetime | None = None
     sbomgate: str = __version__
@@ -207,6 +212,56 @@ def package_facts(
         signatures=signatures,
         sightings=ledger.sightings(looks, collected.values()),
         now=now,
+    )
+
+
+def tie(graph: DependencyGraph, question: Question) -> Question:
+    """Return the question with how the artefact is tied to the lockfile: a pure function of what was found (P13).
+
+    Args:
+        graph: what the decision is about.
+        question: with `ties`, the bytes of what was found.
+
+    Raises:
+        SbomgateError: they are not what a reader wrote.
+    """
+    if question.context.subject is None:
+        return question
+    if not question.ties:
+        return replace(question, context=replace(question.context, link=ASSERTED, ties=None))
+
+    def compared(name: str) -> TreeLink | None:
+        data = question.ties.get(decision.TIES[name])
+        return None if data is None else link.compare(graph, link.loads(data, decision.TIES[name]))
+
+    built = question.ties.get(decision.TIES[PROVENANCE])
+    found = Ties(
+        installed=compared(INSTALLED),
+        contained=compared(CONTAINED),
+        provenance=None if built is None else _built(built, question, question.context.subject),
+    )
+    return replace(question, context=replace(question.context, link=found.link, ties=found))
+
+
+def _built(bundle: bytes, question: Question, subject: Subject) -> BuildLink:
+    from sbomgate.signing import builder
+
+    if not question.trust.builders:
+        raise TrustError(
+            "accepts no builder, so that no build's provenance means anything",
+            where="the trust file",
+            hint="name in [[builders]] who builds the release (docs/trust-file.md)",
+        )
+    context = question.context
+    repository = question.trust.repository if context.repository is None else context.repository.value
+    commit = None if context.commit is None else context.commit.value
+    return builder.verify(
+        bundle,
+        question.trust.builders,
+        subject=subject,
+        repository=repository,
+        commit=commit,
+        trusted_root=question.material.trusted_root,
     )
 
 
@@ -322,6 +377,7 @@ def unsigned(answer: Answer, question: Question, *, signer: Signer) -> Unsigned:
         context=question.context,
         time_source=signer.time_source,
         link=question.context.link or "",
+        ties=None if question.context.ties is None else link.brief(question.context.ties),
         project=answer.graph.packages[0].name or "(unnamed project)",
         project_version=answer.graph.packages[0].version,
         verifier_id=_verifier_id(question.trust, signer),
@@ -424,6 +480,7 @@ def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tu
         TRUSTED_ROOT: (question.material.trusted_root, "application/json"),
         REGISTRY_KEYS: (question.material.registry_keys, "application/json"),
     }
+    stored |= {name: (data, "application/json") for name, data in question.ties.items()}
     stored |= {LISTS + name: (data, "text/csv") for name, data in question.lists.items()}
     stored |= {APPROVALS + name: (data, "application/json") for name, data in question.approvals.items()}
     if isinstance(question.baseline, BaselineBuild):
@@ -507,11 +564,12 @@ def _lists(files: Mapping[str, bytes]) -> list[malicious.MaliciousList]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """Something that does not come out as it was stored."""
+    """Something that does not come out as it was stored; `place` is the first place inside it, where that is known."""
 
     name: str
     stored: str
     now: str
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -584,7 +642,8 @@ def replay(
             decided_at=parse_time(asked["baseline"]["decided_at"]),
         )
     question = Question(
-        context=replace(claimed.context, link=claimed.link, time_source=claimed.time_source),
+        context=replace(claimed.context, time_source=claimed.time_source),
+        ties={name: blobs[name] for name in decision.TIES.values() if name in blobs},
         trust=accepted,
         material=material_of(
             accepted,
@@ -610,6 +669,7 @@ def replay(
         sbomgate=claimed.sbomgate,
     )
     # (2) decide again, step by step
+    question = tie(bom.graph, question)
     collected = facts.loads(stored(FACTS))
     looks = ledger.update(_looks_before(question), collected.values(), now=question.context.evaluated_at)
     again_bom = _sbom(bom.graph, collected, _verify(bom.graph, collected, question.material), looks, question)
@@ -635,6 +695,7 @@ def replay(
         ("parameters", "as strict as the trust file", _parameters(known, accepted, question.parameters)),
         ("malicious lists", "those of the trust file", _listed(accepted, blobs)),
         ("sbom, provenance verified again", bom.sha256, again_bom.sha256),
+        ("link of artefact and lockfile", *_links(claimed, question.context)),
         ("ledger", claimed.sha256.get(LEDGER, "none"), hashlib.sha256(ledger.dumps(looks)).hexdigest()),
         ("policy input", claimed.sha256[decision.POLICY_INPUT], hashlib.sha256(again_input).hexdigest()),
         ("evaluation", claimed.sha256[decision.EVALUATION], again.sha256),
@@ -642,11 +703,90 @@ def replay(
         ("end of what it rests on", str(claimed.valid_until), str(_valid_until(again, people))),
         ("counts and rules", _sums(claimed.counts, claimed.rules), _sums(counts, again.rules)),
     )
+    documents = {
+        "sbom, provenance verified again": (bom.data, again_bom.data),
+        "ledger": (blobs.get(LEDGER, b"{}"), ledger.dumps(looks)),
+        "policy input": (stored(decision.POLICY_INPUT), again_input),
+        "evaluation": (stored(decision.EVALUATION), again.data),
+    }
     return Replay(
         claimed=claimed,
         steps=tuple((name, was == now) for name, was, now in compared),
-        differences=tuple(Difference(name=name, stored=was, now=now) for name, was, now in compared if was != now),
+        differences=tuple(
+            Difference(name=name, stored=was, now=now, place=_first_difference(*documents.get(name, (b"{}", b"{}"))))
+            for name, was, now in compared
+            if was != now
+        ),
     )
+
+
+def _first_difference(stored: bytes, now: bytes) -> str:
+    """Return the first place where two JSON documents differ, with both values, or "" where they do not."""
+    place = ""
+    one, other = json.loads(stored), json.loads(now)
+    while one != other:
+        match one, other:
+            case dict(), dict():
+                key = next(
+                    k for k in sorted(one.keys() | other.keys()) if k not in one or k not in other or one[k] != other[k]
+                )
+                place, one, other = f"{place}.{key}", one.get(key, _ABSENT), other.get(key, _ABSENT)
+            case list(), list():
+                index = next(
+                    (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+                )
+                place += f"[{index}]"
+                one = one[index] if index < len(one) else _ABSENT
+                other = other[index] if index < len(other) else _ABSENT
+            case _:
+                return f"{place.lstrip('.')}: stored {_shown(one)}, now {_shown(other)}"
+    return ""
+
+
+_ABSENT = object()
+
+
+def _shown(value: object) -> str:
+    if value is _ABSENT:
+        return "nothing"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 120 else f"{text[:117]}…"
+
+
+def reevaluate(
+    policy_input: bytes,
+    bundle: PolicyBundle,
+    *,
+    engine: Engine,
+    declared: Declared,
+    profile: str | None = None,
+) -> Evaluation:
+    """Ask a policy about what the rules saw in a stored decision: what would it have said at that time?
+
+    Parameters keep the values that they had. Of rules that came later they have their defaults.
+
+    Args:
+        policy_input: of the decision.
+        bundle: the policy.
+        engine: evaluates it.
+        declared: the parameters of its rules.
+        profile: instead of the recorded one, or None.
+
+    Raises:
+        PolicyError: the policy gives no whole answer.
+        SbomgateError: the input has no single meaning.
+    """
+    asked = load_object(policy_input, decision.POLICY_INPUT)
+    held = asked["parameters"]
+    used = {
+        rule: {name: about["default"] for name, about in of.items()} | held.get(rule, {})
+        for rule, of in declared.items()
+    }
+    if profile is not None:
+        asked["profile"] = profile
+    asked["parameters"] = held | used
+    said = engine.evaluate(bundle, dumps(asked), evaluations.QUERY)
+    return evaluations.read(said, bundle, packages=len(asked["packages"]), profile=asked["profile"])
 
 
 def _project_files(claimed: Decision, graph: DependencyGraph) -> tuple[str, str]:
@@ -686,6 +826,13 @@ def _listed(accepted: Trust, blobs: Mapping[str, bytes]) -> str:
         wanted = {f"trust/{name}": data for name, data in accepted.malicious_lists.items()}
     missing = [name for name, data in wanted.items() if data is None or blobs.get(LISTS + name) != data]
     return f"missing: {', '.join(sorted(missing))}" if missing else "those of the trust file"
+
+
+def _links(claimed: Decision, now: Context) -> tuple[str, str]:
+    """Return the link and what it rests on, as it was signed and as it comes out."""
+    ties = None if now.ties is None else link.brief(now.ties)
+    same = claimed.link == now.link and claimed.ties == ties
+    return claimed.link, claimed.link if same else f"{now.link}, from {ties or 'nothing'}"
 
 
 def _sums(counts: Counts, rules: tuple[str, ...]) -> str:

@@ -25,8 +25,10 @@ from sbomgate.errors import EvidenceError, TrustError
 from sbomgate.model import (
     AcceptedIdentity,
     ApprovedScript,
+    Builder,
     Exclusion,
     ExpectedProvenance,
+    OtherVerifier,
     Person,
     Signer,
     TokenIssuer,
@@ -171,6 +173,7 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
         lockfile_path=_relative(document.get("lockfile_path"), where),
         environments=tuple(document.get("environments", ())),
         max_age_hours=document.get("max_age_hours"),
+        max_head_age_hours=document.get("max_head_age_hours"),
         registries=_registries(document.get("registries", ()), where),
         first_party=tuple(sorted(set(document.get("first_party", ())))),
         approved_scripts=tuple(ApprovedScript(**one) for one in document.get("approved_scripts", ())),
@@ -186,6 +189,8 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
         trusted_root=trusted_root,
         registry_keys=of_sigstore("registry_keys"),
         signing_config=of_sigstore("signing_config"),
+        builders=_builders(document.get("builders", ()), where),
+        verifiers=_verifiers(document.get("verifiers", ()), from_file, where, trusted_root),
         resource_uri=document.get("resource_uri"),
         quorum=approvals.get("quorum", 1),
         max_waiver_days=approvals.get("max_days", 90),
@@ -272,10 +277,12 @@ def _signers(
     where: str,
     trusted_root: bytes | None,
     spelt: dict[str, str],
+    *,
+    table: str = "signers",
 ) -> tuple[Signer, ...]:
     signers: list[Signer] = []
     for index, one in enumerate(found):
-        place = f"signers[{index}]"
+        place = f"{table}[{index}]"
         key_id = public_key = identity = None
         named = {name: one[name] for name in _OF_IDENTITY if name in one}
         if "public_key" in one:
@@ -323,6 +330,56 @@ def _signers(
             )
         )
     return tuple(signers)
+
+
+def _builders(found: Sequence[dict[str, Any]], where: str) -> tuple[Builder, ...]:
+    builders: list[Builder] = []
+    for index, one in enumerate(found):
+        named = {name: one[name] for name in _OF_IDENTITY if name in one}
+        identity = AcceptedIdentity(**{**named, "triggers": tuple(named.get("triggers", ()))})
+        place = f"builders[{index}]"
+        if "://" not in identity.identity:
+            raise TrustError("a builder is a workflow, not a person", where=where, place=f"{place}.identity")
+        if any(other.name == one["name"] for other in builders):
+            raise TrustError("another builder has this name: one entry each", where=where, place=place)
+        builders.append(Builder(name=one["name"], identity=identity, builder_id=one["builder_id"]))
+    return tuple(builders)
+
+
+def _verifiers(
+    found: Sequence[dict[str, Any]],
+    from_file: Callable[[Mapping[str, str], str], bytes],
+    where: str,
+    trusted_root: bytes | None,
+) -> tuple[OtherVerifier, ...]:
+    named = [
+        {
+            "roles": ["verifier"],
+            "verifier": one["id"],
+            **{k: v for k, v in one.items() if k in ("name", "public_key", "environments", *_OF_IDENTITY)},
+        }
+        for one in found
+    ]
+    signers = _signers(named, from_file, where, trusted_root, {}, table="verifiers")
+    verifiers: list[OtherVerifier] = []
+    for index, (one, signer) in enumerate(zip(found, signers, strict=True)):
+        if not one.get("policy_digests") and not one.get("policy_uris"):
+            raise TrustError(
+                "no policy of it is accepted: what it verified would not be said",
+                where=where,
+                place=f"verifiers[{index}]",
+                hint="name its policy_digests, or its policy_uris",
+            )
+        verifiers.append(
+            OtherVerifier(
+                signer=signer,
+                levels=tuple(sorted(one["levels"])),
+                policy_digests=tuple(sorted(set(one.get("policy_digests", ())))),
+                policy_uris=tuple(sorted(set(one.get("policy_uris", ())))),
+                resource_uris=tuple(sorted(set(one.get("resource_uris", ())))),
+            )
+        )
+    return tuple(verifiers)
 
 
 def _person(name: str, spelt: dict[str, str]) -> str:

@@ -380,6 +380,53 @@ class MaliciousList(Wire):
     entries: int
 
 
+class TreeProblem(Wire):
+    """A difference between a tree and the lockfile."""
+
+    code: str = Field(description="as docs/links.md lists them")
+    place: str = Field(description="where, in the tree or the lockfile")
+    package: str | None = Field(description="id of the lockfile's package; null where it has none")
+    message: str
+
+
+class TreeLink(Wire):
+    """What came of comparing a tree of packages with the lockfile."""
+
+    link: Literal["installed", "contained"]
+    material: Sha256 = Field(description="of the stored inventory")
+    packages: int = Field(description="so many of the lockfile's packages lie there under their name and version")
+    bytes: int = Field(description="of these, so many whose every file was compared with the pinned tarball")
+    absent: int = Field(description="so many are not there, and need not be")
+    elsewhere: int = Field(description="so many found ones belong to the rest of the same lockfile")
+    bundled: int = Field(description="so many found ones are in no lockfile, and inside the tarball of another package")
+    files: int
+    counts: dict[str, int] = Field(description="code → how many problems")
+    problems: list[TreeProblem] = Field(description="the first ones of each code")
+    holds: bool = Field(description="nothing speaks against it")
+
+
+class BuildLink(Wire):
+    """What came of verifying the build's own provenance."""
+
+    material: Sha256 = Field(description="of the stored bundle")
+    state: Literal["verified", "invalid", "cannot-verify"]
+    reason: str
+    builder: str | None = Field(description="the accepted builder's name in the trust file")
+    builder_id: str | None
+    identity: str | None
+    repository: str | None
+    commit: str | None
+    ref: str | None
+
+
+class Ties(Wire):
+    """What ties the artefact to the lockfile; null for what nobody asked for."""
+
+    installed: TreeLink | None
+    contained: TreeLink | None
+    provenance: BuildLink | None
+
+
 class PolicyInput(Wire):
     """All that the rules see: facts, never a signature to verify. A pure function of the captured inputs."""
 
@@ -391,9 +438,10 @@ class PolicyInput(Wire):
     environment: Claimed | None
     project: Project
     subject: Subject | None
-    link: Literal["asserted"] | None = Field(
+    link: Literal["asserted", "installed", "contained", "provenance"] | None = Field(
         description="how the artefact is tied to the lockfile; null where there is no artefact"
     )
+    ties: Ties | None = Field(description="what the link rests on; null where nothing was compared")
     time_source: Literal["self-declared", "timestamp-authority", "transparency-log"] | None = Field(
         description="who vouches for the time; null where nothing is signed"
     )
@@ -488,8 +536,17 @@ class ReportProject(Wire):
     version: str | None
 
 
+class Standing(Wire):
+    """What a stored decision is worth to somebody who did not make it."""
+
+    verified: bool = Field(description="an accepted signer signed it; false too where no trust file was given")
+    signer: str = Field(description='"" where it was not verified')
+    said: str
+    reasons: list[str] = Field(description="why a deployment by this trust file's terms is refused all the same")
+
+
 class Report(Wire):
-    """What `sbomgate check --json` and `gate --json` print. Entries are sorted, the worst first."""
+    """What `check --json`, `gate --json` and `report --format json` print. Entries are sorted, the worst first."""
 
     model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate report, version 1")
 
@@ -513,6 +570,7 @@ class Report(Wire):
     evaluation_sha256: Sha256
     evidence: str | None = Field(description="where the evidence lies; null for `check`")
     decision_sha256: Sha256 | None
+    standing: Standing | None = Field(description="of stored evidence that was read back; null where it was just made")
 
 
 class Undecided(Wire):
@@ -573,6 +631,37 @@ class Overridden(Wire):
     by: list[PersonalOverride]
 
 
+class DecidingSummary(Wire):
+    """The summary of another verifier that decided."""
+
+    verifier: str = Field(description="as the trust file names it")
+    result: Literal["PASSED", "FAILED"]
+    time: Time
+    time_source: str = Field(description="whose word the time is")
+    levels: list[str]
+    resource_uri: str
+    policy: str = Field(description="its digest, else its URI")
+    says: dict[str, str] = Field(description="what it says of sbomgate's extension fields")
+
+
+class StoreHead(Wire):
+    """The store's newest head by an accepted signer."""
+
+    sequence: int
+    entries: int = Field(description="how many decisions and revocations it covers")
+    signer: str
+    time: Time
+
+
+class Revoked(Wire):
+    """A revocation that hits a decision on the artefact."""
+
+    sha256: Sha256
+    signer: str
+    time: Time
+    reason: str
+
+
 class Verification(Wire):
     """What `sbomgate verify --json` prints. Accepted where no reason speaks against it, or persons overrode it."""
 
@@ -585,4 +674,233 @@ class Verification(Wire):
     overridden: Overridden | None
     reasons: list[Reason]
     notes: list[str]
+    head: StoreHead | None
+    revocations: list[Revoked]
     decision: DecidingDecision | None
+    summary: DecidingSummary | None = Field(description="null unless another verifier decided")
+
+
+class AuditCounts(Wire):
+    """Decisions by what they come to; those by nobody who is accepted are `strangers`."""
+
+    all: int
+    passed: int
+    failed: int
+    observed: int
+    revoked: int
+    strangers: int
+
+
+class AuditProblem(Wire):
+    """Something that is not as the signatures or the head say."""
+
+    kind: Literal["altered", "missing", "uncovered", "age", "head", "signature", "attestation", "unreadable"]
+    path: str
+    message: str
+
+
+class Audit(Wire):
+    """What `sbomgate audit --json` prints."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate audit, version 1")
+
+    schema_: Literal["sbomgate/audit/v1"] = Field(alias="schema")
+    store: str
+    sound: bool
+    builds: int
+    decisions: AuditCounts
+    package_evidence: int = Field(description="packages whose attestations and signatures were verified, each once")
+    heads: int
+    head: StoreHead | None
+    problems: list[AuditProblem]
+    notes: list[str]
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# What is signed beside decisions: predicates of in-toto statements
+
+
+class Digest(Wire):
+    """A digest."""
+
+    sha256: Sha256
+
+
+class StoreHeadPredicate(Wire):
+    """Predicate of type https://sbomgate.dev/store-head/v1; the subject is the newest segment of the store's log."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate store head, version 1")
+
+    sequence: int = Field(ge=1, description="the number of this head")
+    entries: int = Field(ge=1, description="how many entries of the log it covers")
+    previous: Digest | None = Field(description="the bundle of the head before it; null for the first")
+    time: Time
+    timeSource: Literal["self-declared", "timestamp-authority", "transparency-log"]
+    sbomgate: str = Field(description="the version that wrote it")
+
+
+class RevokedSigner(Wire):
+    """Whose decisions are withdrawn: a key, or an identity with its issuer."""
+
+    keyId: Sha256 | None
+    issuer: str | None
+    identity: str | None
+    from_: Time | None = Field(alias="from", description="from when on; null: all")
+
+
+class RevocationPredicate(Wire):
+    """Predicate of type https://sbomgate.dev/revocation/v1: exactly one of `decision` and `signer` is not null."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate revocation, version 1")
+
+    decision: Digest | None = Field(description="decision.sigstore.json")
+    signer: RevokedSigner | None
+    issuedAt: Time
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class RevokedDecision(Wire):
+    """A decision that a revocation hits."""
+
+    sha256: Sha256
+    build: Sha256 = Field(description="SHA-256 of its build manifest, the name of its folder")
+    subject: str
+    verdict: Literal["allowed", "denied"]
+    environment: str | None
+    signer: str
+    time: Time
+
+
+class RevokedList(Wire):
+    """What `sbomgate revoke --json` prints."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate revoked, version 1")
+
+    schema_: Literal["sbomgate/revoked/v1"] = Field(alias="schema")
+    revocation: Sha256
+    signer: str
+    time: Time
+    reason: str
+    decisions: list[RevokedDecision]
+
+
+class ReplayDenial(Wire):
+    """What denies."""
+
+    rule: str
+    package: str | None
+    message: str
+
+
+class ReplayDifference(Wire):
+    """What does not come out as it was stored; `place` is the first place inside it, "" where that is not known."""
+
+    name: str
+    stored: str
+    now: str
+    place: str
+
+
+class ReplayedBuild(Wire):
+    """What came of the newest decision on a build; `error` says why it could not be replayed."""
+
+    decision: Sha256 | None
+    build: str
+    subject: str
+    project: str
+    time: Time | None
+    profile: str
+    was: Literal["allowed", "denied"] | None
+    now: Literal["allowed", "denied"] | None
+    denials: list[ReplayDenial]
+    differences: list[ReplayDifference]
+    error: str | None
+
+
+class Replays(Wire):
+    """What `sbomgate replay --json` prints, the newest first."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate replays, version 1")
+
+    schema_: Literal["sbomgate/replays/v1"] = Field(alias="schema")
+    builds: list[ReplayedBuild]
+
+
+class StoreCounts(Wire):
+    """How much was judged, and what came of it."""
+
+    packages: int
+    rules: int
+    denied: int
+    warnings: int
+    notes: int
+    waived: int
+    unknown: int
+
+
+class StoreCoverage(Wire):
+    """How much was known of the packages that are not the project's own: words → how many, none of them zero."""
+
+    packages: int
+    bound: int = Field(description="how many have a sha512 in the lockfile")
+    provenance: dict[str, int]
+    signatures: dict[str, int]
+    scripts: dict[str, int]
+    ages: dict[str, int]
+
+
+class StoredDecision(Wire):
+    """One decision in a store."""
+
+    decision_sha256: Sha256
+    build_sha256: Sha256
+    verdict: Literal["allowed", "denied"]
+    project: ReportProject
+    subject: dict[str, str] | None = Field(description="digests of the artefact")
+    decided_at: Time
+    profile: Literal["observe", "default", "strict", "release"]
+    lockfile: str
+    workspace: str | None
+    repository: str | None
+    commit: str | None
+    environment: str | None
+    counts: StoreCounts
+    coverage: StoreCoverage
+    denied_by: list[str] = Field(description="ids of the rules that denied, sorted")
+    verified: bool = Field(description="an accepted signer signed it; false too where no trust file was given")
+    standing: str
+    reasons: list[str] = Field(description="why a deployment by this trust file's terms is refused all the same")
+
+
+class StoredWaiver(Wire):
+    """A waiver or an approval that counted in some decision."""
+
+    sha256: Sha256
+    kind: Literal["waiver", "approval"]
+    rule: str | None
+    by: str
+    until: Time
+    reason: str
+    state: Literal["ended", "ends soon", "in force"] = Field(description="as of the newest decision")
+    project: str
+    used: bool = Field(description="whether any finding was waived by it")
+
+
+class BrokenBuild(Wire):
+    """A build whose evidence was altered or cannot be read."""
+
+    build: str
+    message: str
+
+
+class StoreReport(Wire):
+    """What `sbomgate report STORE --format json` prints: every decision, oldest first."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate store report, version 1")
+
+    schema_: Literal["sbomgate/store-report/v1"] = Field(alias="schema")
+    as_of: Time | None = Field(description="the newest decision's time")
+    decisions: list[StoredDecision]
+    waivers: list[StoredWaiver] = Field(description="by their end")
+    broken: list[BrokenBuild]
+    strange: list[str] = Field(description="what lies in the store and is no evidence")

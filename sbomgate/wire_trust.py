@@ -108,7 +108,7 @@ class Signer(Part):
         default=None, description="who that is: the same for all keys of one person; absent means the name"
     )
     roles: Annotated[
-        list[Literal["decision", "facts", "approver", "override", "policy"]],
+        list[Literal["decision", "facts", "approver", "override", "policy", "revoker"]],
         Field(min_length=1, json_schema_extra={"uniqueItems": True}),
     ]
     public_key: Pem | PinnedFile | None = Field(
@@ -127,6 +127,48 @@ class Signer(Part):
     runner: Exact | None = Field(default=None, description="where the workflow must have run: `github-hosted`")
     environments: list[Exact] = Field(default=[], description="decisions count for these only; empty means any")
     verifier: Uri | None = Field(default=None, description="the verifier.id that its summaries carry")
+
+
+class Builder(Part):
+    """Who may build release artefacts, by the provenance that the build signs."""
+
+    name: Exact
+    issuer: Url = Field(description="the OIDC issuer that vouches for `identity`")
+    identity: Identity = Field(description="the workflow that its certificates name; a reusable one may lie elsewhere")
+    builder_id: Uri = Field(description="what the provenance names as builder.id")
+    repository: Url | None = Field(
+        default=None, description="the only repository that it may build; absent: the one that the decision is about"
+    )
+    repository_id: NumericId | None = Field(default=None, description="GitHub's numeric id of that repository")
+    owner_id: NumericId | None = Field(default=None, description="GitHub's numeric id of its owner")
+    triggers: Annotated[list[Exact], Field(json_schema_extra={"uniqueItems": True})] = Field(
+        default=[], description="what may have started the workflow, as in `push`; empty means anything"
+    )
+    runner: Exact | None = Field(default=None, description="where the workflow must have run: `github-hosted`")
+
+
+class Verifier(Part):
+    """Another verifier, whose SLSA Verification Summaries count at deploy time: a key, or an identity."""
+
+    name: Exact
+    id: Uri = Field(description="the verifier.id that its summaries carry")
+    levels: Annotated[list[Exact], Field(min_length=1, json_schema_extra={"uniqueItems": True})] = Field(
+        description="verifiedLevels, one of which a summary must have"
+    )
+    policy_digests: list[Sha256] = Field(default=[], description="accepted policies, by the digest in the summary")
+    policy_uris: list[Uri] = Field(default=[], description="accepted policies, by the URI in the summary")
+    resource_uris: list[Uri] = Field(default=[], description="accepted resourceUris; empty means any")
+    environments: list[Exact] = Field(
+        default=[], description="what its summaries count for: they do not say it themselves; empty means any"
+    )
+    public_key: Pem | PinnedFile | None = None
+    issuer: Url | None = None
+    identity: Identity | None = None
+    repository: Url | None = None
+    repository_id: NumericId | None = None
+    owner_id: NumericId | None = None
+    triggers: Annotated[list[Exact], Field(json_schema_extra={"uniqueItems": True})] = []
+    runner: Exact | None = None
 
 
 class Registry(Part):
@@ -237,6 +279,11 @@ class TrustFile(Part):
     max_age_hours: Annotated[float, Field(gt=0, le=87600)] | None = Field(
         default=None, description="the oldest evidence that is accepted; absent means 168 hours"
     )
+    max_head_age_hours: Annotated[float, Field(gt=0, le=87600)] | None = Field(
+        default=None,
+        description="the oldest signed head of a store that is accepted, which must cover the decision; absent demands "
+        "no head",
+    )
     profile: Literal["default", "strict", "release"] | None = Field(
         default=None, description="the weakest profile that is accepted; observe never is"
     )
@@ -250,6 +297,8 @@ class TrustFile(Part):
         default=None,
         description="lists of malicious packages (CSV) instead of the shipped one; a project can add to them",
     )
+    builders: list[Builder] = []
+    verifiers: list[Verifier] = []
     registries: list[Registry] = []
     first_party: list[ScopeOrName] = []
     approved_scripts: list[ApprovedScript] = []

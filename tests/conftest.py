@@ -24,6 +24,7 @@ PARTS = {
     "oci": (oci_registries.COMMANDS, "sh tools/install_registry_parts.sh .tools/bin"),
     "npm": (("node", "npm"), "install Node.js 20 or newer with npm"),
     "go": (("go",), "install Go 1.26"),
+    "chromium": (("chromium",), "apt-get install chromium"),
     "managers": (
         ("node", "git", *(str(MANAGERS / ".bin" / name) for name in ("bun", "npm", "pnpm", "yarn"))),
         "sh tools/install_parts.sh .tools/bin",

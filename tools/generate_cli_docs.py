@@ -21,11 +21,11 @@ Generated from the verbs themselves (`make generate`).
 
 stdout is the result, stderr the rest. Exit codes:
 
-| code | `check`, `gate` | `verify` | `replay` | others |
-|---|---|---|---|---|
-| 0 | the policy allows | accepted | the decision reproduces, whatever it was | done |
-| 1 | the policy denies | refused | it does not reproduce | |
-| 2 | no decision could be made | could not be decided, altered evidence included | could not be replayed | not done |
+| code | `check`, `gate` | `verify` | `replay` | `audit` | others |
+|---|---|---|---|---|---|
+| 0 | the policy allows | accepted | it reproduces, or nothing that passed would be denied | as signed | done |
+| 1 | the policy denies | refused | it does not, or something would | something is not | |
+| 2 | no decision could be made | not decided, altered evidence included | not replayed | could not be read | not done |
 
 A crash is 2 as well. No flag turns a check off, and no environment variable changes what is trusted. These are read:
 

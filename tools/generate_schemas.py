@@ -8,7 +8,13 @@
 | schemas/evaluation.schema.json | what decision.rego returns |
 | schemas/report.schema.json | what `check --json` and `gate --json` print |
 | schemas/reports.schema.json | what they print where several decisions were asked for |
+| schemas/store-report.schema.json | what `report STORE --format json` prints |
 | schemas/verification.schema.json | what `verify --json` prints |
+| schemas/audit.schema.json | what `audit --json` prints |
+| schemas/revoked.schema.json | what `revoke --json` prints |
+| schemas/replays.schema.json | what `replay --json` prints |
+| schemas/store-head.schema.json | the predicate of a store's head |
+| schemas/revocation.schema.json | the predicate of a revocation |
 | schemas/config.schema.json | sbomgate.toml |
 | schemas/rego/policy-input.json | the PolicyInput for `opa check --schema schemas/rego` |
 
@@ -133,7 +139,13 @@ def generate() -> dict[Path, str]:
         schemas / "evaluation.schema.json": {"$schema": DRAFT, **wire.EvaluationResult.model_json_schema()},
         schemas / "report.schema.json": {"$schema": DRAFT, **wire.Report.model_json_schema()},
         schemas / "reports.schema.json": {"$schema": DRAFT, **wire.Reports.model_json_schema()},
+        schemas / "store-report.schema.json": {"$schema": DRAFT, **wire.StoreReport.model_json_schema()},
         schemas / "verification.schema.json": {"$schema": DRAFT, **wire.Verification.model_json_schema()},
+        schemas / "audit.schema.json": {"$schema": DRAFT, **wire.Audit.model_json_schema()},
+        schemas / "revoked.schema.json": {"$schema": DRAFT, **wire.RevokedList.model_json_schema()},
+        schemas / "replays.schema.json": {"$schema": DRAFT, **wire.Replays.model_json_schema()},
+        schemas / "store-head.schema.json": {"$schema": DRAFT, **wire.StoreHeadPredicate.model_json_schema()},
+        schemas / "revocation.schema.json": {"$schema": DRAFT, **wire.RevocationPredicate.model_json_schema()},
         schemas / "config.schema.json": config(rules),
         schemas / "rego" / "policy-input.json": for_rego(policy_input(rules)),
     }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the real sigstore that the integration tests sign with into DIR: Fulcio, Rekor v1 (with Trillian in memory behind it),
-# Rekor v2 and the timestamp authority. One Go module pins all of them: tools/parts/go.mod and, by hash, go.sum.
+# Builds the real sigstore that the integration tests sign with into DIR: Fulcio, a certificate log and Rekor v1 (with
+# Trillian in memory behind both), Rekor v2 and the timestamp authority. One Go module pins all of them: tools/parts/go.mod and, by hash, go.sum.
 # usage: install_sigstore_parts.sh DIR
 set -eu
 mkdir -p "$1"
@@ -11,6 +11,7 @@ export GOFLAGS="-mod=readonly -buildvcs=false" CGO_ENABLED=0
 stamp=$(cat go.mod go.sum trillian_in_memory/main.go | sha256sum | cut -d' ' -f1)
 [ "$(cat "$dir/.sigstore-parts" 2>/dev/null || :)" = "$stamp" ] && exit 0
 build() { go build -trimpath -ldflags='-s -w' -o "$dir/$1" "$2"; }
+build ct_server github.com/google/certificate-transparency-go/trillian/ctfe/ct_server
 build fulcio github.com/sigstore/fulcio
 build rekor-server github.com/sigstore/rekor/cmd/rekor-server
 build rekor-server-posix github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix

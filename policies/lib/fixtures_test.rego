@@ -196,6 +196,7 @@ document_against(baseline, profile, packages, changes) := object.union(
 		},
 		"subject": null,
 		"link": null,
+		"ties": null,
 		"time_source": null,
 		"parameters": {
 			"release_age": {"minimum_age_hours": 72, "mirror_lag_hours": 24},

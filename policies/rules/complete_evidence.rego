@@ -71,7 +71,7 @@ findings contains f if {
 	input.link == "asserted"
 	f := finding.of("complete_evidence", "link-asserted", "release", packages.whole, {
 		"message": "nothing but the release job's word ties the artefact to this lockfile",
-		"fix": "use a profile below release until the artefact's own provenance can be verified",
+		"fix": "compare what is installed (--installed) or what the artefact holds (--contains), or give the build's provenance (--build-provenance)",
 	})
 }
 

@@ -28,7 +28,7 @@ def open_baselines(args: argparse.Namespace, env: Environment, trust: Trust, sto
 
     path = store if args.baseline is None else env.working_directory / args.baseline
     if args.baseline is not None and args.baseline.startswith(_store.REGISTRY):
-        path = _store.pulled(args.baseline, env)
+        path = _store.pulled(args.baseline, env, beside=getattr(args, "store", None) or ())
     if path is None or (args.baseline is None and not path.exists()):
         return _nothing(Bootstrap(reason="no evidence was given, and there is no store yet"))
     if not path.exists():

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sbomgate.cli import _engine
+from sbomgate.cli import _engine, _results
 from sbomgate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
         Trust,
     )
     from sbomgate.npm.wanted import Measured
-    from sbomgate.report import Report
 
 DEFAULT_STORE = "evidence"
 CONFIG = "sbomgate.toml"
@@ -49,7 +48,7 @@ PROFILES = ("observe", "default", "strict", "release")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that both verbs have, but for the path."""
     add_question(parser)
-    parser.add_argument("--json", action="store_true", help="the whole decision as JSON")
+    _results.add_arguments(parser)
     parser.add_argument("--verbose", action="store_true", help="warnings and notes too, and what approves a script")
 
 
@@ -76,6 +75,7 @@ class Tree:
 
     Attributes:
         project: its folder and files.
+        whole: everything that the lockfile holds.
         parts: what is judged, one decision each: the whole lockfile, or workspaces in the order in which they were
             asked for.
         trust: the trust file, or nobody.
@@ -84,6 +84,7 @@ class Tree:
     """
 
     project: Project
+    whole: DependencyGraph
     parts: tuple[DependencyGraph, ...]
     trust: Trust
     settings: Config
@@ -125,7 +126,14 @@ def read(
     graph = lockfiles.read(opened.files, opened.lockfile)
     if graph.lockfile.kind != SBOM_KIND:  # an SBOM may lie anywhere
         graph = lockfiles.note_others(graph, *project.find(opened.files, lockfiles.NAMES))
-    return Tree(project=opened, parts=parts(opened, graph, workspaces), trust=trust, settings=settings, bundle=bundle)
+    return Tree(
+        project=opened,
+        whole=graph,
+        parts=parts(opened, graph, workspaces),
+        trust=trust,
+        settings=settings,
+        bundle=bundle,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,8 +158,10 @@ class Judge:
     engine: Engine
     second: Engine | None
 
-    def decide(self, part: DependencyGraph, subject: Subject | None = None) -> Decided:
-        """Decide about one part of the project, and the artefact that was made of it."""
+    def decide(
+        self, part: DependencyGraph, subject: Subject | None = None, ties: Mapping[str, bytes] | None = None
+    ) -> Decided:
+        """Decide about one part of the project, the artefact that was made of it, and what ties the two together."""
         from sbomgate import gate
 
         gate.prepare(self.question.bundle, self.engine)
@@ -159,14 +169,14 @@ class Judge:
             self.question.context,
             workspace=part.workspace,
             subject=subject,
-            link=None if subject is None else "asserted",
         )
         baseline, ledger = self.baselines(context, part)
         gathered = self.gathered
         if gathered.people.signed:  # only then does it matter who made the change
             people = replace(gathered.people, authors=self.authors(baseline))
             gathered = replace(gathered, people=people)
-        question = replace(self.question, context=context, baseline=baseline, ledger=ledger)
+        question = replace(self.question, context=context, baseline=baseline, ledger=ledger, ties=ties or {})
+        question = gate.tie(part, question)
         answer = gate.decide(part, gathered, question, engine=self.engine, second=self.second)
         return Decided(question=question, answer=answer)
 
@@ -181,6 +191,7 @@ def judging(
     claims: Mapping[str, Claimed] | None = None,
     store: Path | None = None,
     time_source: str | None = None,
+    keep: Callable[[str, bytes], None] | None = None,
 ) -> Iterator[Judge]:
     """Prepare the decisions: open the engine, collect the facts about the packages of all parts, and verify them.
 
@@ -192,6 +203,7 @@ def judging(
         claims: repository, commit, environment.
         store: where evidence lies; the default baseline.
         time_source: of the signer, or None where nothing is signed. What is signed believes no cache.
+        keep: gets the tarballs that come from the network, by SHA-512.
     """
     from sbomgate import gate, project
     from sbomgate.cli import _approvals, _authors, _facts, _sbom
@@ -241,7 +253,8 @@ def judging(
 
     def collect(graph: DependencyGraph) -> Mapping[FactKey, CollectedFacts]:
         signs = time_source is not None
-        return _facts.collect(graph, env, opened, trust, known, measured, offline=args.offline, signs=signs)
+        offline = args.offline
+        return _facts.collect(graph, env, opened, trust, known, measured, offline=offline, signs=signs, keep=keep)
 
     with ExitStack() as stack:
         engine = stack.enter_context(_engine.open_engine(args, env, opened.root))
@@ -287,40 +300,6 @@ def _measured(parts: Sequence[DependencyGraph], context: Context, baselines: Loo
         approved = frozenset(map(key_of, held.sbom.graph.packages)) if isinstance(held, BaselineBuild) else None
         compared.append((part, approved))
     return measure(compared)
-
-
-def report(decided: Decided, *, evidence: str | None = None, decision: str | None = None) -> Report:
-    """Return what a person is told."""
-    from sbomgate import report as reports
-    from sbomgate.model import BaselineBuild
-    from sbomgate.policy import bundle as bundles
-
-    baseline, versions = decided.question.baseline, {}
-    if isinstance(baseline, BaselineBuild):
-        said = f"the build of {baseline.decided_at:%Y-%m-%d %H:%M} UTC (decision sha256:{baseline.evidence[:12]}…)"
-        held: dict[str, set[str]] = {}
-        for package in baseline.sbom.graph.packages:
-            if package.version is not None:
-                held.setdefault(package.name, set()).add(package.version)
-        versions = {name: frozenset(of) for name, of in held.items()}
-    else:
-        said = f"nothing (bootstrap): {baseline.reason}"
-    engine = decided.answer.engine
-    judged = f"OPA {engine.version} {engine.name}"
-    if decided.question.bundle.sha256 != bundles.shipped().sha256:
-        judged += f" · not the shipped policy: sha256:{decided.question.bundle.sha256}"
-    return reports.build(
-        decided.answer.evaluation,
-        decided.answer.sbom,
-        profile=decided.question.context.profile,
-        engine=judged,
-        baseline=said,
-        baseline_versions=versions,
-        signers=len(decided.question.trust.signers),
-        trust_root=decided.question.material.root,
-        evidence=evidence,
-        decision=decision,
-    )
 
 
 def check_policy(bundle: PolicyBundle, env: Environment, *, strict: bool = False) -> None:

@@ -73,6 +73,13 @@ class Environment:
         return (Path(cache) if cache else self.home / ".cache") / "yarn"
 
     @property
+    def yarn_zips(self) -> tuple[Path, ...]:
+        """Where yarn 2 and later keep their archives for all projects (Linux: with and without XDG)."""
+        data = self.variables.get("XDG_DATA_HOME")
+        shared = [Path(data) / "yarn"] if data else []
+        return tuple(base / "berry" / "cache" for base in (*shared, self.home / ".yarn"))
+
+    @property
     def ca_file(self) -> Path | None:
         """Certificates to trust beside the system's: NODE_EXTRA_CA_CERTS, as npm's users set it; or None."""
         path = self.variables.get("NODE_EXTRA_CA_CERTS")

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     from sbomgate.cli import _store
     from sbomgate.cli._environment import discreet, say
     from sbomgate.errors import EXIT_ALLOWED, EvidenceError
-    from sbomgate.evidence import layout
+    from sbomgate.evidence import layout, log
     from sbomgate.subject import build_manifest
 
     subject = _store.subject(args.subject, env)
@@ -44,6 +44,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
             where=args.subject,
             hint="`sbomgate verify` tells whose each is; take the other one out of the registry",
         )
+    log.keep_revocations(env.working_directory / args.store, _store.view(args.registry, env).revocations)
     for record in reversed(ours):  # oldest first
         path = layout.write(env.working_directory / args.store, record).path
         inside = path.is_relative_to(env.working_directory)

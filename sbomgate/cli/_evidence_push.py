@@ -28,7 +28,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     from sbomgate.cli import _store
     from sbomgate.cli._environment import discreet
     from sbomgate.errors import EXIT_ALLOWED, EvidenceError
-    from sbomgate.evidence import layout, registry
+    from sbomgate.evidence import layout, log, registry
     from sbomgate.subject import build_manifest
 
     target = _store.repository(args.registry)
@@ -42,6 +42,9 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     if not builds:
         raise EvidenceError("holds no evidence", where=args.store, hint="give the store that `gate` wrote to")
     with _store.opening(env, writes=True) as client_of:
+        if revoked := log.revocations(store):
+            registry.attach_revocations(client_of(target), list(revoked.values()))
+            print(discreet(f"{_store.REGISTRY}{target}:revocations  {_count(len(revoked), 'revocation')}"))
         for build, named in builds:
             records = layout.read_build(build)
             if not records:
@@ -60,9 +63,9 @@ def run(args: argparse.Namespace, env: Environment) -> int:
                         hint=f"name it: `sbomgate evidence push --store {args.store} {args.registry} {name}`",
                     )
                 registry.attach(client_of(at), subject, about)
-                print(discreet(f"{name}  {_count(len(about))}"))
+                print(discreet(f"{name}  {_count(len(about), 'decision')}"))
     return EXIT_ALLOWED
 
 
-def _count(number: int) -> str:
-    return "1 decision" if number == 1 else f"{number} decisions"
+def _count(number: int, what: str) -> str:
+    return f"1 {what}" if number == 1 else f"{number} {what}s"

@@ -104,8 +104,9 @@ def collect(
     *,
     offline: bool,
     signs: bool,
+    keep: Callable[[str, bytes], None] | None = None,
 ) -> Mapping[FactKey, CollectedFacts]:
-    """Collect the facts: recorded, then on this machine, then from the network.
+    """Collect the facts: recorded, then on this machine, then from the network; `keep` gets the tarballs from there.
 
     Of what is `measured`, the releases before it are asked for too.
     """
@@ -126,6 +127,7 @@ def collect(
             client=None if offline else lambda: _client(env),
             word_age=timedelta(0) if signs else WORD_AGE,
             trust_cache=not signs,
+            keep=keep,
         )
         asked = wanted(graph, first_party=trust.first_party, measured=measured)
         return collecting.collect(asked, sources=sources, progress=_progress())

@@ -8,16 +8,67 @@ from dataclasses import dataclass
 from posixpath import join
 from typing import TYPE_CHECKING, Any
 
-from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED, EXIT_NO_DECISION, SbomgateError
+from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED, EXIT_NO_DECISION, SbomgateError, UsageError
 
 if TYPE_CHECKING:
     import argparse
 
-    from sbomgate.cli._decide import Judge
+    from sbomgate.cli._decide import Decided, Judge, Tree
+    from sbomgate.cli._environment import Environment
     from sbomgate.model import DependencyGraph
-    from sbomgate.report import Report
+    from sbomgate.report import Report, Undecided
 
 SCHEMA = "sbomgate/reports/v1"
+PLAIN = ("text", "json")
+"""Formats of one decision, which need no detail; several are put together here."""
+
+
+def formats() -> tuple[str, ...]:
+    """Return the formats of a report, sorted: each is a file of `sbomgate.report` with a name of one word."""
+    import pkgutil
+    from pathlib import Path
+
+    folder = Path(__file__).resolve().parent.parent / "report"
+    names = {module.name for module in pkgutil.iter_modules([str(folder)])}
+    return tuple(sorted(name for name in names - {"escape"} if "_" not in name))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare how a decision is told."""
+    parser.add_argument("--json", action="store_true", help="the whole decision as JSON")
+    parser.add_argument(
+        "--format",
+        action="append",
+        default=[],
+        metavar="NAME[=FILE]",
+        help=f"{', '.join(formats())}; may be repeated, each with a FILE (default: text)",
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the one without a FILE to this one")
+
+
+def _asked(args: argparse.Namespace) -> list[tuple[str, str | None]]:
+    """Return each format with the file that it is written to, None for stdout; one at most goes there.
+
+    Raises:
+        UsageError: no such format, or more than one for one place.
+    """
+    asked: list[tuple[str, str | None]] = [("json", None)] if args.json else []
+    for text in args.format:
+        name, equals, file = text.partition("=")
+        if name not in formats() or (equals and not file):
+            raise UsageError(f"got {text!a}", where="--format", hint=f"NAME or NAME=FILE, of {', '.join(formats())}")
+        asked.append((name, file or None))
+    rest = list(dict.fromkeys(name for name, file in asked if file is None))
+    if len(rest) > 1:
+        hint = f"give each a file of its own: --format {rest[1]}=FILE"
+        raise UsageError(f"{' and '.join(rest)} would go to one place", where="--format", hint=hint)
+    if args.output is not None and not rest:
+        rest = ["text"]
+    files: list[tuple[str, str | None]] = [(name, file) for name, file in asked if file is not None]
+    files += [(name, args.output) for name in rest]
+    if all(file not in (None, "-") for _, file in files):
+        files.append(("text", None))  # the log of a pipeline says why it stopped
+    return files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +83,11 @@ class Result:
 class Results:
     """What came out, in order."""
 
-    def __init__(self, args: argparse.Namespace, *, many: bool) -> None:
+    def __init__(self, args: argparse.Namespace, env: Environment, *, many: bool) -> None:
         """Print a list where `many`, whatever its length; else the only decision as it is."""
         self._args = args
+        self._env = env
+        self._asked = _asked(args)
         self._many = many
         self._label = ""
         self._results: list[Result] = []
@@ -51,31 +104,53 @@ class Results:
                 raise
             self._results.append(Result(label=self._label, report=None, error=error))
 
-    def add(self, report: Report) -> None:
-        """Keep the report of the decision that was just made."""
+    def add(self, decided: Decided, tree: Tree, **signed: str) -> None:
+        """Keep the report of the decision that was just made; `signed` as in `_report.of_decision`."""
+        from sbomgate.cli import _report
+
+        lockfile = decided.answer.graph.lockfile.path
+        whole = any(name not in PLAIN for name, _ in self._asked)
+        report = _report.of_decision(
+            decided, lockfile=tree.project.files.read(lockfile) if whole else None, whole=whole, **signed
+        )
         self._results.append(Result(label=self._label, report=report, error=None))
 
     def show(self) -> int:
         """Print everything and return the exit code: 2 where one could not be decided, else 1 where one is denied."""
-        import sys
+        from sbomgate.cli._environment import emit, say
 
-        from sbomgate.cli._environment import say
-        from sbomgate.report import json, text
-
-        render = json.render if self._args.json else None
-        if not self._many:
-            (only,) = (result.report for result in self._results if result.report is not None)
-            rendered = render(only) if render else text.render(only, verbose=self._args.verbose)
-        else:
-            rendered = self._json() if self._args.json else self._text()
-        sys.stdout.buffer.write(rendered.encode("utf-8"))
-        sys.stdout.buffer.flush()
+        for name, file in self._asked:
+            emit(self._rendered(name).encode("utf-8"), file, self._env)
         for result in self._results:
             if result.error is not None:
                 say(f"error: {result.label}: {result.error}")
                 if result.error.hint:
                     say(f"  hint: {result.error.hint}")
         return max(_code(result) for result in self._results)
+
+    def _rendered(self, name: str) -> str:
+        from importlib import import_module
+
+        from sbomgate.report import json, text
+
+        reports = [result.report for result in self._results if result.report is not None]
+        match name:
+            case "text":
+                return self._text() if self._many else text.render(reports[0], verbose=self._args.verbose)
+            case "json":
+                return self._json() if self._many else json.render(reports[0])
+            case _:
+                rendered: str = import_module(f"sbomgate.report.{name}").render(reports, self._undecided())
+                return rendered
+
+    def _undecided(self) -> list[Undecided]:
+        from sbomgate.report import Undecided
+
+        return [
+            Undecided(label=one.label, message=str(one.error), hint=one.error.hint)
+            for one in self._results
+            if one.error is not None
+        ]
 
     def _text(self) -> str:
         """Return the whole report of each that is denied (of all, where asked for), and a line for each."""
@@ -113,11 +188,7 @@ class Results:
             "schema": SCHEMA,
             "verdict": None if "undecided" in words else "denied" if "denied" in words else "allowed",
             "reports": [orjson.loads(json.render(one.report)) for one in self._results if one.report is not None],
-            "undecided": [
-                {"place": one.label, "message": str(one.error), "hint": one.error.hint}
-                for one in self._results
-                if one.error is not None
-            ],
+            "undecided": [{"place": one.label, "message": one.message, "hint": one.hint} for one in self._undecided()],
         }
         return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode() + "\n"
 

@@ -14,6 +14,7 @@ from sbomgate.errors import SigningError, UsageError
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
 
     from sbomgate.cli._environment import Environment
@@ -201,23 +202,31 @@ def ambient(audience: str) -> Callable[[], str]:
     return ask
 
 
-def sign_and_store(made: Unsigned, trust: Trust, signer: Signer, store: Path) -> Record:
-    """Sign a decision and store it: on disk when this returns, and accepted by a consumer with this trust file.
+def sign_and_store(made: Unsigned, trust: Trust, signer: Signer, store: Path, now: datetime) -> Record:
+    """Sign a decision and store it, with the store's new head: on disk when this returns.
+
+    A consumer with this trust file accepts both.
 
     Raises:
         SigningError: it could not be signed; the verdict is kept as pending, where signing asks somebody.
         EvidenceError: it could not be stored.
     """
     from sbomgate import gate
-    from sbomgate.evidence import layout, pending
+    from sbomgate.evidence import log, pending
 
+    if log.is_lacking(store):
+        from sbomgate.cli._environment import say
+
+        say("warning: the store has no signed head; the first one covers what accepted signers put there before")
+    notary = log.Notary(signer=signer, signers=trust.signers, now=now)
     if not signer.is_remote:
         record = gate.complete(made, trust, signer=signer)
-        layout.write(store, record)
+        log.add(store, record, notary)
         return record
     kept = pending.keep(store, made.decision, made.blobs)
     try:
         record = gate.complete(made, trust, signer=signer)
+        log.add(store, record, notary)
     except SigningError as e:
         hint = f"{e.hint}; " if e.hint else ""
         raise SigningError(
@@ -226,32 +235,37 @@ def sign_and_store(made: Unsigned, trust: Trust, signer: Signer, store: Path) ->
             place=e.place,
             hint=f"{hint}sbomgate gate --resume {kept}, with the same --trust, --store and signer",
         ) from e
-    layout.write(store, record)
     pending.drop(store, kept)
     return record
 
 
 def resume(args: argparse.Namespace, env: Environment, trust: Trust, store: Path) -> Record:
-    """Sign a pending decision as it was made. If an earlier attempt had stored it already, that one is returned.
+    """Sign a pending decision as it was made. If an earlier attempt had stored it already, only its head is signed.
 
     Raises:
         EvidenceError: none is pending under that digest, or it was altered.
         SigningError: it could not be signed; it stays pending.
     """
     from sbomgate import decision, gate
-    from sbomgate.evidence import layout, pending
+    from sbomgate.evidence import layout, log, pending
     from sbomgate.evidence.record import DETAIL
 
     kept = args.resume.removeprefix("sha256:")
     made, blobs = pending.read(store, kept)
     written = decision.write_detail(made)
-    for record in layout.find(store, made.subject):
-        if record.payloads[DETAIL] == written and _is_accepted(record, trust):
-            pending.drop(store, kept)
-            return record
+    stored = [
+        one for one in layout.find(store, made.subject) if one.payloads[DETAIL] == written and _is_accepted(one, trust)
+    ]
+    if stored and log.covers(store, stored[0]):
+        pending.drop(store, kept)
+        return stored[0]
     with ExitStack() as stack:
         signer = open_signer(args, env, trust, stack)
-        return sign_and_store(gate.Unsigned(decision=made, blobs=blobs), trust, signer, store)
+        if stored:
+            log.add(store, stored[0], log.Notary(signer=signer, signers=trust.signers, now=env.now))
+            pending.drop(store, kept)
+            return stored[0]
+        return sign_and_store(gate.Unsigned(decision=made, blobs=blobs), trust, signer, store, env.now)
 
 
 def _is_accepted(record: Record, trust: Trust) -> bool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import httpx
 
     from sbomgate.cli._environment import Environment
+    from sbomgate.evidence.head import View
     from sbomgate.evidence.record import Record
     from sbomgate.evidence.registry_auth import Account, DockerConfig
     from sbomgate.evidence.registry_client import Client, Repository
@@ -123,6 +124,30 @@ def _attach(store: Store, about: Subject, record: Record, client_of: Callable[[R
     say(f"attached to {REGISTRY}{at}@{registry.digest(about)}")
 
 
+def attach_revocation(store: Store, bundle: bytes, env: Environment) -> None:
+    """Put a stored revocation into the registry, where one is named, and read it back.
+
+    Raises:
+        EvidenceError: it lies on disk, and is not in the registry.
+    """
+    from sbomgate.cli._environment import say
+    from sbomgate.evidence import registry
+
+    if store.registry is None:
+        return
+    try:
+        with opening(env, writes=True) as client_of:
+            registry.attach_revocations(client_of(store.registry), [bundle])
+    except (EvidenceError, FetchError) as e:
+        raise EvidenceError(
+            f"{e.message}. The revocation is signed and lies on disk; who verifies in the registry does not see it",
+            where=e.where,
+            place=e.place,
+            hint=f"`sbomgate evidence push --store {store.shown} {REGISTRY}{store.registry}` puts it there",
+        ) from e
+    say(f"put into {REGISTRY}{store.registry}:revocations")
+
+
 def find(store: str, about: Subject, env: Environment) -> tuple[Record, ...]:
     """Return the decisions on a subject in a store: a folder, or `oci:HOST/REPO`.
 
@@ -140,11 +165,29 @@ def find(store: str, about: Subject, env: Environment) -> tuple[Record, ...]:
     return find_in(repository(store), about, env)
 
 
-def pulled(spec: str, env: Environment) -> Path:
+def view(store: str, env: Environment) -> View:
+    """Return the head of a store and its revocations; a registry holds revocations only.
+
+    Raises:
+        EvidenceError: the log was altered, or a revocation.
+        FetchError: the registry cannot be read.
+    """
+    from sbomgate.evidence import log, registry
+    from sbomgate.evidence.head import View
+
+    if not store.startswith(REGISTRY):
+        return log.view(env.working_directory / store)
+    with opening(env) as client_of:
+        found = registry.revocations(client_of(repository(store)))
+    return View(bundle=None, where=store, entries=(), revocations=found)
+
+
+def pulled(spec: str, env: Environment, *, beside: Sequence[str] = ()) -> Path:
     """Return a store of this process's own with the evidence that is attached to `oci:HOST/REPO@sha256:DIGEST`.
 
     The digest is an image's, or a build manifest's. What is about another artefact is in the store too: whoever reads
-    it judges each decision by its signer and by what it says.
+    it judges each decision by its signer and by what it says. Revocations are taken from that repository and from the
+    registries `beside` it.
 
     Raises:
         UsageError: it names no digest.
@@ -155,7 +198,7 @@ def pulled(spec: str, env: Environment) -> Path:
     import shutil
     import tempfile
 
-    from sbomgate.evidence import layout
+    from sbomgate.evidence import layout, log
 
     about = subject(spec, env)
     records = find(f"{REGISTRY}{about.name}", about, env)
@@ -165,6 +208,8 @@ def pulled(spec: str, env: Environment) -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for record in records:
         layout.write(folder, record)
+    for store in {f"{REGISTRY}{about.name}", *(one for one in beside if one.startswith(REGISTRY))}:
+        log.keep_revocations(folder, view(store, env).revocations)
     return folder
 
 

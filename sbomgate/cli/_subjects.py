@@ -10,6 +10,7 @@ from sbomgate.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from sbomgate.cli._environment import Environment
     from sbomgate.model import Subject
@@ -44,6 +45,14 @@ class Asked:
         found = tuple(_parse(spec, env) for spec in self.specs)
         _warn_of_the_same(self.workspaces or (), found)
         return found
+
+    def paths(self, subjects: Sequence[Subject | InputError]) -> dict[str, str]:
+        """Return SHA-256 → path of the subjects that are files, as `parse` returned them."""
+        return {
+            found.digest["sha256"]: spec.partition(":")[2]
+            for spec, found in zip(self.specs, subjects, strict=True)
+            if not isinstance(found, InputError) and spec.startswith("file:")
+        }
 
 
 def read(args: argparse.Namespace, env: Environment) -> Asked:

@@ -6,6 +6,7 @@ examples:
   sbomgate check --profile strict --offline --json
   sbomgate check --workspace services/web             one workspace of a monorepo
   sbomgate check --split                              each workspace and the root project, one decision each
+  sbomgate check --format sarif=check.sarif --format markdown=summary.md     the text still goes to stdout
   sbomgate check bom.json                             an SBOM that another tool made: what it does not say is unknown
 
 exit codes: 0 the policy allows, 1 it denies, 2 no decision could be made; of several the worst
@@ -47,11 +48,11 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         raise UsageError("--split is every workspace", where="--workspace", hint="give one of the two")
     workspaces = [] if args.split else args.workspace
     store = env.working_directory / _decide.DEFAULT_STORE  # where `gate` in this folder stores
-    results = Results(args, many=args.split or len(args.path) > 1 or len(workspaces or ()) > 1)
+    results = Results(args, env, many=args.split or len(args.path) > 1 or len(workspaces or ()) > 1)
     for path in args.path:
         tree = _decide.read(args, env, path, workspaces)
         with _decide.judging(tree, args, env, profile=args.profile, store=store) as judge:
             for part in tree.parts:
                 with results.of(judge, part):
-                    results.add(_decide.report(judge.decide(part)))
+                    results.add(judge.decide(part), tree)
     return results.show()

@@ -1,9 +1,10 @@
-"""Evidence that is stored already: copy it to a registry and back.
+"""Evidence that is stored already: copy it to a registry and back, pack it for an auditor.
 
 examples:
   sbomgate evidence push --store evidence oci:registry.example/acme/evidence
   sbomgate evidence push oci:registry.example/acme/web oci:registry.example/acme/web@sha256:…
   sbomgate evidence pull oci:registry.example/acme/evidence file:dist/app.tgz --store evidence
+  sbomgate evidence pack file:dist/app.tgz --trust ../trust.toml --out app-evidence.tar.gz
 
 exit codes: 0 done, and read back; 2 not done, or not as it is on disk
 """
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from sbomgate.cli._environment import Environment
 
-HELP = "stored evidence: push, pull"
+HELP = "stored evidence: push, pull, pack"
 
 _PREFIX = "_evidence_"  # one file per action, with HELP, add_arguments and run, as for a verb
 

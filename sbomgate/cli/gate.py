@@ -9,6 +9,7 @@ examples:
   sbomgate gate --subject services/web=file:dist/web.tgz --subject services/api=file:dist/api.tgz \
       --key release.key --trust ../trust.toml
   sbomgate gate --subjects release.toml --key release.key --trust ../trust.toml
+  sbomgate gate --subject file:dist/app.tgz --installed . --contains --key release.key --trust ../trust.toml
   sbomgate gate --subject file:dist/app.tgz --signer keyless --trust ../trust.toml
   sbomgate gate --subject file:app.tgz --key release.key --trust ../trust.toml --store oci:registry.example/evidence
   sbomgate gate --resume 81c0… --signer keyless --trust ../trust.toml    what could not be signed then
@@ -21,7 +22,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from sbomgate.cli import _decide, _signing
+from sbomgate.cli import _decide, _signing, _ties
 
 if TYPE_CHECKING:
     import argparse
@@ -61,13 +62,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--commit", metavar="SHA", help="the commit that it was built from: the one that is checked out"
     )
     parser.add_argument("--environment", metavar="NAME", help="where it will run")
+    parser.add_argument(
+        "--bundle-out",
+        metavar="DIR",
+        help="write the signed bundles as files into DIR too, or add them to a FILE.jsonl",
+    )
+    _ties.add_arguments(parser)
     _decide.add_arguments(parser)
 
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Decide, sign, store, print."""
     from sbomgate import gate
-    from sbomgate.cli import _store, _subjects
+    from sbomgate.cli import _bundles, _store, _subjects
     from sbomgate.cli._results import Results
     from sbomgate.errors import InputError, UsageError
     from sbomgate.model import Claimed, SubjectKind
@@ -82,7 +89,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         return _resume(args, env, kept)
     asked = _subjects.read(args, env)
     tree = _decide.read(args, env, args.path, asked.workspaces, signs=True)
-    results = Results(args, many=asked.many)
+    results = Results(args, env, many=asked.many)
     subjects = asked.parse(env)
     claims = {
         name: Claimed(value=value, source="flag")
@@ -91,11 +98,12 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     }
     files = tree.project.files
     about = [one for one in subjects if not isinstance(one, InputError)]
+    ties = _ties.Reader(args, env, tree, asked.paths(subjects))
     _require_head(args, about, files.repository)
     with ExitStack() as stack:
         signer = _signing.open_signer(args, env, tree.trust, stack)
         judge = stack.enter_context(
-            _decide.judging(tree, args, env, claims=claims, store=store, time_source=signer.time_source)
+            _decide.judging(tree, args, env, claims=claims, store=store, time_source=signer.time_source, keep=ties.keep)
         )
         attach = stack.enter_context(_store.attaching(kept, env))
         if args.commit is not None or any(one.kind is SubjectKind.GIT for one in about):
@@ -104,11 +112,14 @@ def run(args: argparse.Namespace, env: Environment) -> int:
             with results.of(judge, part):
                 if isinstance(subject, InputError):
                     raise subject
-                decided = judge.decide(part, subject)
+                decided = judge.decide(part, subject, ties.read(part, subject))
                 made = gate.unsigned(decided.answer, decided.question, signer=signer)
-                record = _signing.sign_and_store(made, tree.trust, signer, store)
+                record = _signing.sign_and_store(made, tree.trust, signer, store, env.now)
                 attach(subject, record)
-                results.add(_decide.report(decided, evidence=_folder(record, store, env), decision=record.id))
+                if args.bundle_out is not None:
+                    _bundles.write(args.bundle_out, record, env)
+                folder = _folder(record, store, env)
+                results.add(decided, tree, signer=signer.identity, evidence=folder, decision=record.id)
     return results.show()
 
 
@@ -121,16 +132,21 @@ def _resume(args: argparse.Namespace, env: Environment, kept: Store) -> int:
     from sbomgate.model import Verdict
     from sbomgate.report.escape import plain
 
-    if args.subject or args.subjects or args.workspace is not None or args.json:
+    named = (args.workspace, args.installed, args.contains, args.build_provenance, args.format)
+    if args.subject or args.subjects or args.json or any(one is not None for one in named):
         raise UsageError(
             "a pending decision has its subject, and is not decided again",
             where="--resume",
-            hint="leave --subject, --subjects, --workspace and --json out; `sbomgate verify` reads what was stored",
+            hint="leave out what asks for another; `sbomgate report` shows what was stored",
         )
     trust = trust_file.load(args.trust, project_root=open_project(args.path, env).files.repository)
     record = _signing.resume(args, env, trust, kept.folder)
     with _store.attaching(kept, env) as attach:
         attach(record.claimed.subject, record)
+    if args.bundle_out is not None:
+        from sbomgate.cli import _bundles
+
+        _bundles.write(args.bundle_out, record, env)
     claimed, decided_at = record.claimed, f"{record.claimed_time:%Y-%m-%d %H:%M} UTC"
     print(
         f"{claimed.verdict.value.upper()}  {plain(claimed.subject.name)} · decided {decided_at} · signed now · "

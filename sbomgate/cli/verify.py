@@ -5,6 +5,8 @@ It reads the store and the trust file, and nothing else: no cache, and no networ
 examples:
   sbomgate verify file:dist/app.tgz --trust trust.toml
   sbomgate verify file:dist/web.tgz --trust trust.toml --workspace services/web
+  sbomgate verify file:dist/app.tgz --trust trust.toml --bundle dist/          files beside the build, no store
+  sbomgate verify file:dist/app.tgz --trust trust.toml --bundle attestations.jsonl
   sbomgate verify oci:registry.example/web@sha256:… --trust trust.toml --store /srv/evidence --environment production
   sbomgate verify oci:registry.example/web@sha256:… --trust trust.toml --store oci:registry.example/evidence
 
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
     import argparse
 
     from sbomgate.cli._environment import Environment
-    from sbomgate.evidence.record import Record
-    from sbomgate.evidence.verify import VerificationResult
+    from sbomgate.decision import Decision
+    from sbomgate.evidence.record import Statements
+    from sbomgate.evidence.summaries import Combined
 
 HELP = "verify the stored decision on an artefact before it is deployed"
 
@@ -34,9 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trust", required=True, metavar="FILE", help="who and what is accepted")
     parser.add_argument(
         "--store",
-        default="evidence",
         metavar="STORE",
-        help="where evidence is kept: DIR (default: evidence), or oci:HOST/REPO",
+        help="where evidence is kept: DIR (default: evidence, unless --bundle), or oci:HOST/REPO",
+    )
+    parser.add_argument(
+        "--bundle",
+        action="append",
+        metavar="FILE",
+        help="signed bundles beside the build: a file, a JSONL of several, or a folder of them; may be repeated",
     )
     parser.add_argument(
         "--index", metavar="sha256:DIGEST", help="the multi-platform index that was gated, and lists this image"
@@ -49,35 +57,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Print the result."""
     from sbomgate import trust
-    from sbomgate.cli import _store
+    from sbomgate.cli import _bundles, _store
     from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
-    from sbomgate.evidence import overrides, verify
+    from sbomgate.evidence import bundles, head, overrides, summaries, verify
     from sbomgate.policy import bundle
 
     accepted = trust.load(args.trust, project_root=None)
     about = _store.subject(args.subject, env)
     if args.index is not None:
         about = _store.index_of(about, args.index, env)
+    records: list[Statements] = []
+    view = head.NOTHING
+    if args.store is not None or not args.bundle:
+        store = args.store or _store.DEFAULT
+        view = _store.view(store, env)  # before the builds: what it covers was stored before it
+        records += _store.find(store, about, env)
+    given = bundles.sort(_bundles.read(args.bundle or (), env))
+    held = {record.id for record in records}
     result = verify.verify_build(
-        _store.find(args.store, about, env),
+        [*records, *(one for one in given.statements if one.id not in held)],
         about,
         accepted,
         now=env.now,
         shipped_policy=bundle.shipped().sha256,
         environment=args.environment,
         workspace=args.workspace,
+        view=view,
     )
-    if not args.store.startswith(_store.REGISTRY):  # a registry keeps none
-        result = overrides.honour(result, env.working_directory / args.store, accepted, now=env.now)
     if args.index is not None:
         result = replace(result, notes=(*result.notes, f"the decision is on the index {args.index}, which lists it"))
-    print(_json(result, args.subject) if args.json else _text(result, args.subject))
-    return EXIT_ALLOWED if result.accepted else EXIT_DENIED
+    others, notes = summaries.verify_summaries(
+        given.summaries, about, accepted, now=env.now, environment=args.environment
+    )
+    found = summaries.combine(result, others, (*given.notes, *notes))
+    folder = args.store or (None if args.bundle else _store.DEFAULT)
+    if folder is not None and not folder.startswith(_store.REGISTRY):  # a registry keeps none
+        honoured = overrides.honour(found.result, env.working_directory / folder, accepted, now=env.now)
+        found = replace(found, result=honoured)
+    print(_json(found, args.subject) if args.json else _text(found, args.subject))
+    return EXIT_ALLOWED if found.result.accepted else EXIT_DENIED
 
 
-def _text(result: VerificationResult, subject: str) -> str:
+def _text(found: Combined, subject: str) -> str:
     from sbomgate.report.escape import plain
 
+    result, other = found.result, found.other
     if result.overridden is not None and result.overridden.until is not None:
         lines = [
             f"OVERRIDDEN  {plain(subject)} · FAILED, and may run until {result.overridden.until:%Y-%m-%d %H:%M} UTC"
@@ -87,6 +111,13 @@ def _text(result: VerificationResult, subject: str) -> str:
             when = f"{one.said.issued_at:%Y-%m-%d %H:%M} UTC ({one.time_source})"
             lines.append(f"  by {plain(one.by)}, {when}: {plain(one.said.reason)}")
         lines.append("  Next: mend what failed and gate the artefact again before it ends")
+    elif result.accepted and other is not None:
+        lines = [
+            f"VERIFIED  {plain(subject)} · PASSED by {plain(other.verifier)}, another verifier · "
+            f"{other.time:%Y-%m-%d %H:%M} UTC ({other.time_source}) · {plain(', '.join(other.levels))}",
+            f"  policy {plain(other.policy)}",
+            f"  resource {plain(other.resource_uri)}",
+        ]
     elif result.accepted and result.deciding is not None:
         signed = result.deciding
         context = signed.decision.context
@@ -97,8 +128,14 @@ def _text(result: VerificationResult, subject: str) -> str:
         if context.workspace is not None:
             lines.append(f"  workspace {plain(context.workspace)}")
         lines.append(f"  decision sha256:{signed.record.id}")
-        lines.append(f"  artefact and lockfile: {_LINKS.get(signed.decision.link, signed.decision.link)}")
+        lines.append(f"  artefact and lockfile: {_link(signed.decision)}")
         lines.append(f"  package provenance: by {_trust_root(signed.record)}")
+        if result.head is not None:
+            head = result.head.head
+            lines.append(
+                f"  store: head {head.sequence} of {head.time:%Y-%m-%d %H:%M} UTC by {plain(result.head.signer.name)}, "
+                f"{head.entries} entries"
+            )
     else:
         lines = [f"REFUSED  {plain(subject)}"]
         lines += [f"  {reason.code:<18}{plain(reason.message)}" for reason in result.reasons]
@@ -107,11 +144,15 @@ def _text(result: VerificationResult, subject: str) -> str:
     return "\n".join(lines)
 
 
-def _trust_root(record: Record) -> str:
+def _trust_root(record: Statements) -> str:
     """Return what package provenance was verified against, and since when that may be out of date."""
     import orjson
 
     from sbomgate import decision, gate
+    from sbomgate.evidence.record import Record
+
+    if not isinstance(record, Record):  # beside the build lie only the statements
+        return f"the trust root sha256:{record.claimed.sha256.get(gate.TRUSTED_ROOT, 'unknown')[:12]}…"
 
     # The rules' own input, whose digest is signed: the detail holds no dates of its materials.
     said = orjson.loads(record.blobs[decision.POLICY_INPUT]).get("trust_root", {}).get("updated")
@@ -119,28 +160,46 @@ def _trust_root(record: Record) -> str:
     return f"the trust root sha256:{record.claimed.sha256.get(gate.TRUSTED_ROOT, 'unknown')[:12]}…, {since}"
 
 
-_LINKS = {"asserted": "tied together by the release job's word alone (asserted)"}
+def _link(decision: Decision) -> str:
+    """Return what ties the artefact to the lockfile, and how much of it was compared (P13)."""
+    from sbomgate.report.escape import plain
+
+    ties = decision.ties
+    if decision.link == "provenance" and ties is not None and ties.provenance is not None:
+        return f"by the provenance of {plain(ties.provenance.builder or '')} (provenance)"
+    for name, what in (("contained", "what the artefact holds"), ("installed", "what was installed")):
+        tree = None if ties is None else getattr(ties, name)
+        if decision.link == name and tree is not None:
+            packages = "1 package" if tree.packages == 1 else f"{tree.packages} packages"
+            return f"{what} was compared: {packages}, {tree.bytes} of them byte for byte ({name})"
+    return "tied together by the release job's word alone (asserted)"
+
 
 # What to do about the first reason; the others follow from it more often than not.
 _NEXT = {
     "no-decision": "gate this very artefact (`sbomgate gate`), or name the store that holds its evidence (--store)",
     "age": "gate the artefact again: what is known of its packages has changed since",
     "waiver-ended": "gate the artefact again: with a new waiver, or without the package",
+    "level": "have the other verifier verify it at the level that the trust file names",
     "failed": "`sbomgate check --verbose` in the project says what to do about each finding",
     "superseded": "find out why the newer decision failed; it is about the same bytes",
     "workspace": "gate this workspace (`sbomgate gate --workspace`), or name the one that the artefact was built from",
     "environment": "gate the artefact for this environment (--environment)",
     "policy": "gate the artefact again with the policy that is accepted now",
     "profile": "gate the artefact again under the profile that the trust file demands",
+    "revoked": "gate the artefact again, if what it was revoked for is mended",
+    "head": "`sbomgate audit STORE --trust FILE --key KEY` looks through the store and signs a fresh head",
+    "withheld": "restore what was removed from the store, or gate the artefact again",
     "future": "compare the clock of this machine with the release job's",
 }
 
 
-def _json(result: VerificationResult, subject: str) -> str:
+def _json(found: Combined, subject: str) -> str:
     import orjson
 
     from sbomgate.times import format_time
 
+    result, other = found.result, found.other
     signed = result.deciding
     value = {
         "schema": "sbomgate/verification/v1",
@@ -164,6 +223,35 @@ def _json(result: VerificationResult, subject: str) -> str:
         },
         "reasons": [{"code": reason.code, "message": reason.message} for reason in result.reasons],
         "notes": list(result.notes),
+        "summary": None
+        if other is None
+        else {
+            "verifier": other.verifier,
+            "result": "PASSED" if other.passed else "FAILED",
+            "time": format_time(other.time),
+            "time_source": other.time_source,
+            "levels": list(other.levels),
+            "resource_uri": other.resource_uri,
+            "policy": other.policy,
+            "says": other.says,
+        },
+        "head": None
+        if result.head is None
+        else {
+            "sequence": result.head.head.sequence,
+            "entries": result.head.head.entries,
+            "signer": result.head.signer.name,
+            "time": format_time(result.head.head.time),
+        },
+        "revocations": [
+            {
+                "sha256": one.id,
+                "signer": one.by.name,
+                "time": format_time(one.said.issued_at),
+                "reason": one.said.reason,
+            }
+            for one in result.revoked
+        ],
         "decision": None
         if signed is None
         else {

@@ -13,9 +13,12 @@ from pathlib import Path
 
 from sbomgate.decision import OBSERVE
 from sbomgate.errors import EvidenceError, TrustError
-from sbomgate.evidence import layout
+from sbomgate.evidence import head as heads
+from sbomgate.evidence import layout, log
+from sbomgate.evidence.head import Entry, SignedHead, View
 from sbomgate.evidence.record import Record, Statements
-from sbomgate.evidence.verify import Reason, Signed, in_future, signed_by
+from sbomgate.evidence.revocation import accepted_of
+from sbomgate.evidence.verify import Reason, Signed, in_future, revoked, signed_by
 from sbomgate.model import Context, Signer, Verdict
 
 
@@ -41,11 +44,16 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidates:
-    """Every decision at a path, each with its folder, and what lies there besides. What they name was not read."""
+    """Every decision at a path, each with its folder, and what lies there besides. What they name was not read.
+
+    `view` is the head of the store that they lie in; `whole` says whether they are all that it holds.
+    """
 
     path: Path
     decisions: tuple[tuple[Statements, Path], ...]
     notes: tuple[str, ...]
+    view: View
+    whole: bool
 
 
 def read(path: Path) -> Candidates:
@@ -58,8 +66,10 @@ def read(path: Path) -> Candidates:
         EvidenceError: the path is no evidence, or a statement in it was altered.
     """
     notes: list[str] = []
+    whole = not layout.is_build(path)
+    view = log.view(path if whole else layout.store_of(path))  # before the builds: what it covers was stored before it
     decisions = tuple(_candidates(path, notes))
-    return Candidates(path=path, decisions=decisions, notes=tuple(notes))
+    return Candidates(path=path, decisions=decisions, notes=tuple(notes), view=view, whole=whole)
 
 
 def baseline(
@@ -115,7 +125,9 @@ def baseline(
             where=str(found.path),
             hint="give the store, or evidence of this project",
         )
-    newest = _newest_passed(accepted)
+    newest = _newest_passed(_not_revoked(accepted, found.view, signers, notes))
+    if found.whole:
+        _must_be_whole(found, newest, signers)
     latest = None
     if accepted:
         last = max(accepted, key=lambda one: (one[0].time, one[0].decision.verdict is Verdict.DENIED, one[0].record.id))
@@ -156,7 +168,46 @@ def _candidates(path: Path, notes: list[str]) -> Iterator[tuple[Statements, Path
             yield one, build / "decisions" / one.id
 
 
-def _newest_passed(accepted: list[tuple[Signed[Statements], Path]]) -> Path | None:
+Accepted = list[tuple[Signed[Statements], Path]]
+
+
+def _not_revoked(accepted: Accepted, view: View, signers: Sequence[Signer], notes: list[str]) -> Accepted:
+    """Return what no revocation withdraws: neither itself, nor a decision that is not older on the same artefact."""
+    revoking, refused = accepted_of(view.revocations, signers)
+    notes.extend(refused)
+    beaten: set[str] = set()
+    for revocation, hit in revoked([signed for signed, _ in accepted], revoking, view):
+        builds = {one.record.build.sha256 for one in hit}
+        for signed, _ in accepted:
+            older = signed.record.build.sha256 in builds and signed.time <= revocation.said.issued_at
+            if signed in hit or older:
+                beaten.add(signed.record.id)
+                notes.append(f"decision {signed.record.id[:12]} was {revocation}")
+    return [one for one in accepted if one[0].record.id not in beaten]
+
+
+def _must_be_whole(found: Candidates, newest: Path | None, signers: Sequence[Signer]) -> None:
+    """Refuse a store from which something newer than the baseline was taken away: it could have been the baseline.
+
+    Raises:
+        EvidenceError: its head, by an accepted signer, covers a decision or a revocation that is not there.
+    """
+    view = found.view
+    if view.bundle is None or not isinstance(heads.accepted(view.bundle, signers, view.where), SignedHead):
+        return
+    here = {Entry(sha256=one.id, build=one.build.sha256) for one, _ in found.decisions}
+    for entry in reversed(view.entries):
+        if newest is not None and entry.build is not None and entry.sha256 == newest.name:
+            return
+        if entry.sha256 not in view.revocations if entry.build is None else entry not in here:
+            raise EvidenceError(
+                "the store's head covers it, and it is not there: it could be the newest word on this project",
+                where=str(log.path_of(found.path, entry)),
+                hint="restore it; `sbomgate audit` names everything that is missing",
+            )
+
+
+def _newest_passed(accepted: Accepted) -> Path | None:
     """Return the folder of the newest decision among those that are the newest on their artefact and PASSED."""
     newest: dict[str, tuple[Signed[Statements], Path]] = {}
     # At the same moment FAILED comes later and so wins.

@@ -5,10 +5,13 @@
         blobs/sha256/<hex>               every file once, read-only
         decisions/<id>/                  the same bytes under names for people, by hard link where the file system can
         .lock                            writers take turns here
+    STORE/log, STORE/revocations         `evidence.log`
+    STORE/pending                        `evidence.pending`
 
 A layout is a function of the records in it. Reading computes again what they would be written as and compares every
 byte of index.json, every blob that it leads to and every named file: what was altered, spliced or cut is an error.
-(What was removed together with its entry in the index leaves no trace here; a signed head of the store will show that.)
+(What was removed together with its entry in the index leaves no trace here: the store's signed head, `evidence.head`,
+shows that.)
 
 Crash safety (POSIX): temporary names in the same folder, fsync, rename, fsync of the folder; blobs first, then the
 named files, index.json last. A killed writer leaves `.tmp-*` files and folders that the index does not know: readers do
@@ -24,8 +27,9 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +45,7 @@ OCI_LAYOUT = canonical({"imageLayoutVersion": "1.0.0"})
 MAX_BLOB_BYTES = 1 << 30  # the policy input of 100,000 packages is about 150 MB
 MAX_INDEX_BYTES = 8 << 20  # about 5,000 decisions on one build
 MAX_MANIFEST_BYTES = 64 << 20  # 250,000 attestation documents
+SHARED_BYTES = 4096  # a smaller blob takes a block of the disk anyway
 LOCK_WAIT_SECONDS = 60  # a writer holds the lock for milliseconds
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
@@ -48,6 +53,8 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 _TEMPORARY = ".tmp-"
 OVERRIDES = "overrides"  # of decisions that FAILED (`evidence.overrides`): each is signed, and they are no evidence
 PENDING = "pending"  # the folder of decisions that are not signed yet (`evidence.pending`)
+LOG = "log"  # the folder of what was stored in which order, with its signed heads (`evidence.log`)
+REVOCATIONS = "revocations"
 _NO_LINKS = {errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
@@ -142,7 +149,7 @@ def scan(store: Path) -> Scan:
     strange: list[Path] = []
     try:
         for first in sorted(store.iterdir()):
-            if first.name in (PENDING, OVERRIDES):  # beside the builds
+            if first.name in (PENDING, LOG, REVOCATIONS, OVERRIDES):  # beside the builds
                 continue
             if not (re.fullmatch(r"[0-9a-f]{2}", first.name) and first.is_dir()):
                 strange.append(first)
@@ -160,6 +167,13 @@ def is_build(path: Path) -> bool:
     return (path / "index.json").exists() or path.parent.name == "decisions"
 
 
+def store_of(path: Path) -> Path:
+    """Return the store that a build's or a decision's folder lies in, by its place."""
+    path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
+    build = path.parent.parent if path.parent.name == "decisions" else path
+    return build.parent.parent
+
+
 def read_statements(base: Path) -> tuple[Statements, ...]:
     """Return the signed statements in a build's folder of a store, newest first, without reading what they name.
 
@@ -170,6 +184,18 @@ def read_statements(base: Path) -> tuple[Statements, ...]:
     if found and found[0].build.sha256 != base.name:
         raise EvidenceError(f"holds the evidence of build {found[0].build.sha256}", where=str(base))
     return found
+
+
+def read_material(base: Path, statements: Statements, name: str) -> bytes:
+    """Return one file that a decision in a build's folder stores, compared with the digest that it names.
+
+    Raises:
+        EvidenceError: the decision stores none of that name, or it was altered.
+    """
+    found = next((one for one in statements.stored if one.name == name), None)
+    if found is None:
+        raise EvidenceError("the decision does not hold this file", where=f"{base}/decisions/{statements.id}/{name}")
+    return _Blobs(base).read(found.sha256, limit=MAX_BLOB_BYTES)
 
 
 def _statements(base: Path, blobs: _Blobs) -> tuple[Statements, ...]:
@@ -228,35 +254,89 @@ def _records(base: Path) -> tuple[Record, ...]:
         )
         for one in found
     )
+    _check_rest(base, found, blobs)
+    return records
+
+
+def inspect(base: Path, known: Known) -> tuple[Statements, ...]:
+    """Return the decisions in a build's folder of a store, newest first, after comparing every byte as `read_build`.
+
+    What they name is not kept. `known` says which files were hashed before in this run: many builds share one file.
+
+    Raises:
+        EvidenceError: as `read_build`.
+    """
+    blobs = _Blobs(base, known)
+    found = _statements(base, blobs)
+    if not found:
+        return ()
+    if found[0].build.sha256 != base.name:
+        raise EvidenceError(f"holds the evidence of build {found[0].build.sha256}", where=str(base))
+    for one in found:
+        for material in one.stored:
+            blobs.check(material.sha256, material.size)
+    _check_rest(base, found, blobs)
+    return found
+
+
+def _check_rest(base: Path, found: Sequence[Statements], blobs: _Blobs) -> None:
     for expected in (found[0].build.blob, EMPTY_BLOB):
         blobs.read(hashlib.sha256(expected).hexdigest(), limit=MAX_MANIFEST_BYTES)
     layout = base / "oci-layout"
     if files.read(layout, limit=len(OCI_LAYOUT), error=EvidenceError, follow=False) != OCI_LAYOUT:
         raise EvidenceError("altered", where=str(layout))
     # (6) the named files
-    for record in records:
-        _check_folder(base / "decisions" / record.id, record, blobs)
-    return records
+    for one in found:
+        _check_folder(base / "decisions" / one.id, one, blobs)
+
+
+Known = dict[tuple[int, int], str]
+"""(device, inode) → SHA-256 (hex) of files that were hashed in this run."""
 
 
 class _Blobs:
     """The blobs of one layout; each is read once and its digest compared with its name (PROMISES P10)."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, known: Known | None = None) -> None:
         self._base = base / "blobs" / "sha256"
         self._read: dict[str, bytes] = {}
+        self._known = known
+        self._checked: set[str] = set()
 
     def path(self, sha256: str) -> Path:
         return self._base / sha256
 
     def read(self, sha256: str, *, limit: int) -> bytes:
         if sha256 not in self._read:
-            data = files.read(self.path(sha256), limit=limit, error=EvidenceError, follow=False)
-            got = hashlib.sha256(data).hexdigest()
-            if got != sha256:
-                raise EvidenceError(f"altered: its sha256 is {got}", where=str(self.path(sha256)))
-            self._read[sha256] = data
+            self._read[sha256] = self._hashed(sha256, limit)
         return self._read[sha256]
+
+    def check(self, sha256: str, size: int | None = None) -> None:
+        """Compare a blob with its name, and do not keep it; a file that was hashed under another name is known."""
+        if sha256 in self._checked:
+            return
+        path = self.path(sha256)
+        if self._known is None or sha256 in self._read:
+            found = len(self.read(sha256, limit=MAX_BLOB_BYTES))
+        else:
+            try:
+                status = path.lstat()
+            except OSError as e:
+                raise _could_not("be read", path, e) from e
+            found = status.st_size
+            if not stat.S_ISREG(status.st_mode) or self._known.get((status.st_dev, status.st_ino)) != sha256:
+                found = len(self._hashed(sha256, MAX_BLOB_BYTES))
+                self._known[status.st_dev, status.st_ino] = sha256
+        if size is not None and found != size:
+            raise EvidenceError(f"has {found} bytes, the decision names {size}", where=str(path))
+        self._checked.add(sha256)
+
+    def _hashed(self, sha256: str, limit: int) -> bytes:
+        data = files.read(self.path(sha256), limit=limit, error=EvidenceError, follow=False)
+        got = hashlib.sha256(data).hexdigest()
+        if got != sha256:
+            raise EvidenceError(f"altered: its sha256 is {got}", where=str(self.path(sha256)))
+        return data
 
 
 def _listed(data: bytes, at: Path) -> Iterator[str]:
@@ -288,9 +368,9 @@ def _bundles(data: bytes, where: str) -> list[str]:
     return found
 
 
-def _check_folder(path: Path, record: Record, blobs: _Blobs) -> None:
+def _check_folder(path: Path, statements: Statements, blobs: _Blobs) -> None:
     """Compare the named files of a decision with their blobs; a hard link to a blob is that blob."""
-    expected = record.files()
+    expected = statements.digests()
     found: set[str] = set()
     root = str(path)
     for parent, folders, names in os.walk(root, onerror=_raise):
@@ -301,15 +381,17 @@ def _check_folder(path: Path, record: Record, blobs: _Blobs) -> None:
         raise EvidenceError("missing", where=str(path / lacking[0]))
     if unknown := sorted(found - set(expected)):
         raise EvidenceError("the decision does not name this file", where=str(path / unknown[0]))
-    for name, data in expected.items():
+    for name, sha256 in expected.items():
         at = path / name
-        sha256 = hashlib.sha256(data).hexdigest()
-        blobs.read(sha256, limit=MAX_BLOB_BYTES)
+        blobs.check(sha256)
         try:
             same = os.path.samestat(at.lstat(), blobs.path(sha256).lstat())
         except OSError as e:
             raise _could_not("be read", at, e) from e
-        if not same and files.read(at, limit=MAX_BLOB_BYTES, error=EvidenceError, follow=False) != data:
+        if same:
+            continue
+        data = files.read(at, limit=MAX_BLOB_BYTES, error=EvidenceError, follow=False)
+        if hashlib.sha256(data).hexdigest() != sha256:
             raise EvidenceError("altered: not the bytes of its blob", where=str(at))
 
 
@@ -317,8 +399,11 @@ def _check_folder(path: Path, record: Record, blobs: _Blobs) -> None:
 # Writing
 
 
-def write(store: Path, record: Record) -> EvidencePath:
+def write(store: Path, record: Record, *, share: Sequence[str] = ()) -> EvidencePath:
     """Store a record. When this returns, it is on disk; writing the same record again changes nothing.
+
+    Blobs that are as large as a block of the disk, and that one of the builds in `share` (SHA-256, hex) holds, become
+    hard links to those: the rules, the trust root and the lists are the same for many.
 
     Raises:
         EvidenceError: the store cannot be written (permission, space), another writer does not finish, or what is
@@ -335,7 +420,7 @@ def write(store: Path, record: Record) -> EvidencePath:
                 return target
             _clean(base, known={r.id for r in present})
             try:
-                _write_all(base, record, present)
+                _write_all(base, record, present, [folder(store, one) / "blobs" / "sha256" for one in share])
             except BaseException:
                 with contextlib.suppress(OSError):
                     _clean(base, known=None)
@@ -345,7 +430,7 @@ def write(store: Path, record: Record) -> EvidencePath:
     return target
 
 
-def _write_all(base: Path, record: Record, present: tuple[Record, ...]) -> None:
+def _write_all(base: Path, record: Record, present: tuple[Record, ...], share: Sequence[Path]) -> None:
     referrers: dict[str, Manifest] = {m.sha256: m for r in (*present, record) for m in manifests(r)}
     listed = index(record.build, referrers)
     if len(listed) > MAX_INDEX_BYTES:
@@ -353,7 +438,7 @@ def _write_all(base: Path, record: Record, present: tuple[Record, ...]) -> None:
     named = record.files()
     # (1) blobs: all bytes that index.json will lead to
     blobs = [EMPTY_BLOB, record.build.blob, record.build.data, *named.values(), *(m.data for m in manifests(record))]
-    _write_blobs(base / "blobs" / "sha256", blobs)
+    _write_blobs(base / "blobs" / "sha256", blobs, share)
     # (2) the named files, as one folder that appears at once
     _write_folder(base, record.id, named)
     # (3) what makes it a layout, and last the commit point
@@ -362,9 +447,10 @@ def _write_all(base: Path, record: Record, present: tuple[Record, ...]) -> None:
     _replace(base / "index.json", listed)
 
 
-def _write_blobs(path: Path, blobs: list[bytes]) -> None:
+def _write_blobs(path: Path, blobs: list[bytes], share: Sequence[Path] = ()) -> None:
     """Write what is not there yet: all of them first, then fsync, then their names."""
     new: list[tuple[Path, Path]] = []
+    linked: list[tuple[Path, Path]] = []
     for data in {hashlib.sha256(data).hexdigest(): data for data in blobs}.values():
         sha256 = hashlib.sha256(data).hexdigest()
         target = path / sha256
@@ -375,14 +461,33 @@ def _write_blobs(path: Path, blobs: list[bytes]) -> None:
                 )
             continue
         temporary = path / f"{_TEMPORARY}{sha256}"
+        if len(data) >= SHARED_BYTES and _link_shared(temporary, sha256, data, share):
+            linked.append((temporary, target))
+            continue
         _create(temporary, data, sync=False)
         new.append((temporary, target))
     # Syncing after all are written lets the file system flush them together.
     for temporary, _ in new:
         _sync(temporary)
-    for temporary, target in new:
+    for temporary, target in (*new, *linked):
         temporary.rename(target)
     _sync(path)
+
+
+def _link_shared(temporary: Path, sha256: str, data: bytes, share: Sequence[Path]) -> bool:
+    """Link to the blob of another build, if one has it, with exactly these bytes, and the file system links."""
+    for folder_ in share:
+        other = folder_ / sha256
+        try:
+            if other.is_symlink() or other.stat().st_size != len(data) or other.read_bytes() != data:
+                continue
+            os.link(other, temporary)
+        except OSError as e:
+            if e.errno not in _NO_LINKS | {errno.ENOENT}:
+                raise
+            continue
+        return True
+    return False
 
 
 def _write_folder(base: Path, name: str, named: dict[str, bytes]) -> None:
@@ -458,18 +563,19 @@ def _clean(base: Path, *, known: set[str] | None) -> None:
 
 
 @contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
+def _lock(path: Path, *, seconds: int | None = None) -> Iterator[None]:
     """Hold an exclusive lock on a file of its own, which stays; the system drops it when its holder dies."""
+    seconds = LOCK_WAIT_SECONDS if seconds is None else seconds
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
     descriptor = os.open(path, flags, 0o644)
     try:
-        for _ in range(LOCK_WAIT_SECONDS * 50):
+        for _ in range(seconds * 50):
             if _try_lock(descriptor):
                 break
             time.sleep(0.02)
         else:
             raise EvidenceError(
-                f"another writer has held this build's lock for {LOCK_WAIT_SECONDS} seconds",
+                f"another writer has held this lock for {seconds} seconds",
                 where=str(path),
                 hint="see which process has it open (`fuser`), and run again",
             )

@@ -101,14 +101,14 @@ def honour(result: VerificationResult, store: Path, trust: Trust, *, now: dateti
     deciding = result.deciding
     if deciding is None or {reason.code for reason in result.reasons} != {"failed"}:
         return result
-    bundles = read(store, deciding.record.id)
-    if not bundles:
+    record, bundles = deciding.record, read(store, deciding.record.id)
+    if not bundles or not isinstance(record, Record):  # without what it names nobody knows what it denied
         return result
     found = override.accepted(
         bundles, trust, decision=deciding.record.id, subject=deciding.record.claimed.subject, now=now
     )
     notes = [f"override {name[:12]} does not count: {reason}" for name, reason in found.refused]
-    if hindrances := never(deciding.record):
+    if hindrances := never(record):
         notes.append(f"nothing overrides {', '.join(hindrances)}")
     elif not found.honoured:
         by = ", ".join(one.by for one in found.signed) or "nobody"

@@ -110,6 +110,15 @@ class Statements:
         """The materials whose bytes are part of the evidence."""
         return tuple(m for m in self.claimed.materials if m.stored)
 
+    def digests(self) -> dict[str, str]:
+        """Return name → SHA-256 (hex) of everything that an auditor finds in the decision's folder."""
+        own = {**self.payloads, DETAIL_BUNDLE: self.detail}
+        if self.summary is not None:
+            own[SUMMARY_BUNDLE] = self.summary
+        found = {m.name: m.sha256 for m in self.stored}
+        found |= {name: hashlib.sha256(data).hexdigest() for name, data in own.items()}
+        return dict(sorted(found.items()))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record(Statements):
@@ -194,10 +203,10 @@ def manifests(statements: Statements, about: Mapping[str, Any] | None = None) ->
     the signed statements alone: writing the same decision again changes nothing.
     """
     about = about or descriptor(MANIFEST_MEDIA_TYPE, statements.build.data)
-    named = {m.name: _layer(m.name, m.media_type, m.sha256, m.size) for m in statements.stored}
+    named = {m.name: layer(m.name, m.media_type, m.sha256, m.size) for m in statements.stored}
     for name, payload in statements.payloads.items():
-        named[name] = _layer(name, dsse.PAYLOAD_TYPE, hashlib.sha256(payload).hexdigest(), len(payload))
-    found = [_referrer(about, SBOM_MEDIA_TYPE, [{**named.pop(SBOM), "mediaType": SBOM_MEDIA_TYPE}], {})]
+        named[name] = layer(name, dsse.PAYLOAD_TYPE, hashlib.sha256(payload).hexdigest(), len(payload))
+    found = [referrer(about, SBOM_MEDIA_TYPE, [{**named.pop(SBOM), "mediaType": SBOM_MEDIA_TYPE}], {})]
     bundles = [(DETAIL_BUNDLE, DETAIL_TYPE, statements.detail)]
     if statements.summary is not None:
         bundles.append((SUMMARY_BUNDLE, SUMMARY_TYPE, statements.summary))
@@ -207,10 +216,10 @@ def manifests(statements: Statements, about: Mapping[str, Any] | None = None) ->
             "dev.sigstore.bundle.predicateType": predicate_type,
             "org.opencontainers.image.created": write_time(statements.claimed_time),
         }
-        layer = _layer(name, dsse.BUNDLE_MEDIA_TYPE, hashlib.sha256(bundle).hexdigest(), len(bundle))
-        found.append(_referrer(about, dsse.BUNDLE_MEDIA_TYPE, [layer], annotations))
+        held = layer(name, dsse.BUNDLE_MEDIA_TYPE, hashlib.sha256(bundle).hexdigest(), len(bundle))
+        found.append(referrer(about, dsse.BUNDLE_MEDIA_TYPE, [held], annotations))
     rest = [named[name] for name in sorted(named)]
-    found.append(_referrer(about, RECORD_MEDIA_TYPE, rest, {DECISION: f"sha256:{statements.id}"}))
+    found.append(referrer(about, RECORD_MEDIA_TYPE, rest, {DECISION: f"sha256:{statements.id}"}))
     return tuple(found)
 
 
@@ -231,13 +240,15 @@ def index(build: BuildManifest, referrers: Mapping[str, Manifest]) -> bytes:
     )
 
 
-def _layer(name: str, media_type: str, sha256: str, size: int) -> dict[str, Any]:
+def layer(name: str, media_type: str, sha256: str, size: int) -> dict[str, Any]:
+    """Return the descriptor of a named file in a manifest."""
     return {"mediaType": media_type, "digest": f"sha256:{sha256}", "size": size, "annotations": {TITLE: name}}
 
 
-def _referrer(
+def referrer(
     about: Mapping[str, Any], artifact_type: str, layers: list[dict[str, Any]], annotations: Mapping[str, str]
 ) -> Manifest:
+    """Return the manifest that refers to `about`, a descriptor."""
     noted = {"annotations": dict(annotations)} if annotations else {}
     data = canonical(
         {

@@ -2,6 +2,7 @@
 
     an image          its evidence refers to the image itself, in the image's own repository
     a file, a commit  its evidence refers to its build manifest, tagged `build-<SHA-256>`, in the store's repository
+    a revocation      refers to one manifest, the same everywhere, tagged `revocations`, in the store's repository
 
 The blobs, and the referrers of a build manifest, have the same bytes and digests as in the layout on disk; the
 referrers of an image name that instead of the build manifest. A registry may lie, lose and hold back: what is read is
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -21,11 +22,23 @@ from typing import Any
 from sbomgate import dsse
 from sbomgate.decision import DETAIL_TYPE, EXTENSION, SUMMARY_TYPE, named_detail
 from sbomgate.errors import EvidenceError
-from sbomgate.evidence.record import RECORD_MEDIA_TYPE, Record, Statements, manifests
+from sbomgate.evidence.record import (
+    DECISION,
+    RECORD_MEDIA_TYPE,
+    Manifest,
+    Record,
+    Statements,
+    layer,
+    manifests,
+    referrer,
+)
 from sbomgate.evidence.registry_client import DIGEST, INDEX_MEDIA_TYPE, Client, Listing, Repository
 from sbomgate.evidence.registry_client import repository as parse_repository
+from sbomgate.evidence.revocation import REVOCATION_TYPE
 from sbomgate.model import Subject, SubjectKind
-from sbomgate.subject import EMPTY_BLOB, MANIFEST_MEDIA_TYPE, build_manifest, descriptor
+from sbomgate.subject import EMPTY_BLOB, EMPTY_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, build_manifest, canonical, descriptor
+
+REVOCATIONS_MEDIA_TYPE = "application/vnd.sbomgate.revocations.v1+json"
 
 MAX_BLOB_BYTES = 1 << 30  # as on disk
 MAX_EVIDENCE_BYTES = 4 << 30  # of all decisions on one build together
@@ -61,6 +74,24 @@ def find(client: Client, subject: Subject) -> tuple[Record, ...]:
         return _records(client, about, client.referrers(about), pool)
 
 
+def revocations(client: Client) -> dict[str, bytes]:
+    """Return the revocations in a store's repository by the SHA-256 (hex) of each; whose they are is for `verify`.
+
+    Raises:
+        FetchError: the registry cannot be read.
+        EvidenceError: something was altered, or is listed and not there.
+    """
+    about = f"sha256:{hashlib.sha256(_revocations()).hexdigest()}"
+    with ThreadPoolExecutor(WORKERS) as pool:
+        found = _bundles(client, about, client.referrers(about), pool)[0]
+    where = f"{client.repository}@{about}"
+    return {
+        name.removeprefix("sha256:"): bundle
+        for name, bundle in found.items()
+        if (said := _statement(bundle, f"{where}: {name}")) is not None and said[0] == REVOCATION_TYPE
+    }
+
+
 def digest(subject: Subject) -> str:
     """Return the digest (`sha256:…`) of what a subject's evidence refers to: the image, or the build manifest."""
     if subject.kind is SubjectKind.OCI:
@@ -70,30 +101,19 @@ def digest(subject: Subject) -> str:
 
 def _records(client: Client, about: str, listing: Listing, pool: ThreadPoolExecutor) -> tuple[Record, ...]:
     where = f"{client.repository}@{about}"
-    # (1) the manifests that may be ours, each by its own bytes: what a list says of it is nobody's word
-    listed = sorted(
-        str(entry["digest"])
-        for entry in listing.entries
-        if not entry.get("artifactType") or str(entry["artifactType"]).startswith(_POSSIBLY)
-    )
-    opened = pool.map(lambda one: _opened(client, about, one), listed)
-    held = [one for one in opened if one is not None]
+    # (1) the bundles that are attached
+    found, named_by_files = _bundles(client, about, listing, pool)
     # (2) the signed statements
     details: dict[str, bytes] = {}
     summaries: dict[str, list[bytes]] = {}
-    sizes: dict[str, int] = {}
-    for one in held:
-        for name, size in one.bundles.items():
-            sizes[name] = max(size, sizes.get(name, 0))
-    _must_fit(sizes, where)
-    for name, bundle in _all(client, sizes, pool).items():
+    for name, bundle in found.items():
         match _statement(bundle, f"{where}: {name}"):
             case (kind, _) if kind == DETAIL_TYPE:
                 details[name.removeprefix("sha256:")] = bundle
             case (kind, payload) if kind == SUMMARY_TYPE and EXTENSION.encode() in payload:
                 summaries.setdefault(named_detail(payload, f"{where}: {name}"), []).append(bundle)
     # (3) nothing of a decision without its signed detail: a fallback tag loses entries when two write at once
-    for named in sorted({*summaries, *(name for one in held for name in one.decisions)} - set(details)):
+    for named in sorted({*summaries, *named_by_files} - set(details)):
         raise EvidenceError(
             f"the decision sha256:{named} is attached in part: its signed detail is not listed",
             where=where,
@@ -118,6 +138,28 @@ def _records(client: Client, about: str, listing: Listing, pool: ThreadPoolExecu
         for one in statements
     ]
     return tuple(sorted(records, key=lambda one: (one.claimed_time, one.id), reverse=True))
+
+
+def _bundles(
+    client: Client, about: str, listing: Listing, pool: ThreadPoolExecutor
+) -> tuple[dict[str, bytes], frozenset[str]]:
+    """Return digest → bytes of every bundle that is attached, and the decisions whose other files are.
+
+    Each manifest that may be ours is opened: what a list says of it is nobody's word.
+    """
+    listed = sorted(
+        str(entry["digest"])
+        for entry in listing.entries
+        if not entry.get("artifactType") or str(entry["artifactType"]).startswith(_POSSIBLY)
+    )
+    opened = pool.map(lambda one: _opened(client, about, one), listed)
+    held = [one for one in opened if one is not None]
+    sizes: dict[str, int] = {}
+    for one in held:
+        for name, size in one.bundles.items():
+            sizes[name] = max(size, sizes.get(name, 0))
+    _must_fit(sizes, f"{client.repository}@{about}")
+    return _all(client, sizes, pool), frozenset(name for one in held for name in one.decisions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,8 +195,10 @@ def _opened(client: Client, about: str, name: str) -> _Opened | None:
                 and 0 < layer["size"] <= dsse.MAX_BUNDLE_BYTES
             }
             return _Opened(bundles=found)
-        case kind, {"annotations": {"dev.sbomgate.decision": str(decision)}} if kind == RECORD_MEDIA_TYPE:
-            return _Opened(bundles={}, decisions=(decision.removeprefix("sha256:"),))
+        case kind, {"annotations": dict(noted)} if kind == RECORD_MEDIA_TYPE and DIGEST.fullmatch(
+            str(noted.get(DECISION))
+        ):
+            return _Opened(bundles={}, decisions=(noted[DECISION].removeprefix("sha256:"),))
         case _:
             return None
 
@@ -231,43 +275,99 @@ def attach(
         EvidenceError: the image is not in its repository; or what the registry serves afterwards is not all that was
             written (P37).
     """
-    with ThreadPoolExecutor(WORKERS) as pool:
-        about = _about(client, subject)
-        referrers = {f"sha256:{m.sha256}": m for one in records for m in manifests(one, about)}
-        named = {hashlib.sha256(data).hexdigest(): data for one in records for data in one.files().values()}
-        blobs = {f"sha256:{name}": data for name, data in named.items()}
+    about = _about(client, subject)
+    referrers = [m for one in records for m in manifests(one, about)]
+    blobs = [data for one in records for data in one.files().values()]
+    if subject.kind is SubjectKind.OCI:
+        _publish(client, about, referrers, blobs, sleep=sleep)
+    else:
         build = build_manifest(subject)
-        built = {} if subject.kind is SubjectKind.OCI else {f"sha256:{build.sha256}": build.data}
-        for own in (EMPTY_BLOB, *([build.blob] if built else [])):
-            blobs[f"sha256:{hashlib.sha256(own).hexdigest()}"] = own
-        wanted = _Wanted(
-            about=str(about["digest"]),
-            listed=frozenset(referrers),
-            manifests={**built, **{name: one.data for name, one in referrers.items()}},
-            blobs=blobs,
-        )
+        _publish(client, about, referrers, [*blobs, build.blob], own=(build.data, f"build-{build.sha256}"), sleep=sleep)
+
+
+def attach_revocations(
+    client: Client, bundles: Sequence[bytes], *, sleep: Callable[[float], object] = time.sleep
+) -> None:
+    """Put revocations into a store's repository: as referrers of one manifest that is the same everywhere.
+
+    Raises:
+        FetchError, EvidenceError: as `attach`.
+    """
+    root = _revocations()
+    about = descriptor(MANIFEST_MEDIA_TYPE, root)
+    annotations = {
+        "dev.sigstore.bundle.content": "dsse-envelope",
+        "dev.sigstore.bundle.predicateType": REVOCATION_TYPE,
+    }
+    referrers = []
+    for one in bundles:
+        sha256 = hashlib.sha256(one).hexdigest()
+        held = layer(f"{sha256}.sigstore.json", dsse.BUNDLE_MEDIA_TYPE, sha256, len(one))
+        referrers.append(referrer(about, dsse.BUNDLE_MEDIA_TYPE, [held], annotations))
+    _publish(client, about, referrers, bundles, own=(root, "revocations"), sleep=sleep)
+
+
+def _revocations() -> bytes:
+    """Return the manifest that every revocation refers to: a constant."""
+    empty = descriptor(EMPTY_MEDIA_TYPE, EMPTY_BLOB)
+    return canonical(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST_MEDIA_TYPE,
+            "artifactType": REVOCATIONS_MEDIA_TYPE,
+            "config": empty,
+            "layers": [empty],
+        }
+    )
+
+
+def _publish(
+    client: Client,
+    about: Mapping[str, Any],
+    referrers: Sequence[Manifest],
+    data: Iterable[bytes],
+    *,
+    own: tuple[bytes, str] | None = None,
+    sleep: Callable[[float], object],
+) -> None:
+    """Upload what refers to `about`, and read it back. `own`: that manifest itself and its tag, where it is ours."""
+    built = {} if own is None else {f"sha256:{hashlib.sha256(own[0]).hexdigest()}": own}
+    named = {f"sha256:{one.sha256}": one for one in referrers}
+    blobs = {f"sha256:{hashlib.sha256(one).hexdigest()}": one for one in (EMPTY_BLOB, *data)}
+    wanted = _Wanted(
+        about=str(about["digest"]),
+        listed=frozenset(named),
+        manifests={
+            **{name: manifest for name, (manifest, _) in built.items()},
+            **{name: one.data for name, one in named.items()},
+        },
+        blobs=blobs,
+    )
+    with ThreadPoolExecutor(WORKERS) as pool:
         # (1) what is whole already is left alone
         listing = client.referrers(wanted.about)
         if wanted.listed <= listing.digests and not _lacking(client, wanted, listing, pool):
             return
         # (2) blobs, then what names them, and the list last: whoever reads meanwhile finds all or nothing
         _each(client.put_blob, blobs.values(), pool)
-        for name, data in built.items():
+        for name, (manifest, tag) in built.items():
             if client.manifest(name) is None:  # a registry may keep a tag for ever
-                client.put_manifest(data, reference=f"build-{name.removeprefix('sha256:')}")
-        _each(lambda one: client.put_manifest(one.data), referrers.values(), pool)
+                client.put_manifest(manifest, reference=tag)
+        _each(lambda one: client.put_manifest(one.data), named.values(), pool)
         # (3) read it back as anybody reads it; a list that lacks it may be late, or somebody else wrote it meanwhile
+        refused = ""
         for pause in (*PAUSES, None):
             listing = client.referrers(wanted.about)
             if not listing.api and not wanted.listed <= listing.digests:
-                client.put_tag(wanted.about, [one.descriptor for one in referrers.values()])
+                refused = client.put_tag(wanted.about, [one.descriptor for one in named.values()])
                 listing = client.referrers(wanted.about)
             lacking = _lacking(client, wanted, listing, pool)
             if not lacking:
                 return
             if pause is not None:
                 sleep(pause)
-        raise EvidenceError(f"written, and afterwards {lacking}", where=f"{client.repository}@{wanted.about}")
+        why = f" ({refused})" if refused else ""
+        raise EvidenceError(f"written, and afterwards {lacking}{why}", where=f"{client.repository}@{wanted.about}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -201,8 +201,9 @@ class Client:
         raise FetchError(f"lists referrers on more than {MAX_PAGES} pages", where=show(url))
 
     def _tagged(self, digest: str) -> Listing:
-        url = f"{self.repository.url}/manifests/{_tag(digest)}"
-        answer = self._get(url, accept=INDEX_MEDIA_TYPE, limit=MAX_LIST_BYTES)
+        path = f"manifests/{_tag(digest)}"
+        url = f"{self.repository.url}/{path}"
+        answer = self._get(path, accept=INDEX_MEDIA_TYPE, limit=MAX_LIST_BYTES)
         if answer is None:
             return Listing(entries=(), api=False)
         index = self._index(answer, url)
@@ -221,7 +222,7 @@ class Client:
         return found
 
     def _get(self, path: str, *, accept: str, limit: int) -> Answer | None:
-        url = path if "://" in path else f"{self.repository.url}/{path}"
+        url = f"{self.repository.url}/{path}"
         answer = self._ask("GET", url, headers={"accept": accept}, limit=limit)
         if answer.status == 404:
             return None
@@ -287,27 +288,33 @@ class Client:
             else:
                 return
 
-    def put_manifest(self, data: bytes, *, reference: str = "", media_type: str = MANIFEST_MEDIA_TYPE) -> None:
+    def put_manifest(self, data: bytes, *, reference: str = "") -> None:
         """Upload a manifest under its digest, or under a tag as well."""
         url = f"{self.repository.url}/manifests/{reference or f'sha256:{hashlib.sha256(data).hexdigest()}'}"
         if len(data) > MAX_MANIFEST_BYTES:
             raise EvidenceError(
                 f"a manifest of {len(data)} bytes; registries take up to {MAX_MANIFEST_BYTES}", where=show(url)
             )
-        headers = {"content-type": media_type}
+        headers = {"content-type": MANIFEST_MEDIA_TYPE}
         self._created(self._ask("PUT", url, headers=headers, content=data, limit=MAX_ERROR_BYTES), url)
 
-    def put_tag(self, digest: str, entries: Sequence[Mapping[str, Any]]) -> None:
+    def put_tag(self, digest: str, entries: Sequence[Mapping[str, Any]]) -> str:
         """Add entries to a manifest's fallback tag, in one write; what stands there stays as it is.
 
-        Others may write at the same time, and the last one wins: whoever calls this reads it again.
+        Others may write at the same time, and the last one wins: whoever calls this reads it again. Where the registry
+        refuses the write, as some do while another is going on, it is returned why; else "".
         """
         found = self._tagged(digest)
         lacking = [dict(entry) for entry in entries if entry["digest"] not in found.digests]
         if lacking:
             index = found.index or {"schemaVersion": 2, "mediaType": INDEX_MEDIA_TYPE}
             data = canonical({**index, "manifests": [*(index.get("manifests") or []), *lacking]})
-            self.put_manifest(data, reference=_tag(digest), media_type=INDEX_MEDIA_TYPE)
+            url = f"{self.repository.url}/manifests/{_tag(digest)}"
+            headers = {"content-type": INDEX_MEDIA_TYPE}
+            answer = self._ask("PUT", url, headers=headers, content=data, limit=MAX_ERROR_BYTES)
+            if answer.status not in (201, 204):
+                return str(self._refused(answer, url))
+        return ""
 
     def _created(self, answer: Answer, url: str) -> None:
         if answer.status not in (201, 204):
@@ -464,17 +471,16 @@ class Client:
         return f"`docker login {self.repository.host}` with an account that may do this"
 
     def _denied(self, answer: Answer, url: str, authorization: str | None) -> FetchError:
-        if answer.status == 403 or authorization is not None:
-            what = f"does not allow this account to {_WORDS.get(answer.status, 'do this')}"
-        else:
+        if answer.status == 401 and authorization is None:
             what = "wants a login, and Docker's config.json has none for it"
+        else:
+            what = "does not allow this account to log in, or to do this"
         return FetchError(f"{what} ({answer.status}{_code(answer.body)})", where=show(url), hint=self._log_in)
 
     def _refused(self, answer: Answer, url: str) -> FetchError:
         return FetchError(f"answers {answer.status}{_code(answer.body)}", where=show(url))
 
 
-_WORDS = {401: "log in, or to do this"}
 _BYTES = {"content-type": "application/octet-stream"}
 _EMPTY = {"content-length": "0"}
 _LATER = "try again when the registry answers"

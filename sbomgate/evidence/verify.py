@@ -16,10 +16,16 @@ The steps, each with the promise that it keeps; what fails is a reason, in this 
 11. no newer decision by an accepted signer on this subject FAILED; of a commit only
     those on the demanded workspace count, since one commit holds many               P19
 12. the result is PASSED
+13. the decision, or a newer one about the same artefact, is not revoked             P19
+14. the store's head is by an accepted signer, not older than the trust file
+    demands, and covers the decision                                                 P19
+15. nothing that the head covers on this artefact, and no revocation, is missing     P19, P36
 
-That each stored material has the digest that the detail names holds for every `Record` that exists.
+That each stored material has the digest that the detail names holds for every `Record` that exists. Of `Statements`, as
+they lie beside a build, nothing that they name was read.
 
-Not judged here: whether the decision was right (`replay`), and what was withheld from the view that was given.
+Without a demand in the trust file, 14 and 15 hold as far as there is a head by an accepted signer: a note says where
+there is none. Not judged here: whether the decision was right (`replay`).
 """
 
 from __future__ import annotations
@@ -32,10 +38,15 @@ from typing import Generic, TypeVar
 
 from sbomgate.decision import DEFAULT_VERIFIER_ID, OBSERVE, PROFILES, Decision
 from sbomgate.errors import EvidenceError, TrustError, UsageError
-from sbomgate.evidence.record import DETAIL_BUNDLE, SUMMARY_BUNDLE, Record, Statements
-from sbomgate.model import Signer, Subject, SubjectKind, Trust, Verdict
+from sbomgate.evidence import head as heads
+from sbomgate.evidence import revocation as revocations
+from sbomgate.evidence.head import NOTHING, Entry, SignedHead, View
+from sbomgate.evidence.record import DETAIL_BUNDLE, SUMMARY_BUNDLE, Statements
+from sbomgate.evidence.revocation import SignedRevocation
+from sbomgate.model import Claims, Signer, Subject, SubjectKind, Trust, Verdict
 from sbomgate.override import Overrides
 from sbomgate.signing.verify import NotAccepted, verify
+from sbomgate.subject import build_manifest
 
 DEFAULT_MAX_AGE_HOURS = 168.0  # a week: what a trust file without `max_age_hours` accepts
 CLOCK_SKEW = timedelta(minutes=5)
@@ -56,13 +67,14 @@ class Signed(Generic[Evidence]):
     """A decision whose statements an accepted signer signed, both of them.
 
     `record` is what was given: a `Record`, or only its `Statements` where what they name was not read. `signed_at` is
-    when both signatures existed, as far as that is proved.
+    when both signatures existed, as far as that is proved. `claims` is what the detail's certificate says, if any.
     """
 
     record: Evidence
     signer: Signer
     time_source: str
     signed_at: datetime | None = None
+    claims: Claims | None = None
 
     @property
     def decision(self) -> Decision:
@@ -91,18 +103,22 @@ class VerificationResult:
         reasons: why not, in the order of the steps above, for the newest decision that could have counted.
         deciding: the decision that `accepted` or `reasons` rest on, or None where none is by an accepted signer.
         notes: what else was seen, one sentence each: decisions that did not count, and why.
+        head: the store's newest head, where an accepted signer signed it.
+        revoked: the revocations that hit a decision on the artefact, the newest first.
         overridden: who overrode the FAILED decision (`evidence.overrides`): then it is accepted, and never PASSED.
     """
 
     accepted: bool
     reasons: tuple[Reason, ...]
-    deciding: Signed[Record] | None
+    deciding: Signed[Statements] | None
     notes: tuple[str, ...]
+    head: SignedHead | None = None
+    revoked: tuple[SignedRevocation, ...] = ()
     overridden: Overrides | None = None
 
 
 def verify_build(
-    records: Sequence[Record],
+    records: Sequence[Statements],
     subject: Subject,
     trust: Trust,
     *,
@@ -110,11 +126,12 @@ def verify_build(
     shipped_policy: str,
     environment: str | None = None,
     workspace: str | None = None,
+    view: View = NOTHING,
 ) -> VerificationResult:
     """Verify the decisions on one build.
 
     Args:
-        records: every decision that was found on the subject, in any order.
+        records: every decision that was found on the subject, in any order: whole, or their statements alone.
         subject: what is about to be deployed.
         trust: who and what is accepted.
         now: the time of the deployment.
@@ -122,6 +139,7 @@ def verify_build(
             `policy_digests` accepts.
         environment: where it is to be deployed; needed where the trust file names several.
         workspace: directory of the workspace that is to be deployed, or None where none is demanded.
+        view: the store's head and revocations, read before the records.
 
     Raises:
         TrustError: the trust file accepts nobody, or its age limit is no limit.
@@ -133,15 +151,20 @@ def verify_build(
     limit = DEFAULT_MAX_AGE_HOURS if trust.max_age_hours is None else trust.max_age_hours
     if not (math.isfinite(limit) and limit > 0):
         raise TrustError(f"{limit} is no age limit", place="max_age_hours")
-    environments = _environments(trust, environment)
+    environments = demanded_environments(trust, environment)
     notes: list[str] = []
-    signed: list[Signed[Record]] = []
+    signed: list[Signed[Statements]] = []
     for record in records:
         match _signed(record, subject, trust):
             case Signed() as found:
                 signed.append(found)
             case Reason() as reason:
                 notes.append(f"decision {record.id[:12]} does not count: {reason.message}")
+    revoking, refused = revocations.accepted_of(view.revocations, trust.signers)
+    notes.extend(refused)
+    # (14), (15) what the store's head says of the view that was given
+    present = {record.id for record in records}
+    signed_head, withheld = _head(view, trust, revoking, build_manifest(subject).sha256, present, notes, now)
     counting = [s for s in signed if s.decision.context.profile != OBSERVE]
     notes.extend(
         f"decision {s.record.id[:12]} does not count: the profile observe only records"
@@ -151,7 +174,13 @@ def verify_build(
     if not counting:
         observed = " but by the profile observe, which only records" if signed else ""
         reason = Reason(code="no-decision", message=f"no decision by an accepted signer on this artefact{observed}")
-        return VerificationResult(accepted=False, reasons=(reason,), deciding=None, notes=tuple(sorted(notes)))
+        return VerificationResult(
+            accepted=False,
+            reasons=(reason, *withheld),
+            deciding=None,
+            notes=tuple(sorted(notes)),
+            head=signed_head,
+        )
     # Newest first; at the same moment FAILED comes first.
     counting.sort(key=lambda s: (s.time, s.decision.verdict is Verdict.DENIED, s.record.id), reverse=True)
     judged = [
@@ -163,12 +192,19 @@ def verify_build(
     deciding, reasons = next(
         (one for one in judged if {r.code for r in one[1]} <= {"future", "age", "waiver-ended"}), judged[0]
     )
+    # Of a commit, only what is about the demanded workspace can beat it: one commit holds many.
+    rivals = [
+        other
+        for other in counting
+        if not (
+            workspace is not None
+            and subject.kind is SubjectKind.GIT
+            and other.decision.context.workspace not in (None, workspace)
+        )
+    ]
     # (11) a FAILED that is newer, whatever it was for, beats it: it is about the same bytes (P19)
     if deciding.decision.verdict is Verdict.ALLOWED:
-        for other in counting:
-            elsewhere = workspace is not None and other.decision.context.workspace not in (None, workspace)
-            if elsewhere and subject.kind is SubjectKind.GIT:
-                continue
+        for other in rivals:
             if other.decision.verdict is Verdict.DENIED and other.time >= deciding.time and other.in_environment:
                 message = f"a decision of {other.time.isoformat()} on the same artefact{_for(other.decision)} FAILED"
                 reasons = [*reasons, Reason(code="superseded", message=message)]
@@ -177,10 +213,127 @@ def verify_build(
     else:
         denied = deciding.decision.counts.denied
         reasons = [*reasons, Reason(code="failed", message=f"the policy denied it: {denied} findings")]
+    # (13) a revocation of it, or of another decision on the same bytes that is not newer than the revocation
+    hitting = revoked(rivals, revoking, view)
+    for revocation, hit in hitting:
+        if deciding in hit or revocation.said.issued_at >= deciding.time:
+            which = "it" if deciding in hit else f"decision {hit[0].record.id[:12]} on the same artefact"
+            reasons = [*reasons, Reason(code="revoked", message=f"{which} was {revocation}")]
+            break
+    reasons = [*reasons, *withheld]
+    if trust.max_head_age_hours is not None and signed_head is not None:
+        entry = Entry(sha256=deciding.record.id, build=deciding.record.build.sha256)
+        if entry not in view.entries:
+            reasons = [*reasons, Reason(code="head", message="the store's head does not cover this decision")]
     notes.extend(_unasked(deciding.decision, trust, environments, workspace))
     return VerificationResult(
-        accepted=not reasons, reasons=tuple(reasons), deciding=deciding, notes=tuple(sorted(notes))
+        accepted=not reasons,
+        reasons=tuple(reasons),
+        deciding=deciding,
+        notes=tuple(sorted(notes)),
+        head=signed_head,
+        revoked=tuple(one for one, _ in hitting),
     )
+
+
+def _head(
+    view: View,
+    trust: Trust,
+    revoking: Sequence[SignedRevocation],
+    build: str,
+    present: set[str],
+    notes: list[str],
+    now: datetime,
+) -> tuple[SignedHead | None, list[Reason]]:
+    """Return the store's head, and why the view that was given is not to be believed."""
+    demanded = trust.max_head_age_hours
+
+    def refuse(message: str) -> tuple[None, list[Reason]]:
+        if demanded is None:
+            notes.append(f"{message}: what was removed from the store is not seen")
+            return None, []
+        return None, [Reason(code="head", message=message)]
+
+    if view.bundle is None:
+        return refuse("the store has no signed head")
+    found = heads.accepted(view.bundle, trust.signers, view.where)
+    if isinstance(found, NotAccepted):
+        return refuse(f"the store's head is {found.reason}")
+    reasons: list[Reason] = []
+    age = now - found.head.time
+    if by := _revoked_head(found, revoking):
+        message = f"the store's head is by {found.signer.name!r}, {by}"
+        if demanded is None:
+            notes.append(message)
+        else:
+            reasons.append(Reason(code="head", message=message))
+    if max(found.head.time, found.signed_at or found.head.time) - now > CLOCK_SKEW:
+        message = f"the store's head is of {found.head.time.isoformat()}, which is after {now.isoformat()}"
+        reasons.append(Reason(code="head", message=message))
+    elif demanded is not None and age > timedelta(hours=demanded):
+        hours = age.total_seconds() / 3600
+        message = f"the store's head was signed {hours:.0f} hours ago, at most {demanded:g} are accepted"
+        reasons.append(Reason(code="head", message=message))
+    for entry in view.entries:
+        if entry.build == build and entry.sha256 not in present:
+            message = (
+                f"the store's head covers decision {entry.sha256} on this artefact, and the store does not hold it"
+            )
+            reasons.append(Reason(code="withheld", message=message))
+        elif entry.build is None and entry.sha256 not in view.revocations:
+            message = f"the store's head covers revocation {entry.sha256}, and the store does not hold it"
+            reasons.append(Reason(code="withheld", message=message))
+    return found, reasons
+
+
+def _revoked_head(head: SignedHead, revoking: Sequence[SignedRevocation]) -> SignedRevocation | None:
+    """Return the revocation of whoever signed a head, where it is from then on: it would hide what it likes."""
+    for one in revoking:
+        signer = one.said.signer
+        if signer is None or not signer.is_(head.signer, None):
+            continue
+        if signer.since is None or head.head.time >= signer.since:
+            return one
+    return None
+
+
+def revoked(
+    signed: Sequence[Signed[Evidence]], revoking: Sequence[SignedRevocation], view: View
+) -> list[tuple[SignedRevocation, list[Signed[Evidence]]]]:
+    """Return each revocation that hits any of these decisions, the newest first, with those that it hits."""
+    found = [(one, [s for s in signed if hits(one, s, view)]) for one in revoking]
+    found.sort(key=lambda one: (one[0].said.issued_at, one[0].id), reverse=True)
+    return [one for one in found if one[1]]
+
+
+def hits(revocation: SignedRevocation, signed: Signed[Evidence], view: View) -> bool:
+    """Whether a revocation withdraws a decision.
+
+    Where only the signer's own word says when it was made, it stands only if it claims to be older than what is
+    withdrawn *and* the store's log has it before the revocation: who stole a key can date back what he signs.
+    """
+    environment = signed.decision.context.environment
+    if not revocation.covers(None if environment is None else environment.value):
+        return False
+    said = revocation.said
+    if said.signer is None:
+        return signed.record.id == said.decision
+    if not said.signer.is_(signed.signer, None if signed.claims is None else signed.claims.identity):
+        return False
+    since = said.signer.since
+    if since is None:
+        return True
+    if signed.signed_at is not None:
+        return signed.signed_at >= since
+    if signed.time >= since:
+        return True
+    mine = Entry(sha256=signed.record.id, build=signed.record.build.sha256)
+    for entry in view.entries:
+        if entry == mine:
+            return False
+        if entry.build is None and entry.sha256 == revocation.id:
+            break
+    return True
 
 
 def signed_by(record: Evidence, trust_signers: Sequence[Signer]) -> Signed[Evidence] | Reason:
@@ -227,7 +380,13 @@ def signed_by(record: Evidence, trust_signers: Sequence[Signer]) -> Signed[Evide
     if record.claimed.verifier_id != expected:
         message = f"verifier.id is {record.claimed.verifier_id!r}, {detail.signer.name!r} signs for {expected!r}"
         return Reason(code="verifier", message=message)
-    return Signed(record=record, signer=detail.signer, time_source=detail.time_source, signed_at=signed_at)
+    return Signed(
+        record=record,
+        signer=detail.signer,
+        time_source=detail.time_source,
+        signed_at=signed_at,
+        claims=detail.claims,
+    )
 
 
 def in_future(signed: Signed[Evidence], now: datetime) -> bool:
@@ -235,7 +394,7 @@ def in_future(signed: Signed[Evidence], now: datetime) -> bool:
     return max(signed.time, signed.signed_at or signed.time) - now > CLOCK_SKEW
 
 
-def _signed(record: Record, subject: Subject, trust: Trust) -> Signed[Record] | Reason:
+def _signed(record: Statements, subject: Subject, trust: Trust) -> Signed[Statements] | Reason:
     # (1) the decision is about this subject's digest; the name is only for people
     about = record.claimed.subject
     if about.kind is not subject.kind or dict(about.digest) != dict(subject.digest):
@@ -244,7 +403,7 @@ def _signed(record: Record, subject: Subject, trust: Trust) -> Signed[Record] | 
 
 
 def _reasons(
-    signed: Signed[Record],
+    signed: Signed[Statements],
     trust: Trust,
     environments: tuple[str, ...],
     workspace: str | None,
@@ -320,8 +479,12 @@ def _unasked(decision: Decision, trust: Trust, environments: tuple[str, ...], wo
     return found
 
 
-def _environments(trust: Trust, environment: str | None) -> tuple[str, ...]:
-    """Return the environments that a decision may be for; empty demands none."""
+def demanded_environments(trust: Trust, environment: str | None) -> tuple[str, ...]:
+    """Return the environments that a decision may be for; empty demands none.
+
+    Raises:
+        UsageError: the environment is needed, or is not one of the trust file's.
+    """
     if environment is not None:
         if trust.environments and environment not in trust.environments:
             names = ", ".join(trust.environments)

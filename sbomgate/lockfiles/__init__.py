@@ -156,6 +156,15 @@ def workspaces(graph: DependencyGraph) -> tuple[Workspace, ...]:
     return _workspaces.workspaces(graph, reader.directory_of)
 
 
+def checksums(files: ProjectFiles, graph: DependencyGraph) -> dict[tuple[str, str | None], tuple[str, ...]]:
+    """Return (name, version) → SHA-512 (hex) of the archives that yarn 2 and later pin; of other managers nothing."""
+    if graph.lockfile.kind != "yarn":
+        return {}
+    from sbomgate.lockfiles import yarn
+
+    return yarn.checksums(files.read(graph.lockfile.path) or b"", graph.lockfile.path)
+
+
 def choose(known: Sequence[Workspace], name: str) -> Workspace:
     """Return the one of these workspaces that a person names: `services/web`, `./services/web`, `@acme/web` or `.`.
 

@@ -41,6 +41,24 @@ def read(files: ProjectFiles, path: str) -> DependencyGraph:
     )
 
 
+def checksums(data: bytes, path: str) -> dict[tuple[str, str | None], tuple[str, ...]]:
+    """Return (name, version) → SHA-512 (hex) of the archives that yarn 2 and later make of it; nothing of yarn 1.
+
+    Raises:
+        InputError: as `read`.
+    """
+    text = _syml.text_of(data, path)
+    if not re.search(r"^__metadata:$", text, re.MULTILINE):
+        return {}
+    found: dict[tuple[str, str | None], set[str]] = {}
+    for _, _, fields in _syml.parse_berry(text, path):
+        resolution, version, checksum = (fields.get(key) for key in ("resolution", "version", "checksum"))
+        if isinstance(resolution, str) and isinstance(version, str) and isinstance(checksum, str):
+            name = resolution[: resolution.index("@", 1)] if "@" in resolution[1:] else resolution
+            found.setdefault((name, version), set()).add(checksum.rpartition("/")[2])
+    return {key: tuple(sorted(held)) for key, held in found.items()}
+
+
 def directory_of(package: Package) -> str | None:
     """Return the directory of a workspace, relative to the lockfile's; None for what is none, or leads to one."""
     if package.kind is not Kind.WORKSPACE or package.target is not None:

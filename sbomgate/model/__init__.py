@@ -21,10 +21,19 @@ if TYPE_CHECKING:
     from sbomgate.model.decision import *  # noqa: F403
     from sbomgate.model.facts import *  # noqa: F403
     from sbomgate.model.graph import *  # noqa: F403
+    from sbomgate.model.link import *  # noqa: F403
     from sbomgate.model.policy import *  # noqa: F403
     from sbomgate.model.trust import *  # noqa: F403
 
-_PARTS = ("graph", "policy", "trust", "decision", "facts", "approval")  # in the order of how many verbs need them
+_PARTS = (
+    "graph",
+    "policy",
+    "trust",
+    "decision",
+    "facts",
+    "approval",
+    "link",
+)  # in the order of how many verbs need them
 
 
 def __getattr__(name: str) -> object:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sbomgate.model.facts import Sbom
+    from sbomgate.model.link import Ties
 
 
 class SubjectKind(StrEnum):
@@ -54,7 +55,8 @@ class Context:
         lockfile_path: relative to the repository's root, POSIX.
         workspace: directory of the workspace that it is about, relative to the lockfile's ("." for the root project
             without its workspaces); None for all that the lockfile holds.
-        link: how the artefact is tied to the lockfile (P13), `asserted` for now; None without an artefact.
+        link: how the artefact is tied to the lockfile (P13), one of `LINKS`; None without an artefact.
+        ties: what that rests on; None where nothing was compared.
         time_source: who vouches for the time (P17), one of `TIME_SOURCES`; None where nothing is signed.
     """
 
@@ -67,6 +69,7 @@ class Context:
     environment: Claimed | None = None
     subject: Subject | None = None
     link: str | None = None
+    ties: Ties | None = None
     time_source: str | None = None
 
 

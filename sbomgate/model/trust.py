@@ -38,7 +38,8 @@ class Signer:
         name: for people.
         person: who that is, for telling two people apart: the same for all keys of one person, in lower case.
         roles: what its signature is good for: `decision`, `facts`, `approver` (waivers and approvals),
-            `override` (of FAILED decisions), `policy` (bundles given with --policy).
+            `override` (of FAILED decisions), `policy` (bundles given with --policy), `revoker` (revocations of whatever
+            anybody decided).
         public_key: SubjectPublicKeyInfo, PEM; None for an identity.
         key_id: SHA-256 (hex) of the DER form; None for an identity.
         environments: decisions are accepted for these only; empty means any.
@@ -58,6 +59,40 @@ class Signer:
     person: str = ""
     identity: AcceptedIdentity | None = None
     trusted_root: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Builder:
+    """An accepted builder of release artefacts (P13).
+
+    Attributes:
+        name: for people.
+        identity: whom its certificates must name; without a `repository` it may build what the decision is about.
+        builder_id: what its provenance must name as the builder, exactly.
+    """
+
+    name: str
+    identity: AcceptedIdentity
+    builder_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherVerifier:
+    """Another verifier, whose SLSA Verification Summaries `verify` accepts.
+
+    Attributes:
+        signer: who signs them; its `verifier_id` is the `verifier.id` that they carry.
+        levels: of `verifiedLevels` one of these must be among them.
+        policy_digests: SHA-256 (hex) of accepted policies; empty where `policy_uris` says which.
+        policy_uris: accepted `policy.uri`s; at least one of the two is not empty.
+        resource_uris: accepted `resourceUri`s; empty for any, the digest being what counts.
+    """
+
+    signer: Signer
+    levels: tuple[str, ...]
+    policy_digests: tuple[str, ...] = ()
+    policy_uris: tuple[str, ...] = ()
+    resource_uris: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +201,8 @@ class Trust:
         parameters: rule id → parameter → value: what the project's own config may only tighten.
         repository, lockfile_path, environments: what a decision must be about; None or empty does not demand it.
         max_age_hours: the oldest evidence that `verify` accepts; None for sbomgate's default, never "no limit".
+        max_head_age_hours: the oldest head of the store that `verify` accepts, which must cover the decision; None
+            demands no head.
         issuers: OIDC issuers accepted in package provenance.
         trusted_root: bytes of a sigstore trusted_root.json that replaces the shipped one (private sigstore), or None.
         trusted_root_updated: when that file was last verified to be the newest, by the trust file; None: not known.
@@ -176,6 +213,8 @@ class Trust:
         max_waiver_days: the longest that a waiver or an approval may hold.
         signing_config: the services that sign (sigstore's signing configuration), or None for the public ones; a local
             key is timestamped only where one is named.
+        builders: who may build release artefacts.
+        verifiers: whose verification summaries are accepted beside decisions of sbomgate.
         people, token_issuers: who made a change, and what proves it; empty: nothing does.
         break_glass_hours: the longest that an override of a FAILED decision may hold; None: none is honoured.
         pinned: SHA-256 (hex) → bytes of every file that the trust file names: evidence stores them, replay reads them.
@@ -206,6 +245,9 @@ class Trust:
     quorum: int = 1
     max_waiver_days: float = 90
     signing_config: bytes | None = None
+    builders: tuple[Builder, ...] = ()
+    verifiers: tuple[OtherVerifier, ...] = ()
+    max_head_age_hours: float | None = None
     people: tuple[Person, ...] = ()
     token_issuers: tuple[TokenIssuer, ...] = ()
     break_glass_hours: float | None = None

@@ -83,7 +83,7 @@ def _from_cache(parts: Sequence[Part], sources: Sources, cache: FactCache) -> No
         may_attest = sources.trust_cache or sources.offline
         if part.attestations is None and one.registry is not None and may_attest:
             uses.append((part, "attestations", attestations_key(one.registry, one.key)))
-        if part.tarball is None and one.sha512 is not None and sources.trust_cache:
+        if part.unread and one.sha512 is not None and sources.trust_cache:
             uses.append((part, "tarball", tarball_key(one.sha512)))
     found = cache.get(key for _, _, key in uses)
     for part, what, key in uses:
@@ -134,8 +134,11 @@ def _use(part: Part, what: str, value: bytes, sources: Sources) -> None:
 
 
 def _from_stores(parts: Iterable[Part], sources: Sources) -> None:
-    """Take tarballs from the package managers' own caches, each hashed before it is read."""
-    left = [part for part in parts if part.tarball is None]
+    """Take tarballs from the package managers' own caches, each hashed before it is read.
+
+    Bytes that lie here count for more than what somebody recorded of them, whoever signed it.
+    """
+    left = [part for part in parts if part.unread]
     wanted = {part.wanted.sha512: part.wanted for part in left if part.wanted.sha512 is not None}
     digests = sorted(wanted)
 
@@ -160,7 +163,7 @@ def _from_stores(parts: Iterable[Part], sources: Sources) -> None:
     with ThreadPoolExecutor(WORKERS) as pool:
         found = dict(zip(digests, pool.map(read, digests), strict=True))
     for part in left:
-        part.tarball = found.get(part.wanted.sha512 or "")
+        part.tarball = found.get(part.wanted.sha512 or "") or part.tarball
     if sources.cache is not None:
         sources.cache.put(
             {

@@ -92,7 +92,7 @@ async def _package(name: str, group: list[Part], registry: Registry, pool: Execu
             if part.attestations is None:
                 tasks.create_task(_attestations(part, document))
             if part.tarball is None:
-                tasks.create_task(_tarball(part, registry, pool, fresh))
+                tasks.create_task(_tarball(part, registry, pool, fresh, sources.keep))
             if part.unasked(sources.now):
                 tasks.create_task(_earlier(part, sources, document))
     for part in group:
@@ -191,7 +191,13 @@ def _looks_whole(body: bytes) -> bool:
     return isinstance(parsed, dict) and bool(parsed.get("attestations"))
 
 
-async def _tarball(part: Part, registry: Registry, pool: Executor, fresh: dict[str, bytes]) -> None:
+async def _tarball(
+    part: Part,
+    registry: Registry,
+    pool: Executor,
+    fresh: dict[str, bytes],
+    keep: Callable[[str, bytes], None] | None,
+) -> None:
     one = part.wanted
     sha512 = one.sha512
     assert sha512 is not None and one.registry is not None  # noqa: S101, PT018 - settled before
@@ -200,7 +206,14 @@ async def _tarball(part: Part, registry: Registry, pool: Executor, fresh: dict[s
         part.tarball = data
         return
     loop = asyncio.get_running_loop()
-    part.tarball = await loop.run_in_executor(pool, lambda: tarball.read(data, sha512=sha512, origin=Origin.NETWORK))
+
+    def read() -> TarballFacts | Missing:
+        found = tarball.read(data, sha512=sha512, origin=Origin.NETWORK)
+        if keep is not None and isinstance(found, TarballFacts):
+            keep(sha512, data)
+        return found
+
+    part.tarball = await loop.run_in_executor(pool, read)
     if isinstance(part.tarball, TarballFacts):
         fresh[tarball_key(sha512)] = dump_tarball(part.tarball)
 

@@ -17,6 +17,7 @@ from sbomgate.model import (
     EarlierRelease,
     FactKey,
     Missing,
+    Origin,
     RegistryWord,
     TarballFacts,
 )
@@ -53,6 +54,8 @@ class Sources:
             bytes and asks the registry again, without an ETag: who forged a cached word chose its ETag too (P26). Of
             the cache `gate` uses only, offline, attestations: they are verified from their bytes.
         sleep: waits between attempts; None is asyncio's.
+        keep: called with SHA-512 (hex) and bytes of each tarball that came from the network, which `collect` itself
+            forgets; from several threads. The digest was compared.
     """
 
     now: datetime
@@ -66,6 +69,7 @@ class Sources:
     word_age: timedelta = timedelta(0)
     trust_cache: bool = False
     sleep: Callable[[float], Awaitable[object]] | None = None
+    keep: Callable[[str, bytes], None] | None = None
 
 
 class Part:
@@ -108,6 +112,12 @@ class Part:
             and self.tarball is not None
             and (self.earlier is not None or not self.measured(now))
         )
+
+    @property
+    def unread(self) -> bool:
+        """Whether nobody here has read the tarball: nothing is known of it, or what somebody recorded."""
+        recorded = isinstance(self.tarball, TarballFacts) and self.tarball.origin is Origin.RECORDED
+        return self.tarball is None or recorded
 
     def measured(self, now: datetime) -> bool:
         """Whether this package is measured against its earlier releases."""

@@ -9,6 +9,7 @@ tests.
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -510,3 +511,77 @@ def _show(name: bytes) -> str:
 
 def _over(what: str, size: int, limit: int) -> str:
     return f"{what} is {size:,} bytes, over the limit of {limit:,}"
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Every file of it: what an installed package is compared with
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """The files of a tarball, sorted by package: "" for its own, `node_modules/…` for each that is bundled in it.
+
+    Attributes:
+        files: folder of the package → path in it → the SHA-256 (hex) values that its content may have once installed.
+        scripted: folders of packages that run something on install.
+    """
+
+    files: Mapping[str, Mapping[str, tuple[str, ...]]]
+    scripted: frozenset[str]
+
+
+def contents(data: bytes, *, sha512: str) -> Contents | None:
+    """Return every file of a tarball, or None where it is not the one with this digest, or has no one meaning.
+
+    Args:
+        data: the bytes of the tarball.
+        sha512: hex, from the lockfile's integrity: compared before any byte is interpreted.
+    """
+    # (1) sha512 of the bytes == lockfile integrity, before anything is read
+    if len(data) > MAX_TARBALL_BYTES or hashlib.sha512(data).hexdigest() != sha512:
+        return None
+    files: dict[str, dict[str, tuple[str, ...]]] = {"": {}}
+    scripted: set[str] = set()
+    try:
+        for name, size, stream in _members(data):
+            path = posixpath.normpath(name.partition(b"/")[2].decode("utf-8", "backslashreplace"))
+            folder, path = package_of(path)
+            if size > _WHOLE:
+                digests: tuple[str, ...] = (stream.sha256(size),)
+            else:
+                body = stream.take(size)
+                digests = (hashlib.sha256(body).hexdigest(),)
+                if body[:2] == b"#!" and (end := body.find(b"\n")) > 0 and body[end - 1 : end] == b"\r":
+                    # package managers turn the first line of a command into one that the system can run (bin-links)
+                    digests += (hashlib.sha256(body[: end - 1] + body[end:]).hexdigest(),)
+                if path == _MANIFEST and runs_something(body):
+                    scripted.add(folder)
+            if path == _GYP:
+                scripted.add(folder)
+            files.setdefault(folder, {})[path] = digests
+    except _Malformed:
+        return None
+    return Contents(files=files, scripted=frozenset(scripted))
+
+
+_WHOLE = 8 << 20  # bytes of a member that is held in memory at once
+
+
+def package_of(path: str) -> tuple[str, str]:
+    """Return the folder of the innermost bundled package that a path lies in, and the path inside it."""
+    parts = path.split("/")
+    end = 0
+    while end < len(parts) and parts[end] == "node_modules" and end + 1 < len(parts):
+        width = 3 if parts[end + 1].startswith("@") else 2
+        if parts[end + 1].startswith(".") or end + width >= len(parts):
+            break
+        end += width
+    return "/".join(parts[:end]), "/".join(parts[end:])
+
+
+def runs_something(body: bytes) -> bool:
+    """Whether a package.json names an install script; one that has no meaning names none."""
+    try:
+        return bool(manifest.read(body).scripts)
+    except MalformedManifest:
+        return False

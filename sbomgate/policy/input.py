@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -38,6 +39,8 @@ from sbomgate.model import (
     Signature,
     SignatureState,
     Subject,
+    Ties,
+    TreeLink,
     Trust,
     TrustRoot,
     Waiver,
@@ -110,6 +113,7 @@ def build(
         },
         "subject": _subject(context.subject),
         "link": context.link,
+        "ties": None if context.ties is None else ties(context.ties),
         "time_source": context.time_source,
         "parameters": parameters,
         "lockfile": _lockfile(graph),
@@ -600,6 +604,19 @@ def _people(people: People) -> dict[str, Any]:
             "reason": people.authors.reason,
         },
     }
+
+
+def ties(found: Ties) -> dict[str, Any]:
+    """Return what ties the artefact to the lockfile, as JSON."""
+    return {
+        "installed": _tree(found.installed),
+        "contained": _tree(found.contained),
+        "provenance": None if found.provenance is None else asdict(found.provenance),
+    }
+
+
+def _tree(found: TreeLink | None) -> dict[str, Any] | None:
+    return None if found is None else {**asdict(found), "counts": dict(found.counts)}
 
 
 def _claimed(claimed: Claimed | None) -> dict[str, str] | None:

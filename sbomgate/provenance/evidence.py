@@ -18,11 +18,11 @@ from sbomgate.model import Claims
 from sbomgate.provenance import selftest, shipped
 from sbomgate.provenance._bundle import verify_bundle
 from sbomgate.provenance._claims import read_claims
-from sbomgate.provenance._outcome import Stop
+from sbomgate.provenance._outcome import CannotVerify, Stop
 from sbomgate.provenance._timestamp import verify_timestamp
 from sbomgate.provenance.material import TrustMaterial
 
-__all__ = ["Certified", "Stop", "claimed", "verify_certified", "verify_timestamps"]
+__all__ = ["CannotVerify", "Certified", "Stop", "claimed", "verify_certified", "verify_timestamps"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

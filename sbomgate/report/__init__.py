@@ -1,4 +1,9 @@
-"""One Report value, many renderings: one file a format, each with `render(report, …)`.
+"""One Report value, many renderings: one file a format, each with `render`.
+
+    text, json                                  render(report)
+    html, markdown, sarif, junit, csv           render(reports, undecided): all decisions of one run in one file
+
+The second kind needs a report's `detail`: what is dear to make, or nobody else asks for.
 
 `build` groups the findings by what a person has to do: one entry per package and change, the worst first. Nothing is
 decided here: every word comes from the evaluation, the SBOM and the baseline.
@@ -9,7 +14,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sbomgate.model import Evaluation, Package, PolicyFinding, Sbom, TrustRoot, Verdict
+import orjson
+
+from sbomgate.model import Context, Evaluation, Package, People, PolicyFinding, Sbom, TrustRoot, Verdict
+from sbomgate.model.review import Review
 
 UNKNOWN_RULE = "complete_evidence"
 INPUT_RULE = "lockfile_sound"
@@ -57,6 +65,70 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A rule in its own METADATA's words: what it denies, why, and how to put it right."""
+
+    title: str
+    description: str
+    why: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What the decision is worth to somebody who did not make it.
+
+    Attributes:
+        verified: an accepted signer signed it, and every stored byte is the one that was signed.
+        signer: who, or "".
+        said: one sentence.
+        reasons: why a deployment that asks for this trust file's terms is refused all the same; the result itself is
+            none of them.
+    """
+
+    verified: bool
+    signer: str
+    said: str
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detail:
+    """What pages, tables and other programs are told beyond the findings.
+
+    Attributes:
+        context: subject, profile, time, repository, commit, environment.
+        sbom: what was judged.
+        people: what approvers signed: waivers and approvals, and what of them was refused.
+        change: what changed since the last approved build; None where nobody looked.
+        digests: name → SHA-256 (hex) of everything that the decision was made from, and of the decision.
+        standing: what it is worth.
+        rules: id → its texts, of the rules that the catalogue knows.
+        lists: name → entries of each list of malicious packages that was compared with.
+        lines: package id → line of its entry in the lockfile, from 1, of the packages with findings; as far as known.
+    """
+
+    context: Context
+    sbom: Sbom
+    people: People
+    change: Review | None
+    digests: Mapping[str, str]
+    standing: Standing
+    rules: Mapping[str, Rule]
+    lists: Mapping[str, int]
+    lines: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undecided:
+    """A decision that could not be made: `label` is the workspace, or the lockfile."""
+
+    label: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What a person, a program or a page is told of one decision.
 
@@ -67,6 +139,7 @@ class Report:
         unknown: what is not known, one finding for each kind of evidence, and what an SBOM does not say.
         evidence: path of the stored evidence, or None where nothing was stored.
         decision: SHA-256 (hex) of the decision statement, or None.
+        detail: what some renderings need beside this.
     """
 
     verdict: Verdict
@@ -88,6 +161,18 @@ class Report:
     evaluation: Evaluation
     evidence: str | None = None
     decision: str | None = None
+    detail: Detail | None = None
+
+    @property
+    def whole(self) -> Detail:
+        """The detail, where it must be there.
+
+        Raises:
+            ValueError: the report was built without.
+        """
+        if self.detail is None:
+            raise ValueError("this report was built without its detail")
+        return self.detail
 
 
 def build(
@@ -102,6 +187,7 @@ def build(
     trust_root: TrustRoot,
     evidence: str | None = None,
     decision: str | None = None,
+    detail: Detail | None = None,
 ) -> Report:
     """Group an evaluation's findings for people.
 
@@ -116,6 +202,7 @@ def build(
         trust_root: what package provenance was verified against.
         evidence: where the evidence lies.
         decision: digest of the decision.
+        detail: what only some renderings show.
     """
     graph = sbom.graph
     by_id = {package.id: package for package in graph.packages}
@@ -161,7 +248,22 @@ def build(
         evaluation=evaluation,
         evidence=evidence,
         decision=decision,
+        detail=detail,
     )
+
+
+def catalogue(data: bytes) -> dict[str, Rule]:
+    """Return rule id → its texts, from the catalogue that is generated from the rules' METADATA."""
+    return {
+        id_: Rule(**{key: " ".join(about[key].split()) for key in ("title", "description", "why", "fix")})
+        for id_, about in orjson.loads(data).items()
+    }
+
+
+def chain(path: Sequence[str], most: int = 12) -> tuple[str, ...]:
+    """Return a path of at most `most` names: of a longer one the middle is left out."""
+    half = most // 2
+    return tuple(path) if len(path) <= most else (*path[:half], "…", *path[-half:])
 
 
 def _weight(findings: Sequence[PolicyFinding]) -> int:

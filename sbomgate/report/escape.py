@@ -21,6 +21,8 @@ _HIDDEN = {
     0xFEFF,
     0xFFA0,
     *range(0xFFF9, 0xFFFC),
+    0xFFFE,  # no characters; XML has no way to write them
+    0xFFFF,
     *range(0xD800, 0xE000),
     *range(0xE0000, 0xE0080),
 }
@@ -43,5 +45,8 @@ def plain(text: str, limit: int = MAX_LENGTH) -> str:
     """
     if len(text) > limit:
         text = f"{text[:limit]}… ({len(text)} characters)"
-    text = text.translate(_TABLE)
-    return _COMMAND.sub(r"#\\#\1", _GITHUB.sub(r":\\:", text))
+    if not (text.isascii() and text.isprintable()):  # a page has a hundred thousand texts, and most are plain words
+        text = text.translate(_TABLE)
+    if "::" in text:
+        text = _GITHUB.sub(r":\\:", text)
+    return _COMMAND.sub(r"#\\#\1", text) if "##" in text else text

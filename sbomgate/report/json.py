@@ -14,8 +14,12 @@ from sbomgate.times import format_time
 SCHEMA = "sbomgate/report/v1"
 
 
-def render(report: Report) -> str:
-    """Return the report as JSON, complete, indented, keys sorted, ending in a newline."""
+def render(report: Report, *, stored: bool = False) -> str:
+    """Return the report as JSON, complete, indented, keys sorted, ending in a newline.
+
+    `stored` is for a decision that somebody else made: it says what that is worth.
+    """
+    standing = report.whole.standing if stored else None
     value: dict[str, Any] = {
         "schema": SCHEMA,
         "verdict": report.verdict.value,
@@ -41,6 +45,14 @@ def render(report: Report) -> str:
         "evaluation_sha256": report.evaluation.sha256,
         "evidence": report.evidence,
         "decision_sha256": report.decision,
+        "standing": None
+        if standing is None
+        else {
+            "verified": standing.verified,
+            "signer": standing.signer,
+            "said": standing.said,
+            "reasons": list(standing.reasons),
+        },
     }
     return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode() + "\n"
 

@@ -26,12 +26,20 @@ _RULE_COLUMN = 18
 _QUOTABLE = re.compile(r"[A-Za-z0-9@/._~+=-]{1,400}")
 
 
-def render(report: Report, *, verbose: bool = False) -> str:
-    """Return the report as lines of text, without colour, ending in a newline."""
-    return "\n".join(_lines(report, verbose=verbose)) + "\n"
+def render(report: Report, *, verbose: bool = False, stored: bool = False) -> str:
+    """Return the report as lines of text, without colour, ending in a newline.
+
+    `stored` is for a decision that somebody else made: it says first what that is worth.
+    """
+    return "\n".join(_lines(report, verbose=verbose, stored=stored)) + "\n"
 
 
-def _lines(report: Report, *, verbose: bool) -> Iterator[str]:
+def _lines(report: Report, *, verbose: bool, stored: bool) -> Iterator[str]:
+    if stored:
+        standing = report.whole.standing
+        yield from _wrapped("VERIFIED  " if standing.verified else "NOT VERIFIED  ", plain(standing.said))
+        for reason in standing.reasons:
+            yield from _wrapped("  Refused: ", plain(reason))
     title = " ".join(filter(None, (plain(report.project, 80), plain(report.version or "", 40))))
     place = report.lockfile if report.workspace is None else f"{report.lockfile} · workspace {report.workspace}"
     yield (

@@ -8,8 +8,8 @@ Not checked here: what the statement says (its subject, type, environment, age):
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -79,7 +79,30 @@ def verify(
     return found
 
 
-def _by_key(envelope: dsse.Envelope, signers: Sequence[Signer], where: str) -> VerifiedStatement | NotAccepted:
+def verify_other(bundle: bytes, signers: Sequence[Signer], *, where: str = "bundle") -> VerifiedStatement | NotAccepted:
+    """Verify a bundle that another tool made, v0.1 to v0.3, against the verifiers that a trust file accepts.
+
+    Tools name keys in ways of their own: where the hint is none of ours, every accepted key is tried.
+
+    Raises:
+        EvidenceError, TrustError, ProvenanceError: as `verify`.
+    """
+    envelope = dsse.read_other_bundle(bundle, where)
+    if envelope.certificate is not None:
+        return _by_certificate(envelope, envelope.certificate, signers, where, dsse.read_other_statement)
+    if not any(s.key_id is not None and hint(s.key_id) == envelope.hint for s in signers):
+        named = next((s for s in signers if signed_by(s, envelope.signature, envelope.payload)), None)
+        if named is not None and named.key_id is not None:
+            envelope = replace(envelope, hint=hint(named.key_id))
+    return _by_key(envelope, signers, where, dsse.read_other_statement)
+
+
+Read = Callable[[bytes, str], dict[str, Any]]
+
+
+def _by_key(
+    envelope: dsse.Envelope, signers: Sequence[Signer], where: str, read: Read = dsse.read_statement
+) -> VerifiedStatement | NotAccepted:
     # (2) its key is an accepted signer's
     signer = next((s for s in signers if s.key_id is not None and hint(s.key_id) == envelope.hint), None)
     if signer is None:
@@ -105,7 +128,7 @@ def _by_key(envelope: dsse.Envelope, signers: Sequence[Signer], where: str) -> V
     # (5) the statement is parsed from the very bytes that were verified
     return VerifiedStatement(
         payload=envelope.payload,
-        statement=dsse.read_statement(envelope.payload, where),
+        statement=read(envelope.payload, where),
         signer=signer,
         time_source=SELF_DECLARED if time is None else TIMESTAMPED,
         time=time,
@@ -113,7 +136,11 @@ def _by_key(envelope: dsse.Envelope, signers: Sequence[Signer], where: str) -> V
 
 
 def _by_certificate(
-    envelope: dsse.Envelope, certificate: bytes, signers: Sequence[Signer], where: str
+    envelope: dsse.Envelope,
+    certificate: bytes,
+    signers: Sequence[Signer],
+    where: str,
+    read: Read = dsse.read_statement,
 ) -> VerifiedStatement | NotAccepted:
     from sbomgate.provenance import evidence
 
@@ -140,7 +167,7 @@ def _by_certificate(
     # (5) the statement is parsed from the very bytes that were verified
     return VerifiedStatement(
         payload=proved.payload,
-        statement=dsse.read_statement(proved.payload, where),
+        statement=read(proved.payload, where),
         signer=signer,
         time_source=TIMESTAMPED if proved.timestamped else LOGGED,
         time=proved.time,

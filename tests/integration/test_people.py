@@ -75,6 +75,11 @@ def test_two_people_approve_exactly_what_they_saw(world: World) -> None:
     assert world.run(*world.verify()).code == 0
     replayed = world.run("replay", str(stored))
     assert replayed.code == 0, replayed.out + replayed.err
+    comment = world.run("report", str(stored), "--trust", "trust.toml", "--format", "markdown").out
+    assert "by `ann` until" in comment
+    assert "by `bob` until" in comment
+    controls = world.run("report", "controls", str(stored), "--trust", "trust.toml").out
+    assert "approved by ann, bob" in controls
 
     # other bytes of the same version are another change (P28)
     world.write_project([("left-pad", "1.3.1", tarballs.package("left-pad", "1.3.1", files={"index.js": b"evil"}))])

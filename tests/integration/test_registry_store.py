@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,12 +20,14 @@ import httpx
 import pytest
 
 from sbomgate.decision import DETAIL_TYPE, SUMMARY_TYPE
-from sbomgate.evidence import registry_client
+from sbomgate.errors import EvidenceError
+from sbomgate.evidence import registry, registry_client
+from sbomgate.evidence.record import Record
 from sbomgate.evidence.registry_auth import Account
 from sbomgate.evidence.registry_client import Client, repository
 from sbomgate.signing.services import open_client
 from sbomgate.subject import MANIFEST_MEDIA_TYPE, canonical, descriptor
-from testkit import commandline
+from testkit import commandline, evidence
 from testkit import oci_registries as registries
 from testkit.commandline import World, must_be_discreet, must_be_refused
 
@@ -186,6 +189,40 @@ def gate_of(world: World, subject: str, *more: str) -> list[str]:
     return [subject if one == "file:app.tgz" else one for one in world.gate(*more)]
 
 
+def test_what_is_revoked_is_refused_from_a_registry_too(world: World, place: Place) -> None:
+    """P19: a revocation beats every older PASSED, wherever the evidence is read."""
+    stores = ("--store", "evidence", "--store", place.store)
+    assert world.run("evidence", "push", place.store).code == 0
+    verify = ("verify", "file:app.tgz", "--trust", "trust.toml", "--store")
+    assert world.run(*verify, place.store).code == 0
+    (decision,) = world.store.glob("*/*/decisions/*")
+    revoke = ("revoke", decision.name, "--reason", "built on a compromised runner", "--key", "release.key")
+    lost = world.run(*revoke, "--trust", "trust.toml", "--store", "evidence", "--store", "oci:127.0.0.1:1/a/b")
+    must_be_refused(lost, says=["lies on disk"])
+    assert world.run(*verify, "evidence").code == 1
+    assert world.run(*verify, place.store).code == 0, "nobody told it"
+    # told by pushing; and at once, where it is revoked
+    pushed = world.run("evidence", "push", place.store)
+    assert pushed.code == 0, pushed.err
+    assert f"{place.store}:revocations  1 revocation" in pushed.out
+    refused = world.run(*verify, place.store)
+    assert refused.code == 1
+    assert "revoked" in refused.out
+    assert "built on a compromised runner" in refused.out
+    again = world.run(*revoke, "--trust", "trust.toml", *stores)
+    assert again.code == 0, again.err
+    assert f"put into {place.store}:revocations" in again.err
+    # whoever takes it away takes the revocation with it
+    assert world.run("evidence", "pull", place.store, "file:app.tgz", "--store", "copy").code == 0
+    refused = world.run(*verify, "copy")
+    assert refused.code == 1
+    assert "revoked" in refused.out
+    # nor is it a baseline any more
+    about = f"{place.store}@{build_of(world)}"
+    said = world.run("check", "shop", "--trust", "trust.toml", "--offline", "--json", "--baseline", about)
+    assert "bootstrap" in said.out, said.out
+
+
 def test_a_mirror_gets_what_the_image_has(
     gated: tuple[World, Place, str], hosts: dict[str, str], tmp_path: Path
 ) -> None:
@@ -310,10 +347,11 @@ def build_of(world: World) -> str:
 
 
 def files(store: Path) -> dict[str, str]:
+    """What a store holds; its log and heads are its own, and stay."""
     return {
         str(path.relative_to(store)): sha256(path.read_bytes())
         for path in store.rglob("*")
-        if path.is_file() and path.name != ".lock"
+        if path.is_file() and path.name != ".lock" and path.relative_to(store).parts[0] != "log"
     }
 
 
@@ -334,6 +372,27 @@ def files(store: Path) -> dict[str, str]:
 def test_what_names_nothing_is_refused(world: World, push: list[str], says: list[str]) -> None:
     made = world.run(*push)
     must_be_refused(made, says=says)
+
+
+def test_writers_at_once(place: Place) -> None:
+    """P41: with the referrers API nothing is lost; under a fallback tag the list may be, and pushing repairs it."""
+    made = [evidence.record(age=timedelta(minutes=minutes)) for minutes in range(6)]
+    with httpx.Client(trust_env=False) as http, ThreadPoolExecutor(len(made)) as pool:
+
+        def attach(*records: Record) -> str:
+            client = Client(http, repository(f"{place.host}/{place.name}"), lambda: None, writes=True)
+            try:
+                registry.attach(client, evidence.TARBALL, records, sleep=lambda _: None)
+            except EvidenceError as e:
+                return str(e)
+            return ""
+
+        said = list(pool.map(attach, made))
+        if place.has_api():
+            assert said == [""] * len(made)
+        assert attach(*made) == ""
+        client = Client(http, repository(f"{place.host}/{place.name}"), lambda: None)
+        assert {one.id for one in registry.find(client, evidence.TARBALL)} == {one.id for one in made}
 
 
 def test_a_large_blob_goes_in_pieces(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import copy
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import warnings
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ from sbomgate.signing.keyless import Keyless
 from testkit import commandline, real_sigstore
 from testkit.commandline import World
 from testkit.identity import ACTIONS, JOB, PEOPLE
+from testkit.packs import commands, follow, unpacked
 from testkit.real_sigstore import RealSigstore
 from testkit.sigstore import TestSigstore
 
@@ -588,6 +590,35 @@ def test_cosign_verifies_our_keyless_evidence(empty: World, sigstore: RealSigsto
         assert not accepts(bundle, "https://example.test/other")
         assert not accepts(bundle, kind, **{"certificate-identity": WORKFLOW.replace("main", "next")})
         assert not accepts(bundle, kind, **{"certificate-oidc-issuer": "https://example.test"})
+
+
+@pytest.mark.cosign
+@pytest.mark.opa
+def test_an_auditor_verifies_a_keyless_pack_without_sbomgate(
+    empty: World, sigstore: RealSigstore, rekor: int, tmp_path: Path
+) -> None:
+    """P19, P36: decision, head and revocation by identity; the README's own commands, with real cosign and opa."""
+    if shutil.which("jq") is None:
+        pytest.skip("needs jq")
+    here = keyless_world(empty, sigstore, rekor=rekor, also="max_head_age_hours = 1")
+    assert empty.run(*here.gate()).code == 0
+    assert empty.run(*empty.verify()).code == 0
+    audited = empty.run("audit", "evidence", "--trust", "trust.toml")
+    assert audited.code == 0, audited.out
+    here.token()
+    revoke = ("--reason", "a mistake", "--signer", "keyless:token", "--trust", "trust.toml")
+    revoked = empty.run("revoke", str(decided(empty)), *revoke)
+    assert revoked.code == 0, revoked.err
+    refused = empty.run(*empty.verify())
+    assert (refused.code, "revoked" in refused.out) == (1, True), refused.out
+    made = empty.run("evidence", "pack", "file:app.tgz", "--trust", "trust.toml", "--out", "pack.tar.gz")
+    assert made.code == 0, made.err
+    folder = unpacked(empty.root / "pack.tar.gz", tmp_path / "unpacked")
+    done = follow(folder)
+    assert done.returncode == 0, done.stderr
+    for line in [one for one in commands(folder).splitlines() if one.startswith("cosign ")]:
+        assert follow(folder, line.replace(WORKFLOW, WORKFLOW.replace("main", "next"))).returncode != 0
+    assert commands(folder).count("cosign verify-blob-attestation") == 4
 
 
 @pytest.mark.cosign

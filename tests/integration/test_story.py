@@ -11,12 +11,16 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from sbomgate import canonical, cli
+from sbomgate.decision import material, write_detail, write_summary
+from sbomgate.evidence import layout
+from sbomgate.evidence.record import Record
+from sbomgate.signing import local_key
 
 STORIES = {"ordinary": 0, "axios_day_zero": 1, "attested_and_young": 1}
 
@@ -194,3 +198,61 @@ def test_another_artefact_has_no_decision(gated: Gated, tmp_path: Path, capsys: 
     arguments = ["--trust", str(gated.out / "trust.toml"), "--store", str(gated.out / "evidence")]
     assert cli.main(["verify", f"file:{other}", *arguments, "--environment", "production"]) == 1
     assert "no decision" in capsys.readouterr().out
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# The store as a whole
+
+
+def test_the_store_is_sound_and_its_attestations_verify(gated: Gated, capsys: pytest.CaptureFixture[str]) -> None:
+    """P16, P36: every byte, signature, head and attestation again."""
+    arguments = ["audit", str(gated.out / "evidence"), "--trust", str(gated.out / "trust.toml"), "--json"]
+    assert cli.main(arguments) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["builds"] == found["head"]["entries"] == len(STORIES)
+    assert found["package_evidence"] >= 2
+    assert found["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("story", "package", "state"),
+    [
+        pytest.param("attested_and_young", "node_modules/@tanstack/react-query", "invalid", id="verified by its bytes"),
+        pytest.param("axios_day_zero", "node_modules/axios", "verified", id="no bytes"),
+    ],
+)
+def test_rules_that_were_told_something_else_than_the_bytes_say(
+    gated: Gated, tmp_path: Path, capsys: pytest.CaptureFixture[str], story: str, package: str, state: str
+) -> None:
+    """P14, P16: the holder of the key signs another state of a package's provenance than its bytes have."""
+    record = layout.read(gated.decision(story))
+    asked = json.loads(record.blobs["policy-input.json"])
+    found = next(one for one in asked["packages"] if one["id"] == package)
+    assert asked["facts"][found["facts"]]["provenance"]["state"] != state
+    asked["facts"][found["facts"]]["provenance"]["state"] = state
+    blobs = {**record.blobs, "policy-input.json": json.dumps(asked).encode()}
+    made = replace(
+        record.claimed,
+        materials=tuple(
+            material(one.name, blobs[one.name], one.media_type) if one.stored else one
+            for one in record.claimed.materials
+        ),
+    )
+    key = local_key.load(gated.out / "release.key")
+    detail = key.sign(write_detail(made))
+    summary = write_summary(made, detail)
+    assert summary is not None
+    layout.write(tmp_path / "store", Record(detail=detail, summary=key.sign(summary), blobs=blobs))
+    arguments = ["audit", str(tmp_path / "store"), "--trust", str(gated.out / "trust.toml"), "--json"]
+    assert cli.main(arguments) == 1
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert problem["kind"] == "attestation"
+    assert "provenance" in problem["message"]
+
+
+def test_other_profiles_say_what_they_would_have_said(gated: Gated, capsys: pytest.CaptureFixture[str]) -> None:
+    store = str(gated.out / "evidence")
+    assert cli.main(["replay", store, "--all", "--json"]) == 0
+    assert all(not one["differences"] for one in json.loads(capsys.readouterr().out)["builds"])
+    assert cli.main(["replay", store, "--all", "--profile", "observe"]) == 0
+    assert "2 would be allowed" in capsys.readouterr().out

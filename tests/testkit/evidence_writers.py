@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from sbomgate.errors import EvidenceError
-from sbomgate.evidence import layout
-from testkit.evidence import TARBALL, record
+from sbomgate.evidence import layout, log
+from sbomgate.evidence.log import Notary
+from sbomgate.evidence.record import Record
+from testkit.evidence import NOW, TARBALL, key, record, signer
 
 
 def many(store: Path, writer: int, count: int) -> None:
@@ -52,3 +56,33 @@ def _report(store: Path, report: Connection) -> None:
         report.send(str(e))
     else:
         report.send("")
+
+
+def notary() -> Notary:
+    """Return who signs heads: the first key."""
+    return Notary(signer=key(), signers=(signer(key()),), now=NOW)
+
+
+def covered(store: Path, writer: int, count: int) -> None:
+    """Write so many decisions on a build of this writer's own, each with its head."""
+    about = replace(TARBALL, digest={"sha256": f"{writer:064x}"})
+    for number in range(count):
+        log.add(store, record(subject=about, age=timedelta(minutes=number)), notary())
+
+
+def killed(store: Path, one: Record, step: str, number: int, when: str) -> None:
+    """Write a decision with its head, and be killed before or after the n-th time that a step of it is taken."""
+    real, taken = getattr(log, step), 0
+
+    def stopped(*arguments: Any, **settings: Any) -> Any:
+        nonlocal taken
+        taken += 1
+        if taken != number:
+            return real(*arguments, **settings)
+        if when == "after":
+            real(*arguments, **settings)
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError("still alive")
+
+    setattr(log, step, stopped)
+    log.add(store, one, notary())

@@ -80,6 +80,9 @@ class Http2Simulator(Simulator):
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        if writer.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
+            await self._old(reader, writer)
+            return
         h2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
         h2.initiate_connection()
         more = asyncio.Event()  # set when something arrived: a window may be open again
@@ -102,6 +105,17 @@ class Http2Simulator(Simulator):
             return
         finally:
             writer.close()
+
+    async def _old(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request over HTTP/1.1, without faults."""
+        first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().splitlines()
+        path = unquote(first.split(" ")[1])
+        self._record(Request(path, {name.lower(): value for name, _, value in (one.partition(": ") for one in lines)}))
+        body, kind = self._content(path) or (b"", "text/plain")
+        head = f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        writer.write(head.encode() + body)
+        await writer.drain()
+        writer.close()
 
     async def _answer(
         self,

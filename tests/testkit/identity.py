@@ -1,28 +1,20 @@
-"""An OIDC issuer and a certificate log for the real sigstore parts, as one small server on loopback.
+"""An OIDC issuer for the real sigstore parts, as a small server on loopback.
 
-The issuer is ours because a test needs tokens of any identity; Fulcio treats it as it treats GitHub's. The certificate
-log signs what Fulcio submits (RFC 6962, `add-pre-chain`) and keeps nothing: no real log is to be had as a Go module
-here.
+The issuer is ours because a test needs tokens of any identity; Fulcio treats it as it treats GitHub's.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
-import struct
 import threading
 import time
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-from testkit._rfc3161 import der
 
 AUDIENCE = "sigstore"
 ACTIONS, PEOPLE = "actions", "people"
@@ -52,15 +44,12 @@ WORKFLOW: Mapping[str, str] = {
 }
 """The claims of a GitHub token, as a release workflow on the main branch gets them."""
 
-_POISON = bytes.fromhex("060a2b06010401d679020403")  # the object identifier 1.3.6.1.4.1.11129.2.4.3 in DER
-
 
 class IdentityServer:
-    """Issues identity tokens, and signed certificate timestamps. Use it in a `with` statement."""
+    """Issues identity tokens. Use it in a `with` statement."""
 
     def __init__(self) -> None:
         self._rsa = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self.ct_key = ec.generate_private_key(ec.SECP256R1())
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -107,32 +96,6 @@ class IdentityServer:
         key = {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "one", "n": _url64(n), "e": "AQAB"}
         return {"keys": [key]}
 
-    def timestamp(self, chain: list[bytes]) -> dict[str, Any]:
-        """Return the signed certificate timestamp of a precertificate (RFC 6962 section 3.2)."""
-        issuer = x509.load_der_x509_certificate(chain[1]).public_key()
-        spki = issuer.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        body = _without_poison(x509.load_der_x509_certificate(chain[0]).tbs_certificate_bytes)
-        milliseconds = int(time.time() * 1000)
-        signed = b"".join(
-            (
-                struct.pack("!BBQH", 0, 0, milliseconds, 1),
-                hashlib.sha256(spki).digest(),
-                len(body).to_bytes(3, "big"),
-                body,
-                struct.pack("!H", 0),
-            )
-        )
-        signature = self.ct_key.sign(signed, ec.ECDSA(SHA256()))
-        own = self.ct_key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        return {
-            "sct_version": 0,
-            "id": base64.b64encode(hashlib.sha256(own).digest()).decode(),
-            "timestamp": milliseconds,
-            "extensions": "",
-            # TLS: SHA-256 (4) with ECDSA (3), then the length
-            "signature": base64.b64encode(struct.pack("!BBH", 4, 3, len(signature)) + signature).decode(),
-        }
-
 
 def _json(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True).encode()
@@ -140,36 +103,6 @@ def _json(value: Any) -> bytes:
 
 def _url64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _element(data: bytes, at: int) -> tuple[int, int, int]:
-    """Return (tag, start of the content, end) of the DER element at an offset."""
-    length, start = data[at + 1], at + 2
-    if length & 0x80:
-        size = length & 0x7F
-        length, start = int.from_bytes(data[start : start + size], "big"), start + size
-    return data[at], start, start + length
-
-
-def _without_poison(tbs: bytes) -> bytes:
-    """Return the TBSCertificate without the extension that makes it a precertificate."""
-    _, at, end = _element(tbs, 0)
-    parts = []
-    while at < end:
-        tag, start, stop = _element(tbs, at)
-        part = tbs[at:stop]
-        if tag == 0xA3:  # the extensions: [3] of one SEQUENCE
-            _, inner, inner_end = _element(tbs, start)
-            kept = []
-            while inner < inner_end:
-                _, content, one_end = _element(tbs, inner)
-                if not tbs[content:].startswith(_POISON):
-                    kept.append(tbs[inner:one_end])
-                inner = one_end
-            part = der(0xA3, der(0x30, *kept))
-        parts.append(part)
-        at = stop
-    return der(0x30, *parts)
 
 
 def _handler(server: IdentityServer) -> type[BaseHTTPRequestHandler]:
@@ -184,14 +117,6 @@ def _handler(server: IdentityServer) -> type[BaseHTTPRequestHandler]:
                 self.path == f"/job?version=1&audience={AUDIENCE}" and self.headers["Authorization"] == f"bearer {JOB}"
             ):
                 self._answer(200, {"value": server.token()})
-            else:
-                self._answer(404, {})
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            if self.path == "/ctlog/ct/v1/add-pre-chain":
-                chain = [base64.b64decode(one) for one in json.loads(body)["chain"]]
-                self._answer(200, server.timestamp(chain))
             else:
                 self._answer(404, {})
 

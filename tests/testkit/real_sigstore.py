@@ -1,4 +1,4 @@
-"""The real Fulcio, Rekor v1 and v2 and timestamp authority, as processes on loopback for as long as a test needs them.
+"""The real Fulcio, certificate log, Rekor v1 and v2 and timestamp authority, on loopback while a test needs them.
 
 `tools/install_sigstore_parts.sh` builds them from their Go modules. What makes them one private sigstore (the trusted
 root, the signing configuration) is asked from the parts themselves; identities come from `testkit.identity`.
@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -27,7 +28,7 @@ from typing import Any
 import httpx
 import yaml
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -38,7 +39,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from testkit.identity import ACTIONS, AUDIENCE, PEOPLE, IdentityServer
 
-COMMANDS = ("fulcio", "rekor-server", "rekor-server-posix", "timestamp-server", "trillian_in_memory")
+COMMANDS = ("ct_server", "fulcio", "rekor-server", "rekor-server-posix", "timestamp-server", "trillian_in_memory")
 LOG_HOST = "rekor.localhost"
 """The origin in Rekor v2's checkpoints: cosign wants it to be the host of the log's URL in the trusted root."""
 START_SECONDS = 60
@@ -113,8 +114,8 @@ def running(folder: Path) -> Iterator[RealSigstore]:
 
     with IdentityServer() as identity:
         try:
-            ports = _free_ports(9)
-            trillian, v1, v2, v2_rpc, v2_metrics, ca, ca_rpc, ca_metrics, tsa = map(str, ports)
+            ports = _free_ports(10)
+            trillian, v1, v2, v2_rpc, v2_metrics, ca, ca_rpc, ca_metrics, tsa, ct = map(str, ports)
             key = ed25519.Ed25519PrivateKey.generate()
             secret = folder / "rekor.key"
             secret.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
@@ -132,7 +133,7 @@ def running(folder: Path) -> Iterator[RealSigstore]:
             start(
                 "fulcio", "fulcio", "serve", "--config-path", str(folder / "fulcio.yaml"), "--ca", "ephemeralca",
                 "--host", "127.0.0.1", "--port", ca, "--grpc-host", "127.0.0.1", "--grpc-port", ca_rpc,
-                "--metrics-port", ca_metrics, "--ct-log-url", f"{identity.url}/ctlog",
+                "--metrics-port", ca_metrics, "--ct-log-url", f"http://127.0.0.1:{ct}/ctlog",
                 "--legacy-unix-domain-socket", f"@sbomgate-fulcio-{ca}",
             )  # fmt: skip
             # Both serve metrics on port 2112, whatever they are told; the authority ends where it cannot, Rekor v1
@@ -146,8 +147,16 @@ def running(folder: Path) -> Iterator[RealSigstore]:
                 "--enabled_api_endpoints", "createLogEntry,getPublicKey,getLogInfo,getLogEntryByUUID",
             )  # fmt: skip
             chains = _get(folder, "fulcio", processes, f"http://127.0.0.1:{ca}/api/v2/trustBundle").json()["chains"]
+            authority = chains[0]["certificates"]
+            ct_key = ec.generate_private_key(ec.SECP256R1())
+            _write_certificate_log(folder, ct_key, authority)
+            start(
+                "certificate-log", "ct_server", "--http_endpoint", f"127.0.0.1:{ct}", "--log_config", "ct.cfg",
+                "--log_rpc_server", f"127.0.0.1:{trillian}",
+            )  # fmt: skip
             pem = _get(folder, "rekor-v1", processes, f"http://127.0.0.1:{v1}/api/v1/log/publicKey").content
             _get(folder, "rekor-v2", processes, f"http://127.0.0.1:{v2}/healthz")
+            _get(folder, "certificate-log", processes, f"http://127.0.0.1:{ct}/ctlog/ct/v1/get-sth")
             yield RealSigstore(
                 identity=identity,
                 fulcio=f"http://127.0.0.1:{ca}",
@@ -156,7 +165,7 @@ def running(folder: Path) -> Iterator[RealSigstore]:
                 timestamps=f"http://127.0.0.1:{tsa}/api/v1/timestamp",
                 folder=folder,
                 processes=processes,
-                trusted=json.dumps(_trusted_root(identity, chains[0]["certificates"], pem, key, stamps)),
+                trusted=json.dumps(_trusted_root(ct_key.public_key(), authority, pem, key, stamps)),
             )
         finally:
             for process in processes.values():
@@ -232,8 +241,24 @@ def _fulcio_config(identity: IdentityServer) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _write_certificate_log(folder: Path, key: ec.EllipticCurvePrivateKey, authority: list[str]) -> None:
+    """Write what the log is configured with: its key, the authority whose certificates it takes, its tree."""
+    (folder / "roots.pem").write_text("".join(authority))
+    der = key.private_bytes(Encoding.DER, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    escaped = "".join(f"\\x{byte:02x}" for byte in der)
+    (tree,) = re.findall(r"^tree (\d+)$", (folder / "trillian.log").read_text("utf-8"), re.MULTILINE)
+    (folder / "ct.cfg").write_text(
+        f'config {{ log_id: {tree} prefix: "ctlog" roots_pem_file: "roots.pem" ext_key_usages: "CodeSigning"\n'
+        f'private_key: {{ [type.googleapis.com/keyspb.PrivateKey] {{ der: "{escaped}" }} }} }}\n'
+    )
+
+
 def _trusted_root(
-    identity: IdentityServer, authority: list[str], rekor_v1: bytes, rekor_v2: ed25519.Ed25519PrivateKey, stamps: bytes
+    certificate_log: ec.EllipticCurvePublicKey,
+    authority: list[str],
+    rekor_v1: bytes,
+    rekor_v2: ed25519.Ed25519PrivateKey,
+    stamps: bytes,
 ) -> dict[str, Any]:
     window = {"start": _rfc3339(datetime.now(UTC) - timedelta(days=1))}
 
@@ -268,7 +293,7 @@ def _trusted_root(
         "certificateAuthorities": [
             chain("http://fulcio.localhost", [x509.load_pem_x509_certificate(one.encode()) for one in authority])
         ],
-        "ctlogs": [log(f"{identity.url}/ctlog", identity.ct_key.public_key(), p256)],
+        "ctlogs": [log("http://ctlog.localhost", certificate_log, p256)],
         "timestampAuthorities": [chain("http://tsa.localhost", x509.load_pem_x509_certificates(stamps))],
     }
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from sbomgate import review
 from sbomgate.model import (
     Attestation,
     AttestationState,
+    Bootstrap,
+    Claimed,
+    Context,
     DependencyGraph,
     Edge,
     EdgeKind,
@@ -20,16 +25,62 @@ from sbomgate.model import (
     ManagerSettings,
     Package,
     PackageFacts,
+    People,
     PolicyFinding,
     Publish,
     Sbom,
     Scripts,
     Signature,
     SignatureState,
+    Signed,
+    Subject,
+    SubjectKind,
     TrustRoot,
     Verdict,
+    Waiver,
 )
-from sbomgate.report import Report, build
+from sbomgate.report import Detail, Report, Rule, Standing, build
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+HOSTILE_NAMES = {
+    "html": "<script>alert(1)</script><img src=x onerror=alert(1)>",
+    "html attribute": "\"><svg/onload=alert(1)>' autofocus onfocus=alert(1) x='",
+    "html entity": "&lt;b&gt;&#60;script&#62;",
+    "html comment": "--><!-- ]]> <![CDATA[ <style>*{display:none}</style>",
+    "closes the script": "</script></style></title><script>alert(1)</script>",
+    "javascript link": "javascript:alert(1)",
+    "markdown link": "[click](https://evil.example/)![x](https://evil.example/pixel.png)",
+    "markdown table": "a | b |\\| c",
+    "markdown code span": "`` ` ```\n# heading",
+    "markdown mention": "@octocat/team #1 !2 ~label :tada:",
+    "gitlab quick action": "/close",
+    "gitlab math": "$`x`$ $$x$$",
+    "markdown html": "<details open><summary>x</summary></details></sub>",
+    "sarif link": "[click](1) [click](https://evil.example/)",
+    "sarif placeholder": "{0} {{1}} ${HOME}",
+    "formula": '=HYPERLINK("https://evil.example/")',
+    "formula, plus": "+cmd|' /C calc'!A0",
+    "formula, minus": "-2+3",
+    "formula, at": "@SUM(1+1)",
+    "formula after a tab": "\t=1+1",
+    "formula after a quote": '"=1+1',
+    "formula, wide": "\uff1d1+1",
+    "csv fields": 'a","b\r\n=1,2;3',
+    "ansi": "\x1b[2J\x1b]0;owned\x07\x9b2J",
+    "xml control characters": "\x00\x01\x08\x0b\x0c\x0e\x1f\ufffe\uffff",
+    "github command": "::error file=x::y\n::set-output name=x::y",
+    "azure command": "##vso[task.complete]\n##[error]x",
+    "teamcity command": "##teamcity[setParameter name='x']",
+    "right to left": "\u202egnp.exe\u2066x\u2069\u061c",
+    "invisible": "ax\u200bios\ufeff\u00ad",
+    "lines": "a\nb\r\nc\u2028d\u2029e\x85f",
+    "long": "x" * 100_000,
+    "long without end": "<" * 20_000,
+    "tag characters": "a\U000e0041",
+    "slashes": "../../etc/passwd\\..\\x",
+}
+"""Names as nobody should give them to a package, each aimed at one way of showing it (PROMISES P39)."""
 
 HOSTILE = "evil\x1b[2J\x1b]0;owned\x07\r\n::set-output name=x::y\n##vso[task.complete]\u202egnp.exe\u200b"
 RULES = ("complete_evidence", "install_scripts", "pinned", "release_age")
@@ -99,6 +150,75 @@ def finding(
     )
 
 
+def context(profile: str = "default", **more: object) -> Context:
+    fields: dict[str, object] = {
+        "evaluated_at": NOW,
+        "profile": profile,
+        "lockfile_path": "package-lock.json",
+        "repository": Claimed(value="https://github.com/acme/shop", source="ci"),
+        "commit": Claimed(value="ab" * 20, source="ci"),
+        "environment": Claimed(value="production", source="flag"),
+        "subject": Subject(kind=SubjectKind.FILE, name="shop-3.2.0.tgz", digest={"sha256": "1f" * 32}),
+        "link": "asserted",
+        "time_source": "self-declared",
+    }
+    return Context(**(fields | more))  # type: ignore[arg-type]
+
+
+def waiver(by: str = "alice", reason: str = "until the mirror is fixed", *, days: int = 10) -> Signed:
+    said = Waiver(
+        rule="release_age",
+        package=("left-pad", "1.3.0", "sha512-AAAA=="),
+        fingerprint=None,
+        project="https://github.com/acme/shop",
+        issued_at=NOW + timedelta(days=days - 30),
+        until=NOW + timedelta(days=days),
+        reason=reason,
+    )
+    return Signed(id=hashlib.sha256(repr(said).encode()).hexdigest(), by=by, said=said)
+
+
+def named(text: str) -> Report:
+    """Return a report in which everything that comes from outside is this text."""
+    about = package(text, text, id=text)
+    other = package(text, text, id=f"{text}2")
+    of = sbom(about, other, name=text, scripts={text: {text: text}})
+    of = replace(of, facts={text: facts({text: text})})
+    made = report(
+        of,
+        finding(about, "install_scripts", "script-unapproved", text, fix=text),
+        replace(finding(other, "release_age", "too-young", text, fix=text), waived=True),
+        finding(other, text, text, text, level=Level.WARN),
+        finding(None, "complete_evidence", "provenance", text, level=Level.WARN, fix=text),
+        finding(None, "pinned", "prerelease", text, level=Level.NOTE),
+        baseline=text,
+        baseline_versions={text: frozenset({f"{text}0"})},
+        evidence=text,
+        decision="0" * 64,
+        waivers=(waiver(text, text),),
+    )
+    detail = made.whole
+    return replace(
+        made,
+        workspace=text,
+        detail=replace(
+            detail,
+            context=context(
+                lockfile_path=text,
+                workspace=text,
+                repository=Claimed(value=f"https://{text}", source=text),
+                commit=Claimed(value=text, source=text),
+                environment=Claimed(value=text, source=text),
+                subject=Subject(kind=SubjectKind.FILE, name=text, digest={"sha256": "1f" * 32}),
+            ),
+            people=replace(detail.people, refused=((text, text),)),
+            digests={**detail.digests, text: "0" * 64},
+            standing=Standing(verified=False, signer=text, said=text, reasons=(text,)),
+            rules={"install_scripts": Rule(title=text, description=text, why=text, fix=text)},
+        ),
+    )
+
+
 def report(of: Sbom, *findings: PolicyFinding, profile: str = "default", **more: object) -> Report:
     denied = any(f.level is Level.DENY and not f.waived for f in findings) and profile != "observe"
     evaluation = Evaluation(
@@ -108,6 +228,11 @@ def report(of: Sbom, *findings: PolicyFinding, profile: str = "default", **more:
         findings=findings,
         rules=RULES,
     )
+    waivers = {one.id: one for one in more.pop("waivers", ())}  # type: ignore[attr-defined]
+    evaluation = replace(
+        evaluation, waived_by={f.fingerprint: tuple(sorted(waivers)) for f in findings if f.waived and waivers}
+    )
+    decision = more.get("decision")
     settings: dict[str, object] = {
         "profile": profile,
         "engine": "OPA 1.22.0 embedded",
@@ -117,8 +242,32 @@ def report(of: Sbom, *findings: PolicyFinding, profile: str = "default", **more:
         "trust_root": TrustRoot(
             trusted_root="64" * 32, registry_keys="16" * 32, updated=datetime(2026, 11, 20, tzinfo=UTC)
         ),
+        "detail": Detail(
+            context=context(profile),
+            sbom=of,
+            people=People(signed=tuple(waivers[key] for key in sorted(waivers))),
+            change=review.review(
+                of, evaluation, Bootstrap(reason="a first run"), compared=None, profile=profile, now=NOW
+            ),
+            digests={"sbom.cdx.json": of.sha256, "evaluation.json": evaluation.sha256, "policy": "76" * 32},
+            standing=Standing(
+                verified=decision is not None,
+                signer="release key" if decision else "",
+                said="signed by release key" if decision else "nothing is signed",
+            ),
+            rules={"pinned": Rule(title="Pinned versions", description="Denies drift.", why="Drift.", fix="Pin.")},
+            lists={"shipped.csv": 3},
+            lines={f.package: number for number, f in enumerate(findings, 2) if f.package},
+        ),
     }
     return build(evaluation, of, **(settings | more))  # type: ignore[arg-type]
+
+
+@functools.cache
+def built(*, again: bool = False) -> dict[str, Report]:
+    """Return `all_of_them`, made once for all tests; `again` made once more, to be compared with."""
+    assert again in (True, False)
+    return all_of_them()
 
 
 def all_of_them() -> dict[str, Report]:
@@ -197,6 +346,9 @@ def all_of_them() -> dict[str, Report]:
             sbom(pad), finding(pad, "release_age", "too-young", young, fix="wait"), profile="observe", **stored
         ),
         "waived": report(
-            sbom(pad), replace(finding(pad, "release_age", "too-young", young, fix="wait"), waived=True), **stored
+            sbom(pad),
+            replace(finding(pad, "release_age", "too-young", young, fix="wait"), waived=True),
+            waivers=(waiver(),),
+            **stored,
         ),
     }

@@ -233,6 +233,69 @@ def test_P21_a_signer_is_one_key_or_one_identity(text: str, says: str) -> None:
         parse(text)
 
 
+BUILDER = """
+[[builders]]
+name = "release build"
+issuer = "https://token.actions.githubusercontent.com"
+identity = "https://github.com/acme/shop/.github/workflows/release.yml@refs/tags/v*"
+builder_id = "https://github.com/actions/runner/github-hosted"
+triggers = ["push"]
+"""
+VERIFIER = f'''
+[[verifiers]]
+name = "their verifier"
+id = "https://verifier.example/v1"
+levels = ["SLSA_BUILD_LEVEL_3"]
+policy_digests = ["{"ab" * 32}"]
+environments = ["production"]
+public_key = """
+{PEM}
+"""
+'''
+
+
+def test_P13_builders_and_verifiers_are_read() -> None:
+    found = parse(MINIMAL + BUILDER + VERIFIER)
+    (builder,), (verifier,) = found.builders, found.verifiers
+    assert (builder.name, builder.identity.triggers) == ("release build", ("push",))
+    assert builder.identity.identity.endswith("@refs/tags/v*")
+    assert (verifier.signer.verifier_id, verifier.signer.roles) == ("https://verifier.example/v1", ("verifier",))
+    assert (verifier.signer.environments, verifier.policy_digests) == (("production",), ("ab" * 32,))
+    assert not parse(MINIMAL).builders
+    assert not parse(MINIMAL).verifiers
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        pytest.param(BUILDER.replace("release.yml@refs/tags/v*", "*"), "builders[0].identity", id="any workflow"),
+        pytest.param(BUILDER.replace("https://github.com/acme/shop/.github", ".*"), "builders[0].identity", id="loose"),
+        pytest.param(
+            BUILDER.replace(
+                "https://github.com/acme/shop/.github/workflows/release.yml@refs/tags/v*", "ann@acme.example"
+            ),
+            "builders[0].identity",
+            id="a person",
+        ),
+        pytest.param(BUILDER.replace("builder_id", "# builder_id"), "builders[0]", id="no builder.id"),
+        pytest.param(BUILDER.replace("github-hosted", "*"), "builders[0].builder_id", id="any builder.id"),
+        pytest.param(BUILDER.replace("issuer", "# issuer"), "builders[0]", id="no issuer"),
+        pytest.param(BUILDER + BUILDER, "builders[1]", id="one name twice"),
+        pytest.param(VERIFIER.replace("id =", "# id ="), "verifiers[0]", id="no verifier.id"),
+        pytest.param(VERIFIER.replace("policy_digests", "# policy_digests"), "verifiers[0]", id="no policy"),
+        pytest.param(VERIFIER.replace('["SLSA_BUILD_LEVEL_3"]', "[]"), "verifiers[0].levels", id="no level"),
+        pytest.param(VERIFIER.replace("SLSA_BUILD_LEVEL_3", "*"), "verifiers[0].levels", id="any level"),
+        pytest.param(VERIFIER.replace("public_key", "# public_key = 1\nx"), "verifiers[0]", id="an unknown key"),
+        pytest.param(VERIFIER + VERIFIER, "verifiers[1].public_key", id="one verifier twice"),
+        pytest.param(VERIFIER.replace(PEM, P384), "verifiers[0].public_key", id="P-384"),
+    ],
+)
+def test_P21_builders_and_verifiers_are_named_exactly(text: str, place: str) -> None:
+    with pytest.raises(TrustError) as e:
+        parse(MINIMAL + text)
+    assert e.value.place.partition(" (line")[0].startswith(place)
+
+
 def test_what_is_not_named_is_not_accepted() -> None:
     found = parse(MINIMAL)
     assert found.policy_digests == ()

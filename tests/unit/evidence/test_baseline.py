@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import pytest
 
 from sbomgate.errors import EvidenceError, TrustError
-from sbomgate.evidence import layout
+from sbomgate.evidence import layout, log, revocation
 from sbomgate.evidence.baseline import Baseline, baseline, read
 from sbomgate.evidence.record import Record
+from sbomgate.evidence.revocation import Revocation
 from sbomgate.model import Subject, SubjectKind, Verdict
 from testkit.evidence import NOW, REPOSITORY, decision, key, record, signer
 
@@ -187,4 +189,65 @@ def test_P19_evidence_under_another_build_s_name_is_an_error(tmp_path: Path) -> 
     other.parent.mkdir(exist_ok=True)
     base.rename(other)
     with pytest.raises(EvidenceError):
+        look(tmp_path)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# What was withdrawn, and what was taken away
+
+NOTARY = log.Notary(signer=key(), signers=SIGNERS, now=NOW)
+
+
+def revoke(store: Path, one: Record, *, at: timedelta = timedelta(0)) -> None:
+    said = Revocation(decision=one.id, signer=None, issued_at=NOW - at, reason="a mistake")
+    log.add_revocation(store, key().sign(revocation.write(said)), NOTARY)
+
+
+def test_P19_a_revoked_decision_is_no_baseline(tmp_path: Path) -> None:
+    older, newer = record(subject=build(1), age=2 * HOUR), record(subject=build(2), age=HOUR)
+    for one in (older, newer):
+        log.add(tmp_path, one, NOTARY)
+    revoke(tmp_path, newer)
+    found = look(tmp_path)
+    assert found.evidence is not None
+    assert found.evidence.record.id == older.id
+    assert any("revoked by" in note for note in found.notes)
+    # One build's folder belongs to its store.
+    assert look(layout.folder(tmp_path, newer.build.sha256)).evidence is None
+
+
+def test_P19_a_revocation_beats_what_is_older_on_the_same_artefact(tmp_path: Path) -> None:
+    first, second = record(age=3 * HOUR), record(age=HOUR)
+    for one in (first, second):
+        log.add(tmp_path, one, NOTARY)
+    revoke(tmp_path, first, at=2 * HOUR)
+    found = look(tmp_path)
+    assert found.evidence is not None
+    assert found.evidence.record.id == second.id
+    revoke(tmp_path, first)
+    assert look(tmp_path).evidence is None
+
+
+@pytest.mark.parametrize("gone", [0, 1, 2])
+def test_P19_what_is_newer_than_the_baseline_was_not_taken_away(tmp_path: Path, gone: int) -> None:
+    """An older build may have been put aside; a newer one could have been the baseline, or have failed."""
+    made = [record(subject=build(number), age=(3 - number) * HOUR) for number in range(3)]
+    for one in made:
+        log.add(tmp_path, one, NOTARY)
+    shutil.rmtree(layout.folder(tmp_path, made[gone].build.sha256))
+    if gone < 2:
+        found = look(tmp_path)
+        assert found.evidence is not None
+        assert found.evidence.record.id == made[2].id
+        return
+    with pytest.raises(EvidenceError, match="not there") as e:
+        look(tmp_path)
+    assert made[2].id in e.value.where
+
+
+def test_P19_a_store_that_was_emptied_is_no_new_one(tmp_path: Path) -> None:
+    """Nobody gets a bootstrap by taking every build away."""
+    log.add(tmp_path, record(), NOTARY)
+    shutil.rmtree(layout.folder(tmp_path, record().build.sha256))
+    with pytest.raises(EvidenceError, match="not there"):
         look(tmp_path)

@@ -541,6 +541,8 @@ def test_P41_a_writer_killed_at_any_point_loses_nothing_that_it_reported(store: 
         send.close()
         assert receive.recv() == "ready"
         time.sleep(0.02 + 0.013 * turn)
+        if turn == 7:  # on a busy machine none of the others may have got to the end of a record
+            assert receive.poll(60)
         process.kill()
         process.join()
         stored.update(drained(receive))

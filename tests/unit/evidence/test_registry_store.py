@@ -16,8 +16,10 @@ from sbomgate import dsse
 from sbomgate.decision import DETAIL_TYPE, EXTENSION, SUMMARY_TYPE
 from sbomgate.errors import EvidenceError, FetchError
 from sbomgate.evidence import registry
-from sbomgate.evidence.record import RECORD_MEDIA_TYPE, SBOM_MEDIA_TYPE, Record, manifests
+from sbomgate.evidence.head import View
+from sbomgate.evidence.record import DECISION, RECORD_MEDIA_TYPE, SBOM_MEDIA_TYPE, Record, manifests
 from sbomgate.evidence.registry_client import Client, Repository, repository
+from sbomgate.evidence.revocation import Revocation, write
 from sbomgate.evidence.verify import VerificationResult, verify_build
 from sbomgate.model import Subject, SubjectKind, Verdict
 from sbomgate.subject import EMPTY_BLOB, EMPTY_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, build_manifest, canonical, descriptor
@@ -235,6 +237,19 @@ def test_another_writer_of_the_tag_at_the_same_time(monkeypatch: pytest.MonkeyPa
         assert same(one.find(), record(), others)
 
 
+def test_a_tag_that_cannot_be_written_now_is_written_later() -> None:
+    """docker-registry answers 400 while another writer is at the tag; a registry that always does says so."""
+    with bench(api=False) as one:
+        busy = Reply(status=400, body=b'{"errors":[{"code":"DIGEST_INVALID"}]}')
+        one.registry.fault = lambda a: busy if a.method == "PUT" and TAG in a.path and len(one.waited) < 2 else None
+        one.attach(record())
+        assert one.waited == [0.2, 0.5]
+        assert one.verify().accepted
+        one.registry.fault = lambda a: busy if a.method == "PUT" and TAG in a.path else None
+        with pytest.raises(EvidenceError, match=r"does not list .*answers 400 DIGEST_INVALID"):
+            one.attach(record(age=timedelta(hours=2)))
+
+
 # --------------------------------------------------------------------------------------------------------------------
 # Reading what others may have written
 
@@ -268,6 +283,7 @@ STRANGERS: dict[str, dict[str, Any]] = {
     },
     "about something else": {"subject": descriptor(MANIFEST_MEDIA_TYPE, b"other")},
     "a record of nothing": {"artifactType": RECORD_MEDIA_TYPE, "annotations": {}},
+    "a record of something else": {"artifactType": RECORD_MEDIA_TYPE, "annotations": {DECISION: "x" * 100_000}},
 }
 
 
@@ -352,6 +368,41 @@ def test_a_decision_in_part_is_an_error(each: Bench) -> None:
         else:
             assert [one.code for one in each.verify().reasons] == ["failed"]
         each.registry.manifests = dict(kept)
+
+
+def revocation(number: int = 1, *, decision: str) -> bytes:
+    said = Revocation(decision=decision, signer=None, issued_at=NOW, reason="a compromised runner")
+    return key(number).sign(write(said))
+
+
+def test_revocations_stand_beside_the_builds(each: Bench) -> None:
+    """P19, from a registry as from disk; two that revoke at the same time take nothing from each other."""
+    assert registry.revocations(each.client) == {}
+    one = record()
+    each.attach(one)
+    mine, theirs = revocation(decision=one.id), revocation(2, decision=one.id)
+    registry.attach_revocations(each.client, [mine], sleep=each.waited.append)
+    registry.attach_revocations(each.client, [theirs, mine], sleep=each.waited.append)
+    found = registry.revocations(each.client)
+    assert found == {sha256(bundle)[7:]: bundle for bundle in (mine, theirs)}
+    assert same(each.find(), one)
+    view = View(bundle=None, where="", entries=(), revocations=found)
+    result = verify_build(each.find(), TARBALL, trusting(), now=NOW, shipped_policy=POLICY, view=view)
+    assert [reason.code for reason in result.reasons] == ["revoked"]
+    assert any("revocation" in note and "does not count" in note for note in result.notes), "a stranger's does not"
+
+
+def test_a_revocation_that_is_altered_or_gone_is_an_error(each: Bench) -> None:
+    mine = revocation(decision="ab" * 32)
+    registry.attach_revocations(each.client, [mine])
+    each.registry.blobs[sha256(mine)] = mine[:-1] + b" "
+    with pytest.raises(EvidenceError, match="altered"):
+        registry.revocations(each.client)
+    del each.registry.blobs[sha256(mine)]
+    with pytest.raises(EvidenceError, match="not there"):
+        registry.revocations(each.client)
+    registry.attach_revocations(each.client, [mine])
+    assert list(registry.revocations(each.client).values()) == [mine]
 
 
 def test_evidence_without_end_is_refused(each: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -438,6 +438,24 @@ def test_recorded_facts_come_first(server: Simulator) -> None:
     assert server.requests == []
 
 
+def test_bytes_at_hand_count_for_more_than_what_was_recorded_of_them(server: Simulator, tmp_path: Path) -> None:
+    """P14: not even an accepted recorder can talk a script away where the tarball lies in npm's cache."""
+    (key, one), *_ = run(server).items()
+    assert isinstance(one.tarball, TarballFacts)
+    lies = {key: replace(one, tarball=replace(one.tarball, scripts={}, origin=Origin.RECORDED))}
+    believed = only(run(server, recorded=lies, offline=True)).tarball
+    assert isinstance(believed, TarballFacts)
+    assert (believed.scripts, believed.origin) == ({}, Origin.RECORDED)  # nothing else is known
+    put(tmp_path, TGZ)
+    read = only(run(server, recorded=lies, offline=True, npm_cache=tmp_path)).tarball
+    assert isinstance(read, TarballFacts)
+    assert (read.scripts, read.origin) == ({"postinstall": "node x"}, Origin.CACHE)
+    put(tmp_path, tarballs.package("a", "1.0.0"), tarballs.sha512(TGZ))  # damaged: as if it were not there
+    kept = only(run(server, recorded=lies, offline=True, npm_cache=tmp_path)).tarball
+    assert isinstance(kept, TarballFacts)
+    assert kept.origin is Origin.RECORDED
+
+
 def test_a_recorded_word_from_the_future_is_not_taken(server: Simulator) -> None:
     """P14, P17: nobody has asked a registry tomorrow."""
     recorded = facts.loads(facts.dumps(run(server)))

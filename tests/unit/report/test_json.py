@@ -12,7 +12,7 @@ from sbomgate import wire
 from sbomgate.report import json as rendering
 from testkit import reports
 
-REPORTS = reports.all_of_them()
+REPORTS = reports.built()
 
 
 @pytest.mark.parametrize("name", REPORTS)
@@ -21,7 +21,19 @@ def test_it_is_what_the_schema_says(repository: Path, name: str) -> None:
     shown = rendering.render(REPORTS[name])
     jsonschema_rs.validator_for(schema).validate(json.loads(shown))
     wire.Report.model_validate_json(shown)
-    assert rendering.render(reports.all_of_them()[name]) == shown
+    assert rendering.render(reports.built(again=True)[name]) == shown
+
+
+def test_what_was_stored_says_what_it_is_worth() -> None:
+    shown = rendering.render(REPORTS["allowed"], stored=True)
+    wire.Report.model_validate_json(shown)
+    assert json.loads(shown)["standing"] == {
+        "verified": True,
+        "signer": "release key",
+        "said": "signed by release key",
+        "reasons": [],
+    }
+    assert json.loads(rendering.render(REPORTS["allowed"]))["standing"] is None
 
 
 def test_every_finding_is_there() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from sbomgate.report import text
 from testkit import reports
 
-REPORTS = reports.all_of_them()
+REPORTS = reports.built()
 SCREEN = 60  # lines
 
 
@@ -20,6 +21,14 @@ def test_golden(repository: Path, name: str, verbose: bool) -> None:
     """Made by tools/make_report_goldens.py: look at the difference before committing it."""
     path = repository / "tests" / "golden" / "report" / f"{name}{'.verbose' if verbose else ''}.txt"
     assert text.render(REPORTS[name], verbose=verbose) == path.read_text("utf-8")
+
+
+def test_what_was_stored_says_first_what_it_is_worth() -> None:
+    report = REPORTS["allowed"]
+    assert text.render(report, stored=True).startswith("VERIFIED  signed by release key\nALLOWED")
+    standing = replace(report.whole.standing, verified=False, said="nobody", reasons=("another key",))
+    shown = text.render(replace(report, detail=replace(report.whole, standing=standing)), stored=True)
+    assert shown.startswith("NOT VERIFIED  nobody\n  Refused: another key\nALLOWED")
 
 
 def test_no_golden_file_is_left_over(repository: Path) -> None:

@@ -1,11 +1,14 @@
 // Command trillian_in_memory is Trillian's log server and its sequencer in one process, with Trillian's own storage in
-// memory: what a Rekor v1 needs behind it for as long as a test lasts. Nothing is kept.
+// memory: what a Rekor v1 and a certificate log need behind them for as long as a test lasts. Nothing is kept.
 //
 // usage: trillian_in_memory HOST:PORT
+//
+// Rekor makes its own tree; the number of one for the certificate log, which does not, is printed.
 package main
 
 import (
 	"context"
+	"fmt"
 	"log"
 	"net"
 	"os"
@@ -21,6 +24,7 @@ import (
 	"github.com/google/trillian/storage/memory"
 	"github.com/google/trillian/util/clock"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/durationpb"
 )
 
 func main() {
@@ -46,8 +50,19 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	administration, logs := admin.New(registry, nil), server.NewTrillianLogRPCServer(registry, clock.System)
+	tree, err := administration.CreateTree(context.Background(), &trillian.CreateTreeRequest{Tree: &trillian.Tree{
+		TreeType: trillian.TreeType_LOG, TreeState: trillian.TreeState_ACTIVE, MaxRootDuration: durationpb.New(time.Hour),
+	}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := logs.InitLog(context.Background(), &trillian.InitLogRequest{LogId: tree.TreeId}); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("tree", tree.TreeId)
 	rpc := grpc.NewServer(grpc.UnaryInterceptor(interceptor.ErrorWrapper))
-	trillian.RegisterTrillianAdminServer(rpc, admin.New(registry, nil))
-	trillian.RegisterTrillianLogServer(rpc, server.NewTrillianLogRPCServer(registry, clock.System))
+	trillian.RegisterTrillianAdminServer(rpc, administration)
+	trillian.RegisterTrillianLogServer(rpc, logs)
 	log.Fatal(rpc.Serve(listener))
 }

@@ -1,0 +1,237 @@
+r"""Withdraw a decision, or all by one signer from a time on: a signed statement in the store.
+
+It acts as a FAILED does: `verify`, the baseline and `audit` honour it, and it beats every older PASSED on the same
+artefact, which has to be gated again. A signer of decisions may revoke what is for his environments, one with the role
+`revoker` everything. What only a key vouches for (no timestamp, no log) stands beside `--from` only if the store's log
+has it before the revocation: who stole the key can date back.
+
+examples:
+  sbomgate revoke 81c0… --reason "built on a compromised runner" --key release.key --trust ../trust.toml
+  sbomgate revoke --by "release key" --from 2026-11-20T08:00:00Z --reason "key stolen" --key ann.key \
+      --trust ../trust.toml
+
+exit codes: 0 revoked, and what it hits is listed; 2 it could not be
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sbomgate.cli import _signing
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from sbomgate.cli._environment import Environment
+    from sbomgate.evidence.audit import Decided, Looked
+    from sbomgate.evidence.head import View
+    from sbomgate.evidence.revocation import Revocation, RevokedSigner, SignedRevocation
+    from sbomgate.model import Signer, Trust
+
+HELP = "withdraw a decision, or all by one signer"
+SCHEMA = "sbomgate/revoked/v1"
+BUILDS = 64  # of one task
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("decision", nargs="?", metavar="DECISION", help="its SHA-256, or its folder in the store")
+    parser.add_argument("--by", metavar="NAME", help="all decisions by this signer of the trust file instead")
+    parser.add_argument("--from", dest="since", metavar="TIME", help="with --by: from when on (default: all)")
+    parser.add_argument("--reason", metavar="TEXT", required=True, help="why, for whoever is refused by it")
+    _signing.add_signer(parser, "what signs the revocation, as for `gate`", required=True)
+    parser.add_argument("--trust", metavar="FILE", required=True, help="who is accepted")
+    parser.add_argument(
+        "--store",
+        action="append",
+        metavar="STORE",
+        help="where evidence is kept: DIR (default: evidence); oci:HOST/REPO tells those who verify there as well",
+    )
+    parser.add_argument("--json", action="store_true", help="the result as JSON")
+
+
+def run(args: argparse.Namespace, env: Environment) -> int:
+    """Sign, store, and list what it hits."""
+    from sbomgate import trust as trusts
+    from sbomgate.cli import _processes, _store
+    from sbomgate.errors import EXIT_ALLOWED
+    from sbomgate.evidence import layout, log
+    from sbomgate.evidence.revocation import Revocation, write
+
+    trust = trusts.load(args.trust, project_root=None)
+    kept = _store.parse(args.store, env)
+    store = kept.folder
+    builds = layout.scan(store).builds
+    made = Revocation(
+        decision=None if args.by is not None else _decision(args),
+        signer=None if args.by is None else _signer(args, trust),
+        issued_at=env.now,
+        reason=args.reason,
+    )
+    with ExitStack() as stack:
+        signer = _signing.open_signer(args, env, trust, stack)
+        bundle = signer.sign(write(made))
+        signed = _accepted(bundle, made, trust)
+        view = log.view(store)
+        tasks = [tuple(map(str, builds[at : at + BUILDS])) for at in range(0, len(builds), BUILDS)]
+        lister = partial(Lister, signers=trust.signers, revoking=(signed,), view=view)
+        with _processes.workers(lister) as workers:
+            parts = workers.map(tasks, _processes.progress("builds", len(builds)), weight=BUILDS)
+        hit = [one for part in parts for found in part for one in found.decisions if one.revoked]
+        _must_hit(made, signed, hit, parts)
+        log.add_revocation(store, bundle, log.Notary(signer=signer, signers=trust.signers, now=env.now))
+        _store.attach_revocation(kept, bundle, env)
+    hit.sort(key=lambda one: (one.time, one.id), reverse=True)
+    print(_json(signed, hit) if args.json else _text(signed, hit, kept.shown))
+    return EXIT_ALLOWED
+
+
+@dataclass(frozen=True, slots=True)
+class Lister:
+    """Lists the decisions in some builds, with what revokes them; what they name is not read."""
+
+    signers: tuple[Signer, ...]
+    revoking: tuple[SignedRevocation, ...]
+    view: View
+
+    def __call__(self, builds: Sequence[str]) -> list[Looked]:
+        """Read the statements of each."""
+        from sbomgate.evidence import audit, layout
+
+        return [
+            audit.signed(build, layout.read_statements(build), self.signers, self.revoking, self.view)
+            for build in map(Path, builds)
+        ]
+
+
+def _decision(args: argparse.Namespace) -> str:
+    import re
+
+    from sbomgate.errors import UsageError
+
+    if args.decision is None:
+        raise UsageError("names nothing to revoke", hint="give a DECISION, or --by NAME")
+    if args.since is not None:
+        raise UsageError("one decision is revoked whatever its time", where="--from", hint="leave it out, or use --by")
+    sha256: str = Path(args.decision.rstrip("/")).name.removeprefix("sha256:")
+    if not re.fullmatch("[0-9a-f]{64}", sha256):
+        raise UsageError(
+            "not a decision's SHA-256 (64 hex digits), nor its folder",
+            where=args.decision,
+            hint="`sbomgate verify` shows it, and STORE/…/decisions/ has a folder of that name",
+        )
+    return sha256
+
+
+def _signer(args: argparse.Namespace, trust: Trust) -> RevokedSigner:
+    from sbomgate.errors import UsageError
+    from sbomgate.evidence.revocation import RevokedSigner
+    from sbomgate.times import parse_time
+
+    if args.decision is not None:
+        raise UsageError("names a decision and a signer", hint="give a DECISION, or --by NAME")
+    found = next((one for one in trust.signers if one.name == args.by), None)
+    if found is None:
+        names = ", ".join(repr(one.name) for one in trust.signers)
+        raise UsageError(
+            f"no signer {args.by!r} in the trust file: what he signed does not count anyway",
+            where="--by",
+            hint=f"one of {names}",
+        )
+    try:
+        since = None if args.since is None else parse_time(args.since)
+    except ValueError as e:
+        raise UsageError(f"{e}", where=f"--from {args.since}", hint="write 2026-11-20T08:00:00Z") from e
+    identity = found.identity
+    return RevokedSigner(
+        key_id=found.key_id,
+        issuer=None if identity is None else identity.issuer,
+        identity=None if identity is None else identity.identity,
+        since=since,
+    )
+
+
+def _accepted(bundle: bytes, made: Revocation, trust: Trust) -> SignedRevocation:
+    """Return the revocation as a consumer with this trust file reads it."""
+    from sbomgate.errors import SigningError
+    from sbomgate.evidence.revocation import SignedRevocation, accepted
+
+    found = accepted(bundle, trust.signers, "the revocation")
+    if not isinstance(found, SignedRevocation) or found.said != made:
+        why = "it reads otherwise" if isinstance(found, SignedRevocation) else found.reason
+        raise SigningError(
+            f"the trust file does not accept this revocation: {why}",
+            hint='give the signer the role "revoker", or sign with one that may decide',
+        )
+    return found
+
+
+def _must_hit(
+    made: Revocation, signed: SignedRevocation, hit: Sequence[Decided], parts: Sequence[Sequence[Looked]]
+) -> None:
+    """Refuse to store what would change nothing: a decision that is not there, or not this signer's to revoke."""
+    from sbomgate.errors import UsageError
+
+    if made.decision is None or hit:
+        return
+    known = next((one for part in parts for found in part for one in found.decisions if one.id == made.decision), None)
+    if known is None:
+        raise UsageError("the store holds no such decision", where=made.decision, hint="give the store with --store")
+    if known.signer is None:
+        raise UsageError("nobody who is accepted signed this decision: it does not count", where=made.decision)
+    where = "no environment" if known.environment is None else repr(known.environment)
+    raise UsageError(
+        f"it is for {where}, and {signed.by.name!r} is accepted for {', '.join(map(repr, signed.by.environments))}",
+        where=made.decision,
+        hint='sign with a signer for that environment, or one with the role "revoker"',
+    )
+
+
+def _text(signed: SignedRevocation, hit: Sequence[Decided], store: str) -> str:
+    from sbomgate.report.escape import plain
+
+    builds = len({one.build for one in hit})
+    decisions = "1 decision" if len(hit) == 1 else f"{len(hit)} decisions"
+    lines = [
+        f"REVOKED  {decisions} on {builds} build{'' if builds == 1 else 's'} · by {plain(signed.by.name)} · "
+        f"revocation sha256:{signed.id}"
+    ]
+    for one in hit:
+        where = "" if one.environment is None else f" · {plain(one.environment)}"
+        lines.append(
+            f"  {one.verdict.value:<8} {one.time:%Y-%m-%d %H:%M} UTC  {plain(one.subject)}{where}  "
+            f"{plain(store.rstrip('/'))}/{one.build[:2]}/{one.build}/decisions/{one.id}"
+        )
+    return "\n".join(lines)
+
+
+def _json(signed: SignedRevocation, hit: Sequence[Decided]) -> str:
+    import orjson
+
+    from sbomgate.times import format_time
+
+    value = {
+        "schema": SCHEMA,
+        "revocation": signed.id,
+        "signer": signed.by.name,
+        "time": format_time(signed.said.issued_at),
+        "reason": signed.said.reason,
+        "decisions": [
+            {
+                "sha256": one.id,
+                "build": one.build,
+                "subject": one.subject,
+                "verdict": one.verdict.value,
+                "environment": one.environment,
+                "signer": one.signer,
+                "time": format_time(one.time),
+            }
+            for one in hit
+        ],
+    }
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()

@@ -1,0 +1,98 @@
+"""Evidence as files beside the build: sigstore bundles, one a file or one a line, sorted by what they are. Pure.
+
+A decision is here its two signed statements alone (`Statements`): what they name lies elsewhere, and whoever verifies
+reads none of it. Everything else among the bundles is somebody's attestation about the artefact: summaries of other
+verifiers are handed on, the rest is told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sbomgate import dsse
+from sbomgate.decision import DETAIL_TYPE, OBSERVE, SUMMARY_TYPE, named_detail, read_detail
+from sbomgate.errors import EvidenceError
+from sbomgate.evidence.record import Statements
+
+MAX_BUNDLES = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """A bundle that was given: its bytes, and where it came from, for messages."""
+
+    where: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sorted:
+    """What bundles are.
+
+    Attributes:
+        statements: decisions of sbomgate, each once: detail and summary that belong together.
+        summaries: SLSA Verification Summaries that belong to no detail here.
+        notes: what else there is, one sentence each.
+    """
+
+    statements: tuple[Statements, ...]
+    summaries: tuple[Given, ...]
+    notes: tuple[str, ...]
+
+
+def sort(bundles: Iterable[Given]) -> Sorted:
+    """Sort bundles. Nothing of them is verified but that detail and summary belong together.
+
+    Raises:
+        EvidenceError: too many, or a decision of sbomgate without one single meaning.
+    """
+    details: dict[str, Given] = {}
+    summaries: dict[bytes, Given] = {}
+    notes: list[str] = []
+    for count, one in enumerate(bundles):
+        if count == MAX_BUNDLES:
+            raise EvidenceError(f"more than {MAX_BUNDLES:,} bundles", where=one.where)
+        match _type_of(one):
+            case str() as type_ if type_ == DETAIL_TYPE:
+                details[hashlib.sha256(one.data).hexdigest()] = one
+            case str() as type_ if type_ == SUMMARY_TYPE:
+                summaries[one.data] = one
+            case str() as type_:
+                notes.append(f"{one.where} is an attestation of another kind ({type_[:200]})")
+            case None:
+                notes.append(f"{one.where} is no sigstore bundle with an in-toto statement")
+    of_detail = {name: one for one in summaries.values() if (name := _names(one)) in details}
+    found = []
+    for id_, detail in sorted(details.items()):
+        summary = of_detail.get(id_)
+        payload = dsse.read_bundle(detail.data, detail.where).payload
+        if summary is None and read_detail(payload, detail.where).context.profile != OBSERVE:
+            notes.append(f"{detail.where} is a decision without its summary: it does not count")
+            continue
+        found.append(Statements(detail=detail.data, summary=None if summary is None else summary.data))
+    used = {id(one) for one in of_detail.values()}
+    return Sorted(
+        statements=tuple(found),
+        summaries=tuple(one for one in summaries.values() if id(one) not in used),
+        notes=tuple(sorted(notes)),
+    )
+
+
+def _type_of(one: Given) -> str | None:
+    """Return the predicate type that a bundle says it has, or None where it is none."""
+    try:
+        statement = dsse.loads(dsse.payload_of(one.data), one.where)
+    except EvidenceError:
+        return None
+    found = statement.get("predicateType") if isinstance(statement, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _names(one: Given) -> str | None:
+    """Return the detail that a summary names, or None where another verifier made it."""
+    try:
+        return named_detail(dsse.payload_of(one.data), one.where)
+    except EvidenceError:
+        return None

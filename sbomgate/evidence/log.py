@@ -1,0 +1,486 @@
+"""The log of a store on disk, with its signed heads (`evidence.head` says what they are).
+
+    STORE/log/000000/entries                     a segment of the log
+    STORE/log/000000/0000000001.sigstore.json    the heads that end in this segment
+    STORE/log/next                               what is being stored now, and no head covers yet
+    STORE/log/.lock                              writers take turns here
+    STORE/revocations/<SHA-256>.sigstore.json    what was withdrawn (`evidence.revocation`)
+
+Appending reads and writes one segment and one head, however many builds there are. Order of writing, under the lock:
+`next`; the decision itself; its head is signed; the segment; the head, which is the commit point. Whatever a killed
+writer had stored and not covered, the next one covers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sbomgate import dsse, files
+from sbomgate.errors import EvidenceError, SbomgateError, SigningError
+from sbomgate.evidence import layout
+from sbomgate.evidence.head import (
+    ENTRIES,
+    FIRST,
+    LOG,
+    NOTHING,
+    SEGMENT,
+    SUFFIX,
+    Entry,
+    Head,
+    View,
+    accepted,
+    digest,
+    read_entry,
+    read_head,
+    read_segment,
+    write_head,
+    write_segment,
+)
+from sbomgate.evidence.layout import _TEMPORARY, REVOCATIONS, _could_not, _lock, _make_folders, _replace
+from sbomgate.evidence.record import Record, Statements
+from sbomgate.evidence.revocation import accepted_of
+from sbomgate.evidence.verify import Signed, hits, signed_by
+from sbomgate.model import Signer as Accepted
+from sbomgate.signing import Signer
+from sbomgate.signing.verify import NotAccepted
+
+MAX_SEGMENT_BYTES = 64 << 10  # 256 entries of 139 bytes and the first line
+MAX_HEAD_BYTES = 256 << 10  # a head by key has 1 kB, one with a certificate and a log entry 10 kB
+MAX_SEGMENTS = 100_000  # 25 million builds
+RECENT = 16  # entries whose builds are looked at for blobs to share
+LOCK_WAIT_SECONDS = 300  # a head is signed under the lock: keyless that takes a second or two
+
+NEXT = "next"
+
+_SHA256 = re.compile("[0-9a-f]{64}")
+_HEAD_NAME = re.compile(r"[0-9]{10}\.sigstore\.json")
+_SEGMENT_NAME = re.compile(r"[0-9]{6}")
+
+
+def path_of(store: Path, entry: Entry) -> Path:
+    """Return where an entry lies: the decision's folder, or the revocation's file."""
+    if entry.build is None:
+        return store / REVOCATIONS / f"{entry.sha256}{SUFFIX}"
+    return layout.folder(store, entry.build) / "decisions" / entry.sha256
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Reading
+
+
+def view(store: Path) -> View:
+    """Return what a store's newest head covers, and the revocations in it.
+
+    A writer stores first and signs then: what this head covers is there for whoever looks for it afterwards.
+
+    Raises:
+        EvidenceError: the log is not what the newest head says; a revocation is not what its name says.
+    """
+    newest = _newest(store)
+    if newest is None:
+        return View(bundle=None, where=str(store / LOG), entries=(), revocations=revocations(store))
+    where, bundle, head = newest
+    return View(bundle=bundle, where=str(where), entries=tuple(covered(store, head)), revocations=revocations(store))
+
+
+def revocations(store: Path) -> dict[str, bytes]:
+    """Return every revocation of a store by its SHA-256 (hex), which is its name.
+
+    Raises:
+        EvidenceError: one is not what its name says, or something else lies there.
+    """
+    folder = store / REVOCATIONS
+    found: dict[str, bytes] = {}
+    for name in _names(folder):
+        if name.startswith(_TEMPORARY):
+            continue
+        sha256 = name.removesuffix(SUFFIX)
+        if not (name.endswith(SUFFIX) and _SHA256.fullmatch(sha256)):
+            raise EvidenceError("this is no revocation", where=str(folder / name))
+        data = files.read(folder / name, limit=MAX_HEAD_BYTES, error=EvidenceError, follow=False)
+        if (got := hashlib.sha256(data).hexdigest()) != sha256:
+            raise EvidenceError(f"altered: its sha256 is {got}", where=str(folder / name))
+        found[sha256] = data
+    return found
+
+
+def covered(store: Path, head: Head) -> Iterator[Entry]:
+    """Yield the entries that a head covers, each segment compared with the digest in the one after it.
+
+    Raises:
+        EvidenceError: a segment is missing, altered, reordered or cut.
+    """
+    previous = FIRST
+    for number in range(head.number + 1):
+        last = number == head.number
+        count = head.entries - number * SEGMENT if last else SEGMENT
+        lines = _segment(store, number, previous)
+        at = store / LOG / f"{number:06}" / ENTRIES
+        held = len(lines) - 1
+        if held < count or (held > count and not last):  # the last one may hold what a writer is about to cover
+            raise EvidenceError(f"holds {held} entries, its head covers {count} of them", where=str(at))
+        lines = lines[: count + 1]
+        previous = digest(lines)
+        if last and previous != head.segment:
+            raise EvidenceError("altered: its head covers other entries", where=str(at))
+        yield from (read_entry(line, str(at)) for line in lines[1:])
+
+
+def is_lacking(store: Path) -> bool:
+    """Whether a store holds builds and no head: it is older than heads, or they were removed."""
+    return _newest(store) is None and store.is_dir() and bool(layout.scan(store).builds)
+
+
+def covers(store: Path, record: Statements) -> bool:
+    """Whether the newest head of a store covers a decision.
+
+    Raises:
+        EvidenceError: as `view`.
+    """
+    return Entry(sha256=record.id, build=record.build.sha256) in view(store).entries
+
+
+def heads(store: Path) -> Iterator[tuple[Path, bytes]]:
+    """Yield every head of a store with its path, the oldest first."""
+    for number in _segments(store):
+        for name in sorted(_heads_in(store, number)):
+            path = store / LOG / f"{number:06}" / name
+            yield path, files.read(path, limit=MAX_HEAD_BYTES, error=EvidenceError, follow=False)
+
+
+def strange(store: Path) -> Iterator[Path]:
+    """Yield what lies in the log's folder and is no part of it."""
+    for name in _names(store / LOG):
+        path = store / LOG / name
+        if name in (NEXT, ".lock") or name.startswith(_TEMPORARY):
+            continue
+        if not (_SEGMENT_NAME.fullmatch(name) and path.is_dir()):
+            yield path
+            continue
+        for inner in _names(path):
+            if inner != ENTRIES and not _HEAD_NAME.fullmatch(inner) and not inner.startswith(_TEMPORARY):
+                yield path / inner
+
+
+def _newest(store: Path) -> tuple[Path, bytes, Head] | None:
+    """Return the newest head that was committed, or None where there is none."""
+    for number in reversed(_segments(store)):
+        if names := _heads_in(store, number):
+            path = store / LOG / f"{number:06}" / max(names)
+            bundle = files.read(path, limit=MAX_HEAD_BYTES, error=EvidenceError, follow=False)
+            head = read_head(dsse.read_bundle(bundle, str(path)).payload, str(path))
+            check_place(path, head)
+            return path, bundle, head
+    return None
+
+
+def check_place(path: Path, head: Head) -> None:
+    """Refuse a head that lies where another belongs.
+
+    Raises:
+        EvidenceError: it does.
+    """
+    if (path.parent.name, path.name) != (f"{head.number:06}", _name(head)):
+        raise EvidenceError(f"this is head {head.sequence}, of segment {head.number}", where=str(path))
+
+
+def _name(head: Head) -> str:
+    return f"{head.sequence:010}{SUFFIX}"
+
+
+def _segments(store: Path) -> list[int]:
+    found = sorted(int(name) for name in _names(store / LOG) if _SEGMENT_NAME.fullmatch(name))
+    if len(found) > MAX_SEGMENTS:
+        raise EvidenceError(f"more than {MAX_SEGMENTS} segments", where=str(store / LOG))
+    return found
+
+
+def _heads_in(store: Path, number: int) -> list[str]:
+    return [name for name in _names(store / LOG / f"{number:06}") if _HEAD_NAME.fullmatch(name)]
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as e:
+        raise _could_not("be read", folder, e) from e
+
+
+def _segment(store: Path, number: int, previous: str) -> list[str]:
+    at = store / LOG / f"{number:06}" / ENTRIES
+    data = files.read(at, limit=MAX_SEGMENT_BYTES, error=EvidenceError, follow=False)
+    return read_segment(data, previous, str(at))
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Writing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notary:
+    """Who signs the head, and for whom.
+
+    Attributes:
+        signer: signs it: the one that signed what is stored, in the same session.
+        signers: `Trust.signers`: what is signed is verified as a consumer would before it counts.
+        now: the time.
+    """
+
+    signer: Signer
+    signers: Sequence[Accepted]
+    now: datetime
+
+
+def add(store: Path, record: Record, notary: Notary) -> layout.EvidencePath:
+    """Store a decision and sign a head that covers it. When this returns, both are on disk.
+
+    In a store without a log, the first head covers every decision by an accepted signer that is there already.
+
+    Raises:
+        EvidenceError: the store cannot be written, or the log is not what its newest head says; then nothing is stored.
+        SigningError: a revocation in the store withdraws what this signer signs, and nothing is stored; or the decision
+            is stored and its head could not be signed: the next writer covers it.
+    """
+    _must_stand(store, record, notary)
+    stored: list[layout.EvidencePath] = []
+    entry = Entry(sha256=record.id, build=record.build.sha256)
+    _extend(store, notary, entry, lambda: stored.append(layout.write(store, record, share=_recent(store))))
+    return stored[0]
+
+
+def _recent(store: Path) -> list[str]:
+    """Return the builds that were stored last: what they hold, the next one is likely to hold too."""
+    newest = _newest(store)
+    if newest is None:
+        return []
+    lines = _covered_part(store, newest[2])[: -RECENT - 1 : -1]
+    return list(dict.fromkeys(line.split(" ")[1] for line in lines if line.startswith("decision ")))
+
+
+def keep_revocations(store: Path, bundles: Mapping[str, bytes]) -> None:
+    """Keep revocations that another store holds, by the SHA-256 (hex) of each: no head covers them here.
+
+    Raises:
+        EvidenceError: the store cannot be written.
+    """
+    for sha256, bundle in sorted(bundles.items()):
+        path = path_of(store, Entry(sha256=sha256))
+        try:
+            if not path.exists():
+                _make_folders(path.parent)
+                _replace(path, bundle)
+        except OSError as e:
+            raise _could_not("be written", path, e) from e
+
+
+def add_revocation(store: Path, bundle: bytes, notary: Notary) -> Path:
+    """Store a revocation and sign a head that covers it, as `add` does."""
+    entry = Entry(sha256=hashlib.sha256(bundle).hexdigest())
+    path = path_of(store, entry)
+
+    def write() -> None:
+        if path.exists():
+            return
+        _make_folders(path.parent)
+        _replace(path, bundle)
+
+    _extend(store, notary, entry, write)
+    return path
+
+
+def renew(store: Path, notary: Notary, uncovered: Iterable[Entry] = ()) -> Head:
+    """Sign a fresh head, over what is covered already and what is named, without storing anything else.
+
+    Raises:
+        EvidenceError: there is nothing to cover; otherwise as `add`.
+        SigningError: as `add`.
+    """
+    return _extend(store, notary, None, lambda: None, tuple(uncovered))
+
+
+def _must_stand(store: Path, record: Record, notary: Notary) -> None:
+    """Refuse to store what would be revoked from the start: its signer was."""
+    found = revocations(store)
+    if not found:
+        return
+    signed = signed_by(record, notary.signers)
+    for one in accepted_of(found, notary.signers)[0]:
+        if isinstance(signed, Signed) and one.said.signer is not None and hits(one, signed, NOTHING):
+            raise SigningError(
+                f"what {signed.signer.name!r} signs was {one}",
+                where=str(path_of(store, Entry(sha256=one.id))),
+                hint="sign with another key or identity, which the trust file accepts",
+            )
+
+
+def _extend(
+    store: Path, notary: Notary, entry: Entry | None, write: Callable[[], object], more: tuple[Entry, ...] = ()
+) -> Head:
+    log = store / LOG
+    with _writing(store):
+        # (1) the log is what its newest head says, and an accepted signer signed that: else nothing is added to it
+        newest = _open(store, notary)
+        # (2) what a killed writer stored, and no head covers
+        left = _left_behind(store, notary)
+        known = bool(left or more)
+        new = [*left, *more] if newest is not None else [*_present(store, notary), *left, *more]
+        if entry is not None:
+            known = known or os.path.lexists(path_of(store, entry))
+            _replace(log / NEXT, write_segment([one.line for one in (*left, entry)]))
+            # (3) what is stored comes before the head that covers it
+            try:
+                write()
+            except SbomgateError:
+                if not left and not os.path.lexists(path_of(store, entry)):
+                    (log / NEXT).unlink()
+                raise
+            new.append(entry)
+        # (4) the head, signed by whoever signed what is stored
+        head = _cover(store, notary, newest, new, known=known)
+        (log / NEXT).unlink(missing_ok=True)
+    return head
+
+
+@contextlib.contextmanager
+def _writing(store: Path) -> Iterator[None]:
+    """Hold the log's lock. What a writer before left half-written is removed, and so is what this one leaves."""
+    log = store / LOG
+    try:
+        _make_folders(log)
+        with _lock(log / ".lock", seconds=LOCK_WAIT_SECONDS):
+            _clean(store)
+            try:
+                yield
+            except BaseException:
+                with contextlib.suppress(OSError, EvidenceError):
+                    _clean(store)
+                raise
+    except OSError as e:
+        raise _could_not("be written", log, e) from e
+
+
+def _open(store: Path, notary: Notary) -> tuple[str, Head] | None:
+    newest = _newest(store)
+    if newest is None:
+        return None
+    path, bundle, head = newest
+    found = accepted(bundle, notary.signers, str(path))
+    if isinstance(found, NotAccepted):
+        raise EvidenceError(
+            f"this head is {found.reason}: nothing can be added after it",
+            where=str(path),
+            hint="give the trust file that accepts whoever wrote to this store before, or a store of your own",
+        )
+    return hashlib.sha256(bundle).hexdigest(), head
+
+
+def _left_behind(store: Path, notary: Notary) -> list[Entry]:
+    """Return what a killed writer was storing, as far as it is there and an accepted signer signed it."""
+    at = store / LOG / NEXT
+    if not os.path.lexists(at):
+        return []
+    data = files.read(at, limit=layout.MAX_INDEX_BYTES, error=EvidenceError, follow=False)
+    entries = [read_entry(line, str(at)) for line in data.decode("utf-8", "replace").splitlines()]
+    return [one for one in entries if _is_there(store, one, notary)]
+
+
+def _is_there(store: Path, entry: Entry, notary: Notary) -> bool:
+    if entry.build is None:
+        return path_of(store, entry).exists()
+    statements = layout.read_statements(layout.folder(store, entry.build))
+    found = next((one for one in statements if one.id == entry.sha256), None)
+    return found is not None and isinstance(signed_by(found, notary.signers), Signed)
+
+
+def _present(store: Path, notary: Notary) -> list[Entry]:
+    """Return every decision by an accepted signer in a store that has no log yet, the oldest first, and revocations."""
+    held = [
+        one
+        for build in layout.scan(store).builds
+        for one in layout.read_statements(build)
+        if isinstance(signed_by(one, notary.signers), Signed)
+    ]
+    held.sort(key=lambda one: (one.claimed_time, one.id))
+    decisions = [Entry(sha256=one.id, build=one.build.sha256) for one in held]
+    return [*decisions, *(Entry(sha256=sha256) for sha256 in revocations(store))]
+
+
+def _cover(
+    store: Path, notary: Notary, newest: tuple[str, Head] | None, entries: Sequence[Entry], *, known: bool
+) -> Head:
+    """Sign and commit a head over entries; `known` says that some may be covered already."""
+    head = None if newest is None else newest[1]
+    new = list(dict.fromkeys(entries))
+    if known and head is not None:
+        before = set(covered(store, head))
+        new = [one for one in new if one not in before]
+    # (a) the segments as they will be: the newest one, up to what is covered, and what follows
+    number = 0 if head is None else head.number
+    lines = [f"previous {FIRST}"] if head is None else _covered_part(store, head)
+    segments = {number: lines}
+    for one in new:
+        if len(lines) > SEGMENT:
+            number, lines = number + 1, [f"previous {digest(lines)}"]
+            segments[number] = lines
+        lines.append(one.line)
+    if len(lines) == 1:
+        raise EvidenceError("there is nothing that a head could cover", where=str(store))
+    # (b) the head over them
+    made = Head(
+        sequence=1 if head is None else head.sequence + 1,
+        entries=len(new) + (0 if head is None else head.entries),
+        segment=digest(lines),
+        previous=None if newest is None else newest[0],
+        time=notary.now,
+        time_source=notary.signer.time_source,
+    )
+    bundle = notary.signer.sign(write_head(made))
+    _must_be_accepted(bundle, made, notary)
+    # (c) the segments, and last the commit point
+    for each, content in segments.items():
+        folder = store / LOG / f"{each:06}"
+        _make_folders(folder)
+        _replace(folder / ENTRIES, write_segment(content))
+    _replace(store / LOG / f"{made.number:06}" / _name(made), bundle)
+    return made
+
+
+def _covered_part(store: Path, head: Head) -> list[str]:
+    """Return the newest segment's lines up to the last entry that the head covers: compared with its digest."""
+    at = store / LOG / f"{head.number:06}" / ENTRIES
+    data = files.read(at, limit=MAX_SEGMENT_BYTES, error=EvidenceError, follow=False)
+    lines = data.decode("utf-8", "replace").split("\n")[: head.entries - head.number * SEGMENT + 1]
+    if digest(lines) != head.segment:
+        raise EvidenceError("altered: its head covers other entries", where=str(at))
+    return lines
+
+
+def _must_be_accepted(bundle: bytes, made: Head, notary: Notary) -> None:
+    try:
+        found = accepted(bundle, notary.signers, "the store's head")
+    except EvidenceError as e:
+        raise SigningError(f"what {notary.signer.identity} signed does not hold: {e}") from e
+    if isinstance(found, NotAccepted):
+        raise SigningError(
+            f"the trust file does not accept the store's head: {found.reason}",
+            hint="sign with a key or an identity that it names for decisions",
+        )
+    if found.head != made:
+        raise SigningError("the signed head is another one")
+
+
+def _clean(store: Path) -> None:
+    newest = [store / LOG / f"{number:06}" for number in _segments(store)[-2:]]
+    for folder in (store / LOG, store / REVOCATIONS, *newest):
+        for name in _names(folder):
+            if name.startswith(_TEMPORARY):
+                (folder / name).unlink(missing_ok=True)

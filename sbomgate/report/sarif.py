@@ -1,0 +1,209 @@
+"""Findings as SARIF 2.1.0, for code scanning: one run for each decision, each result at its entry in the lockfile.
+
+https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/sarif-v2.1.0-errata01.html. What is waived is suppressed, not
+left out. The fingerprint is the policy's own (rule, code, package, version, integrity), so that a line that moves opens
+nothing again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from sbomgate import __version__, purl
+from sbomgate.model import Level, Package, PolicyFinding, Signed
+from sbomgate.report import Report, Undecided
+from sbomgate.report.escape import plain
+from sbomgate.times import format_time
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+FINGERPRINT = "sbomgate/v1"
+MAX_RESULTS = 25_000  # what GitHub takes of one run; what denies comes first
+MAX_LOCATIONS = 100  # copies of one package that GitHub shows
+MAX_TEXT = 2_000  # characters
+
+_PLAIN_URL = re.compile(
+    r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~+@-]+)*/?"
+)  # what SARIF takes as a URI
+
+_LEVEL = {Level.DENY: "error", Level.WARN: "warning", Level.NOTE: "note"}
+_ORDER = {Level.DENY: 0, Level.WARN: 1, Level.NOTE: 2}
+
+
+def render(reports: Sequence[Report], undecided: Sequence[Undecided] = ()) -> str:
+    """Return one SARIF log: a run for each report, one for what could not be decided; on one line, it has megabytes."""
+    runs = [_run(report) for report in reports]
+    if undecided:
+        runs.append(_undecided(undecided))
+    log = {"$schema": SCHEMA, "version": "2.1.0", "runs": runs}
+    return orjson.dumps(log, option=orjson.OPT_APPEND_NEWLINE).decode()
+
+
+def _run(report: Report) -> dict[str, Any]:
+    detail = report.whole
+    context = detail.context
+    rules = sorted({*report.evaluation.rules, *(f.rule for f in report.evaluation.findings)})
+    grouped: dict[str, list[PolicyFinding]] = {}
+    for finding in report.evaluation.findings:
+        grouped.setdefault(finding.fingerprint, []).append(finding)
+    ordered = sorted(grouped.values(), key=lambda same: (_ORDER[same[0].level], same[0].rule, same[0].fingerprint))
+    shown, left = ordered[:MAX_RESULTS], len(ordered) - MAX_RESULTS
+    by_id = {package.id: package for package in detail.sbom.graph.packages}
+    signed = {one.id: one for one in detail.people.signed}
+    run: dict[str, Any] = {
+        "tool": {"driver": _driver([_rule(report, id_) for id_ in rules])},
+        "automationDetails": {"id": f"sbomgate/{_place(report)}/"},
+        "columnKind": "unicodeCodePoints",
+        "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "the root of the repository"}}},
+        "artifacts": [
+            {
+                "location": _artifact(report),
+                "hashes": {"sha-256": detail.sbom.graph.lockfile.sha256},
+            }
+        ],
+        "invocations": [
+            {
+                "executionSuccessful": True,
+                "endTimeUtc": format_time(context.evaluated_at),
+                "toolExecutionNotifications": list(_notifications(report, left)),
+            }
+        ],
+        "results": [_result(report, same, rules, by_id, signed) for same in shown],
+        "properties": {
+            "project": plain(report.project),
+            "verdict": report.verdict.value,
+            "profile": report.profile,
+            "packages": report.packages,
+            "verified": detail.standing.verified,
+            "evaluation_sha256": report.evaluation.sha256,
+            "decision_sha256": report.decision,
+        },
+    }
+    repository = "" if context.repository is None else context.repository.value
+    if _PLAIN_URL.fullmatch(repository):
+        source = {"repositoryUri": repository}
+        if context.commit is not None:
+            source["revisionId"] = plain(context.commit.value, 200)
+        run["versionControlProvenance"] = [source]
+    return run
+
+
+def _undecided(undecided: Sequence[Undecided]) -> dict[str, Any]:
+    notes = [_notification(f"{one.label}: {one.message}. {one.hint}".rstrip(), level="error") for one in undecided]
+    return {
+        "tool": {"driver": _driver([])},
+        "automationDetails": {"id": "sbomgate/undecided/"},
+        "invocations": [{"executionSuccessful": False, "toolExecutionNotifications": notes}],
+        "results": [],
+    }
+
+
+def _driver(rules: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"name": "sbomgate", "version": __version__, "semanticVersion": __version__, "rules": rules}
+
+
+def _notifications(report: Report, left: int) -> Iterator[dict[str, Any]]:
+    standing = report.whole.standing
+    if report.decision is not None and not standing.verified:
+        yield _notification(f"not verified: {standing.said}", level="error")
+    for reason in standing.reasons:
+        yield _notification(reason, level="error")
+    if left > 0:
+        yield _notification(f"{left} more findings, warnings and notes first left out: a run holds {MAX_RESULTS}")
+
+
+def _notification(text: str, *, level: str = "warning") -> dict[str, Any]:
+    return {"level": level, "message": {"text": _text(text)}}
+
+
+def _rule(report: Report, id_: str) -> dict[str, Any]:
+    about = report.whole.rules.get(id_)
+    if about is None:  # an organisation's own
+        return {"id": plain(id_, 200), "shortDescription": {"text": _text(id_)}}
+    return {
+        "id": id_,
+        "name": "".join(part.capitalize() for part in id_.split("_")),
+        "shortDescription": {"text": _text(about.title)},
+        "fullDescription": {"text": _text(about.description)},
+        "help": {"text": _text(f"{about.why} {about.fix}")},
+        "properties": {"tags": ["security", "supply-chain"]},
+    }
+
+
+def _result(
+    report: Report,
+    same: Sequence[PolicyFinding],
+    rules: Sequence[str],
+    by_id: dict[str, Package],
+    signed: dict[str, Signed],
+) -> dict[str, Any]:
+    finding = same[0]
+    packages = [by_id[f.package] for f in same if f.package in by_id]
+    text = finding.message if not finding.fix else f"{finding.message}. To put it right: {finding.fix}"
+    if packages and packages[0].id:
+        text = f"{packages[0].name} {packages[0].version or ''}: {text}"
+    result: dict[str, Any] = {
+        "ruleId": plain(finding.rule, 200),
+        "ruleIndex": rules.index(finding.rule),
+        "level": _LEVEL[finding.level],
+        "message": {"text": _text(text)},
+        "locations": list(_locations(report, packages))[:MAX_LOCATIONS],
+        "partialFingerprints": {FINGERPRINT: finding.fingerprint},
+        "properties": {
+            "code": plain(finding.code, 200),
+            "waivable": finding.waivable,
+            "unknown": finding.unknown,
+        },
+    }
+    if finding.waived:
+        result["suppressions"] = [
+            {"kind": "external", "status": "accepted", "justification": _text(_waived(signed.get(id_), id_))}
+            for id_ in report.evaluation.waived_by.get(finding.fingerprint, ())
+        ] or [{"kind": "external", "status": "accepted"}]
+    return result
+
+
+def _waived(one: Signed | None, id_: str) -> str:
+    if one is None:
+        return f"waived (sha256:{id_})"
+    return f"{one.said.reason} (by {one.by}, until {format_time(one.said.until)}, sha256:{one.id})"
+
+
+def _locations(report: Report, packages: Sequence[Package]) -> Iterator[dict[str, Any]]:
+    """Yield where each copy stands; the first line stands for the project as a whole, and for what was not found."""
+    lines = report.whole.lines
+    copies: Sequence[Package | None] = packages or [None]
+    for package in copies:
+        line = 1 if package is None else lines.get(package.id, 1)
+        location: dict[str, Any] = {
+            "physicalLocation": {"artifactLocation": {**_artifact(report), "index": 0}, "region": {"startLine": line}}
+        }
+        if package is not None and package.id:
+            location["logicalLocations"] = [
+                {
+                    "name": plain(package.name, 214),
+                    "fullyQualifiedName": plain(purl.of(package), 1_000),
+                    "kind": "package",
+                }
+            ]
+        yield location
+
+
+def _artifact(report: Report) -> dict[str, Any]:
+    return {"uri": quote(report.whole.context.lockfile_path), "uriBaseId": "%SRCROOT%"}
+
+
+def _place(report: Report) -> str:
+    """Return what tells this decision from the others on the same commit: what SARIF calls a category."""
+    context = report.whole.context
+    parts = [context.lockfile_path, context.workspace, context.environment.value if context.environment else None]
+    return quote("/".join(part for part in parts if part is not None))
+
+
+def _text(text: str) -> str:
+    """Return a plain text message: no placeholder (§3.11.5) and no embedded link (§3.11.6) from outside."""
+    return plain(text, MAX_TEXT).replace("](", "] (").replace("{", "{{").replace("}", "}}")

@@ -1,0 +1,551 @@
+"""The log of a store: appended in constant time, whole whatever happens to a writer, and what is gone is seen.
+
+P19, P36, P41.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import multiprocessing
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sbomgate.errors import EvidenceError, SbomgateError, SigningError
+from sbomgate.evidence import audit, layout, log, revocation
+from sbomgate.evidence import head as heads
+from sbomgate.evidence.head import Entry
+from sbomgate.evidence.log import Notary
+from sbomgate.evidence.record import Record
+from sbomgate.evidence.revocation import Revocation, RevokedSigner
+from sbomgate.model import Verdict
+from sbomgate.signing.local_key import LocalKey
+from testkit import evidence_writers
+from testkit.evidence import NOW, OTHER_TARBALL, TARBALL, key, record, signer, trusting
+
+HOUR = timedelta(hours=1)
+FIRST = record(age=3 * HOUR)
+SECOND = record(age=2 * HOUR, verdict=Verdict.DENIED)
+OTHER = record(subject=OTHER_TARBALL, age=HOUR)
+ACCEPTED = (signer(key()),)
+NOTARY = Notary(signer=key(), signers=ACCEPTED, now=NOW)
+
+
+def entry(one: Record) -> Entry:
+    return Entry(sha256=one.id, build=one.build.sha256)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "evidence"
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segments of two entries, so that a few decisions make several."""
+    for module in (heads, log, audit):
+        monkeypatch.setattr(module, "SEGMENT", 2)
+
+
+def sound(store: Path) -> list[str]:
+    """What an audit of the log and of what it covers finds wrong: kind and path."""
+    chain = audit.heads(store, trusting(), now=NOW)
+    looked = [
+        audit.signed(build, layout.read_statements(build), ACCEPTED, chain.revoking, chain.view)
+        for build in layout.scan(store).builds
+    ]
+    decisions = [one for found in looked for one in found.decisions]
+    problems = [*chain.problems, *audit.compare(store, chain, decisions)]
+    return [f"{one.kind} {Path(one.path).relative_to(store)}" for one in problems]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def overwrite(path: Path, data: bytes) -> None:
+    path.chmod(0o644)
+    path.write_bytes(data)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Appending
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_P19_every_decision_is_covered_in_its_order(store: Path, small: None, count: int) -> None:
+    made = [record(age=n * HOUR) for n in range(count)]
+    for one in made:
+        log.add(store, one, NOTARY)
+    view = log.view(store)
+    assert view.entries == tuple(map(entry, made))
+    assert [path.name for path, _ in log.heads(store)] == [f"{n + 1:010}.sigstore.json" for n in range(count)]
+    assert sound(store) == []
+    assert not (store / "log" / "next").exists()
+
+
+def test_heads_are_a_chain(store: Path) -> None:
+    for one in (FIRST, SECOND, OTHER):
+        log.add(store, one, NOTARY)
+    previous = None
+    for number, (_, bundle) in enumerate(log.heads(store)):
+        found = heads.accepted(bundle, ACCEPTED, "head")
+        assert isinstance(found, heads.SignedHead)
+        assert (found.head.sequence, found.head.entries, found.head.previous) == (number + 1, number + 1, previous)
+        previous = hashlib.sha256(bundle).hexdigest()
+
+
+def test_the_same_decision_again_is_covered_once(store: Path) -> None:
+    for one in (FIRST, SECOND, FIRST):
+        log.add(store, one, NOTARY)
+    assert log.view(store).entries == (entry(FIRST), entry(SECOND))
+    assert sound(store) == []
+
+
+def test_P38_the_same_story_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        for one in (FIRST, OTHER):
+            log.add(tmp_path / name, one, NOTARY)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_P36_what_was_written_is_not_written_again(store: Path) -> None:
+    """But for the newest segment, which grows: its beginning stays."""
+    log.add(store, FIRST, NOTARY)
+    before = contents(store / "log")
+    log.add(store, SECOND, NOTARY)
+    after = contents(store / "log")
+    for name, data in before.items():
+        assert after[name] == data or (name.endswith("entries") and after[name].startswith(data))
+
+
+def test_an_append_reads_no_more_of_a_large_log(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Constant time: the files that are opened are counted, not the seconds."""
+    held = [Entry(sha256=f"{n:064x}", build=f"{n:064x}") for n in range(3 * heads.SEGMENT)]
+    counts = []
+    for name, before in (("small", held[:1]), ("large", held)):
+        (store / name).mkdir(parents=True)
+        log.renew(store / name, NOTARY, before)
+        opened: list[Any] = []
+        real = os.open
+
+        def counted(*arguments: Any, real: Any = real, opened: list[Any] = opened, **settings: Any) -> int:
+            opened.append(arguments[0])
+            return int(real(*arguments, **settings))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "open", counted)
+            log.add(store / name, FIRST, NOTARY)
+        counts.append(len(opened))
+    # A segment begins with the next entry after a full one: one folder more is made.
+    assert counts[1] <= counts[0] + 3
+
+
+def test_an_older_store_is_covered_by_its_first_head(store: Path) -> None:
+    """A store from before heads: what accepted signers put there is covered, strangers' decisions are not."""
+    stranger = record(key(2), age=5 * HOUR)
+    for one in (SECOND, FIRST, stranger, OTHER):
+        layout.write(store, one)
+    assert log.view(store).bundle is None
+    newest = record(age=HOUR / 2)
+    log.add(store, newest, NOTARY)
+    assert log.view(store).entries == tuple(map(entry, (FIRST, SECOND, OTHER, newest)))
+    assert sound(store) == []
+
+
+def test_a_fresh_head_covers_what_none_covers(store: Path) -> None:
+    log.add(store, FIRST, NOTARY)
+    layout.write(store, OTHER)
+    assert sound(store) == [f"uncovered {log.path_of(store, entry(OTHER)).relative_to(store)}"]
+    log.renew(store, replace(NOTARY, now=NOW + HOUR), [entry(OTHER)])
+    assert sound(store) == []
+    log.renew(store, replace(NOTARY, now=NOW + 2 * HOUR), [entry(OTHER), entry(FIRST)])
+    found = audit.heads(store, trusting(), now=NOW + 2 * HOUR).newest
+    assert found is not None
+    assert (found.head.sequence, found.head.entries, found.head.time) == (3, 2, NOW + 2 * HOUR)
+
+
+def test_a_head_over_nothing_is_not_signed(store: Path) -> None:
+    store.mkdir()
+    with pytest.raises(EvidenceError, match="nothing"):
+        log.renew(store, NOTARY)
+    assert log.view(store).bundle is None
+
+
+def test_blobs_of_builds_before_are_linked(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "SHARED_BYTES", 10)
+    paths = [log.add(store, one, NOTARY).path for one in (FIRST, OTHER)]
+    assert (paths[0] / "policy.tar.gz").samefile(paths[1] / "policy.tar.gz")
+    assert not (paths[0] / "decision.json").samefile(paths[1] / "decision.json")
+    blob = paths[1].parent.parent / "blobs" / "sha256" / hashlib.sha256(FIRST.blobs["policy.tar.gz"]).hexdigest()
+    overwrite(blob, b"altered")
+    for build in layout.scan(store).builds:
+        with pytest.raises(EvidenceError, match="altered"):
+            layout.read_build(build)
+    third = record(subject=replace(OTHER_TARBALL, digest={"sha256": "4f" * 32}))
+    log.add(store, third, NOTARY)  # an altered blob is not linked to
+    assert layout.find(store, third.claimed.subject) == (third,)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Altered, cut, reordered, taken away
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A store with four entries in two segments: FIRST, SECOND, OTHER and a revocation of OTHER."""
+
+    store: Path
+    revoked: str
+
+    def segment(self, number: int) -> Path:
+        return self.store / "log" / f"{number:06}" / "entries"
+
+    def head(self, sequence: int) -> Path:
+        return self.store / "log" / f"{(sequence - 1) // 2:06}" / f"{sequence:010}.sigstore.json"
+
+    def lines(self, number: int, change: Callable[[list[str]], Any]) -> None:
+        lines = self.segment(number).read_text().splitlines()
+        change(lines)
+        overwrite(self.segment(number), "".join(f"{line}\n" for line in lines).encode())
+
+    def path(self, one: Record) -> Path:
+        return log.path_of(self.store, entry(one))
+
+    @property
+    def revocation(self) -> Path:
+        return log.path_of(self.store, Entry(sha256=self.revoked))
+
+
+@pytest.fixture
+def damaged(store: Path, small: None) -> Damaged:
+    for one in (FIRST, SECOND, OTHER):
+        log.add(store, one, NOTARY)
+    said = Revocation(decision=OTHER.id, signer=None, issued_at=NOW, reason="a mistake")
+    path = log.add_revocation(store, key().sign(revocation.write(said)), NOTARY)
+    assert sound(store) == []
+    return Damaged(store, path.name.removesuffix(".sigstore.json"))
+
+
+def swap(lines: list[str]) -> None:
+    lines[1], lines[2] = lines[2], lines[1]
+
+
+LOG_DAMAGES: dict[str, tuple[Callable[[Damaged], Any], str]] = {
+    "an entry removed": (lambda d: d.lines(0, lambda lines: lines.pop(1)), "head log/000000/entries"),
+    "entries reordered": (lambda d: d.lines(0, swap), "head log/000001/entries"),
+    "an entry altered": (
+        lambda d: d.lines(0, lambda lines: lines.__setitem__(1, f"decision {'00' * 32} {'00' * 32}")),
+        "head log/000001/entries",
+    ),
+    "an entry put in": (lambda d: d.lines(0, lambda lines: lines.insert(1, lines[1])), "head log/000000/entries"),
+    "the newest entry removed": (lambda d: d.lines(1, lambda lines: lines.pop()), "head log/000001/entries"),
+    "entries of the newest segment reordered": (lambda d: d.lines(1, swap), "head log/000001/entries"),
+    "a segment cut in a line": (
+        lambda d: overwrite(d.segment(1), d.segment(1).read_bytes()[:-5]),
+        "head log/000001/entries",
+    ),
+    "a segment emptied": (lambda d: overwrite(d.segment(0), b""), "head log/000000/entries"),
+    "a segment removed": (lambda d: d.segment(0).unlink(), "head log/000000/entries"),
+    "the newest segment removed": (lambda d: d.segment(1).unlink(), "head log/000001/entries"),
+    "a segment of another place": (
+        lambda d: overwrite(d.segment(1), d.segment(0).read_bytes()),
+        "head log/000001/entries",
+    ),
+    "the newest head altered": (
+        lambda d: overwrite(d.head(4), d.head(4).read_bytes().replace(b"}", b" }", 1)[:-9]),
+        "head log/000001/0000000004.sigstore.json",
+    ),
+    "the newest head is another": (
+        lambda d: overwrite(d.head(4), d.head(3).read_bytes()),
+        "head log/000001/0000000004.sigstore.json",
+    ),
+    "an older head altered": (
+        lambda d: overwrite(d.head(2), b"{}"),
+        "head log/000000/0000000002.sigstore.json",
+    ),
+    "a head removed": (lambda d: d.head(3).unlink(), "head log/000001/0000000004.sigstore.json"),
+    "the first head removed": (lambda d: d.head(1).unlink(), "head log/000000/0000000002.sigstore.json"),
+    "the first segment removed": (
+        lambda d: shutil.rmtree(d.segment(0).parent),
+        "head log/000000/entries",
+    ),
+    "a stranger in the log": (lambda d: (d.store / "log" / "x").write_text(""), "head log/x"),
+}
+
+
+@pytest.mark.parametrize("damage", LOG_DAMAGES)
+def test_P36_a_damaged_log_is_named(damaged: Damaged, damage: str) -> None:
+    change, expected = LOG_DAMAGES[damage]
+    change(damaged)
+    assert expected in sound(damaged.store)
+
+
+NEWEST = [name for name, (_, path) in LOG_DAMAGES.items() if name not in (
+    "an older head altered", "a head removed", "the first head removed", "a stranger in the log",
+)]  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", NEWEST)
+def test_P36_nobody_reads_a_log_that_its_head_does_not_cover(damaged: Damaged, damage: str) -> None:
+    """`verify` and the baseline read the newest head and every segment: exit 2, never a shorter list."""
+    LOG_DAMAGES[damage][0](damaged)
+    with pytest.raises(EvidenceError) as e:
+        log.view(damaged.store)
+    assert "log" in e.value.where
+
+
+@pytest.mark.parametrize(
+    "damage", ["the newest head altered", "the newest segment removed", "the newest entry removed"]
+)
+def test_P36_nothing_is_added_to_a_damaged_log(damaged: Damaged, damage: str) -> None:
+    LOG_DAMAGES[damage][0](damaged)
+    before = contents(damaged.store)
+    with pytest.raises(EvidenceError):
+        log.add(damaged.store, record(age=HOUR / 3), NOTARY)
+    assert contents(damaged.store) == before
+
+
+def test_P36_what_is_taken_away_is_named(damaged: Damaged) -> None:
+    shutil.rmtree(damaged.path(OTHER).parent.parent)
+    damaged.revocation.unlink()
+    assert sound(damaged.store) == [
+        f"missing {damaged.path(OTHER).relative_to(damaged.store)}",
+        f"missing {damaged.revocation.relative_to(damaged.store)}",
+    ]
+
+
+def test_P36_a_decision_that_is_taken_away_with_its_place_in_the_index(damaged: Damaged, tmp_path: Path) -> None:
+    """The build is whole without it: only the head knows."""
+    layout.write(tmp_path / "without", FIRST)
+    build = layout.folder(damaged.store, FIRST.build.sha256)
+    shutil.rmtree(build)
+    shutil.copytree(layout.folder(tmp_path / "without", FIRST.build.sha256), build)
+    assert layout.find(damaged.store, TARBALL) == (FIRST,)
+    assert sound(damaged.store) == [f"missing {damaged.path(SECOND).relative_to(damaged.store)}"]
+
+
+def test_P36_a_log_that_was_taken_back_is_seen_by_what_lies_there(damaged: Damaged) -> None:
+    """Whole, signed, and older: what came after lies uncovered in the store, and a head that was kept is not there."""
+    kept = damaged.head(4).read_bytes()
+    shutil.rmtree(damaged.segment(1).parent)
+    assert sound(damaged.store) == [
+        f"uncovered {damaged.path(OTHER).relative_to(damaged.store)}",
+        f"uncovered {damaged.revocation.relative_to(damaged.store)}",
+    ]
+    chain = audit.heads(damaged.store, trusting(), now=NOW, earlier=kept)
+    assert [one.kind for one in chain.problems] == ["head"]
+    assert "taken back" in chain.problems[0].message
+
+
+def test_P36_a_revocation_that_was_altered_is_an_error(damaged: Damaged) -> None:
+    overwrite(damaged.revocation, damaged.revocation.read_bytes() + b" ")
+    with pytest.raises(EvidenceError, match="altered"):
+        log.view(damaged.store)
+
+
+def test_P21_nothing_is_added_after_a_head_by_a_stranger(damaged: Damaged) -> None:
+    stranger = Notary(signer=key(2), signers=(signer(key(2)),), now=NOW)
+    with pytest.raises(EvidenceError, match="does not accept"):
+        log.add(damaged.store, record(key(2)), stranger)
+    both = replace(stranger, signers=(*ACCEPTED, signer(key(2), name="other")))
+    log.add(damaged.store, record(key(2)), both)
+    chain = audit.heads(damaged.store, trusting(), now=NOW)
+    assert chain.newest is None
+    assert any("does not accept" in note for note in chain.notes)
+
+
+def test_links_in_the_log_are_not_followed(damaged: Damaged, tmp_path: Path) -> None:
+    damaged.segment(1).rename(tmp_path / "entries")
+    damaged.segment(1).symlink_to(tmp_path / "entries")
+    with pytest.raises(EvidenceError):
+        log.view(damaged.store)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Writers that fail, are killed, or meet
+
+
+def healed(store: Path, stored: set[str]) -> None:
+    """The next writer finds a store in which everything that was stored is covered, and nothing is left behind."""
+    log.add(store, record(age=HOUR / 7), NOTARY)
+    assert sound(store) == []
+    covered = {one.sha256 for one in log.view(store).entries}
+    assert stored <= covered
+    assert list(store.rglob(".tmp-*")) == []
+    assert not (store / "log" / "next").exists()
+
+
+class Fault:
+    """Fails the n-th call of one function of `os` with "no space left"."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, at: int) -> None:
+        self.calls = 0
+        real = getattr(os, name)
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            self.calls += 1
+            if self.calls == at:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return real(*arguments, **named)
+
+        monkeypatch.setattr(os, name, call)
+
+
+@pytest.mark.parametrize("name", ["fsync", "rename", "replace", "mkdir", "unlink"])
+def test_P1_P41_a_fault_at_any_call(tmp_path: Path, name: str, small: None) -> None:
+    """At the border of two segments, so that every kind of write is met."""
+    before = tmp_path / "before"
+    for one in (FIRST, SECOND):
+        log.add(before, one, NOTARY)
+    at = 0
+    while True:
+        at += 1
+        store = tmp_path / f"{name}{at}"
+        shutil.copytree(before, store)
+        with pytest.MonkeyPatch.context() as patch:
+            fault = Fault(patch, name, at)
+            failed = False
+            try:
+                log.add(store, OTHER, NOTARY)
+            except EvidenceError:
+                failed = True
+        if fault.calls < at:
+            assert not failed
+            break
+        assert {FIRST.id, SECOND.id} <= {one.sha256 for one in log.view(store).entries}
+        healed(store, {one.id for one in layout.find(store, OTHER_TARBALL)})
+    assert at > 1, "the fault was never met"
+
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+@pytest.mark.parametrize(
+    ("step", "when"),
+    [("_replace", "before"), ("_replace", "after"), ("_cover", "before"), ("_cover", "after"), ("_clean", "before")],
+)
+def test_P41_a_writer_that_is_killed_at_a_step(store: Path, step: str, when: str) -> None:
+    """kill -9 at the n-th time that a step is taken, until the writer gets to its end."""
+    log.add(store, FIRST, NOTARY)
+    number = 0
+    while True:
+        number += 1
+        one = record(subject=OTHER_TARBALL, age=timedelta(minutes=number))
+        process = SPAWN.Process(target=evidence_writers.killed, args=(store, one, step, number, when))
+        process.start()
+        process.join(60)
+        if process.exitcode == 0:
+            break
+        assert process.exitcode == -signal.SIGKILL
+        assert entry(FIRST) in log.view(store).entries
+    stored = {found.id for found in layout.find(store, OTHER_TARBALL)}
+    assert one.id in stored
+    healed(store, stored)
+    assert number > 1, "the step was never met"
+
+
+def test_P41_writers_at_once_lose_nothing(store: Path) -> None:
+    """Three processes on three builds; a reader looks all the time, and what its head covers is always there."""
+    writers = [SPAWN.Process(target=evidence_writers.covered, args=(store, writer, 5)) for writer in range(3)]
+    for one in writers:
+        one.start()
+    seen = 0
+    while any(one.is_alive() for one in writers):
+        if store.is_dir():
+            entries = log.view(store).entries
+            assert len(entries) >= seen
+            seen = len(entries)
+            assert all(log.path_of(store, one).is_dir() for one in entries)
+    for one in writers:
+        one.join()
+        assert one.exitcode == 0
+    assert len(log.view(store).entries) == 15
+    assert sound(store) == []
+
+
+@dataclass(frozen=True)
+class Down:
+    """A signer whose service is down."""
+
+    inner: LocalKey
+    time_source: str = "self-declared"
+    identity: str = "a KMS"
+    is_remote: bool = True
+
+    def may_be(self, signer: Any) -> bool:
+        return True
+
+    def sign(self, statement: bytes) -> bytes:
+        raise SigningError("the KMS does not answer")
+
+
+def test_P34_P41_a_head_that_cannot_be_signed_is_signed_by_the_next_writer(store: Path) -> None:
+    log.add(store, FIRST, NOTARY)
+    with pytest.raises(SigningError):
+        log.add(store, SECOND, replace(NOTARY, signer=Down(key())))
+    assert layout.find(store, TARBALL) == (SECOND, FIRST)
+    assert log.view(store).entries == (entry(FIRST),)
+    log.add(store, OTHER, NOTARY)
+    assert log.view(store).entries == tuple(map(entry, (FIRST, SECOND, OTHER)))
+    assert sound(store) == []
+
+
+def test_what_a_stranger_writes_as_next_is_not_covered(store: Path) -> None:
+    """Who may write the store cannot have a stranger's decision, or one that is not there, covered."""
+    log.add(store, FIRST, NOTARY)
+    stranger = record(key(2))
+    layout.write(store, stranger)
+    nowhere = Entry(sha256="00" * 32, build="11" * 32)
+    (store / "log" / "next").write_text(f"{entry(stranger).line}\n{nowhere.line}\n")
+    log.add(store, OTHER, NOTARY)
+    assert log.view(store).entries == (entry(FIRST), entry(OTHER))
+    (store / "log" / "next").write_text("decision ../../../etc\n")
+    with pytest.raises(EvidenceError, match="no entry"):
+        log.add(store, SECOND, NOTARY)
+
+
+def test_a_signer_whom_the_trust_file_does_not_accept(store: Path) -> None:
+    with pytest.raises(SigningError, match="does not accept"):
+        log.add(store, FIRST, replace(NOTARY, signer=key(2)))
+    assert log.view(store).bundle is None
+
+
+def test_a_signer_who_was_revoked_stores_nothing(store: Path) -> None:
+    said = Revocation(
+        decision=None, signer=RevokedSigner(key_id=key().key_id), issued_at=NOW, reason="the key was stolen"
+    )
+    revoker = signer(key(3), name="ann", roles=("revoker",))
+    notary = replace(NOTARY, signer=key(3), signers=(*ACCEPTED, revoker))
+    log.add_revocation(store, key(3).sign(revocation.write(said)), notary)
+    with pytest.raises(SigningError, match="the key was stolen"):
+        log.add(store, FIRST, replace(NOTARY, signers=notary.signers))
+    assert not layout.scan(store).builds
+
+
+def test_a_lock_that_nobody_gives_back(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+
+    log.add(store, FIRST, NOTARY)
+    monkeypatch.setattr(log, "LOCK_WAIT_SECONDS", 0)
+    with (store / "log" / ".lock").open("rb+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(SbomgateError, match="lock"):
+            log.add(store, SECOND, NOTARY)
+    assert layout.find(store, TARBALL) == (FIRST,)
+
+
+@pytest.mark.parametrize("limit", ["MAX_SEGMENT_BYTES", "MAX_HEAD_BYTES"])
+def test_P9_limits(store: Path, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    log.add(store, FIRST, NOTARY)
+    monkeypatch.setattr(log, limit, 10)
+    with pytest.raises(EvidenceError, match="limit of 10 bytes"):
+        log.view(store)
