@@ -8,6 +8,7 @@
 #   - input: schema["policy-input"]
 package sbomgate.decision
 
+import data.sbomgate.lib.finding
 import data.sbomgate.lib.packages
 import data.sbomgate.lib.times
 
@@ -21,7 +22,7 @@ result := {
 	"findings": findings,
 	"rules": sort(ran),
 	"packages": count(input.packages),
-	"waived_by": {f.fingerprint: ids | some pair, ids in waived; f := pair[1]},
+	"waived_by": waived,
 	"unused_waivers": sort(unused_waivers),
 } if {
 	sound
@@ -144,32 +145,28 @@ quorum := input.trust.quorum + 1 if input.change.authors_known == false
 
 authors := {name | some name in input.change.authors}
 
-# (5b) What each finding is waived by: of every person the one that lasts longest, and of the persons those whose
-# lasts longest, as many as are needed. The others are reported as unused.
-waived[pair] := ids if {
-	count(live) > 0
-	some pair in said
-	pair[1].waivable == true
-	said_by := {w.by: max([[time.parse_rfc3339_ns(o.until), o.id] | some o in live; o.by == w.by; covers(o, pair[1])]) |
-		some w in live
-		covers(w, pair[1])
-		not w.by in authors
-	}
-	count(said_by) >= quorum
-	longest := array.reverse(sort([one | some one in said_by]))
-	ids := sort([one[1] | some one in array.slice(longest, 0, quorum)])
+# (5b) What covers what: by fingerprint, since copies of one package share it, and so does what covers them.
+waivable := {f.fingerprint | some [_, f] in said; f.waivable == true}
+
+covered[fingerprint] contains w.id if {
+	some w in live
+	some fingerprint in w.findings
+	fingerprint in waivable
 }
 
-covers(w, f) if f.fingerprint in w.findings
+covered[f.fingerprint] contains w.id if {
+	some w in live
+	some [w.rule, f] in said
+	f.waivable == true
+	is_meant(w, f)
+}
 
-covers(w, f) if {
-	w.rule == f.rule
+is_meant(w, f) if {
 	w.fingerprint != null
 	w.fingerprint == f.fingerprint
 }
 
-covers(w, f) if {
-	w.rule == f.rule
+is_meant(w, f) if {
 	w.fingerprint == null
 	p := packages.entries[f.package]
 	w.name == p.name
@@ -177,18 +174,91 @@ covers(w, f) if {
 	w.integrity == p.integrity
 }
 
+# (5c) What each finding is waived by: of every person the one that lasts longest, and of the persons those whose
+# lasts longest, as many as are needed.
+signer := {w.id: w.by | some w in live}
+
+lasts := {w.id: [time.parse_rfc3339_ns(w.until), w.id] | some w in live}
+
+waived[fingerprint] := ids if {
+	some fingerprint, held in covered
+	said_by := {by: max([lasts[other] | some other in held; signer[other] == by]) |
+		some id in held
+		by := signer[id]
+		not by in authors
+	}
+	count(said_by) >= quorum
+	longest := array.reverse(sort([one | some one in said_by]))
+	ids := sort([one[1] | some one in array.slice(longest, 0, quorum)])
+}
+
 used_waivers := {id | some ids in waived; some id in ids}
 
 unused_waivers := {w.id | some w in array.concat(input.waivers, input.approvals)} - used_waivers
 
+# (5d) What each of the others is good for, so that nobody relies on it: unused, stale or there twice (P31); or one of the
+# persons who are needed. These are notes of approved_changes, which alone cannot know what the other rules found.
+register contains ["approved_changes", f] if {
+	words := data.sbomgate.rules.approved_changes.register
+	some w in array.concat(input.waivers, input.approvals)
+	not w.id in used_waivers
+	[code, why] := idle(w)
+	f := finding.of("approved_changes", code, "note", packages.whole, {
+		"message": sprintf("the waiver or approval %s by %s %s: %s", [substring(w.id, 0, 12), w.by, words[code], why]),
+		"fix": "look at `sbomgate waivers list`, and remove what is not needed",
+		"waivable": false,
+		"extra": w.id,
+	})
+}
+
+default idle(_) := ["waiver-waits", "another person must say so as well"]
+
+idle(w) := ["waiver-unused", "it has ended"] if {
+	not times.ahead(w.until)
+} else := ["waiver-unused", sprintf("it is for another project, %s", [w.project])] if {
+	w.project != project
+} else := ["waiver-unused", "it covers nothing that was found"] if {
+	not w.id in covering
+} else := ["waiver-unused", "the same person says the same for longer"] if {
+	outlasted(w)
+} else := ["waiver-unused", "who signed it made the change"] if {
+	w.by in authors
+} else := ["waiver-unused", "enough others said so for longer"] if {
+	w.id in spare
+} else := ["waiver-waits", sprintf("%d people are needed, as %s", [quorum, input.change.reason])] if {
+	input.change.authors_known == false
+} else := ["waiver-waits", sprintf("%d people are needed", [quorum])]
+
+covering := {id | some ids in covered; some id in ids}
+
+# Covers nothing that still waits for somebody.
+spare := covering - {id | some fingerprint, ids in covered; not waived[fingerprint]; some id in ids}
+
+outlasted(w) if {
+	some o in live
+	o.id != w.id
+	o.by == w.by
+	about(o) == about(w)
+	lasts[o.id] > lasts[w.id]
+}
+
+about(w) := w.findings
+
+about(w) := [w.rule, w.name, w.version, w.integrity, w.fingerprint] if not w.findings
+
 # (6) Sorted by rule, package, code, fingerprint.
 findings := [entry[4] |
-	some entry in sort([[f.rule, sort_key(f.package), f.code, f.fingerprint, marked(id, f)] | some [id, f] in said])
+	some entry in sort([[f.rule, sort_key(f.package), f.code, f.fingerprint, marked(f)] | some [_, f] in (said | register)])
 ]
 
-marked(id, f) := object.union(f, {"waived": true}) if waived[[id, f]]
+marked(f) := object.union(f, {"waived": true}) if is_waived(f)
 
-marked(id, f) := f if not waived[[id, f]]
+marked(f) := f if not is_waived(f)
+
+is_waived(f) if {
+	f.waivable == true
+	waived[f.fingerprint]
+}
 
 sort_key(id) := "" if id == null
 
@@ -203,7 +273,7 @@ verdict := "allowed" if {
 	every f in findings {
 		harmless(f)
 	}
-	count(findings) == count(said)
+	count(findings) == count(said) + count(register)
 }
 
 harmless(f) if f.level in {"warn", "note"}

@@ -163,8 +163,36 @@ test_a_waiver_for_anything_else_does_nothing if {
 test_an_expired_waiver_is_as_none if {
 	expired := waived_by([waiver({"until": fx.now})])
 	none := waived_by([])
-	expired.findings == none.findings
+	[f | some f in expired.findings; f.code != "waiver-unused"] == none.findings
 	expired.verdict == none.verdict
+}
+
+# P31: each that counts for nothing is said, once, with the reason; none of them changes the verdict.
+said_of(waivers, changes) := {sprintf("%s: %s", [f.code, last]) |
+	some f in result(fx.document("default", [young], object.union({"waivers": waivers}, changes))).findings
+	f.rule == "approved_changes"
+	parts := split(f.message, ": ")
+	last := parts[count(parts) - 1]
+}
+
+test_P31_what_counts_for_nothing_is_reported if {
+	said_of([waiver({"until": fx.now})], {}) == {"waiver-unused: it has ended"}
+	said_of([waiver({"version": "1.14.2"})], {}) == {"waiver-unused: it covers nothing that was found"}
+	said_of([waiver({"project": "shop"})], {}) == {"waiver-unused: it is for another project, shop"}
+	longer := waiver({"id": "w2", "until": "2026-12-24T00:00:00Z"})
+	said_of([waiver({}), longer], {}) == {"waiver-unused: the same person says the same for longer"}
+	bob := waiver({"id": "w2", "by": "bob", "until": "2026-12-24T00:00:00Z"})
+	said_of([waiver({}), bob], {}) == {"waiver-unused: enough others said so for longer"}
+}
+
+test_P31_what_is_used_is_not_reported if said_of([waiver({})], {}) == set()
+
+test_P31_who_waits_for_whom_is_said if {
+	own := {"change": {"authors": ["ann"], "authors_known": true, "reason": ""}}
+	said_of([waiver({})], own) == {"waiver-unused: who signed it made the change"}
+	unknown := {"change": {"authors": [], "authors_known": false, "reason": "the commit 12 is not signed"}}
+	said_of([waiver({})], unknown) == {"waiver-waits: 2 people are needed, as the commit 12 is not signed"}
+	said_of([waiver({})], {"trust": {"quorum": 2}}) == {"waiver-waits: 2 people are needed"}
 }
 
 test_the_fingerprint_alone_names_a_finding if {

@@ -148,12 +148,15 @@ def _accepted(data: bytes, trust: Trust, now: datetime, where: str) -> Signed | 
         return found.reason
     # (2) they have one meaning
     said = read(found.payload, where)
-    # (3) it holds for no longer than the trust file allows, and was not issued ahead of its time to hold for longer
+    # (3) a time that is proved is the time: nobody dates his word otherwise
+    if found.time is not None and abs(said.issued_at - found.time) > CLOCK_SKEW:
+        return f"issued at {format_time(said.issued_at)} by its own word, and signed at {format_time(found.time)}"
+    # (4) it holds for no longer than the trust file allows, and was not issued ahead of its time to hold for longer
     if said.issued_at - now > CLOCK_SKEW:
         return f"issued at {format_time(said.issued_at)}, which is after {format_time(now)}"
     if said.until - said.issued_at > timedelta(days=trust.max_waiver_days):
         return f"holds for longer than the {trust.max_waiver_days:g} days that the trust file allows"
-    # (4) it waives nothing that nothing waives
+    # (5) it waives nothing that nothing waives
     if isinstance(said, Waiver) and said.rule in NEVER_WAIVED:
         return f"no waiver covers {said.rule}"
     return Signed(id=hashlib.sha256(data).hexdigest(), by=found.signer.person, said=said)

@@ -7,13 +7,15 @@ findings. The digest names the change, so that what is approved is what was look
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from datetime import datetime, timedelta
 
 from sbomgate.canonical import dumps
 from sbomgate.model import (
     AttestationState,
+    Authors,
     Bootstrap,
+    EdgeKind,
     Evaluation,
     Kind,
     Level,
@@ -25,6 +27,8 @@ from sbomgate.model import (
 from sbomgate.model.review import Entry, Review
 
 _OWN = frozenset({Kind.ROOT, Kind.WORKSPACE, Kind.LINK})
+_OF_CHANGES = frozenset({"approved_changes", "new_dependencies"})
+"""Rules whose findings are about a change, whatever they are about: an edge stands at the package that declares it."""
 _RUNS_CODE = 150  # more than one finding that denies
 _WEIGHT = {Level.DENY: 100, Level.WARN: 10, Level.NOTE: 1}
 
@@ -37,6 +41,7 @@ def review(
     compared: str | None,
     profile: str,
     now: datetime,
+    authors: Authors | None = None,
 ) -> Review:
     """Return the change from the last approved build to this one.
 
@@ -47,6 +52,7 @@ def review(
         compared: the decision that `baseline` belongs to.
         profile: the profile in force.
         now: when; ages are counted from it.
+        authors: who made the change, as far as it is proved.
     """
     graph = sbom.graph
     before = None if isinstance(baseline, Bootstrap) else baseline
@@ -59,15 +65,16 @@ def review(
     whole: list[PolicyFinding] = []
     for finding in evaluation.findings:
         package = by_id.get(finding.package or "")
-        if package is None or package.kind is Kind.ROOT:
+        if package is None or package.kind in _OWN:
             whole.append(finding)
         else:
             findings.setdefault(_key(package), {}).setdefault(finding.fingerprint, finding)
     copies: dict[tuple[str, str, str], list[Package]] = {}
     for package in graph.packages:
         key = _key(package)
-        # On a first run everything is new: only what something is said about is put before a person.
-        if package.kind not in _OWN and (key not in old if before is not None else key in findings):
+        # On a first run everything is new: only what something is said about is put before a person. What did not
+        # change is, where it denies: whoever approves the change answers for it as well.
+        if package.kind not in _OWN and (_is_shown(key, old, findings) if before is not None else key in findings):
             copies.setdefault(key, []).append(package)
     chains = graph.chains(p.id for p in graph.packages if p.kind in (Kind.ROOT, Kind.WORKSPACE))
     brings = _brings(sbom, held) if before is not None else {}
@@ -76,6 +83,7 @@ def review(
             found,
             sbom.facts.get(found[0].id),
             tuple(sorted(findings.get(key, {}).values(), key=_severity)),
+            changed=key not in old,
             was=tuple(sorted(held.get(key[0], ()))),
             known_publishers=_publishers(before, key[0]),
             path=min((chains[p.id] for p in found if p.id in chains), key=lambda c: (len(c), c), default=()),
@@ -87,8 +95,10 @@ def review(
     entries.sort(key=lambda e: (-_danger(e), e.name, e.version))
     replaced = {entry.name for entry in entries}
     now_held = {(p.name, p.version or "") for p in graph.packages if p.kind not in _OWN}
-    covers = tuple(sorted({f.fingerprint for f in evaluation.findings if f.waivable and not f.waived}))
-    edges = () if before is None else _edges(sbom, before, {key[0] for key in copies})
+    shown = {*whole, *(f for key in copies for f in findings.get(key, {}).values())}
+    shown |= {finding for finding in evaluation.findings if finding.rule in _OF_CHANGES}
+    covers = tuple(sorted({f.fingerprint for f in shown if f.waivable and not f.waived}))
+    edges = () if before is None else _edges(sbom, before, {key[0] for key in copies if key not in old})
     root = by_id.get("")
     return Review(
         project=(root.name if root else "") or "(unnamed project)",
@@ -116,7 +126,16 @@ def review(
             )
         ).hexdigest(),
         packages=len(graph.packages) - 1,
+        authors=authors or Authors(),
     )
+
+
+def _is_shown(
+    key: tuple[str, str, str],
+    old: Set[tuple[str, str, str]],
+    findings: Mapping[tuple[str, str, str], Mapping[str, PolicyFinding]],
+) -> bool:
+    return key not in old or any(f.level is Level.DENY and not f.waived for f in findings.get(key, {}).values())
 
 
 def _key(package: Package) -> tuple[str, str, str]:
@@ -137,6 +156,7 @@ def _entry(
     facts: PackageFacts | None,
     findings: tuple[PolicyFinding, ...],
     *,
+    changed: bool,
     was: tuple[str, ...],
     known_publishers: frozenset[str],
     path: tuple[str, ...],
@@ -151,6 +171,7 @@ def _entry(
         name=package.name,
         version=package.version or "",
         integrity=package.integrity,
+        changed=changed,
         was=was,
         path=path,
         can=tuple(can),
@@ -217,5 +238,9 @@ def _brings(sbom: Sbom, held: Mapping[str, set[str]]) -> dict[str, tuple[str, ..
 def _edges(sbom: Sbom, before: Sbom, changed: set[str]) -> tuple[tuple[str, str], ...]:
     """Edges by name that are new, from what is not changed itself: those of a changed package come with it."""
     there = {(source, target) for source, target, _ in before.graph.named_edges()}
-    now = {(source, target) for source, target, _ in sbom.graph.named_edges()}
+    now = {
+        (source, target)
+        for source, target, edge in sbom.graph.named_edges()
+        if edge.kind is not EdgeKind.PEER_OPTIONAL  # met by whatever else came in
+    }
     return tuple(sorted(edge for edge in now - there if edge[0] not in changed))

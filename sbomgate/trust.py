@@ -20,8 +20,8 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from sbomgate import files
-from sbomgate.errors import TrustError
+from sbomgate import files, sshsig
+from sbomgate.errors import EvidenceError, TrustError
 from sbomgate.model import (
     AcceptedIdentity,
     ApprovedScript,
@@ -29,7 +29,9 @@ from sbomgate.model import (
     Exclusion,
     ExpectedProvenance,
     OtherVerifier,
+    Person,
     Signer,
+    TokenIssuer,
     Trust,
     TrustedRegistry,
 )
@@ -158,10 +160,12 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
         return from_file(sigstore[name], f"sigstore.{name}") if name in sigstore else None
 
     trusted_root = of_sigstore("trusted_root")
+    spelt: dict[str, str] = {}
+    issuers = _token_issuers(document.get("token_issuers", ()), from_file, where)
     return Trust(
         sha256=hashlib.sha256(data).hexdigest(),
         data=data,
-        signers=_signers(document["signers"], from_file, where, trusted_root),
+        signers=_signers(document["signers"], from_file, where, trusted_root, spelt),
         policy_digests=tuple(sorted(set(document.get("policy_digests", ())))),
         profile=document.get("profile"),
         parameters=document.get("parameters", {}),
@@ -191,6 +195,9 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
         quorum=approvals.get("quorum", 1),
         max_waiver_days=approvals.get("max_days", 90),
         trusted_root_updated=_time(sigstore.get("updated"), where, "sigstore.updated"),
+        people=_people(document.get("people", ()), issuers, where, spelt),
+        token_issuers=issuers,
+        break_glass_hours=document["break_glass"].get("max_hours", 24) if "break_glass" in document else None,
         pinned=named,
         malicious_lists=(
             {one["path"]: from_file(one, f"malicious_lists[{i}]") for i, one in enumerate(document["malicious_lists"])}
@@ -269,6 +276,7 @@ def _signers(
     from_file: Callable[[Mapping[str, str], str], bytes],
     where: str,
     trusted_root: bytes | None,
+    spelt: dict[str, str],
     *,
     table: str = "signers",
 ) -> tuple[Signer, ...]:
@@ -285,7 +293,7 @@ def _signers(
             key_id, public_key = _public_key(pem, where, place)
         elif "issuer" in one and "identity" in one:
             identity = AcceptedIdentity(**{**named, "triggers": tuple(named.get("triggers", ()))})
-            if "approver" in one["roles"] and "@" not in identity.identity.partition("://")[0]:
+            if {"approver", "override"} & {*one["roles"]} and "@" not in identity.identity.partition("://")[0]:
                 # Whoever may start it would approve under its name (P30).
                 raise TrustError(
                     "a workflow is no person, and only people approve", where=where, place=f"{place}.roles"
@@ -311,7 +319,7 @@ def _signers(
         signers.append(
             Signer(
                 name=one["name"],
-                person=_person(one.get("person", one["name"])),
+                person=_person(one.get("person", one["name"]), spelt),
                 roles=tuple(sorted(one["roles"])),
                 public_key=public_key,
                 key_id=key_id,
@@ -352,7 +360,7 @@ def _verifiers(
         }
         for one in found
     ]
-    signers = _signers(named, from_file, where, trusted_root, table="verifiers")
+    signers = _signers(named, from_file, where, trusted_root, {}, table="verifiers")
     verifiers: list[OtherVerifier] = []
     for index, (one, signer) in enumerate(zip(found, signers, strict=True)):
         if not one.get("policy_digests") and not one.get("policy_uris"):
@@ -374,9 +382,16 @@ def _verifiers(
     return tuple(verifiers)
 
 
-def _person(name: str) -> str:
-    """One person is one text, however it is written (Unicode NFKC, case folded, blanks as one)."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+def _person(name: str, spelt: dict[str, str]) -> str:
+    """Return the one text for a person, however it is written (W05).
+
+    Unicode NFKC, case folded, blanks as one; of an address the dots before the @ do not count.
+    Of several spellings the first is the text: `spelt` holds it.
+    """
+    text = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    local, at, host = text.partition("@")
+    same = local.replace(".", "") + at + host if at else text
+    return spelt.setdefault(same, text)
 
 
 def _public_key(pem: bytes, where: str, place: str) -> tuple[str, str]:
@@ -422,6 +437,60 @@ def _registries(found: Sequence[dict[str, Any]], where: str) -> tuple[TrustedReg
             )
         registries.append(registry)
     return tuple(registries)
+
+
+def _people(
+    found: Sequence[dict[str, Any]], issuers: Sequence[TokenIssuer], where: str, spelt: dict[str, str]
+) -> tuple[Person, ...]:
+    people: list[Person] = []
+    owners: dict[tuple[str, object], str] = {}
+    for index, one in enumerate(found):
+        place = f"people[{index}]"
+        keys: list[tuple[str, bytes]] = []
+        for number, text in enumerate(one.get("ssh_keys", ())):
+            try:
+                keys.append(sshsig.public_key(text))
+            except EvidenceError as e:
+                raise TrustError(e.message, where=where, place=f"{place}.ssh_keys[{number}]") from e
+        accounts = [(issuer, id_) for issuer, ids in sorted(one.get("accounts", {}).items()) for id_ in ids]
+        for issuer, _ in accounts:
+            if issuer not in {known.name for known in issuers}:
+                raise TrustError(
+                    f"no token_issuers entry has the name {issuer!r}", where=where, place=f"{place}.accounts"
+                )
+        person = Person(
+            name=_person(one["name"], spelt),
+            addresses=tuple(sorted({address.casefold() for address in one.get("addresses", ())})),
+            ssh_keys=tuple(keys),
+            accounts=tuple(accounts),
+        )
+        # What tells a person apart is one person's.
+        owned = [("name", person.name), *(("address", one) for one in person.addresses)]
+        for what in (*owned, *(("key", key) for key in person.ssh_keys), *(("account", a) for a in person.accounts)):
+            if what in owners:
+                raise TrustError(f"the same {what[0]} as {owners[what]!r}", where=where, place=place)
+            owners[what] = person.name
+        people.append(person)
+    return tuple(people)
+
+
+def _token_issuers(
+    found: Sequence[dict[str, Any]], from_file: Callable[[Mapping[str, str], str], bytes], where: str
+) -> tuple[TokenIssuer, ...]:
+    from sbomgate import id_token
+
+    issuers: list[TokenIssuer] = []
+    for index, one in enumerate(found):
+        place = f"token_issuers[{index}]"
+        if any(one["name"] == other.name or one["issuer"] == other.issuer for other in issuers):
+            raise TrustError("the same name or issuer as another one", where=where, place=place)
+        keys = from_file(one["keys"], f"{place}.keys")
+        try:
+            id_token.check_keys(keys)
+        except TrustError as e:
+            raise TrustError(e.message, where=where, place=f"{place}.keys") from e
+        issuers.append(TokenIssuer(**{"audience": "sbomgate", **one, "keys": keys}))
+    return tuple(issuers)
 
 
 def _relative(path: str | None, where: str) -> str | None:

@@ -614,6 +614,23 @@ class DecidingDecision(Wire):
     workspace: str | None = Field(description="directory of the workspace that it is about; null: the whole lockfile")
 
 
+class PersonalOverride(Wire):
+    """One person's override."""
+
+    person: str
+    issued_at: Time
+    until: Time
+    time_source: str = Field(description="whose word the time is")
+    reason: str
+
+
+class Overridden(Wire):
+    """Who overrode a FAILED decision, and until when that holds."""
+
+    until: Time
+    by: list[PersonalOverride]
+
+
 class DecidingSummary(Wire):
     """The summary of another verifier that decided."""
 
@@ -646,13 +663,15 @@ class Revoked(Wire):
 
 
 class Verification(Wire):
-    """What `sbomgate verify --json` prints. Accepted exactly where no reason speaks against it."""
+    """What `sbomgate verify --json` prints. Accepted where no reason speaks against it, or persons overrode it."""
 
     model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate verification, version 1")
 
     schema_: Literal["sbomgate/verification/v1"] = Field(alias="schema")
     subject: str
     accepted: bool
+    result: Literal["verified", "overridden", "refused"]
+    overridden: Overridden | None
     reasons: list[Reason]
     notes: list[str]
     head: StoreHead | None

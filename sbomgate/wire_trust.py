@@ -73,6 +73,16 @@ RelativePath = Annotated[
     ),
 ]
 NumericId = Annotated[str, _text("a numeric id, as text", r"^[0-9]+$", longest=32)]
+Address = Annotated[str, _text("an e-mail address", r"^[^\s@<>*]+@[^\s@<>*]+$", longest=254)]
+SshKey = Annotated[
+    str,
+    _text(
+        "a public key as OpenSSH writes it: type and base64, without options",
+        r"^[a-z0-9@.-]+ [A-Za-z0-9+/]+=*( [^\r\n]*)?$",
+        longest=4096,
+    ),
+]
+IssuerName = Annotated[str, _text("a short name of small letters, digits and -", r"^[a-z][a-z0-9-]*$", longest=64)]
 FilePath = Annotated[str, _text("a path relative to the trust file", r"\S", longest=1024)]
 Pem = Annotated[str, _text("a public key in PEM, from BEGIN to END", r"^\s*-----BEGIN ", longest=4096)]
 
@@ -98,7 +108,7 @@ class Signer(Part):
         default=None, description="who that is: the same for all keys of one person; absent means the name"
     )
     roles: Annotated[
-        list[Literal["decision", "facts", "approver", "policy", "revoker"]],
+        list[Literal["decision", "facts", "approver", "override", "policy", "revoker"]],
         Field(min_length=1, json_schema_extra={"uniqueItems": True}),
     ]
     public_key: Pem | PinnedFile | None = Field(
@@ -206,6 +216,40 @@ class Approvals(Part):
     max_days: Annotated[float, Field(gt=0, le=366)] = Field(default=90, description="the longest that one may hold")
 
 
+class Person(Part):
+    """Who may have made a change: what his commits and his CI jobs are known by."""
+
+    name: Exact = Field(description="the `person` of his entries in signers; for others a name of its own")
+    addresses: Annotated[list[Address], Field(json_schema_extra={"uniqueItems": True})] = Field(
+        default=[], description="e-mail addresses that his commits carry"
+    )
+    ssh_keys: Annotated[list[SshKey], Field(json_schema_extra={"uniqueItems": True})] = Field(
+        default=[], description="what he signs commits with, as in an allowed-signers file"
+    )
+    accounts: dict[IssuerName, Annotated[list[NumericId], Field(min_length=1)]] = Field(
+        default={}, description="name of a token issuer → his numeric ids there"
+    )
+
+
+class TokenIssuer(Part):
+    """Whose identity tokens prove who started a CI job."""
+
+    name: IssuerName = Field(description="for the accounts of people")
+    issuer: Url = Field(description="the `iss` of its tokens")
+    keys: PinnedFile = Field(description="its JSON Web Key Set")
+    audience: Exact = Field(default="sbomgate", description="the `aud` of its tokens")
+    account: Literal["actor_id", "user_id"] = Field(
+        description="the claim with the id: actor_id (GitHub), user_id (GitLab)"
+    )
+    repository: RelativePath = Field(description="whose jobs: GitHub's `repository`, GitLab's `project_path`")
+
+
+class BreakGlass(Part):
+    """Overrides of FAILED decisions by two signers with the role `override`; without this table none is honoured."""
+
+    max_hours: Annotated[float, Field(gt=0, le=24)] = Field(default=24, description="the longest that one may hold")
+
+
 class Sigstore(Part):
     """A newer trust root (`sbomgate trust update`), a private sigstore's, or a private registry's keys."""
 
@@ -263,3 +307,6 @@ class TrustFile(Part):
     issuers: list[Url] = Field(default=[], description="OIDC issuers that are accepted in package provenance")
     sigstore: Sigstore | None = None
     approvals: Approvals | None = None
+    people: list[Person] = []
+    token_issuers: list[TokenIssuer] = []
+    break_glass: BreakGlass | None = None

@@ -4,8 +4,10 @@
 #   Treats a dependency update as the privileged change that it is: every package and every edge that the last approved
 #   build did not have, and every changed setting of the package manager, needs a person who approved exactly it
 #   (`sbomgate review`, `sbomgate approve`). Recorded under `default`, a warning under `strict`; `release` denies without
-#   an approval.
-#   It also says which waivers and approvals beside the project do not count, and which end soon.
+#   an approval. An edge that was written into the entry of an unchanged package is one of them, even where both packages
+#   were there: no byte of either says so. (An optional peer that is met now is none.)
+#   It also says which waivers and approvals count for nothing, and why: nobody who is accepted signed them, they have
+#   ended, cover nothing, are there twice, are by whoever made the change, or wait for another person; and which end soon.
 # schemas:
 #   - input: schema["policy-input"]
 # custom:
@@ -16,9 +18,12 @@
 #   severity:
 #     package: {default: note, strict: warn, release: deny}
 #     edge: {default: note, strict: warn, release: deny}
+#     rewired: {default: note, strict: warn, release: deny}
 #     settings: {default: note, strict: warn, release: deny}
 #     waiver-refused: {default: warn, strict: warn, release: warn}
 #     waiver-ends-soon: {default: note, strict: note, release: note}
+#     waiver-unused: {default: note, strict: note, release: note}
+#     waiver-waits: {default: note, strict: note, release: note}
 #   parameters:
 #     ends_soon_days:
 #       type: number
@@ -62,6 +67,20 @@ findings contains f if {
 	})
 }
 
+# Edges of what is unchanged: its bytes declare its dependencies, and they are the approved ones.
+findings contains f if {
+	some [source, id] in edges.added
+	source in edges.rewired
+	not source in packages.changed
+	not source in packages.own
+	name := packages.entries[id].name
+	f := finding.of("approved_changes", "rewired", "release", edges.declaring(source), {
+		"message": sprintf("%s is unchanged, and its entry now depends on %s", [edges.spoken(source), name]),
+		"fix": look,
+		"extra": name,
+	})
+}
+
 findings contains f if {
 	packages.settings_changed
 	f := finding.of("approved_changes", "settings", "release", packages.whole, {
@@ -71,7 +90,13 @@ findings contains f if {
 	})
 }
 
-# What became of waivers and approvals.
+# What became of waivers and approvals. Of those that were accepted decision.rego says it: it alone knows what the other
+# rules found.
+register := {
+	"waiver-unused": "counts for nothing",
+	"waiver-waits": "is not enough",
+}
+
 findings contains f if {
 	some refused in input.refused_waivers
 	f := finding.of("approved_changes", "waiver-refused", "warn", packages.whole, {

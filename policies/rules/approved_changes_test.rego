@@ -37,6 +37,17 @@ test_a_new_edge_of_the_project_itself_is_a_change if {
 	fx.codes(found("release", [was, other], {"baseline": fx.accepted([was, other], {"": ["axios"]})})) == {"edge:deny"}
 }
 
+# T23: both packages were there, and no byte of either changed.
+test_an_edge_written_into_an_unchanged_entry_is_a_change if {
+	deep := fx.pkg("follow", "1.0.0", {"flags": []})
+	lists := {"baseline": fx.accepted([was, deep], {"": ["axios"], "axios": []}), "edges": {"": [was.id], was.id: [deep.id]}}
+	fx.codes(found("default", [was, deep], lists)) == {"rewired:note"}
+	fx.codes(found("strict", [was, deep], lists)) == {"rewired:warn"}
+	fx.codes(found("release", [was, deep], lists)) == {"rewired:deny"}
+	held := {"baseline": fx.accepted([was, deep], {"": ["axios"], "axios": ["follow"]}), "edges": {"": [was.id], was.id: [deep.id]}}
+	found("release", [was, deep], held) == set()
+}
+
 test_changed_settings_are_a_change if {
 	changes := {"baseline": fx.accepted([was], {"": ["axios"]}), "manager": {"registry": "https://npm.example.test/"}}
 	fx.codes(found("release", [was], changes)) == {"settings:deny"}

@@ -74,5 +74,12 @@ def _baseline(
         return Bootstrap(reason=found.reason), ledger
     record = found.evidence.record
     return BaselineBuild(
-        sbom=sbom.read(record.blobs[decision.SBOM]), evidence=record.id, decided_at=found.evidence.time
+        sbom=sbom.read(record.blobs[decision.SBOM]),
+        evidence=record.id,
+        decided_at=found.evidence.time,
+        files={
+            name.removeprefix(decision.PROJECT): sha256
+            for name, sha256 in record.claimed.sha256.items()
+            if name.startswith(decision.PROJECT)
+        },
     ), ledger

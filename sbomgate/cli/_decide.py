@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from sbomgate.config import Config
     from sbomgate.gate import Answer, Gathered, Question
     from sbomgate.model import (
+        Authors,
+        BaselineBuild,
+        Bootstrap,
         Claimed,
         CollectedFacts,
         Context,
@@ -143,11 +146,15 @@ class Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judge:
-    """All that the decisions on one project share; `question` lacks what each has of its own."""
+    """All that the decisions on one project share; `question` lacks what each has of its own.
+
+    `authors` tells who made the change since a baseline.
+    """
 
     question: Question
     gathered: Gathered
     baselines: Lookup
+    authors: Callable[[BaselineBuild | Bootstrap], Authors]
     engine: Engine
     second: Engine | None
 
@@ -164,9 +171,13 @@ class Judge:
             subject=subject,
         )
         baseline, ledger = self.baselines(context, part)
+        gathered = self.gathered
+        if gathered.people.signed:  # only then does it matter who made the change
+            people = replace(gathered.people, authors=self.authors(baseline))
+            gathered = replace(gathered, people=people)
         question = replace(self.question, context=context, baseline=baseline, ledger=ledger, ties=ties or {})
         question = gate.tie(part, question)
-        answer = gate.decide(part, self.gathered, question, engine=self.engine, second=self.second)
+        answer = gate.decide(part, gathered, question, engine=self.engine, second=self.second)
         return Decided(question=question, answer=answer)
 
 
@@ -195,7 +206,7 @@ def judging(
         keep: gets the tarballs that come from the network, by SHA-512.
     """
     from sbomgate import gate, project
-    from sbomgate.cli import _approvals, _facts, _sbom
+    from sbomgate.cli import _approvals, _authors, _facts, _sbom
     from sbomgate.cli._baseline import open_baselines
     from sbomgate.cli._project import together
     from sbomgate.model import Bootstrap, Claimed, Context
@@ -255,6 +266,7 @@ def judging(
             question=question,
             gathered=gate.gather(together(tree.parts), question, collect=collect),
             baselines=baselines,
+            authors=lambda baseline: _authors.of_change(opened, env, trust, baseline, offline=args.offline),
             engine=engine,
             second=second,
         )

@@ -40,6 +40,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", metavar="SHA256", help="sign the pending decision that an earlier run kept")
 
 
+def add_person(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    """Declare what a person signs with."""
+    add_signer(
+        parser,
+        "what you sign with: FILE, a local key; keyless:FILE: the identity of your token in FILE; command:COMMAND",
+        required=required,
+    )
+
+
 def add_signer(parser: argparse.ArgumentParser, what: str, *, required: bool = False) -> None:
     """Declare `--key` and `--signer`, two names of one."""
     parser.add_argument("--key", "--signer", dest="signer", metavar="SIGNER", required=required, help=what)
@@ -63,7 +72,7 @@ def open_signer(args: argparse.Namespace, env: Environment, trust: Trust, stack:
 
             services = _services(env, trust, stack)
             assert services is not None  # noqa: S101 - without one of its own a trust file means the public one
-            token = _from_file(env.working_directory / what) if what else _ambient()
+            token = _from_file(env.working_directory / what) if what else ambient(AUDIENCE)
             token()
             return Keyless(services, token)
         case "command", _:
@@ -160,7 +169,7 @@ def _from_file(path: Path) -> Callable[[], str]:
     return read
 
 
-def _ambient() -> Callable[[], str]:
+def ambient(audience: str) -> Callable[[], str]:
     """Return what asks the CI system for an identity token.
 
     GitHub Actions, GitLab CI, Buildkite, Google Cloud and CircleCI, by the library that sigstore's own clients use.
@@ -171,7 +180,7 @@ def _ambient() -> Callable[[], str]:
         import urllib3
 
         try:
-            token = oidc.detect_credential(AUDIENCE)
+            token = oidc.detect_credential(audience)
         except oidc.GitHubOidcPermissionCredentialError as e:
             raise SigningError(
                 "this GitHub job may not have an identity token", hint="add `permissions: {id-token: write}` to the job"

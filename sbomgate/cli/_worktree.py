@@ -8,22 +8,19 @@ the release job's checkout is beyond them.
 from __future__ import annotations
 
 import hashlib
-import mmap
 import re
 import struct
-import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sbomgate import files
+from sbomgate.cli._objects import Objects
 from sbomgate.errors import InputError
 
 MAX_REF_BYTES = 4096  # "ref: " and a name, or a commit id
 MAX_PACKED_REFS_BYTES = 64 << 20  # a million refs
 MAX_INDEX_BYTES = 256 << 20  # a million files
-MAX_COMMIT_BYTES = 1 << 20  # of a commit: its head is a few lines, its message people write
-MAX_PACKS = 1000  # git itself packs again beyond 50
 MAX_LINKS = 5  # symbolic refs that lead to others; git follows as many
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -149,69 +146,24 @@ def _blobs(data: bytes, wanted: set[str]) -> dict[str, bytes] | None:
 def committed_at(repository: Path) -> datetime | None:
     """Return the committer's time of the commit that is checked out, UTC, or None where the files do not tell.
 
-    Formats: gitformat-pack and the loose objects of git. In a pack, a commit is a whole object (git stores
-    commits as deltas only where it was told to): another one is not told. Reftable and SHA-256 are not read.
+    Reftable and SHA-256 are not read.
     """
     commit = head(repository)
     folders = _folders(repository)
     if commit is None or folders is None or len(commit) != 40:
         return None
-    objects = folders[1] / "objects"
     try:
-        body = _loose(objects, commit)
-        if body is None:
-            body = _packed(objects, bytes.fromhex(commit))
-        if body is None:
+        with Objects(folders[1] / "objects") as objects:
+            held = objects.read(commit)
+        if held is None:
             return None
-        found = re.search(rb"^committer [^\n]*> (\d{1,12}) [+-]\d{4}$", body.partition(b"\n\n")[0], re.MULTILINE)
+        found = re.search(rb"^committer [^\n]*> (\d{1,12}) [+-]\d{4}$", held[1].partition(b"\n\n")[0], re.MULTILINE)
         return None if found is None else datetime.fromtimestamp(int(found.group(1)), UTC)
-    except (InputError, OSError, struct.error, zlib.error, ValueError, IndexError, OverflowError):
+    except (InputError, ValueError, OverflowError):
         return None
 
 
-def _inflate(data: bytes) -> bytes:
-    return zlib.decompressobj().decompress(data, MAX_COMMIT_BYTES)
-
-
-def _loose(objects: Path, commit: str) -> bytes | None:
-    path = objects / commit[:2] / commit[2:]
-    if not path.is_file():
-        return None
-    head_, _, body = _inflate(files.read(path, limit=MAX_COMMIT_BYTES, error=InputError)).partition(b"\x00")
-    return body if head_.startswith(b"commit ") else None
-
-
-def _packed(objects: Path, oid: bytes) -> bytes | None:
-    """Look into every pack by its index (version 2): a fan-out table, sorted ids, checksums, offsets."""
-    for index in sorted((objects / "pack").glob("pack-*.idx"))[:MAX_PACKS]:
-        if not index.is_file():
-            continue
-        with index.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            if data[:8] != b"\xfftOc\x00\x00\x00\x02":
-                continue
-            (total,) = struct.unpack_from(">I", data, 8 + 255 * 4)
-            low = struct.unpack_from(">I", data, 8 + (oid[0] - 1) * 4)[0] if oid[0] else 0
-            (high,) = struct.unpack_from(">I", data, 8 + oid[0] * 4)
-            ids = 8 + 256 * 4
-            if not low <= high <= total or len(data) < ids + total * 28:
-                continue
-            while low < high:
-                middle = (low + high) // 2
-                if data[ids + middle * 20 : ids + middle * 20 + 20] < oid:
-                    low = middle + 1
-                else:
-                    high = middle
-            if low >= total or data[ids + low * 20 : ids + low * 20 + 20] != oid:
-                continue
-            (offset,) = struct.unpack_from(">I", data, ids + total * 24 + low * 4)
-            if offset & 0x80000000:  # a pack beyond 2 GiB has a table of its own for what lies there
-                (offset,) = struct.unpack_from(">Q", data, ids + total * 28 + (offset & 0x7FFFFFFF) * 8)
-        with index.with_suffix(".pack").open("rb") as pack:
-            pack.seek(offset)
-            entry = pack.read(MAX_COMMIT_BYTES)
-        at = 0
-        kind = entry[0] >> 4 & 7
-        while entry[at] & 0x80:
-            at += 1
-        return _inflate(entry[at + 1 :]) if kind == 1 else None
-    return None
+def objects(repository: Path) -> Objects:
+    """Return the objects of a repository; where the files do not tell where they lie, there are none."""
+    folders = _folders(repository)
+    return Objects((repository / ".git" if folders is None else folders[1]) / "objects")

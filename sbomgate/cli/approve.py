@@ -6,12 +6,15 @@ to be committed, and counts when the trust file names its signer as an approver 
 
 examples:
   sbomgate approve --change sha256:… --reason "read the diff of axios" --until 30d --key ann.key --trust ../trust.toml
+  sbomgate approve --change sha256:… --reason "…" --signer keyless:ann.token --trust ../trust.toml    without a key
 """
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from sbomgate.cli import _signing
 from sbomgate.cli import review as review_verb
 from sbomgate.errors import EXIT_ALLOWED, UsageError
 
@@ -29,18 +32,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--change", metavar="sha256:DIGEST", required=True, help="what `sbomgate review` printed last")
     parser.add_argument("--reason", metavar="TEXT", required=True, help="why, for whoever reads it later")
     parser.add_argument("--until", metavar="DATE", default=DEFAULT_DAYS, help="its end (default: 30d)")
-    parser.add_argument("--key", metavar="FILE", required=True, help="the approver's signing key")
+    _signing.add_person(parser)
     review_verb.add_question(parser)
 
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Review again, compare with what was shown, sign and write."""
-    from sbomgate.cli import _approvals, _signing
+    from sbomgate.cli import _approvals
     from sbomgate.model import Approval
 
     if args.trust is None:
         raise UsageError("an approval counts for whom the trust file names", where="--trust", hint="add --trust FILE")
-    signer = _signing.open_key(args.key, env)
     tree, decided, made = review_verb.reviewed(args, env)
     if args.change.removeprefix("sha256:") != made.sha256:
         raise UsageError(
@@ -56,10 +58,12 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         project=_approvals.project_name(tree.trust, repository.value if repository else None, root.name),
         change=made.sha256,
         findings=made.covers,
-        packages=tuple(sorted((e.name, e.version, e.integrity or "") for e in made.entries)),
+        packages=tuple(sorted((e.name, e.version, e.integrity or "") for e in made.entries if e.changed)),
         issued_at=env.now,
         until=_approvals.until(args.until, env.now, tree.trust),
         reason=args.reason,
     )
-    print(_approvals.sign(approval, signer, tree.trust, tree.project.root, f"change-{env.now:%Y-%m-%d}", env))
+    with ExitStack() as stack:
+        signer = _signing.open_signer(args, env, tree.trust, stack)
+        print(_approvals.sign(approval, signer, tree.trust, tree.project.root, f"change-{env.now:%Y-%m-%d}", env))
     return EXIT_ALLOWED

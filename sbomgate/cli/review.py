@@ -64,6 +64,7 @@ def reviewed(args: argparse.Namespace, env: Environment) -> tuple[Tree, Decided,
     store = env.working_directory / _decide.DEFAULT_STORE  # where `gate` in this folder stores
     with _decide.judging(tree, args, env, profile=args.profile, store=store) as judge:
         decided = judge.decide(tree.parts[0])
+        authors = judge.authors(decided.question.baseline)
     baseline = decided.question.baseline
     made = review.review(
         decided.answer.sbom,
@@ -72,5 +73,6 @@ def reviewed(args: argparse.Namespace, env: Environment) -> tuple[Tree, Decided,
         compared=baseline.evidence if isinstance(baseline, BaselineBuild) else None,
         profile=decided.question.context.profile,
         now=decided.question.context.evaluated_at,
+        authors=authors,
     )
     return tree, decided, made

@@ -10,6 +10,8 @@ examples:
   sbomgate verify oci:registry.example/web@sha256:… --trust trust.toml --store /srv/evidence --environment production
   sbomgate verify oci:registry.example/web@sha256:… --trust trust.toml --store oci:registry.example/evidence
 
+A FAILED decision that two persons overrode is OVERRIDDEN where the trust file has [break_glass]: accepted, not PASSED.
+
 exit codes: 0 accepted, 1 refused, 2 could not be decided (altered evidence included)
 """
 
@@ -57,7 +59,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     from sbomgate import trust
     from sbomgate.cli import _bundles, _store
     from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
-    from sbomgate.evidence import bundles, head, summaries, verify
+    from sbomgate.evidence import bundles, head, overrides, summaries, verify
     from sbomgate.policy import bundle
 
     accepted = trust.load(args.trust, project_root=None)
@@ -88,6 +90,10 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         given.summaries, about, accepted, now=env.now, environment=args.environment
     )
     found = summaries.combine(result, others, (*given.notes, *notes))
+    folder = args.store or (None if args.bundle else _store.DEFAULT)
+    if folder is not None and not folder.startswith(_store.REGISTRY):  # a registry keeps none
+        honoured = overrides.honour(found.result, env.working_directory / folder, accepted, now=env.now)
+        found = replace(found, result=honoured)
     print(_json(found, args.subject) if args.json else _text(found, args.subject))
     return EXIT_ALLOWED if found.result.accepted else EXIT_DENIED
 
@@ -96,7 +102,16 @@ def _text(found: Combined, subject: str) -> str:
     from sbomgate.report.escape import plain
 
     result, other = found.result, found.other
-    if result.accepted and other is not None:
+    if result.overridden is not None and result.overridden.until is not None:
+        lines = [
+            f"OVERRIDDEN  {plain(subject)} · FAILED, and may run until {result.overridden.until:%Y-%m-%d %H:%M} UTC"
+        ]
+        lines += [f"  {reason.code:<18}{plain(reason.message)}" for reason in result.reasons]
+        for one in result.overridden.signed:
+            when = f"{one.said.issued_at:%Y-%m-%d %H:%M} UTC ({one.time_source})"
+            lines.append(f"  by {plain(one.by)}, {when}: {plain(one.said.reason)}")
+        lines.append("  Next: mend what failed and gate the artefact again before it ends")
+    elif result.accepted and other is not None:
         lines = [
             f"VERIFIED  {plain(subject)} · PASSED by {plain(other.verifier)}, another verifier · "
             f"{other.time:%Y-%m-%d %H:%M} UTC ({other.time_source}) · {plain(', '.join(other.levels))}",
@@ -190,6 +205,22 @@ def _json(found: Combined, subject: str) -> str:
         "schema": "sbomgate/verification/v1",
         "subject": subject,
         "accepted": result.accepted,
+        "result": "overridden" if result.overridden else "verified" if result.accepted else "refused",
+        "overridden": None
+        if result.overridden is None or result.overridden.until is None
+        else {
+            "until": format_time(result.overridden.until),
+            "by": [
+                {
+                    "person": one.by,
+                    "issued_at": format_time(one.said.issued_at),
+                    "until": format_time(one.said.until),
+                    "time_source": one.time_source,
+                    "reason": one.said.reason,
+                }
+                for one in result.overridden.signed
+            ],
+        },
         "reasons": [{"code": reason.code, "message": reason.message} for reason in result.reasons],
         "notes": list(result.notes),
         "summary": None

@@ -6,13 +6,16 @@ signature, or for other bytes than the registry's.
 
 examples:
   sbomgate waive release_age axios@1.14.2 --until 2026-12-01 --reason "fixes GHSA-…" --key ann.key --trust ../trust.toml
+  sbomgate waive release_age axios@1.14.2 --until 30d --reason "…" --signer keyless:ann.token --trust ../trust.toml
   sbomgate waive pinned --finding 3f9c… --until 30d --reason "…" --key ann.key --trust ../trust.toml
 """
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from sbomgate.cli import _signing
 from sbomgate.errors import EXIT_ALLOWED
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--until", metavar="DATE", help="its end: 2026-12-31, a time with its zone, or 30d")
     parser.add_argument("--reason", metavar="TEXT", required=True, help="why, for whoever reads it later")
     parser.add_argument("--advisory", metavar="ID", help="the advisory that a security fix answers (GHSA-…, CVE-…)")
-    parser.add_argument("--key", metavar="FILE", required=True, help="the approver's signing key")
+    _signing.add_person(parser)
     parser.add_argument("--trust", metavar="FILE", required=True, help="the trust file, which names the approvers")
     parser.add_argument("--repository", metavar="URL", help="the project (default: the trust file's repository)")
     parser.add_argument("--path", default=".", help="the project's folder, or its lockfile (default: here)")
@@ -42,7 +45,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     """Sign and write it."""
     from sbomgate import approvals, lockfiles
     from sbomgate import trust as trust_file
-    from sbomgate.cli import _approvals, _signing
+    from sbomgate.cli import _approvals
     from sbomgate.cli._project import open_project
     from sbomgate.errors import UsageError
     from sbomgate.model import Waiver
@@ -59,21 +62,22 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     end = _approvals.until(args.until, env.now, trust)
     graph = lockfiles.read(opened.files, opened.lockfile)
     project = _approvals.project_name(trust, args.repository, graph.packages[0].name)
-    signer = _signing.open_key(args.key, env)
     chosen = [None] if args.package is None else _held(graph, args.package)
-    for package in chosen:
-        waiver = Waiver(
-            rule=args.rule,
-            package=package,
-            fingerprint=args.finding,
-            project=project,
-            issued_at=env.now,
-            until=end,
-            reason=args.reason,
-            advisory=args.advisory,
-        )
-        about = "-".join((args.rule, *(package[:2] if package is not None else (args.finding[:12],))))
-        print(_approvals.sign(waiver, signer, trust, opened.root, about, env))
+    with ExitStack() as stack:
+        signer = _signing.open_signer(args, env, trust, stack)
+        for package in chosen:
+            waiver = Waiver(
+                rule=args.rule,
+                package=package,
+                fingerprint=args.finding,
+                project=project,
+                issued_at=env.now,
+                until=end,
+                reason=args.reason,
+                advisory=args.advisory,
+            )
+            about = "-".join((args.rule, *(package[:2] if package is not None else (args.finding[:12],))))
+            print(_approvals.sign(waiver, signer, trust, opened.root, about, env))
     return EXIT_ALLOWED
 
 

@@ -51,6 +51,7 @@ LOCK_WAIT_SECONDS = 60  # a writer holds the lock for milliseconds
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _HEX = re.compile(r"[0-9a-f]{64}")
 _TEMPORARY = ".tmp-"
+OVERRIDES = "overrides"  # of decisions that FAILED (`evidence.overrides`): each is signed, and they are no evidence
 PENDING = "pending"  # the folder of decisions that are not signed yet (`evidence.pending`)
 LOG = "log"  # the folder of what was stored in which order, with its signed heads (`evidence.log`)
 REVOCATIONS = "revocations"
@@ -148,7 +149,7 @@ def scan(store: Path) -> Scan:
     strange: list[Path] = []
     try:
         for first in sorted(store.iterdir()):
-            if first.name in (PENDING, LOG, REVOCATIONS):  # beside the builds
+            if first.name in (PENDING, LOG, REVOCATIONS, OVERRIDES):  # beside the builds
                 continue
             if not (re.fullmatch(r"[0-9a-f]{2}", first.name) and first.is_dir()):
                 strange.append(first)

@@ -44,6 +44,7 @@ from sbomgate.evidence.head import NOTHING, Entry, SignedHead, View
 from sbomgate.evidence.record import DETAIL_BUNDLE, SUMMARY_BUNDLE, Statements
 from sbomgate.evidence.revocation import SignedRevocation
 from sbomgate.model import Claims, Signer, Subject, SubjectKind, Trust, Verdict
+from sbomgate.override import Overrides
 from sbomgate.signing.verify import NotAccepted, verify
 from sbomgate.subject import build_manifest
 
@@ -98,12 +99,13 @@ class VerificationResult:
     """Whether the evidence allows the deployment.
 
     Attributes:
-        accepted: exactly when `reasons` is empty.
+        accepted: exactly when `reasons` is empty, or `overridden` is there.
         reasons: why not, in the order of the steps above, for the newest decision that could have counted.
         deciding: the decision that `accepted` or `reasons` rest on, or None where none is by an accepted signer.
         notes: what else was seen, one sentence each: decisions that did not count, and why.
         head: the store's newest head, where an accepted signer signed it.
         revoked: the revocations that hit a decision on the artefact, the newest first.
+        overridden: who overrode the FAILED decision (`evidence.overrides`): then it is accepted, and never PASSED.
     """
 
     accepted: bool
@@ -112,6 +114,7 @@ class VerificationResult:
     notes: tuple[str, ...]
     head: SignedHead | None = None
     revoked: tuple[SignedRevocation, ...] = ()
+    overridden: Overrides | None = None
 
 
 def verify_build(

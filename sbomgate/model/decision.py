@@ -81,11 +81,13 @@ class BaselineBuild:
         sbom: its SBOM, read back from accepted evidence.
         evidence: SHA-256 (hex) that names the evidence.
         decided_at: when it was decided.
+        files: path in the repository → SHA-256 (hex) of the project's files that it was decided on.
     """
 
     sbom: Sbom
     evidence: str
     decided_at: datetime
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

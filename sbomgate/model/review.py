@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from sbomgate.model.approval import Authors
 from sbomgate.model.decision import PolicyFinding, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One package that is new or changed: every installed copy of one name, version and integrity.
+    """One package that is new or changed, or denied all the same: every copy of one name, version and integrity.
 
     Attributes:
+        changed: whether it is new or changed; else it is as the last approved build had it.
         was: the versions that the last approved build had of it, sorted; empty for a package that is new.
         path: names from the root to it, one shortest chain.
         can: what it can do and where it comes from, one phrase each, the worrying ones first.
@@ -23,6 +25,7 @@ class Entry:
     name: str
     version: str
     integrity: str | None
+    changed: bool
     was: tuple[str, ...]
     path: tuple[str, ...]
     can: tuple[str, ...]
@@ -37,14 +40,17 @@ class Review:
     Attributes:
         verdict: what the policy says today, with what was approved already.
         compared: the decision (SHA-256) that it is compared with, or None on a first run, with the reason why.
-        entries: packages that are new or changed, the most dangerous first; on a first run those with findings.
+        entries: packages that are new or changed, or of which something denies, the most dangerous first; on a first
+            run those with findings.
         removed: (name, version) that are gone, and no other version came instead.
         edges: (from, to) by name, between packages that were there before.
         whole: findings about the project as a whole.
-        covers: fingerprints of the findings that an approval covers, sorted: all that can be waived and is not.
+        covers: fingerprints of the findings that an approval covers, sorted: of all that is shown, and of the edges,
+            what can be waived and is not.
         never: findings that no approval covers and that deny.
         sha256: names exactly this change and these findings.
         packages: how many are judged.
+        authors: who made the change, as far as it is proved: none of them approves it.
     """
 
     project: str
@@ -62,3 +68,4 @@ class Review:
     never: tuple[PolicyFinding, ...]
     sha256: str
     packages: int
+    authors: Authors = field(default_factory=Authors)

@@ -38,7 +38,8 @@ class Signer:
         name: for people.
         person: who that is, for telling two people apart: the same for all keys of one person, in lower case.
         roles: what its signature is good for: `decision`, `facts`, `approver` (waivers and approvals),
-            `policy` (bundles given with --policy), `revoker` (revocations of whatever anybody decided).
+            `override` (of FAILED decisions), `policy` (bundles given with --policy), `revoker` (revocations of whatever
+            anybody decided).
         public_key: SubjectPublicKeyInfo, PEM; None for an identity.
         key_id: SHA-256 (hex) of the DER form; None for an identity.
         environments: decisions are accepted for these only; empty means any.
@@ -137,6 +138,43 @@ class ExpectedProvenance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Who a person is beyond what he signs decisions and approvals with: for telling who made a change.
+
+    Attributes:
+        name: the `Signer.person` of his keys and identities.
+        addresses: what his commits call him (lower case): nobody's proof, and enough to refuse his own approval.
+        ssh_keys: what he signs commits with: (type, the key in OpenSSH's encoding).
+        accounts: his numeric ids: (name of the `TokenIssuer`, id).
+    """
+
+    name: str
+    addresses: tuple[str, ...] = ()
+    ssh_keys: tuple[tuple[str, bytes], ...] = ()
+    accounts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenIssuer:
+    """An issuer of identity tokens (OpenID Connect) that say who started a CI job.
+
+    Attributes:
+        name: for `Person.accounts`. issuer: the `iss` of its tokens.
+        keys: its JSON Web Key Set, pinned: nothing is fetched.
+        audience: the `aud` that a token must have.
+        account: the claim with the numeric id of whoever started the job: `actor_id` (GitHub), `user_id` (GitLab).
+        repository: whose jobs: the claim `repository` (GitHub) or `project_path` (GitLab).
+    """
+
+    name: str
+    issuer: str
+    keys: bytes
+    audience: str
+    account: str
+    repository: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrustRoot:
     """What package provenance was verified against: digests (SHA-256, hex), and since when it may be out of date.
 
@@ -177,6 +215,8 @@ class Trust:
             key is timestamped only where one is named.
         builders: who may build release artefacts.
         verifiers: whose verification summaries are accepted beside decisions of sbomgate.
+        people, token_issuers: who made a change, and what proves it; empty: nothing does.
+        break_glass_hours: the longest that an override of a FAILED decision may hold; None: none is honoured.
         pinned: SHA-256 (hex) → bytes of every file that the trust file names: evidence stores them, replay reads them.
     """
 
@@ -208,3 +248,6 @@ class Trust:
     builders: tuple[Builder, ...] = ()
     verifiers: tuple[OtherVerifier, ...] = ()
     max_head_age_hours: float | None = None
+    people: tuple[Person, ...] = ()
+    token_issuers: tuple[TokenIssuer, ...] = ()
+    break_glass_hours: float | None = None

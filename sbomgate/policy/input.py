@@ -27,6 +27,7 @@ from sbomgate.model import (
     Claims,
     Context,
     DependencyGraph,
+    EdgeKind,
     Kind,
     ManagerSettings,
     Package,
@@ -515,7 +516,16 @@ def _baseline_packages(sbom: Sbom, names: Set[str]) -> dict[str, list[dict[str, 
 
 
 def _gained(graph: DependencyGraph, held: Mapping[str, Set[str]]) -> set[str]:
-    return {source for source, targets in _by_name(graph).items() if source and not targets <= held.get(source, set())}
+    """Return the names of what depends on anything now which it did not.
+
+    An optional peer is met by whatever else the project has come to hold: nobody wrote that into the entry, and nothing
+    is installed for it.
+    """
+    return {
+        source
+        for source, target, edge in graph.named_edges()
+        if source and edge.kind is not EdgeKind.PEER_OPTIONAL and target not in held.get(source, ())
+    }
 
 
 def _by_name(graph: DependencyGraph) -> dict[str, set[str]]:

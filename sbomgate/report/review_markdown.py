@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sbomgate.model.review import Entry, Review
 from sbomgate.report.diff_markdown import code
-from sbomgate.report.review_text import summary
+from sbomgate.report.review_text import made_by, summary
 
 FOLD = 12
 """Packages that are shown open; those after them are folded, never cut."""
@@ -25,6 +25,8 @@ def _lines(review: Review) -> Iterator[str]:
         f"{code(review.project)} · {code(review.lockfile)} · profile `{review.profile}` · "
         f"today **{review.verdict.value}** · compared with {compared}"
     )
+    yield ""
+    yield code(made_by(review))
     for entry in review.entries[:FOLD]:
         yield ""
         yield from _entry(entry)
@@ -61,7 +63,7 @@ def _lines(review: Review) -> Iterator[str]:
 
 
 def _entry(entry: Entry) -> Iterator[str]:
-    was = f"{code(', '.join(entry.was))} → " if entry.was else "new: "
+    was = "unchanged: " if not entry.changed else f"{code(', '.join(entry.was))} → " if entry.was else "new: "
     yield f"**{code(entry.name)}** {was}{code(entry.version)}" + (
         f" — {code(' › '.join(entry.path))}" if entry.path else ""
     )

@@ -20,11 +20,20 @@ def summary(review: Review) -> str:
     if review.compared is None:
         return f"first run ({review.reason}): {len(review.entries)} of {review.packages} packages have findings"
     counts = (
-        (len(review.entries), "new or changed"),
+        (sum(entry.changed for entry in review.entries), "new or changed"),
+        (sum(not entry.changed for entry in review.entries), "unchanged and denied"),
         (len(review.removed), "removed"),
         (len(review.edges), "edges new"),
     )
     return ", ".join(f"{number} {what}" for number, what in counts if number) or "nothing changed"
+
+
+def made_by(review: Review) -> str:
+    """Return one sentence: who made the change, and what that means for who may approve it."""
+    found = review.authors
+    if not found.known:
+        return f"nobody can tell who made it ({found.reason}), so one approver more is needed"
+    return f"made by {', '.join(found.people)}: {found.reason}" if found.people else found.reason
 
 
 def _lines(review: Review) -> Iterator[str]:
@@ -32,6 +41,7 @@ def _lines(review: Review) -> Iterator[str]:
     yield f"REVIEW  {title} · {plain(review.lockfile)} · profile {review.profile} · today {review.verdict.value}"
     compared = "nothing" if review.compared is None else f"decision sha256:{review.compared[:12]}…"
     yield f"  compared with {compared}: {plain(summary(review))}"
+    yield f"  {plain(made_by(review))}"
     for entry in review.entries:
         yield ""
         yield from _entry(entry)
@@ -62,8 +72,8 @@ def _lines(review: Review) -> Iterator[str]:
 
 
 def _entry(entry: Entry) -> Iterator[str]:
-    was = f"{plain(', '.join(entry.was), 80)} → " if entry.was else ""
-    new = "" if entry.was else " (new)"
+    was = f"{plain(', '.join(entry.was), 80)} → " if entry.was and entry.changed else ""
+    new = " (unchanged)" if not entry.changed else "" if entry.was else " (new)"
     yield f"  {plain(entry.name, 214)} {was}{plain(entry.version, 80)}{new}   {plain(' › '.join(entry.path), 200)}"
     for phrase in entry.can:
         yield f"    · {plain(phrase)}"

@@ -28,17 +28,6 @@ ELSEWHERE = {
     "T17": "tests/unit/test_decision.py: the decision names the digest of every input",
     "T21": f"{FLOWS}, tests/unit/evidence/test_baseline.py",
     "T22": FLOWS,
-    "T09": "policies/decision_test.rego, tests/integration/test_people.py: a waiver of release_age",
-    "W01": "tests/unit/test_approvals.py, policies/decision_test.rego, tests/integration/test_people.py: ends",
-    "W02": "policies/decision_test.rego, tests/integration/test_people.py: another version, `*`",
-    "W05": "policies/decision_test.rego, tests/integration/test_people.py: nobody approves his own change",
-    "W06": "tests/unit/test_approvals.py, tests/integration/test_people.py: a stranger, a signer who is no approver",
-    "W07": "policies/decision_test.rego, tests/unit/test_approvals.py; exclusions: T08-excludes-only-its-rule",
-    "W09": "policies/decision_test.rego, tests/unit/test_approvals.py: unused ones, and the same one twice",
-    "W11": "tests/unit/test_approvals.py, tests/integration/test_people.py: an edited waiver",
-    "W12": "tests/integration/test_cli_trust.py: policies that cannot be used, rules without findings",
-    "W13": FLOWS,
-    "W14": "tests/integration/test_cli_trust.py: gate signs no policy that nobody accepts",
 }
 
 NOT_YET = {

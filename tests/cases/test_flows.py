@@ -15,7 +15,7 @@ import pytest
 
 import sbomgate
 from sbomgate.signing import local_key
-from testkit.cases import BASES, Bench, Case, Outcome, Release, World, find, releases, work_in
+from testkit.cases import BASES, Bench, Outcome, Release, World, find, releases, work_in
 from testkit.registry import Fault, Simulator
 
 
@@ -244,15 +244,7 @@ def test_T11_a_version_that_the_registry_no_longer_has(desk: Bench, registry: Si
 
 
 # --------------------------------------------------------------------------------------------------------------------
-# W13, and the command line as a process
-
-
-def test_W13_a_list_of_two_hundred_thousand_names(desk: Bench) -> None:
-    rows = "\n".join(f"name-{n},1.0.0|1.0.1,MAL-{n},test,test" for n in range(200_000))
-    case: Case = replace(find("S09-caret"), malicious=f"{rows}\nms,2.0.0,MAL-OURS,test,test")
-    folder = desk.lay_out(case, "W13")
-    found = check(desk, folder, store=desk.store("small"))
-    assert found.said("denials") == {"known_malicious/listed"}
+# The command line as a process
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from sbomgate.signing import local_key
 from testkit import commandline, tarballs
 from testkit.commandline import World, refused
+from testkit.commits import Repository, ssh_key
 
 FOLDER = Path(".sbomgate/approvals")
 
@@ -83,6 +84,56 @@ def test_two_people_approve_exactly_what_they_saw(world: World) -> None:
     # other bytes of the same version are another change (P28)
     world.write_project([("left-pad", "1.3.1", tarballs.package("left-pad", "1.3.1", files={"index.js": b"evil"}))])
     assert check(world) == 1
+
+
+def tell_people(world: World) -> None:
+    """Have the trust file know Ann and Bob by what they commit with."""
+    told = ""
+    for who in ("ann", "bob"):
+        line = ssh_key(world.root / f"{who}.ssh")
+        told += f'[[people]]\nname = "{who}"\naddresses = ["{who}@example.test"]\nssh_keys = ["{line}"]\n'
+    world.trust.write_text(f"{world.trust.read_text()}\n{told}")
+
+
+def test_P30_who_made_the_change_approves_nothing_and_another_suffices(world: World) -> None:
+    """Bob's signed commit proves that he made it: his own approval does not count, Ann's alone does."""
+    tell_people(world)
+    update = (world.project / "package-lock.json").read_text(), (world.project / "package.json").read_text()
+    world.write_project()
+    repository = Repository.new(world.project)
+    repository.commit()
+    changed = {"package-lock.json": update[0], "package.json": update[1]}
+    repository.commit(changed, key=world.root / "bob.ssh", author="bob@example.test")
+    assert "made by bob: 1 of 1 commits are signed" in world.run("review", *ABOUT).out
+    digest = change(world)
+    assert approve(world, "bob", digest).code == 0
+    said = world.run("check", *ABOUT, "--verbose")
+    assert said.code == 1
+    assert "who signed it made the change" in said.out
+    assert approve(world, "ann", digest).code == 0
+    assert check(world) == 0
+    made = world.run(*world.gate("--json"))
+    assert made.code == 0, made.out + made.err
+    told = json.loads(made.out)
+    stored = world.root / told["evidence"] / "decisions" / told["decision_sha256"]
+    asked = json.loads((stored / "policy-input.json").read_bytes())
+    assert asked["change"]["authors"] == ["bob"]
+    assert asked["change"]["authors_known"]
+    assert world.run("replay", str(stored)).code == 0
+
+
+def test_P30_an_author_who_is_not_proved_counts_as_the_approver(world: World) -> None:
+    tell_people(world)
+    Repository.new(world.project).commit(author="bob@example.test")
+    assert "nobody can tell who made it" in world.run("review", *ABOUT).out
+    digest = change(world)
+    assert approve(world, "ann", digest).code == 0
+    said = world.run("check", *ABOUT, "--verbose")
+    assert said.code == 1
+    assert "2 people are needed, as the commit" in said.out
+    assert "is not signed" in " ".join(said.out.split())
+    assert approve(world, "bob", digest).code == 0
+    assert check(world) == 0
 
 
 def test_the_change_that_is_signed_is_the_one_that_was_seen(world: World) -> None:

@@ -313,6 +313,29 @@ def test_a_person_or_service_account_signs_by_address(sigstore: RealSigstore, as
     assert isinstance(verify.verify(bundle, [workflows], role="decision"), verify.NotAccepted)
 
 
+def test_people_waive_without_a_key(empty: World, sigstore: RealSigstore, rekor: int) -> None:
+    """Approvers by identity: accepted by issuer and address, at the time that the log or the authority proves (P28)."""
+    approvers = "".join(
+        f'[[signers]]\nname = "{who}"\nroles = ["approver"]\nissuer = "{sigstore.identity.issuer(PEOPLE)}"\n'
+        f'identity = "{who}@acme.example"\n'
+        for who in ("ann", "bob")
+    )
+    here = keyless_world(empty, sigstore, rekor=rekor)
+    empty.trust.write_text(empty.trust.read_text().replace("[[signers]]", f"{approvers}\n[[signers]]", 1))
+    waive = ("waive", "release_age", "left-pad@1.3.0", "--until", "30d", "--reason", "r", "--signer", "keyless:token")
+    about = ("--trust", "trust.toml", "--path", "shop")
+    for who in ("ann", "bob"):
+        here.token(issuer=PEOPLE, email=f"{who}@acme.example")
+        made = empty.run(*waive, *about)
+        assert made.code == 0, made.err
+    told = json.loads(empty.run("waivers", "list", "shop", "--trust", "trust.toml", "--json").out)
+    assert sorted(one["by"] for one in told["signed"]) == ["ann", "bob"]
+    # A workflow is no person, and a person whom nobody named is nobody.
+    for claims in ({}, {"issuer": PEOPLE, "email": "eve@acme.example"}):
+        here.token(**claims)
+        commandline.refused(empty, *waive, *about, says=["would not count"])
+
+
 @pytest.mark.parametrize(
     "claims",
     [{"seconds": -60}, {"audience": "elsewhere"}, {"iss": "https://token.actions.githubusercontent.com"}],

@@ -45,7 +45,7 @@ from sbomgate.model import (
     TarballFacts,
 )
 from sbomgate.times import format_time
-from testkit import tarballs
+from testkit import people, tarballs
 from testkit.sigstore import TestSigstore
 
 REGISTRY = "https://registry.npmjs.org/"  # what a lockfile's `resolved` says
@@ -79,6 +79,7 @@ class Release:
         signature: `good`, `none`, `bad`, `unknown-key` or `retired`.
         registry: `known`; `unreachable`; `mirror`: it serves neither signatures nor attestations.
         tarball: `known`, or `unreachable`.
+        licence: of its manifest.
         publisher, trusted_publisher, deprecated, maintainers: the registry's word.
         listed: all versions that the registry lists, for the ledger; empty where nobody notes them.
         asked_hours_ago: when it was asked.
@@ -101,6 +102,7 @@ class Release:
     dependencies: Mapping[str, str] = field(default_factory=dict)
     entry: Mapping[str, Any] = field(default_factory=dict)
     provenance: str | Mapping[str, Any] = "unattested"
+    licence: str = "MIT"
     signature: str = "good"
     registry: str = "known"
     tarball: str = "known"
@@ -119,6 +121,8 @@ class Release:
             files[f"{path}/package.json"] = json.dumps(inner, indent=2).encode() + b"\n"
         files |= {path: text.encode() for path, text in self.files.items()}
         manifest: dict[str, Any] = {"dependencies": dict(self.dependencies)} if self.dependencies else {}
+        if self.licence != "MIT":
+            manifest["license"] = self.licence
         if self.bin:
             manifest["bin"] = dict.fromkeys(self.bin, "index.js")
         if self.bundled:
@@ -146,7 +150,7 @@ class Release:
         entry: dict[str, Any] = {"version": self.version, "resolved": self.resolved, "integrity": self.integrity}
         if set(self.scripts) & set(INSTALLS):
             entry["hasInstallScript"] = True
-        entry["license"] = "MIT"
+        entry["license"] = self.licence
         if self.dependencies:
             entry["dependencies"] = dict(self.dependencies)
         if self.bin:
@@ -187,7 +191,7 @@ class Expected:
     wrong: str = ""
 
 
-PROFILES = ("bootstrap", "default", "strict", "release")
+PROFILES = ("bootstrap", "observe", "default", "strict", "release")
 """`bootstrap` is `default` on the first run, without an approved build; the others have the base as their baseline."""
 
 
@@ -204,7 +208,10 @@ class Case:
         format: the base's project with its lockfile told in this format (`testkit.locks`); what else the base tells
             (packages, trust, list of malicious packages) holds here too.
         trust, trust_tables: further lines of the trust file, before its tables and after them.
-        malicious: rows of the list of malicious packages, or `shipped`.
+        malicious: rows of the list of malicious packages, or `shipped`; noise: how many other rows come first.
+        feed: an OSV record, of which `feed import` makes the list.
+        commit_by, people: who committed the change, and what people signed about it (`testkit.people`).
+        verb: `check`, or `gate`. arguments: further ones of it; {project} stands for the project's folder.
     """
 
     name: str
@@ -222,6 +229,12 @@ class Case:
     trust: str = ""
     trust_tables: str = ""
     malicious: str = ""
+    noise: int = 0
+    feed: str = ""
+    commit_by: str = ""
+    people: Sequence[Mapping[str, Any]] = ()
+    verb: str = "check"
+    arguments: Sequence[str] = ()
 
     def files(self) -> list[Path]:
         """The project's files, links included."""
@@ -458,7 +471,7 @@ class World:
                 scripts=dict(one.scripts),
                 gyp=one.gyp,
                 bundled=(),
-                licence="MIT",
+                licence=one.licence,
             )
         return Missing(absence=Absence.UNREACHABLE, reason="no tarball with this digest could be had")
 
@@ -534,6 +547,7 @@ class Bench:
         for name in ("release", "recorder"):
             key = local_key.generate(self.root / f"{name}.key")
             (self.root / f"{name}.pub").write_text(key.public_key)
+        people.prepare(self.root)
         (self.root / "trusted_root.json").write_bytes(self.sigstore.trusted_root_json())
         (self.root / "registry_keys.json").write_bytes(self.sigstore.registry_keys_json())
         (self.root / "artefact").write_bytes(b"what ships\n")
@@ -559,13 +573,20 @@ class Bench:
         """Run one case under one profile, in this process."""
         case = find(name)
         folder = self.lay_out(case, f"{name}-{profile}")
-        arguments = ["check", "--json", "--offline", str(folder / "project"), *self.arguments(case, folder)]
+        about = ["--offline", str(folder / "project"), *self.arguments(case, folder)]
         if profile != "bootstrap":
-            arguments += ["--baseline", str(self.store(baseline_of(case)))]
-        if profile in ("strict", "release"):
-            arguments += ["--profile", profile]
+            about += ["--baseline", str(self.store(baseline_of(case)))]
+        if profile in ("observe", "strict", "release"):
+            about += ["--profile", profile]
+        about += [one.replace("{project}", str(folder / "project")) for one in case.arguments]
         try:
-            return self.command(arguments, folder)
+            if case.commit_by:
+                people.commit(self, find(baseline_of(case)).folder, folder, case.commit_by)
+            people.act(self, case, folder, about, releases(case))
+            if case.verb == "gate":
+                about += ["--subject", f"file:{self.root / 'artefact'}", "--key", str(self.root / "release.key")]
+                about += ["--store", str(folder / "store")]
+            return self.command([case.verb, "--json", *about], folder)
         finally:
             shutil.rmtree(folder)
 
@@ -629,6 +650,8 @@ class Bench:
         while line[0].base:
             line.insert(0, find(line[0].base))
         tables = [one.trust_tables for one in line]
+        if case.people:
+            tables += people.trust(self.root)
         for name, role in (("release", "decision"), ("recorder", "facts")):
             public = (self.root / f"{name}.pub").read_text()
             tables.append(f'[[signers]]\nname = "{name}"\nroles = ["{role}"]\npublic_key = """\n{public}"""')
@@ -638,8 +661,14 @@ class Bench:
         malicious = find(case.base).malicious if case.format and not case.malicious else case.malicious
         if malicious != "shipped":
             # Day zero: nobody has listed anything yet, unless the case says so.
-            rows = "\n".join(["name,versions,osv_id,wave,sources", *malicious.split()])
+            noise = (f"name-{n},1.0.0|1.0.1,MAL-{n},test,test" for n in range(case.noise))
+            rows = "\n".join(["name,versions,osv_id,wave,sources", *noise, *malicious.split()])
             (folder / "malicious.csv").write_text(rows + "\n", "utf-8")
+            if case.feed:
+                (folder / "osv.json").write_text(case.feed, "utf-8")
+                imported = ["feed", "import", str(folder / "osv.json"), "-o", str(folder / "malicious.csv")]
+                (folder / "malicious.csv").unlink()
+                people.run(self, imported, folder)
             tables.append(
                 f'[[malicious_lists]]\npath = "malicious.csv"\nsha256 = "{_sha256(folder / "malicious.csv")}"'
             )
@@ -647,7 +676,7 @@ class Bench:
         text = "\n\n".join(['schema = "sbomgate/trust/v1"', *(one.trust for one in line), *tables]) + "\n"
         return fill(text, world.releases)
 
-    def command(self, arguments: list[str], folder: Path) -> Outcome:
+    def command(self, arguments: list[str], folder: Path, *, prints_json: bool = True) -> Outcome:
         """Run one command in this process, as `sbomgate` would."""
         from sbomgate.cli import main
 
@@ -660,7 +689,7 @@ class Bench:
         finally:
             sys.stdout, sys.stderr = before
         out.flush()
-        report = json.loads(printed.getvalue()) if code != 2 else None
+        report = json.loads(printed.getvalue()) if code != 2 and prints_json else None
         return Outcome(exit=code, report=report, stderr=err.getvalue())
 
     def environment(self) -> dict[str, str]:

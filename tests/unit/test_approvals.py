@@ -7,14 +7,17 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography import x509
 
 from sbomgate import approvals, dsse, trust
 from sbomgate.errors import EvidenceError
-from sbomgate.model import Approval, Authors, People, Signer, Waiver
+from sbomgate.model import AcceptedIdentity, Approval, Authors, People, Signer, Waiver
 from sbomgate.signing import local_key
 from sbomgate.signing.local_key import LocalKey
+from testkit.sigstore import Stage, TestSigstore
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SHA = "ab" * 32
@@ -146,3 +149,69 @@ def test_a_field_too_many_is_refused() -> None:
     statement["predicate"]["also"] = "this"
     with pytest.raises(EvidenceError, match="altered"):
         approvals.read(json.dumps(statement, separators=(",", ":"), sort_keys=True).encode(), "here")
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Approvers without a key: sigstore vouches for who they are, and a log for when they signed
+
+SIGSTORE = TestSigstore(NOW)
+GOOGLE = "https://accounts.example.test"
+
+
+def certified(said: Waiver | Approval, *, address: str = "ann@example.test", later: timedelta = timedelta(0)) -> bytes:
+    """Return what a person signed whom our own sigstore certified."""
+    oid = "1.3.6.1.4.1.57264.1.1", "1.3.6.1.4.1.57264.1.8"
+    stages: dict[Stage, Any] = {
+        "payload": lambda _: approvals.write(said),
+        "identity": lambda _: x509.RFC822Name(address),
+        "claims": lambda claims: {key: GOOGLE for key in claims if key in (1, 8, "1", "8", *oid)},
+    }
+    bundle = SIGSTORE.provenance(
+        "a", "1.0.0", "", repository="https://github.com/acme/shop", workflow="w.yml", time=NOW + later, mutate=stages,
+        entry="dsse", proof="inclusion+SET",
+    )  # fmt: skip
+    return json.dumps(bundle).encode()
+
+
+def people(data: bytes, **identity: Any) -> People:
+    named = AcceptedIdentity(**{"issuer": GOOGLE, "identity": "ann@example.test", **identity})
+    ann = Signer(
+        name="Ann", person="ann", roles=("approver",), identity=named, trusted_root=SIGSTORE.trusted_root_json()
+    )
+    return approvals.accepted({"one": data}, replace(trust.NOBODY, signers=(ann,)), now=NOW, authors=Authors())
+
+
+@pytest.mark.parametrize("said", [WAIVER, APPROVAL], ids=["waiver", "approval"])
+def test_a_person_approves_without_a_key(said: Waiver | Approval) -> None:
+    (one,) = people(certified(said)).signed
+    assert (one.by, one.said) == ("ann", said)
+
+
+@pytest.mark.parametrize(
+    ("data", "identity", "reason"),
+    [
+        pytest.param(certified(WAIVER, address="eve@example.test"), {}, "does not accept", id="W06 a stranger"),
+        pytest.param(certified(WAIVER), {"issuer": "https://other.test"}, "does not accept", id="another issuer"),
+        pytest.param(certified(WAIVER, later=timedelta(hours=1)), {}, "signed at", id="dated back"),
+        pytest.param(certified(WAIVER, later=-timedelta(days=40)), {}, "signed at", id="dated ahead, to last longer"),
+    ],
+)
+def test_who_counts_is_who_the_certificate_names_and_when_is_when_it_was_logged(
+    data: bytes, identity: dict[str, str], reason: str
+) -> None:
+    found = people(data, **identity)
+    assert found.signed == ()
+    assert reason in found.refused[0][1]
+
+
+def test_a_certificate_of_another_sigstore_is_refused() -> None:
+    """Anybody can run a Fulcio that writes any address."""
+    ann = Signer(
+        name="Ann", person="ann", roles=("approver",),
+        identity=AcceptedIdentity(issuer=GOOGLE, identity="ann@example.test"),
+        trusted_root=TestSigstore(NOW, seed="mallory").trusted_root_json(),
+    )  # fmt: skip
+    who = replace(trust.NOBODY, signers=(ann,))
+    found = approvals.accepted({"one": certified(WAIVER)}, who, now=NOW, authors=Authors())
+    assert found.signed == ()
+    assert "does not hold" in found.refused[0][1]

@@ -24,11 +24,13 @@ LEAVES = {
     "spdx",
     "schema_errors",
     "version_set",
+    "sshsig",
+    "id_token",
 }
 # What each step may use of the others: only what its own docstring names as shared ground.
 MAY_USE = {
     "npm": {"facts"},  # collected facts ⇄ JSON, for its cache
-    "evidence": {"decision", "signing"},  # evidence is what those two wrote
+    "evidence": {"decision", "signing", "override"},  # evidence is what those two wrote
     "policy": set(),
     "provenance": set(),
     "lockfiles": set(),
@@ -37,6 +39,8 @@ MAY_USE = {
     "report": set(),
     "sbom": set(),
     "approvals": {"signing"},  # who signed them
+    "override": {"signing"},  # who signed it
+    "authors": set(),
     "conform": set(),
     "fix": {"lockfiles"},  # whether a version satisfies a range
     "inventory": {"decision"},  # what a build's evidence says of it

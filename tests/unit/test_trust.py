@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sbomgate import trust
 from sbomgate.errors import TrustError
 from sbomgate.model import AcceptedIdentity, Trust
+from testkit import tokens
 from testkit.evidence import key
 
 PEM = key().public_key.strip()
@@ -565,3 +566,67 @@ def test_the_schema_is_what_its_types_say() -> None:
         [sys.executable, "tools/generate_trust_schema.py", "--check"], cwd=root, capture_output=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Who may have made a change, and break-glass
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH"
+OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYG comment"
+ISSUER = (
+    '[[token_issuers]]\nname = "github"\nissuer = "https://token.actions.githubusercontent.com"\n'
+    'account = "actor_id"\nrepository = "acme/shop"\n'
+    f'keys = {{ path = "jwks.json", sha256 = "{hashlib.sha256(tokens.KEYS).hexdigest()}" }}\n'
+)
+
+
+def person(name: str = "bob", **fields: str) -> str:
+    return f'[[people]]\nname = "{name}"\n' + "".join(f"{key} = {value}\n" for key, value in fields.items())
+
+
+def test_people_and_what_they_are_known_by() -> None:
+    """P30"""
+    ann = MINIMAL.replace("[[signers]]", '[[signers]]\nperson = "Ann.Ex@Example.test"', 1)
+    text = ann + ISSUER + person("annex@example.test", addresses='["Ann@Example.test"]', ssh_keys=f'["{KEY}"]')
+    found = parse(text + person(accounts='{ github = ["1", "2"] }'), {**PINNED, "jwks.json": tokens.KEYS})
+    one, bob = found.people
+    assert one.name == found.signers[0].person == "ann.ex@example.test"
+    assert one.addresses == ("ann@example.test",)
+    assert [kind for kind, _ in one.ssh_keys] == ["ssh-ed25519"]
+    assert bob.accounts == (("github", "1"), ("github", "2"))
+    assert found.token_issuers[0].audience == "sbomgate"
+    assert parse(MINIMAL).break_glass_hours is None
+    assert parse(f"{MINIMAL}\n[break_glass]\n").break_glass_hours == 24
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param(person() + person("BOB"), "same name", id="one person twice"),
+        pytest.param(
+            person(addresses='["a@b.test"]') + person("eve", addresses='["A@b.test"]'), "same address", id="an address"
+        ),
+        pytest.param(person(ssh_keys=f'["{KEY}"]') + person("e", ssh_keys=f'["{KEY} x"]'), "same key", id="a key"),
+        pytest.param(person(ssh_keys='["ssh-ed25519 AAAA"]'), "cut off", id="what is no key"),
+        pytest.param(person(ssh_keys='["command=\\"x\\" ssh-ed25519 AAAA"]'), "public key", id="a key with options"),
+        pytest.param(person(addresses='["*@acme.test"]'), "e-mail address", id="a wildcard"),
+        pytest.param(person(accounts='{ github = ["1"] }'), "no token_issuers entry", id="an unknown issuer"),
+        pytest.param(ISSUER + person(accounts='{ github = ["bob"] }'), "numeric id", id="a name for an account"),
+        pytest.param(ISSUER + ISSUER, "same name or issuer", id="an issuer twice"),
+        pytest.param(ISSUER.replace("actor_id", "actor"), "actor_id", id="a name that changes hands"),
+        pytest.param(ISSUER.replace("jwks.json", "root.json"), "sha256 of root.json", id="other keys"),
+        pytest.param("[break_glass]\nmax_hours = 25\n", "25", id="longer than a day"),
+        pytest.param("[break_glass]\nmax_hours = 0\n", "0", id="no time at all"),
+    ],
+)
+def test_people_who_cannot_be_told_apart(text: str, says: str) -> None:
+    """P30, P32"""
+    with pytest.raises(TrustError) as e:
+        parse(f"{MINIMAL}\n{text}", {**PINNED, "jwks.json": tokens.KEYS})
+    assert says in str(e.value)
+
+
+def test_a_workflow_overrides_nothing() -> None:
+    """P32: two persons, and a workflow is none."""
+    with pytest.raises(TrustError, match="a workflow is no person"):
+        parse(KEYLESS.replace('["decision"]', '["override"]'))

@@ -14,6 +14,7 @@ from sbomgate.model import (
     BaselineBuild,
     Bootstrap,
     Claimed,
+    EdgeKind,
     Exclusion,
     ExpectedProvenance,
     Kind,
@@ -318,6 +319,19 @@ def test_the_registrys_integrity_stands_in_a_package_only_where_it_is_another(
     (p,), (f,) = document["packages"], document["facts"]
     assert f["registry_agrees"] is agrees
     assert p.get("registry_integrity") == (stated if agrees is False else None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "gained"), [(EdgeKind.PROD, True), (EdgeKind.PEER, True), (EdgeKind.PEER_OPTIONAL, False)]
+)
+def test_an_edge_that_an_unchanged_entry_gained_is_compared_but_an_optional_peer_is_not(
+    kind: EdgeKind, gained: bool
+) -> None:
+    """T23: an optional peer is met by whatever else came in, and npm installs nothing for it."""
+    plugin, peer = b.package("plugin"), b.package("peer")
+    baseline = BaselineBuild(sbom=b.sbom([plugin, peer]), evidence="4" * 64, decided_at=b.NOW)
+    new = b.sbom([plugin, peer], [replace(b.edge(plugin.id, peer.id, "peer"), kind=kind)])
+    assert ("plugin" in built(new, baseline=baseline)["baseline"]["edges"]) == gained
 
 
 def test_names_close_to_a_used_or_well_known_one() -> None:
