@@ -8,6 +8,7 @@ import pytest
 
 from testkit import commandline
 from testkit.commandline import World
+from testkit.engines import keep_engine
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +17,7 @@ def ordinary(tmp_path_factory: pytest.TempPathFactory) -> World:
     world = commandline.new_world(tmp_path_factory.mktemp("ordinary") / "world")
     made = world.run(*world.gate())
     assert made.code == 0, made.err
-    commandline.keep_engine(world)
+    keep_engine(world.cache / "engine")
     return world
 
 

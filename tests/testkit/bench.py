@@ -20,7 +20,7 @@ from sbomgate import cli, facts
 from sbomgate.model import Absence, CollectedFacts, FactKey, Missing, Origin, RegistryWord, TarballFacts
 from sbomgate.signing import local_key
 from testkit import tarballs
-from testkit.engines import engine_cache
+from testkit.engines import borrow_engine, keep_engine
 
 REGISTRY = "https://registry.npmjs.org/"
 REPOSITORY = "https://github.com/acme/shop"
@@ -110,8 +110,12 @@ class Bench:
         self.folder = folder
         self.shop = folder / "shop"
         self.shop.mkdir()
-        self.cache = engine_cache() / "bench"  # shared: compiling the embedded engine takes seconds
-        self.cache.mkdir(parents=True, mode=0o700, exist_ok=True)
+        self.cache = folder / "cache"
+        self.engine = self.cache / "sbomgate" / "engine"
+        self.engine.mkdir(parents=True, mode=0o700)
+        for made in (self.cache, self.engine.parent):
+            made.chmod(0o700)
+        borrow_engine(self.engine)
         self.key = local_key.generate(folder / "release.key")
         self.recorder = local_key.generate(folder / "recorder.key")
         self.trust()
@@ -168,6 +172,7 @@ public_key = \"\"\"
             self.folder, {"HOME": str(self.folder / "home"), "XDG_CACHE_HOME": str(self.cache), **variables}
         ) as (out, err):
             code = cli.main(list(arguments))
+            keep_engine(self.engine)
             out.flush()
             err.flush()
             said = (out.buffer, err.buffer)

@@ -557,17 +557,13 @@ class Bench:
         """Let every process find the compiled engine: compiling it takes longer than all the cases together."""
         from sbomgate.policy import bundle
         from sbomgate.policy.engines import DEFAULT, EngineSettings, open_engine
-        from testkit.engines import engine_cache
+        from testkit.engines import borrow_engine, engine_cache
 
         with open_engine(DEFAULT, EngineSettings(cache_dir=engine_cache(), notify=print)) as engine:
             engine.evaluate(bundle.load(None), b"{}", "data.sbomgate.lib.packages.whole")
         folder = self.root / "cache" / "sbomgate" / "engine"
         folder.mkdir(mode=0o700, parents=True)
-        for file in engine_cache().glob("*.cwasm"):
-            try:
-                (folder / file.name).hardlink_to(file)
-            except OSError:  # another file system
-                shutil.copy2(file, folder)
+        borrow_engine(folder)
 
     def run(self, name: str, profile: str) -> Outcome:
         """Run one case under one profile, in this process."""

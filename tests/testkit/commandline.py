@@ -22,7 +22,7 @@ from typing import Any
 from sbomgate import cli, facts
 from sbomgate.signing import local_key
 from testkit import tarballs
-from testkit.engines import engine_cache
+from testkit.engines import borrow_engine
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HOME = "home-of-alice"  # the name of the home folder: no message may show it
@@ -236,8 +236,7 @@ def new_world(root: Path) -> World:
     engine = world.cache / "engine"
     engine.mkdir(parents=True, mode=0o700)
     world.cache.chmod(0o700)
-    for compiled in engine_cache().glob("*.cwasm"):
-        os.link(compiled, engine / compiled.name)
+    borrow_engine(engine)
     return world
 
 
@@ -252,14 +251,6 @@ def copy(source: World, root: Path) -> World:
 
     shutil.copytree(source.root, root, symlinks=True, copy_function=link_engine)
     return World(root)
-
-
-def keep_engine(world: World) -> None:
-    """Keep what a world compiled, for the next run of the tests."""
-    engine_cache().mkdir(mode=0o700, exist_ok=True)
-    for compiled in (world.cache / "engine").glob("*.cwasm"):
-        with contextlib.suppress(FileExistsError):
-            os.link(compiled, engine_cache() / compiled.name)
 
 
 @contextlib.contextmanager

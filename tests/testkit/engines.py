@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import shutil
 import subprocess
@@ -13,7 +15,26 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 def engine_cache() -> Path:
     """A private folder that outlives the run: compiling the embedded engine takes seconds."""
-    return Path(tempfile.gettempdir()) / f"sbomgate-test-engine-{Path.home().stat().st_uid}"
+    return Path(tempfile.gettempdir()) / f"sbomgate-test-engine-{os.getuid()}"
+
+
+def borrow_engine(folder: Path) -> None:
+    """Link what earlier runs compiled into a cache folder of a test's own."""
+    for compiled in engine_cache().glob("*.cwasm"):
+        try:
+            os.link(compiled, folder / compiled.name)
+        except FileExistsError:
+            continue
+        except OSError:  # another file system
+            shutil.copy2(compiled, folder)
+
+
+def keep_engine(folder: Path) -> None:
+    """Keep what was compiled in a cache folder, for the next run of the tests."""
+    engine_cache().mkdir(mode=0o700, exist_ok=True)
+    for compiled in folder.glob("*.cwasm"):
+        with contextlib.suppress(FileExistsError):
+            os.link(compiled, engine_cache() / compiled.name)
 
 
 def pinned_opa() -> str:

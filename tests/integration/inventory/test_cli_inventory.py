@@ -21,6 +21,7 @@ import pytest
 from sbomgate.cli import _environment
 from testkit import commandline, tarballs
 from testkit.commandline import Result, World, must_be_refused, refused
+from testkit.engines import keep_engine
 from testkit.oci_simulator import simulator
 
 START = datetime(2026, 4, 1, 9, 0, tzinfo=UTC)
@@ -66,7 +67,7 @@ def gated(tmp_path_factory: pytest.TempPathFactory) -> World:
     for name in PACKAGES:
         shutil.copytree(world.root / f"evidence-{name}", world.store, dirs_exist_ok=True)
         shutil.rmtree(world.root / f"evidence-{name}")
-    commandline.keep_engine(world)
+    keep_engine(world.cache / "engine")
     (world.root / "feed.csv").write_text("name,version\nfetch-it,1.14.1\nfetch-it-core,*\n")
     return world
 
