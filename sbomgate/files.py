@@ -94,3 +94,40 @@ def _open(
 
 def _reason(e: OSError | ValueError) -> str:
     return (e.strerror or str(e)).lower() if isinstance(e, OSError) else str(e)
+
+
+def sync(path: Path) -> None:
+    """Force a file or folder to disk; folders cannot be opened on Windows, where nothing is done.
+
+    Raises:
+        OSError: it cannot be.
+    """
+    if os.name != "posix" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def try_lock(descriptor: int, *, shared: bool = False) -> bool:
+    """Take the lock on an open file, and return whether nobody else has it. It ends when the file is closed.
+
+    flock, which does not work on every network file system; Windows knows no shared lock, and there all take turns.
+    """
+    if os.name == "posix":
+        import fcntl
+
+        try:
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+    import msvcrt
+
+    try:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+    except OSError:
+        return False
+    return True

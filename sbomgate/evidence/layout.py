@@ -468,10 +468,10 @@ def _write_blobs(path: Path, blobs: list[bytes], share: Sequence[Path] = ()) -> 
         new.append((temporary, target))
     # Syncing after all are written lets the file system flush them together.
     for temporary, _ in new:
-        _sync(temporary)
+        files.sync(temporary)
     for temporary, target in (*new, *linked):
         temporary.rename(target)
-    _sync(path)
+    files.sync(path)
 
 
 def _link_shared(temporary: Path, sha256: str, data: bytes, share: Sequence[Path]) -> bool:
@@ -507,16 +507,16 @@ def _write_folder(base: Path, name: str, named: dict[str, bytes]) -> None:
                 raise
             _create(at, data)
     for one in made:
-        _sync(one)
+        files.sync(one)
     temporary.rename(parent / name)
-    _sync(parent)
+    files.sync(parent)
 
 
 def _replace(target: Path, data: bytes) -> None:
     temporary = target.with_name(f"{_TEMPORARY}{target.name}")
     _create(temporary, data)
     temporary.replace(target)
-    _sync(target.parent)
+    files.sync(target.parent)
 
 
 def _create(path: Path, data: bytes, *, sync: bool = True) -> None:
@@ -529,24 +529,13 @@ def _create(path: Path, data: bytes, *, sync: bool = True) -> None:
             os.fsync(file.fileno())
 
 
-def _sync(path: Path) -> None:
-    """Force a file or folder to disk; folders cannot be opened on Windows."""
-    if os.name != "posix" and path.is_dir():
-        return
-    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _make_folders(*paths: Path) -> None:
     for path in paths:
         missing = [p for p in (path, *path.parents) if not p.is_dir()]
         for one in reversed(missing):
             with contextlib.suppress(FileExistsError):  # another writer was faster
                 one.mkdir()
-            _sync(one.parent)
+            files.sync(one.parent)
 
 
 def _clean(base: Path, *, known: set[str] | None) -> None:
@@ -570,7 +559,7 @@ def _lock(path: Path, *, seconds: int | None = None) -> Iterator[None]:
     descriptor = os.open(path, flags, 0o644)
     try:
         for _ in range(seconds * 50):
-            if _try_lock(descriptor):
+            if files.try_lock(descriptor):
                 break
             time.sleep(0.02)
         else:
@@ -582,24 +571,6 @@ def _lock(path: Path, *, seconds: int | None = None) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    if os.name == "posix":
-        import fcntl
-
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-    import msvcrt
-
-    try:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-    except OSError:
-        return False
-    return True
 
 
 def _must_be_folder(path: Path) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from sbomgate import decision, files
 from sbomgate.decision import Decision
 from sbomgate.errors import EvidenceError
-from sbomgate.evidence.layout import MAX_BLOB_BYTES, PENDING, _could_not, _create, _make_folders, _sync
+from sbomgate.evidence.layout import MAX_BLOB_BYTES, PENDING, _could_not, _create, _make_folders
 from sbomgate.evidence.record import DETAIL, check_names
 
 MAX_DETAIL_BYTES = 64 << 20  # names 200,000 files
@@ -54,9 +54,9 @@ def keep(store: Path, made: Decision, blobs: Mapping[str, bytes]) -> str:
             folders.add(at.parent)
             _create(at, data)
         for one in folders:
-            _sync(one)
+            files.sync(one)
         temporary.rename(target)
-        _sync(target.parent)
+        files.sync(target.parent)
     except OSError as e:
         raise _could_not("be written", target, e) from e
     return pending

@@ -8,16 +8,15 @@ knows what evidence is: that is `evidence.registry`.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
 from sbomgate import __version__, dsse
+from sbomgate.addresses import http_date, place, retry_after, show
 from sbomgate.errors import EvidenceError, FetchError, UsageError
 from sbomgate.evidence.registry_auth import DOCKER_HUB, MAX_TOKEN_BYTES, Account, Login
 from sbomgate.subject import MANIFEST_MEDIA_TYPE, REPOSITORY, canonical
@@ -350,7 +349,8 @@ class Client:
             else:
                 if answer.status not in _AGAIN:
                     return answer
-                why, after = f"answers {answer.status}", _retry_after(answer)
+                why = f"answers {answer.status}"
+                after = retry_after(answer.headers.get("retry-after"), http_date(answer.headers.get("date")))
             if after > MAX_RETRY_AFTER_SECONDS:
                 raise FetchError(f"{why}, and asks to wait {after:.0f} s", where=show(url), hint=_LATER)
             if attempt + 1 < attempts:
@@ -449,8 +449,7 @@ class Client:
         try:
             url = urljoin(current, location)
             parts = urlsplit(url)
-            place = _place(parts.hostname or "")
-            elsewhere = parts.scheme == "https" and place == "" and bool(parts.hostname)
+            elsewhere = parts.scheme == "https" and place(parts.hostname or "") == "" and bool(parts.hostname)
             here = self.repository.is_local and parts.scheme in ("http", "https") and parts.hostname in LOCAL
             fits = (
                 len(url) <= 8192
@@ -494,35 +493,9 @@ class _DownError(FetchError):
     """No attempt succeeded."""
 
 
-def show(url: str) -> str:
-    """Return a URL for people: without user info, query and fragment, ASCII, cut (PROMISES P39, P40)."""
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-        text = f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
-    except ValueError:
-        return "an address that is no URL"
-    return ascii(text[:300])[1:-1]
-
-
 def _origin(url: str) -> tuple[str, str, int | None]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme)
-
-
-def _place(host: str) -> str:
-    """Return `loopback`, `link-local` (a cloud's own services) or "" for a host, as far as its spelling tells."""
-    name = host.rstrip(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):
-        return "loopback"
-    try:
-        address = ipaddress.ip_address(name.partition("%")[0])
-    except ValueError:
-        return ""
-    real = (address.ipv4_mapped or address) if isinstance(address, ipaddress.IPv6Address) else address
-    if real.is_loopback or real.is_unspecified:
-        return "loopback"
-    return "link-local" if real.is_link_local else ""
 
 
 def _tag(digest: str) -> str:
@@ -556,18 +529,6 @@ def _chunk_size(answer: Answer) -> int:
     wanted = str(answer.headers.get("oci-chunk-min-length", ""))
     size = int(wanted[:12]) if wanted.isascii() and wanted.isdigit() else 0
     return min(max(size, CHUNK_BYTES), MAX_CHUNK_BYTES)
-
-
-def _retry_after(answer: Answer) -> float:
-    """Return the seconds of Retry-After (RFC 9110, 10.2.3); a date counts from the answer's own Date. 0: none."""
-    text = str(answer.headers.get("retry-after", "")).strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        until, now = parsedate_to_datetime(text), parsedate_to_datetime(answer.headers.get("date", ""))
-        return max(0.0, (until - now).total_seconds())
-    except (ValueError, TypeError):
-        return 0.0
 
 
 def _code(body: bytes) -> str:

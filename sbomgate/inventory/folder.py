@@ -179,7 +179,7 @@ class Folder:
             with self.lock(".writing", shared=True):
                 for key, rows in builds:
                     self._add(self._writer(), key, rows)
-                _sync(self.path / DELTA)
+                files.sync(self.path / DELTA)
         except OSError as e:
             raise self._could_not("be written", e) from e
 
@@ -195,7 +195,7 @@ class Folder:
             with os.fdopen(handle, "wb") as file:
                 file.write(lines)
             writer.write(Path(name), made)
-            _sync(made)
+            files.sync(made)
             made.replace(delta / f"{key:016x}.parquet")
         finally:
             Path(name).unlink(missing_ok=True)
@@ -255,7 +255,7 @@ class Folder:
             number += 1
             taken.append(replace(segment, name=f"{number:06}.parquet"))
             (aside.path / SEGMENTS / segment.name).replace(self.path / SEGMENTS / taken[-1].name)
-        _sync(self.path / SEGMENTS)
+        files.sync(self.path / SEGMENTS)
         self._publish(taken)
         self._remove(self.path / SEGMENTS / segment.name for segment in before.segments)
         with self.lock(".writing"):  # what was added again meanwhile is another file of that name: it stays
@@ -276,9 +276,9 @@ class Folder:
         made = self.path / SEGMENTS / f"{_TEMPORARY}{name}"
         sources = [*(self.path / SEGMENTS / segment.name for segment in merged), *new]
         rows, builds = self._writer().merge(sources, made)
-        _sync(made)
+        files.sync(made)
         made.replace(self.path / SEGMENTS / name)
-        _sync(self.path / SEGMENTS)
+        files.sync(self.path / SEGMENTS)
         kept = [segment for segment in segments if segment not in merged]
         self._publish((*kept, Segment(name=name, rows=rows, builds=builds)))
         self._remove([*(self.path / SEGMENTS / segment.name for segment in merged), *listing.deltas])
@@ -305,7 +305,7 @@ class Folder:
             file.flush()
             os.fsync(file.fileno())
         made.replace(self.path / MANIFEST)
-        _sync(self.path)
+        files.sync(self.path)
 
     def _writer(self) -> Writer:
         if self._writes is None:
@@ -321,12 +321,12 @@ class Folder:
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
         descriptor = os.open(self.path / name, flags, 0o644)
         try:
-            held = _try_lock(descriptor, shared=shared)
+            held = files.try_lock(descriptor, shared=shared)
             tries = LOCK_WAIT_SECONDS * 50 if wait else 0
             while not held and tries:
                 time.sleep(0.02)
                 tries -= 1
-                held = _try_lock(descriptor, shared=shared)
+                held = files.try_lock(descriptor, shared=shared)
             if wait and not held:
                 raise EvidenceError(
                     f"somebody else has held this lock for {LOCK_WAIT_SECONDS} seconds",
@@ -360,32 +360,3 @@ def _tier(segments: Sequence[Segment], new: Sequence[Path]) -> list[Segment]:
         merged.append(segment)
         builds += segment.builds
     return merged
-
-
-def _sync(path: Path) -> None:
-    """Force a file or folder to disk; folders cannot be opened on Windows."""
-    if os.name != "posix" and path.is_dir():
-        return
-    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _try_lock(descriptor: int, *, shared: bool) -> bool:
-    if os.name == "posix":
-        import fcntl
-
-        try:
-            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-    import msvcrt  # knows no shared lock: writers take turns there
-
-    try:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-    except OSError:
-        return False
-    return True

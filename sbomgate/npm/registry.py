@@ -7,15 +7,14 @@ URL (P40). Credentials go only to the registry's own origin; a redirect to anoth
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urljoin, urlsplit
 
+from sbomgate.addresses import place, retry_after, show
 from sbomgate.errors import FetchError
 from sbomgate.model import Absence, Missing
 from sbomgate.npm.auth import Credentials, origin
@@ -238,7 +237,7 @@ class Registry:
                     current = following
                     continue
                 if status in _RETRIED_STATUS:
-                    after = _seconds(response.headers.get("retry-after"), self._now)
+                    after = retry_after(response.headers.get("retry-after"), self._now)
                     return _Again(f"answers {status}", after, down=status >= 500)
                 if status in (401, 403):
                     hint = (
@@ -294,18 +293,6 @@ def same_origin(url: str, registry: str) -> bool:
         return False
 
 
-def show(url: str) -> str:
-    """Return a URL for people: without user info, query and fragment, ASCII, cut (PROMISES P39, P40)."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return "an address that is no URL"
-    text = f"{parts.scheme}://{host}{port}{parts.path}"
-    return ascii(text[:300])[1:-1]
-
-
 def _slash(registry: str) -> str:
     return registry if registry.endswith("/") else registry + "/"
 
@@ -333,44 +320,13 @@ def _refuse_address(url: str, registry: str) -> str:
         return "is neither http nor https"
     if not host:
         return "has no host"
-    if _address(host) == "link-local":
+    if place(host) == "link-local":
         return "is the address of this network's own services"
-    if _address(host) == "loopback":
-        return "" if _address(home) == "loopback" else "is this machine itself"
+    if place(host) == "loopback":
+        return "" if place(home) == "loopback" else "is this machine itself"
     if scheme == "http":
         return "is not protected by TLS"
     return ""
-
-
-def _address(host: str) -> str:
-    """Return `loopback`, `link-local` (cloud metadata) or "" for a host, as far as its spelling tells."""
-    name = host.rstrip(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):
-        return "loopback"
-    try:
-        address = ipaddress.ip_address(name.partition("%")[0])
-    except ValueError:
-        return ""
-    real = (address.ipv4_mapped or address) if isinstance(address, ipaddress.IPv6Address) else address
-    if real.is_loopback or real.is_unspecified:
-        return "loopback"
-    return "link-local" if real.is_link_local else ""
-
-
-def _seconds(value: str | None, now: datetime) -> float:
-    """Return the seconds of a Retry-After header (RFC 9110, 10.2.3: seconds or a date); 0 where there is none."""
-    if value is None:
-        return 0.0
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        date = parsedate_to_datetime(text)
-    except ValueError:
-        return 0.0
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return max(0.0, (date - now).total_seconds())
 
 
 def _unreachable(url: str, why: str) -> Missing:

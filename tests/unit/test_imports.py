@@ -11,6 +11,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[2] / "sbomgate"
 
 LEAVES = {
+    "addresses",
     "model",
     "errors",
     "resources",

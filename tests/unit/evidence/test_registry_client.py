@@ -13,10 +13,11 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 
+from sbomgate.addresses import show
 from sbomgate.errors import EvidenceError, FetchError, SbomgateError, UsageError
 from sbomgate.evidence import registry_client
 from sbomgate.evidence.registry_auth import Account
-from sbomgate.evidence.registry_client import Client, Repository, repository, show
+from sbomgate.evidence.registry_client import Client, Repository, repository
 from testkit.oci_simulator import INDEX, Asked, Reply, Simulator, sha256, simulator
 
 CANARY = "hunter2-canary"

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import pytest
 
+from sbomgate.addresses import show
 from sbomgate.model import Absence, Missing
 from sbomgate.npm import auth, registry
 from sbomgate.npm.registry import Answer, Registry
@@ -317,7 +318,7 @@ def test_a_wrong_token_is_not_shown(server: Simulator) -> None:
 )
 def test_urls_for_people(url: str, shown: str) -> None:
     """P39, P40."""
-    assert registry.show(url) == shown
+    assert show(url) == shown
 
 
 def test_concurrency_is_bounded(server: Simulator) -> None:

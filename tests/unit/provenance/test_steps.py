@@ -585,5 +585,5 @@ def test_every_step_has_a_case() -> None:
     }
     page = (Path(__file__).resolve().parents[3] / "docs" / "provenance.md").read_text()
     documented = set(re.findall(r"^\| (\d\w?) \|", page, re.MULTILINE))
-    assert {c.step for c in CASES.values()} == raised
+    assert {c.step for c in CASES.values()} == raised - {"9d"}  # of a build's provenance: signing/test_builder
     assert documented == raised | {"9c"}  # of several attestations: test_verifier

@@ -23,6 +23,7 @@ FIXTURES = sorted(
     f"{folder.name}/{project.name}"
     for folder in sboms.FIXTURES.iterdir()
     for project in folder.iterdir()
+    if folder.name != "sarif"  # the schema of another format
     if folder.name != "foreign" or project.suffix in (".json", ".xml")  # SBOMs that other tools made
 )
 FORMS = [(version, xml) for version in sbom.SPEC_VERSIONS for xml in (False, True)]
