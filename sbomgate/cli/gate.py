@@ -136,8 +136,8 @@ def _resume(args: argparse.Namespace, env: Environment, kept: Store) -> int:
     from sbomgate.model import Verdict
     from sbomgate.report.escape import plain
 
-    named = (args.workspace, args.installed, args.contains, args.build_provenance, args.format)
-    if args.subject or args.subjects or args.json or any(one is not None for one in named):
+    named = (args.workspace, args.installed, args.contains, args.build_provenance)
+    if args.subject or args.subjects or args.json or args.format or any(one is not None for one in named):
         raise UsageError(
             "a pending decision has its subject, and is not decided again",
             where="--resume",
