@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from functools import partial
 
 import pytest
 
 from sbomgate.cli import _processes
 from sbomgate.errors import EvidenceError, PolicyError
-
-
-class Doubler:
-    """Doubles numbers; some it refuses, one it dies of."""
-
-    def __init__(self, refuses: int = -1, dies: int = -1) -> None:
-        self._refuses = refuses
-        self._dies = dies
-
-    def __call__(self, number: int) -> int:
-        if number == self._refuses:
-            raise PolicyError("not this one", where="here", hint="another")
-        if number == self._dies:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return 2 * number
+from testkit.doubling import Doubler
 
 
 @pytest.fixture(autouse=True)
