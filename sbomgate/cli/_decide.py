@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sbomgate.cli import _engine, _results
+from sbomgate.cli import _engine, _policy, _results
 from sbomgate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,7 +66,12 @@ def add_question(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--facts", metavar="FILE", help="recorded facts, signed by an accepted signer")
     parser.add_argument("--offline", action="store_true", help="no network for facts: only caches and recorded ones")
     _engine.add_arguments(parser)
-    parser.add_argument("--policy", metavar="DIR", help="own rules besides the shipped ones, or a whole policy instead")
+    parser.add_argument(
+        "--policy",
+        metavar="DIR",
+        help="own rules besides the shipped ones, or a whole policy instead: a folder, a .tar.gz, or"
+        " oci:HOST/REPO@sha256:DIGEST",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,10 +122,11 @@ def read(
     settings = config.EMPTY
     if (data := opened.files.read(CONFIG)) is not None:
         settings = config.parse(data, schema=resource(*config.SCHEMA).read_bytes())
-    bundle = bundles.load(None if args.policy is None else env.working_directory / args.policy)
-    if args.policy is not None:
+    policy = None if args.policy is None else _policy.located(args.policy, env)
+    bundle = bundles.load(policy)
+    if policy is not None:
         check_policy(bundle, env)
-        _signed_policy(bundle, trust, env.working_directory / args.policy)
+        _signed_policy(bundle, trust, policy)
     if signs:
         _accepted_policy(bundle, trust, bundles.shipped())
     graph = lockfiles.read(opened.files, opened.lockfile)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from sbomgate.cli import _inventory
+from sbomgate.cli import _inventory, _policy
 
 if TYPE_CHECKING:
     import argparse
@@ -61,7 +61,7 @@ def supersede(
     store = _store.parse(args.store, env)
     inventory = _inventory.folder(args, env)
     material = shipped.load()
-    policy = None if args.policy is None else bundles.load(env.working_directory / args.policy)
+    policy = None if args.policy is None else bundles.load(_policy.located(args.policy, env))
     signed = failed = 0
     with ExitStack() as stack:
         signer = _signing.open_signer(args, env, trust, stack)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from sbomgate.cli import _inventory
+from sbomgate.cli import _inventory, _policy
 from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _failing(
     from sbomgate.policy.engines.embedded import EmbeddedEngine
     from sbomgate.resources import path as resource
 
-    bundle: PolicyBundle = bundles.load(env.working_directory / args.policy)
+    bundle: PolicyBundle = bundles.load(_policy.located(args.policy, env))
     _decide.check_policy(bundle, env)
     declared = parameters.declared(resource(*parameters.CATALOGUE).read_bytes())
     engine = stack.enter_context(EmbeddedEngine(env.cache / "engine", say))
@@ -166,7 +166,7 @@ def _incident(
         found,
         running,
         lists={name: hashlib.sha256(data).hexdigest() for name, data in lists.items()},
-        policy=None if args.policy is None else bundles.load(env.working_directory / args.policy).sha256,
+        policy=None if args.policy is None else bundles.load(_policy.located(args.policy, env)).sha256,
         now=env.now,
     )
     subjects = set()

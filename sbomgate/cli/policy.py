@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sbomgate.cli import _policy
 from sbomgate.errors import EXIT_ALLOWED
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
 def _bundle(given: str | None, env: Environment) -> PolicyBundle:
     from sbomgate.policy import bundle
 
-    return bundle.load(None if given is None else env.working_directory / given)
+    return bundle.load(None if given is None else _policy.located(given, env))
 
 
 def _catalogue(bundle: PolicyBundle) -> dict[str, dict[str, object]]:

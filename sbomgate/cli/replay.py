@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sbomgate.cli import _decide, _engine
+from sbomgate.cli import _decide, _engine, _policy
 
 if TYPE_CHECKING:
     import argparse
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     if args.policy is not None:
         from sbomgate.policy import bundle
 
-        _decide.check_policy(bundle.load(env.working_directory / args.policy), env)
+        _decide.check_policy(bundle.load(_policy.located(args.policy, env)), env)
     if not args.all:
         record = layout.read(path)
         replayer = Replayer(args, env)
@@ -248,7 +248,7 @@ class Replayer:
         key = "" if self._args.policy is not None else record.claimed.policy
         if key not in self._bundles:
             if self._args.policy is not None:
-                self._bundles[key] = bundle.load(self._env.working_directory / self._args.policy)
+                self._bundles[key] = bundle.load(_policy.located(self._args.policy, self._env))
             else:
                 self._bundles[key] = bundle.from_tar(layout.read_material(build, record, decision.POLICY))
         return self._bundles[key]

@@ -56,7 +56,7 @@ def load(path: Path | None) -> PolicyBundle:
         raise PolicyError(
             "a policy is read from a folder or a file",
             where=str(where),
-            hint="download it first (`oras pull`, `curl`) and give the file; its digest goes into the trust file",
+            hint="download it first and give the file; its digest goes into the trust file",
         )
     try:
         if where.is_dir():
