@@ -89,8 +89,8 @@ def test_own_rules_that_are_refused(world: World, path: str, text: str, said: st
     assert said in output
 
 
-def test_a_policy_in_a_registry_is_refused_with_what_to_do(world: World) -> None:
-    code, said = check(world, "--policy", "oci:registry.test/policy@sha256:" + "0" * 64)
+def test_a_policy_by_its_address_is_refused_with_what_to_do(world: World) -> None:
+    code, said = check(world, "--policy", "https://policies.test/policy.tar.gz")
     assert code == 2
     assert "download it first" in said
 
