@@ -10,6 +10,16 @@ from urllib.parse import urlsplit
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Return (scheme, host, port) of a URL, the port made explicit.
+
+    Raises:
+        ValueError: the port is not a number.
+    """
+    parts = urlsplit(url)
+    return parts.scheme, (parts.hostname or ""), parts.port or DEFAULT_PORTS.get(parts.scheme)
+
+
 def show(url: str) -> str:
     """Return a URL for people: without user info, query and fragment, ASCII, cut (PROMISES P39, P40)."""
     try:

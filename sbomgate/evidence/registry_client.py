@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
 from sbomgate import __version__, dsse
-from sbomgate.addresses import http_date, place, retry_after, show
+from sbomgate.addresses import http_date, origin, place, retry_after, show
 from sbomgate.errors import EvidenceError, FetchError, UsageError
 from sbomgate.evidence.registry_auth import DOCKER_HUB, MAX_TOKEN_BYTES, Account, Login
 from sbomgate.subject import MANIFEST_MEDIA_TYPE, REPOSITORY, canonical
@@ -157,7 +157,7 @@ class Client:
         """
         self.repository = of
         self._http = http
-        self._origin = _origin(of.url)
+        self._origin = origin(of.url)
         self._sleep = sleep
         self._total_seconds = total_seconds
         self._single = True
@@ -195,7 +195,7 @@ class Client:
             if following is None:
                 return Listing(entries=tuple(entries), api=True)
             url = self._allowed(following[1], url, what="goes on with its list")
-            if _origin(url) != self._origin:
+            if origin(url) != self._origin:
                 raise FetchError("lists referrers on another host", where=show(url))
         raise FetchError(f"lists referrers on more than {MAX_PAGES} pages", where=show(url))
 
@@ -361,7 +361,7 @@ class Client:
         current, logins = url, 0
         for _ in range(MAX_REDIRECTS + MAX_LOGINS + 1):
             # (1) credentials only to the registry's own scheme, host and port
-            own = _origin(current) == self._origin
+            own = origin(current) == self._origin
             authorization = self._login.header if own else None
             sent = dict(headers) if authorization is None else {**headers, "authorization": authorization}
             answer = self._send(method, current, sent, content, limit)
@@ -455,7 +455,7 @@ class Client:
                 len(url) <= 8192
                 and parts.username is None
                 and parts.port != 0
-                and (_origin(url) == self._origin or elsewhere or here)
+                and (origin(url) == self._origin or elsewhere or here)
             )
         except ValueError:
             fits = False
@@ -491,11 +491,6 @@ class _BrokenError(Exception):
 
 class _DownError(FetchError):
     """No attempt succeeded."""
-
-
-def _origin(url: str) -> tuple[str, str, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
 def _tag(digest: str) -> str:

@@ -13,10 +13,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from sbomgate.addresses import DEFAULT_PORTS, origin
+
 _ENTRY = re.compile(r"//(?P<host>[^/\s]+)(?P<path>/[^\s]*?)?/?:(?P<kind>_authToken|_auth)\s*")
 _VARIABLE = re.compile(r"(?<!\\)\$\{([^${}?]+)(\?)?\}")
 _SENDABLE = re.compile(r"[\x21-\x7e]{1,8192}")  # what an HTTP header may hold; anything else would show in an error
-_DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,19 +73,9 @@ def read(
     return Credentials(headers=headers)
 
 
-def origin(url: str) -> tuple[str, str, int | None]:
-    """Return (scheme, host, port) of a URL, the port made explicit.
-
-    Raises:
-        ValueError: the port is not a number.
-    """
-    parts = urlsplit(url)
-    return parts.scheme, (parts.hostname or ""), parts.port or _DEFAULT_PORTS.get(parts.scheme)
-
-
 def _authority(scheme: str, host: str | None, port: int | None) -> str:
     name = f"[{host}]" if host and ":" in host else (host or "")
-    return name if port is None or port == _DEFAULT_PORTS.get(scheme) else f"{name}:{port}"
+    return name if port is None or port == DEFAULT_PORTS.get(scheme) else f"{name}:{port}"
 
 
 def _entries(text: str, environment: Mapping[str, str], hosts: frozenset[str] | None) -> dict[str, str]:

@@ -14,10 +14,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urljoin, urlsplit
 
-from sbomgate.addresses import place, retry_after, show
+from sbomgate.addresses import origin, place, retry_after, show
 from sbomgate.errors import FetchError
 from sbomgate.model import Absence, Missing
-from sbomgate.npm.auth import Credentials, origin
+from sbomgate.npm.auth import Credentials
 from sbomgate.npm.tarball import MAX_TARBALL_BYTES
 
 if TYPE_CHECKING:
