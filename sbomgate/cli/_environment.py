@@ -140,7 +140,7 @@ def emit(data: bytes, output: str | None, env: Environment) -> None:
         if path.exists() and not path.is_file() and not path.is_dir():
             path.write_bytes(data)
         else:
-            _write_atomically(Path(os.path.realpath(path)), data)
+            write_atomically(Path(os.path.realpath(path)), data)
     except OSError as error:
         raise UsageError(
             f"cannot be written: {(error.strerror or str(error)).lower()}",
@@ -149,7 +149,7 @@ def emit(data: bytes, output: str | None, env: Environment) -> None:
         ) from error
 
 
-def _write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes) -> None:
     """Write a temporary file beside the target, fsync, rename."""
     import tempfile
 

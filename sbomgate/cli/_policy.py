@@ -123,18 +123,14 @@ def _keep(folder: Path, fetched: Mapping[str, bytes]) -> None:
     Raises:
         FetchError: it cannot be written.
     """
-    import os
-    import tempfile
+    from sbomgate.cli._environment import write_atomically
 
     if not fetched:
         return
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, data in fetched.items():
-            handle, scratch = tempfile.mkstemp(dir=folder)
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(scratch).replace(folder / name)
+            write_atomically(folder / name, data)
     except OSError as e:
         raise FetchError(
             f"cannot be written: {(e.strerror or str(e)).lower()}",

@@ -387,7 +387,7 @@ def test_stopped_half_way(place: Place, stopped_after: int, monkeypatch: pytest.
     new = changed(place)
     place.repository.publish_root()
     place.repository.publish()
-    write, count = _environment._write_atomically, 0
+    write, count = _environment.write_atomically, 0
 
     def stop(path: Path, data: bytes) -> None:
         nonlocal count
@@ -397,7 +397,7 @@ def test_stopped_half_way(place: Place, stopped_after: int, monkeypatch: pytest.
         write(path, data)
 
     with monkeypatch.context() as patched:
-        patched.setattr(_environment, "_write_atomically", stop)
+        patched.setattr(_environment, "write_atomically", stop)
         stopped = place.world.run(*place.update())
     if count == stopped_after:
         assert stopped.code == 2
