@@ -23,15 +23,16 @@ from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
     from types import ModuleType
 
     from sbomgate.cli._decide import Decided, Tree
     from sbomgate.cli._environment import Environment
     from sbomgate.fix import Pin, Settings
-    from sbomgate.gate import Question
     from sbomgate.model import DependencyGraph, PolicyFinding
+    from sbomgate.npm.packument import Release
+    from sbomgate.policy.lists import MaliciousList
 
 HELP = "find the smallest change of versions that makes the decision pass"
 
@@ -54,6 +55,8 @@ class Search:
 
     pins: dict[tuple[str, str], Pin] = field(default_factory=dict)
     tried: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    releases: dict[tuple[str, str], Sequence[Release]] = field(default_factory=dict)  # by registry and name: asked once
+    lists: Sequence[MaliciousList] | None = None
 
 
 def run(args: argparse.Namespace, env: Environment) -> int:
@@ -148,6 +151,7 @@ def _next(search: Search, decided: Decided, blamed: Iterable[str], env: Environm
     from sbomgate.cli import _facts
     from sbomgate.facts import key_of
     from sbomgate.model import BaselineBuild, RegistryWord
+    from sbomgate.policy import lists
 
     answer, question, first = decided.answer, decided.question, tree.parts[0]
     held = {package.id: package for package in answer.graph.packages}
@@ -155,6 +159,8 @@ def _next(search: Search, decided: Decided, blamed: Iterable[str], env: Environm
     if isinstance(question.baseline, BaselineBuild):
         for one in question.baseline.sbom.graph.packages:
             approved.setdefault(one.name, set()).add(one.version or "")
+    if search.lists is None:
+        search.lists = [lists.load(data, name=where, where=where) for where, data in question.lists.items()]
     hours = question.parameters.get("release_age", {}).get("minimum_age_hours", 0)
     changed = False
     for package in {(held[id_].name, held[id_].version): held[id_] for id_ in blamed}.values():
@@ -164,7 +170,9 @@ def _next(search: Search, decided: Decided, blamed: Iterable[str], env: Environm
         graph = first if any((one.name, one.version) == (name, origin) for one in first.packages) else answer.graph
         word = answer.collected[key_of(package)].registry if key_of(package) in answer.collected else None
         registry = word.registry if isinstance(word, RegistryWord) else _registry(answer.graph, name)
-        releases = _facts.releases(name, registry, env, tree.project, tree.trust)
+        if (registry, name) not in search.releases:
+            search.releases[registry, name] = _facts.releases(name, registry, env, tree.project, tree.trust)
+        releases = search.releases[registry, name]
         tried = search.tried.setdefault((name, origin), {origin, now})
         for version in fix.candidates(
             origin,
@@ -173,7 +181,7 @@ def _next(search: Search, decided: Decided, blamed: Iterable[str], env: Environm
             now=env.now,
             minimum_age=timedelta(hours=float(str(hours))),
             approved=approved.get(name, ()),
-            malicious=_malicious(name, [one.version for one in releases], question),
+            malicious={one.version for one in releases if lists.ids(name, one.version, search.lists)},
         ):
             if version not in tried:
                 tried.add(version)
@@ -181,13 +189,6 @@ def _next(search: Search, decided: Decided, blamed: Iterable[str], env: Environm
                 changed = True
                 break
     return changed
-
-
-def _malicious(name: str, versions: Iterable[str], question: Question) -> set[str]:
-    from sbomgate.policy import lists
-
-    known = [lists.load(data, name=where, where=where) for where, data in question.lists.items()]
-    return {version for version in versions if lists.ids(name, version, known)}
 
 
 def _registry(graph: DependencyGraph, name: str) -> str:
