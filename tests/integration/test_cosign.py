@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,34 +14,10 @@ from sbomgate.evidence import layout
 from sbomgate.evidence.record import DETAIL_BUNDLE, SUMMARY_BUNDLE
 from sbomgate.model import Subject, SubjectKind
 from sbomgate.signing import local_key, verify
+from testkit.cosign import Cosign
 from testkit.evidence import COMMIT, record, signer
 
 pytestmark = pytest.mark.cosign
-
-
-@dataclass(frozen=True)
-class Cosign:
-    """Runs cosign in a folder of its own, with an empty home and no password."""
-
-    folder: Path
-
-    def __call__(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "COSIGN_PASSWORD": ""}
-        return subprocess.run(
-            ["cosign", *map(str, arguments)],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    def verifies(self, bundle: Path, what: Sequence[str | Path], *, kind: str, key: Path) -> bool:
-        done = self(
-            "verify-blob-attestation", "--key", key, "--bundle", bundle, "--type", kind, "--insecure-ignore-tlog", *what
-        )
-        return done.returncode == 0
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -30,6 +29,7 @@ from sbomgate.subject import MANIFEST_MEDIA_TYPE, canonical, descriptor
 from testkit import commandline, evidence
 from testkit import oci_registries as registries
 from testkit.commandline import World, must_be_discreet, must_be_refused
+from testkit.cosign import run
 
 pytestmark = pytest.mark.oci
 
@@ -601,19 +601,6 @@ def test_a_token_that_ends_is_renewed(tmp_path: Path) -> None:
 
 # --------------------------------------------------------------------------------------------------------------------
 # Other tools
-
-
-def run(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "COSIGN_PASSWORD": ""}
-    return subprocess.run(
-        [str(one) for one in arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 @pytest.mark.cosign

@@ -9,9 +9,7 @@ import base64
 import copy
 import hashlib
 import json
-import os
 import shutil
-import subprocess
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -30,6 +28,7 @@ from sbomgate.signing import local_key, services, verify
 from sbomgate.signing.keyless import Keyless
 from testkit import commandline, real_sigstore
 from testkit.commandline import World
+from testkit.cosign import Cosign
 from testkit.identity import ACTIONS, JOB, PEOPLE
 from testkit.packs import commands, follow, unpacked
 from testkit.real_sigstore import RealSigstore
@@ -546,23 +545,6 @@ def test_P34_with_the_log_down_the_verdict_is_pending_and_resume_signs_it(empty:
 
 # --------------------------------------------------------------------------------------------------------------------
 # cosign
-
-
-@dataclass(frozen=True)
-class Cosign:
-    folder: Path
-
-    def __call__(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "COSIGN_PASSWORD": ""}
-        return subprocess.run(
-            ["cosign", *map(str, arguments)],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
 
 
 @pytest.mark.cosign
