@@ -9,10 +9,13 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 from sbomgate.errors import SbomgateError
+
+SYNCS = 8  # threads that wait for the disk: more were no faster on ext4
 
 
 def read(
@@ -109,6 +112,24 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_all(paths: Iterable[Path]) -> None:
+    """Force files and folders to disk, several at a time: file systems write out together what waits together.
+
+    Raises:
+        OSError: one of them cannot be.
+    """
+    todo = list(dict.fromkeys(paths))
+    if len(todo) < 2:
+        for path in todo:
+            sync(path)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(min(SYNCS, len(todo))) as pool:
+        for _ in pool.map(sync, todo):
+            pass
 
 
 def try_lock(descriptor: int, *, shared: bool = False) -> bool:

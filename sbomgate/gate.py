@@ -487,11 +487,13 @@ def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tu
         stored[BASELINE_SBOM] = (question.baseline.sbom.data, "application/vnd.cyclonedx+json")
     if question.ledger is not None:
         stored[LEDGER_BEFORE] = (question.ledger, "application/json")
-    held = {hashlib.sha256(data).hexdigest() for data, _ in stored.values()}
+    named = [material(name, data, media_type) for name, (data, media_type) in stored.items()]
+    held = {one.sha256 for one in named}
     for sha256, data in question.trust.pinned.items():  # every other file that the trust file names
         if sha256 not in held:
-            stored[f"trust/{sha256}"] = (data, "application/octet-stream")
-    named = [material(name, data, media_type) for name, (data, media_type) in stored.items()]
+            name = f"trust/{sha256}"
+            stored[name] = (data, "application/octet-stream")
+            named.append(material(name, *stored[name]))
     lock = answer.graph.lockfile
     # Only the digests of the project's own files: .npmrc and a `resolved` may hold secrets (P40).
     folder = question.context.lockfile_path.removesuffix(lock.path)

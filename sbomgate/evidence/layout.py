@@ -13,10 +13,9 @@ byte of index.json, every blob that it leads to and every named file: what was a
 (What was removed together with its entry in the index leaves no trace here: the store's signed head, `evidence.head`,
 shows that.)
 
-Crash safety (POSIX): temporary names in the same folder, fsync, rename, fsync of the folder; blobs first, then the
-named files, index.json last. A killed writer leaves `.tmp-*` files and folders that the index does not know: readers do
-not see them, the next writer removes them. Writers hold an exclusive lock (flock), which not every network file system
-honours: docs/evidence.md says so.
+Crash safety (POSIX): `evidence.commit`; blobs and the named files first, index.json last. A killed writer leaves
+`.tmp-*` files and folders that the index does not know: readers do not see them, the next writer removes them. Writers
+hold an exclusive lock (flock), which not every network file system honours: docs/evidence.md says so.
 """
 
 from __future__ import annotations
@@ -36,6 +35,7 @@ from pathlib import Path
 from sbomgate import dsse, files
 from sbomgate.decision import DETAIL_TYPE, SUMMARY_TYPE, named_detail
 from sbomgate.errors import EvidenceError
+from sbomgate.evidence.commit import INDEX, NO_LINKS, TEMPORARY, Commit, could_not
 from sbomgate.evidence.record import Manifest, Record, Statements, index, manifests
 from sbomgate.model import Subject
 from sbomgate.subject import EMPTY_BLOB, build_manifest, canonical
@@ -50,12 +50,10 @@ LOCK_WAIT_SECONDS = 60  # a writer holds the lock for milliseconds
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _HEX = re.compile(r"[0-9a-f]{64}")
-_TEMPORARY = ".tmp-"
 OVERRIDES = "overrides"  # of decisions that FAILED (`evidence.overrides`): each is signed, and they are no evidence
 PENDING = "pending"  # the folder of decisions that are not signed yet (`evidence.pending`)
 LOG = "log"  # the folder of what was stored in which order, with its signed heads (`evidence.log`)
 REVOCATIONS = "revocations"
-_NO_LINKS = {errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +156,7 @@ def scan(store: Path) -> Scan:
                 fits = _HEX.fullmatch(second.name) and second.name[:2] == first.name and second.is_dir()
                 (builds if fits else strange).append(second)
     except OSError as e:
-        raise _could_not("be read", store, e) from e
+        raise could_not("be read", store, e) from e
     return Scan(builds=tuple(builds), strange=tuple(strange))
 
 
@@ -322,7 +320,7 @@ class _Blobs:
             try:
                 status = path.lstat()
             except OSError as e:
-                raise _could_not("be read", path, e) from e
+                raise could_not("be read", path, e) from e
             found = status.st_size
             if not stat.S_ISREG(status.st_mode) or self._known.get((status.st_dev, status.st_ino)) != sha256:
                 found = len(self._hashed(sha256, MAX_BLOB_BYTES))
@@ -387,7 +385,7 @@ def _check_folder(path: Path, statements: Statements, blobs: _Blobs) -> None:
         try:
             same = os.path.samestat(at.lstat(), blobs.path(sha256).lstat())
         except OSError as e:
-            raise _could_not("be read", at, e) from e
+            raise could_not("be read", at, e) from e
         if same:
             continue
         data = files.read(at, limit=MAX_BLOB_BYTES, error=EvidenceError, follow=False)
@@ -409,133 +407,79 @@ def write(store: Path, record: Record, *, share: Sequence[str] = ()) -> Evidence
         EvidenceError: the store cannot be written (permission, space), another writer does not finish, or what is
             stored about this build already was altered. Nothing is half-written: readers see what they saw before.
     """
+    with Commit(folder(store, record.build.sha256)) as commit:
+        path = put(store, record, commit, share=share)
+        commit.run()
+    return path
+
+
+def put(store: Path, record: Record, commit: Commit, *, share: Sequence[str] = ()) -> EvidencePath:
+    """Prepare what `write` stores, under the build's lock: it is there when `commit` has run.
+
+    Raises:
+        EvidenceError: as `write`.
+        OSError: the store cannot be written.
+    """
     base = folder(store, record.build.sha256)
     target = EvidencePath(path=base / "decisions" / record.id, build=record.build.sha256, decision=record.id)
-    try:
-        _make_folders(base / "blobs" / "sha256", base / "decisions")
-        with _lock(base / ".lock"):
-            _clean(base, known=None)
-            present = _records(base)
-            if any(r.id == record.id for r in present):
-                return target
-            _clean(base, known={r.id for r in present})
-            try:
-                _write_all(base, record, present, [folder(store, one) / "blobs" / "sha256" for one in share])
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    _clean(base, known=None)
-                raise
-    except OSError as e:
-        raise _could_not("be written", base, e) from e
+    commit.make_folders(base / "blobs" / "sha256", base / "decisions")
+    commit.sync(base, base.parent, store)
+    commit.hold(_lock(base / ".lock"))
+    _clean(base, known=None)
+    present = _records(base)
+    if any(r.id == record.id for r in present):
+        return target
+    _clean(base, known={r.id for r in present})
+    _put_all(base, record, present, [folder(store, one) / "blobs" / "sha256" for one in share], commit)
     return target
 
 
-def _write_all(base: Path, record: Record, present: tuple[Record, ...], share: Sequence[Path]) -> None:
-    referrers: dict[str, Manifest] = {m.sha256: m for r in (*present, record) for m in manifests(r)}
+def _put_all(base: Path, record: Record, present: tuple[Record, ...], share: Sequence[Path], commit: Commit) -> None:
+    mine = manifests(record)
+    referrers: dict[str, Manifest] = {m.sha256: m for r in present for m in manifests(r)}
+    referrers |= {m.sha256: m for m in mine}
     listed = index(record.build, referrers)
     if len(listed) > MAX_INDEX_BYTES:
         raise EvidenceError(f"its index would pass the limit of {MAX_INDEX_BYTES} bytes", where=str(base))
-    named = record.files()
-    # (1) blobs: all bytes that index.json will lead to
-    blobs = [EMPTY_BLOB, record.build.blob, record.build.data, *named.values(), *(m.data for m in manifests(record))]
-    _write_blobs(base / "blobs" / "sha256", blobs, share)
+    named, digests = record.files(), record.digests()
+    # (1) blobs: all bytes that index.json will lead to (making the record compared their digests)
+    blobs = {digests[name]: data for name, data in named.items()} | {m.sha256: m.data for m in mine}
+    blobs |= {hashlib.sha256(data).hexdigest(): data for data in (EMPTY_BLOB, record.build.blob, record.build.data)}
+    held = {
+        sha256: _put_blob(base / "blobs" / "sha256" / sha256, data, share, commit) for sha256, data in blobs.items()
+    }
     # (2) the named files, as one folder that appears at once
-    _write_folder(base, record.id, named)
+    commit.folder(base / "decisions" / record.id, {name: (data, held[digests[name]]) for name, data in named.items()})
     # (3) what makes it a layout, and last the commit point
     if not (base / "oci-layout").exists():
-        _replace(base / "oci-layout", OCI_LAYOUT)
-    _replace(base / "index.json", listed)
+        commit.file(base / "oci-layout", OCI_LAYOUT)
+    commit.file(base / "index.json", listed, INDEX)
 
 
-def _write_blobs(path: Path, blobs: list[bytes], share: Sequence[Path] = ()) -> None:
-    """Write what is not there yet: all of them first, then fsync, then their names."""
-    new: list[tuple[Path, Path]] = []
-    linked: list[tuple[Path, Path]] = []
-    for data in {hashlib.sha256(data).hexdigest(): data for data in blobs}.values():
-        sha256 = hashlib.sha256(data).hexdigest()
-        target = path / sha256
-        if os.path.lexists(target):
-            if files.read(target, limit=len(data), error=EvidenceError, follow=False) != data:
-                raise EvidenceError(
-                    "altered", where=str(target), hint="keep this build's evidence aside and see who changed it"
-                )
-            continue
-        temporary = path / f"{_TEMPORARY}{sha256}"
-        if len(data) >= SHARED_BYTES and _link_shared(temporary, sha256, data, share):
-            linked.append((temporary, target))
-            continue
-        _create(temporary, data, sync=False)
-        new.append((temporary, target))
-    # Syncing after all are written lets the file system flush them together.
-    for temporary, _ in new:
-        files.sync(temporary)
-    for temporary, target in (*new, *linked):
-        temporary.rename(target)
-    files.sync(path)
+def _put_blob(target: Path, data: bytes, share: Sequence[Path], commit: Commit) -> Path:
+    """Prepare a blob where it is not there yet, and return where its bytes lie now."""
+    if os.path.lexists(target):
+        if files.read(target, limit=len(data), error=EvidenceError, follow=False) != data:
+            raise EvidenceError(
+                "altered", where=str(target), hint="keep this build's evidence aside and see who changed it"
+            )
+        return target
+    if len(data) >= SHARED_BYTES:
+        for folder_ in share:
+            other = folder_ / target.name
+            try:
+                # The blob of another build, if it has exactly these bytes, and the file system links.
+                if _has_size(other, len(data)) and other.read_bytes() == data:
+                    return commit.link(target, other)
+            except OSError as e:
+                if e.errno not in NO_LINKS | {errno.ENOENT}:
+                    raise
+    return commit.file(target, data)
 
 
-def _link_shared(temporary: Path, sha256: str, data: bytes, share: Sequence[Path]) -> bool:
-    """Link to the blob of another build, if one has it, with exactly these bytes, and the file system links."""
-    for folder_ in share:
-        other = folder_ / sha256
-        try:
-            if other.is_symlink() or other.stat().st_size != len(data) or other.read_bytes() != data:
-                continue
-            os.link(other, temporary)
-        except OSError as e:
-            if e.errno not in _NO_LINKS | {errno.ENOENT}:
-                raise
-            continue
-        return True
-    return False
-
-
-def _write_folder(base: Path, name: str, named: dict[str, bytes]) -> None:
-    parent = base / "decisions"
-    temporary = parent / f"{_TEMPORARY}{name}"
-    temporary.mkdir()
-    made = {temporary}
-    for relative, data in named.items():
-        at = temporary / relative
-        for missing in reversed([p for p in at.parents if p not in made and temporary in p.parents]):
-            missing.mkdir()
-            made.add(missing)
-        try:
-            os.link(base / "blobs" / "sha256" / hashlib.sha256(data).hexdigest(), at)
-        except OSError as e:
-            if e.errno not in _NO_LINKS:
-                raise
-            _create(at, data)
-    for one in made:
-        files.sync(one)
-    temporary.rename(parent / name)
-    files.sync(parent)
-
-
-def _replace(target: Path, data: bytes) -> None:
-    temporary = target.with_name(f"{_TEMPORARY}{target.name}")
-    _create(temporary, data)
-    temporary.replace(target)
-    files.sync(target.parent)
-
-
-def _create(path: Path, data: bytes, *, sync: bool = True) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o444)
-    with os.fdopen(descriptor, "wb", buffering=0) as file:
-        view = memoryview(data)
-        while view:
-            view = view[file.write(view) :]
-        if sync:
-            os.fsync(file.fileno())
-
-
-def _make_folders(*paths: Path) -> None:
-    for path in paths:
-        missing = [p for p in (path, *path.parents) if not p.is_dir()]
-        for one in reversed(missing):
-            with contextlib.suppress(FileExistsError):  # another writer was faster
-                one.mkdir()
-            files.sync(one.parent)
+def _has_size(path: Path, size: int) -> bool:
+    status = path.lstat()
+    return stat.S_ISREG(status.st_mode) and status.st_size == size
 
 
 def _clean(base: Path, *, known: set[str] | None) -> None:
@@ -543,7 +487,7 @@ def _clean(base: Path, *, known: set[str] | None) -> None:
     for parent in (base, base / "blobs" / "sha256", base / "decisions"):
         for entry in list(os.scandir(parent)):
             stale = parent.name == "decisions" and known is not None and entry.name not in known
-            if not entry.name.startswith(_TEMPORARY) and not (stale and _HEX.fullmatch(entry.name)):
+            if not entry.name.startswith(TEMPORARY) and not (stale and _HEX.fullmatch(entry.name)):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 shutil.rmtree(entry.path)
@@ -579,8 +523,4 @@ def _must_be_folder(path: Path) -> None:
 
 
 def _raise(e: OSError) -> None:
-    raise _could_not("be read", Path(e.filename), e) from e
-
-
-def _could_not(what: str, path: Path, e: OSError) -> EvidenceError:
-    return EvidenceError(f"cannot {what}: {(e.strerror or str(e)).lower()}", where=str(e.filename or path))
+    raise could_not("be read", Path(e.filename), e) from e

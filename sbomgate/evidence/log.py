@@ -6,14 +6,14 @@
     STORE/log/.lock                              writers take turns here
     STORE/revocations/<SHA-256>.sigstore.json    what was withdrawn (`evidence.revocation`)
 
-Appending reads and writes one segment and one head, however many builds there are. Order of writing, under the lock:
-`next`; the decision itself; its head is signed; the segment; the head, which is the commit point. Whatever a killed
-writer had stored and not covered, the next one covers.
+Appending reads and writes one segment and one head, however many builds there are. Under the lock the head is signed
+first: what cannot be covered is not stored. Then everything is written as one `evidence.commit`: `next`, the segment
+and what the build's index leads to; the index; the head. Whatever a killed writer had stored and not covered, the next
+one covers.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
@@ -23,8 +23,9 @@ from datetime import datetime
 from pathlib import Path
 
 from sbomgate import dsse, files
-from sbomgate.errors import EvidenceError, SbomgateError, SigningError
+from sbomgate.errors import EvidenceError, SigningError
 from sbomgate.evidence import layout
+from sbomgate.evidence.commit import HEAD, TEMPORARY, Commit, could_not
 from sbomgate.evidence.head import (
     ENTRIES,
     FIRST,
@@ -43,7 +44,7 @@ from sbomgate.evidence.head import (
     write_head,
     write_segment,
 )
-from sbomgate.evidence.layout import _TEMPORARY, REVOCATIONS, _could_not, _lock, _make_folders, _replace
+from sbomgate.evidence.layout import REVOCATIONS, _lock
 from sbomgate.evidence.record import Record, Statements
 from sbomgate.evidence.revocation import accepted_of
 from sbomgate.evidence.verify import Signed, hits, signed_by
@@ -99,7 +100,7 @@ def revocations(store: Path) -> dict[str, bytes]:
     folder = store / REVOCATIONS
     found: dict[str, bytes] = {}
     for name in _names(folder):
-        if name.startswith(_TEMPORARY):
+        if name.startswith(TEMPORARY):
             continue
         sha256 = name.removesuffix(SUFFIX)
         if not (name.endswith(SUFFIX) and _SHA256.fullmatch(sha256)):
@@ -159,13 +160,13 @@ def strange(store: Path) -> Iterator[Path]:
     """Yield what lies in the log's folder and is no part of it."""
     for name in _names(store / LOG):
         path = store / LOG / name
-        if name in (NEXT, ".lock") or name.startswith(_TEMPORARY):
+        if name in (NEXT, ".lock") or name.startswith(TEMPORARY):
             continue
         if not (_SEGMENT_NAME.fullmatch(name) and path.is_dir()):
             yield path
             continue
         for inner in _names(path):
-            if inner != ENTRIES and not _HEAD_NAME.fullmatch(inner) and not inner.startswith(_TEMPORARY):
+            if inner != ENTRIES and not _HEAD_NAME.fullmatch(inner) and not inner.startswith(TEMPORARY):
                 yield path / inner
 
 
@@ -212,7 +213,7 @@ def _names(folder: Path) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as e:
-        raise _could_not("be read", folder, e) from e
+        raise could_not("be read", folder, e) from e
 
 
 def _segment(store: Path, number: int, previous: str) -> list[str]:
@@ -247,13 +248,13 @@ def add(store: Path, record: Record, notary: Notary) -> layout.EvidencePath:
 
     Raises:
         EvidenceError: the store cannot be written, or the log is not what its newest head says; then nothing is stored.
-        SigningError: a revocation in the store withdraws what this signer signs, and nothing is stored; or the decision
-            is stored and its head could not be signed: the next writer covers it.
+        SigningError: a revocation in the store withdraws what this signer signs, or the head could not be signed; then
+            nothing is stored.
     """
     _must_stand(store, record, notary)
     stored: list[layout.EvidencePath] = []
     entry = Entry(sha256=record.id, build=record.build.sha256)
-    _extend(store, notary, entry, lambda: stored.append(layout.write(store, record, share=_recent(store))))
+    _extend(store, notary, entry, lambda commit: stored.append(layout.put(store, record, commit, share=_recent(store))))
     return stored[0]
 
 
@@ -274,27 +275,23 @@ def keep_revocations(store: Path, bundles: Mapping[str, bytes]) -> None:
     """
     for sha256, bundle in sorted(bundles.items()):
         path = path_of(store, Entry(sha256=sha256))
-        try:
-            if not path.exists():
-                _make_folders(path.parent)
-                _replace(path, bundle)
-        except OSError as e:
-            raise _could_not("be written", path, e) from e
+        with Commit(path) as commit:
+            _put_file(path, bundle, commit)
+            commit.run()
 
 
 def add_revocation(store: Path, bundle: bytes, notary: Notary) -> Path:
     """Store a revocation and sign a head that covers it, as `add` does."""
     entry = Entry(sha256=hashlib.sha256(bundle).hexdigest())
     path = path_of(store, entry)
-
-    def write() -> None:
-        if path.exists():
-            return
-        _make_folders(path.parent)
-        _replace(path, bundle)
-
-    _extend(store, notary, entry, write)
+    _extend(store, notary, entry, lambda commit: _put_file(path, bundle, commit))
     return path
+
+
+def _put_file(path: Path, data: bytes, commit: Commit) -> None:
+    if not path.exists():
+        commit.make_folders(path.parent)
+        commit.file(path, data)
 
 
 def renew(store: Path, notary: Notary, uncovered: Iterable[Entry] = ()) -> Head:
@@ -304,7 +301,7 @@ def renew(store: Path, notary: Notary, uncovered: Iterable[Entry] = ()) -> Head:
         EvidenceError: there is nothing to cover; otherwise as `add`.
         SigningError: as `add`.
     """
-    return _extend(store, notary, None, lambda: None, tuple(uncovered))
+    return _extend(store, notary, None, lambda _: None, tuple(uncovered))
 
 
 def _must_stand(store: Path, record: Record, notary: Notary) -> None:
@@ -323,10 +320,14 @@ def _must_stand(store: Path, record: Record, notary: Notary) -> None:
 
 
 def _extend(
-    store: Path, notary: Notary, entry: Entry | None, write: Callable[[], object], more: tuple[Entry, ...] = ()
+    store: Path, notary: Notary, entry: Entry | None, put: Callable[[Commit], object], more: tuple[Entry, ...] = ()
 ) -> Head:
     log = store / LOG
-    with _writing(store):
+    with Commit(log) as commit:
+        commit.make_folders(log)
+        commit.sync(log, store)
+        commit.hold(_lock(log / ".lock", seconds=LOCK_WAIT_SECONDS))
+        _clean(store)
         # (1) the log is what its newest head says, and an accepted signer signed that: else nothing is added to it
         newest = _open(store, notary)
         # (2) what a killed writer stored, and no head covers
@@ -335,37 +336,20 @@ def _extend(
         new = [*left, *more] if newest is not None else [*_present(store, notary), *left, *more]
         if entry is not None:
             known = known or os.path.lexists(path_of(store, entry))
-            _replace(log / NEXT, write_segment([one.line for one in (*left, entry)]))
-            # (3) what is stored comes before the head that covers it
-            try:
-                write()
-            except SbomgateError:
-                if not left and not os.path.lexists(path_of(store, entry)):
-                    (log / NEXT).unlink()
-                raise
             new.append(entry)
-        # (4) the head, signed by whoever signed what is stored
-        head = _cover(store, notary, newest, new, known=known)
+        # (3) the head, signed by whoever signed what is stored
+        head, bundle, segments = _cover(store, notary, newest, new, known=known)
+        # (4) what is stored comes before the head that covers it
+        if entry is not None:
+            commit.file(log / NEXT, write_segment([one.line for one in (*left, entry)]))
+        put(commit)
+        for number, lines in segments.items():
+            commit.make_folders(log / f"{number:06}")
+            commit.file(log / f"{number:06}" / ENTRIES, write_segment(lines))
+        commit.file(log / f"{head.number:06}" / _name(head), bundle, HEAD)
+        commit.run()
         (log / NEXT).unlink(missing_ok=True)
     return head
-
-
-@contextlib.contextmanager
-def _writing(store: Path) -> Iterator[None]:
-    """Hold the log's lock. What a writer before left half-written is removed, and so is what this one leaves."""
-    log = store / LOG
-    try:
-        _make_folders(log)
-        with _lock(log / ".lock", seconds=LOCK_WAIT_SECONDS):
-            _clean(store)
-            try:
-                yield
-            except BaseException:
-                with contextlib.suppress(OSError, EvidenceError):
-                    _clean(store)
-                raise
-    except OSError as e:
-        raise _could_not("be written", log, e) from e
 
 
 def _open(store: Path, notary: Notary) -> tuple[str, Head] | None:
@@ -416,8 +400,8 @@ def _present(store: Path, notary: Notary) -> list[Entry]:
 
 def _cover(
     store: Path, notary: Notary, newest: tuple[str, Head] | None, entries: Sequence[Entry], *, known: bool
-) -> Head:
-    """Sign and commit a head over entries; `known` says that some may be covered already."""
+) -> tuple[Head, bytes, dict[int, list[str]]]:
+    """Return a head over entries, signed, with the segments that change; `known`: some may be covered already."""
     head = None if newest is None else newest[1]
     new = list(dict.fromkeys(entries))
     if known and head is not None:
@@ -445,13 +429,7 @@ def _cover(
     )
     bundle = notary.signer.sign(write_head(made))
     _must_be_accepted(bundle, made, notary)
-    # (c) the segments, and last the commit point
-    for each, content in segments.items():
-        folder = store / LOG / f"{each:06}"
-        _make_folders(folder)
-        _replace(folder / ENTRIES, write_segment(content))
-    _replace(store / LOG / f"{made.number:06}" / _name(made), bundle)
-    return made
+    return made, bundle, segments
 
 
 def _covered_part(store: Path, head: Head) -> list[str]:
@@ -482,5 +460,5 @@ def _clean(store: Path) -> None:
     newest = [store / LOG / f"{number:06}" for number in _segments(store)[-2:]]
     for folder in (store / LOG, store / REVOCATIONS, *newest):
         for name in _names(folder):
-            if name.startswith(_TEMPORARY):
+            if name.startswith(TEMPORARY):
                 (folder / name).unlink(missing_ok=True)

@@ -17,7 +17,8 @@ from pathlib import Path
 from sbomgate import decision, files
 from sbomgate.decision import Decision
 from sbomgate.errors import EvidenceError
-from sbomgate.evidence.layout import MAX_BLOB_BYTES, PENDING, _could_not, _create, _make_folders
+from sbomgate.evidence.commit import TEMPORARY, Commit, could_not
+from sbomgate.evidence.layout import MAX_BLOB_BYTES, PENDING
 from sbomgate.evidence.record import DETAIL, check_names
 
 MAX_DETAIL_BYTES = 64 << 20  # names 200,000 files
@@ -39,26 +40,15 @@ def keep(store: Path, made: Decision, blobs: Mapping[str, bytes]) -> str:
     detail = decision.write_detail(made)
     pending = hashlib.sha256(detail).hexdigest()
     target = folder(store, pending)
-    temporary = target.with_name(f".tmp-{pending}")
-    try:
-        if target.is_dir():
-            return pending
-        _make_folders(target.parent)
-        if temporary.exists():  # a killed writer's
-            shutil.rmtree(temporary)
-        temporary.mkdir()
-        folders = {temporary}
-        for name, data in {**blobs, DETAIL: detail}.items():
-            at = temporary / name
-            at.parent.mkdir(parents=True, exist_ok=True)
-            folders.add(at.parent)
-            _create(at, data)
-        for one in folders:
-            files.sync(one)
-        temporary.rename(target)
-        files.sync(target.parent)
-    except OSError as e:
-        raise _could_not("be written", target, e) from e
+    if target.is_dir():
+        return pending
+    with Commit(target) as commit:
+        commit.make_folders(target.parent)
+        commit.sync(store)
+        if (left := target.with_name(f"{TEMPORARY}{pending}")).exists():  # a killed writer's
+            shutil.rmtree(left)
+        commit.folder(target, {name: (data, None) for name, data in {**blobs, DETAIL: detail}.items()})
+        commit.run()
     return pending
 
 
@@ -104,10 +94,10 @@ def drop(store: Path, pending: str) -> None:
     try:
         if target.is_dir():
             # Its name goes at once: what a kill leaves behind is no pending decision.
-            gone = target.with_name(f".tmp-{pending}")
+            gone = target.with_name(f"{TEMPORARY}{pending}")
             if gone.exists():
                 shutil.rmtree(gone)
             target.rename(gone)
             shutil.rmtree(gone)
     except OSError as e:
-        raise _could_not("be removed", target, e) from e
+        raise could_not("be removed", target, e) from e

@@ -250,9 +250,9 @@ STAGES = {
     "collecting": "sbomgate.npm.collect.collect",
     "evaluating": "sbomgate.policy.engines.embedded.EmbeddedEngine.evaluate",
     "signing": "sbomgate.signing.local_key.LocalKey.sign",
-    "storing blobs": "sbomgate.evidence.layout._write_blobs",
-    "storing names": "sbomgate.evidence.layout._write_folder",
-    "before the index": "sbomgate.evidence.layout._replace",
+    "storing blobs": "sbomgate.evidence.layout._put_blob",
+    "storing names": "sbomgate.evidence.commit.Commit.folder",
+    "waiting for the disk": "sbomgate.files.sync_all",
 }
 INTERRUPTED = """
 import importlib, os, signal, sys, time
@@ -284,7 +284,7 @@ sys.exit(main())
 
 
 TERMINATED = [(stage, signal.SIGTERM) for stage in ("evaluating", "storing names")]
-KILLED = [(stage, signal.SIGKILL) for stage in ("storing blobs", "storing names", "before the index")]
+KILLED = [(stage, signal.SIGKILL) for stage in ("storing blobs", "storing names", "waiting for the disk")]
 
 
 @pytest.mark.parametrize(("stage", "number"), [*((stage, signal.SIGINT) for stage in STAGES), *TERMINATED, *KILLED])

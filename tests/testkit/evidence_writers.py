@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from dataclasses import replace
@@ -70,19 +71,62 @@ def covered(store: Path, writer: int, count: int) -> None:
         log.add(store, record(subject=about, age=timedelta(minutes=number)), notary())
 
 
-def killed(store: Path, one: Record, step: str, number: int, when: str) -> None:
-    """Write a decision with its head, and be killed before or after the n-th time that a step of it is taken."""
-    real, taken = getattr(log, step), 0
+CALLS = ("write", "fsync", "link", "mkdir", "replace", "unlink")
+"""What writing consists of, as far as the system sees it."""
+STRIDE = 5  # of the calls before the first name: they leave temporary names, one as the other
 
-    def stopped(*arguments: Any, **settings: Any) -> Any:
-        nonlocal taken
-        taken += 1
-        if taken != number:
+
+def killed_everywhere(store: Path, work: Path, one: Record, report: Connection) -> None:
+    """Copy a store, add a decision to the copy, and be killed before the n-th system call of it: for many n.
+
+    Reports (call, path of the copy) of each, and last "" and the copy in which the decision was stored. Each is done in
+    a child of this process, which has no thread: killed there, it is killed as by the system.
+    """
+    import shutil
+
+    number, named = 1, False
+    while True:
+        at = work / str(number)
+        shutil.copytree(store, at)
+        receive, send = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(receive)
+            _killed(at, one, number, send)
+        os.close(send)
+        with os.fdopen(receive, "rb") as file:
+            call = file.read().decode()
+        _, status = os.waitpid(child, 0)
+        if os.WIFEXITED(status):
+            if os.WEXITSTATUS(status) != 0:
+                raise AssertionError(f"ended with {status}")
+            report.send(("", at))
+            return
+        report.send((call, at))
+        named = named or call == "replace"
+        number += 1 if named else STRIDE
+
+
+def _killed(store: Path, one: Record, number: int, told: int) -> None:
+    numbers = itertools.count(1)  # several threads call fsync: each takes a number of its own
+
+    def stopping(name: str) -> Any:
+        real = getattr(os, name)
+
+        def call(*arguments: Any, **settings: Any) -> Any:
+            if next(numbers) == number:
+                write(told, name.encode())
+                os.kill(os.getpid(), signal.SIGKILL)
             return real(*arguments, **settings)
-        if when == "after":
-            real(*arguments, **settings)
-        os.kill(os.getpid(), signal.SIGKILL)
-        raise AssertionError("still alive")
 
-    setattr(log, step, stopped)
-    log.add(store, one, notary())
+        return call
+
+    write = os.write
+    for name in CALLS:
+        setattr(os, name, stopping(name))
+    code = 1
+    try:
+        log.add(store, one, notary())
+        code = 0
+    finally:
+        os._exit(code)

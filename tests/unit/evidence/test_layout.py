@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import json
 import multiprocessing
 import os
@@ -389,19 +390,25 @@ class Fault:
     """Fails the n-th call of one function of `os` with "no space left", as a full disk does."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, at: int) -> None:
-        self.calls = 0
+        self.met: list[int] = []
+        numbers = itertools.count(1)  # several threads call fsync: each takes a number of its own
         real = getattr(os, name)
 
         def call(*arguments: Any, **named: Any) -> Any:
-            self.calls += 1
-            if self.calls == at:
+            number = next(numbers)
+            self.met.append(number)
+            if number == at:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             return real(*arguments, **named)
 
         monkeypatch.setattr(os, name, call)
 
+    @property
+    def calls(self) -> int:
+        return len(self.met)
 
-@pytest.mark.parametrize("name", ["open", "fsync", "rename", "replace", "link", "mkdir"])
+
+@pytest.mark.parametrize("name", ["open", "write", "fsync", "replace", "link", "mkdir"])
 def test_P1_P41_a_fault_at_any_call_leaves_what_was_there(tmp_path: Path, name: str) -> None:
     before = tmp_path / "before"
     layout.write(before, FIRST)
@@ -431,7 +438,7 @@ def test_P1_P41_a_fault_at_any_call_leaves_what_was_there(tmp_path: Path, name: 
     assert at > 1, "the fault was never met"
 
 
-@pytest.mark.parametrize("name", ["open", "fsync", "rename", "replace", "link", "mkdir"])
+@pytest.mark.parametrize("name", ["open", "write", "fsync", "replace", "link", "mkdir"])
 def test_P1_P41_a_fault_in_a_new_store_leaves_no_evidence(tmp_path: Path, name: str) -> None:
     at = 0
     while True:
