@@ -49,8 +49,8 @@ class Problem:
 class Decided:
     """A decision in the store.
 
-    `signer` is None where nobody who is accepted signed it, and "" where that was not looked at; `revoked` holds the
-    ids of the revocations that hit it.
+    `signer` is None where nobody who is accepted signed it, and "" where that was not looked at; `entry` is its entry
+    in the log; `revoked` holds the ids of the revocations that hit it.
     """
 
     id: str
@@ -61,12 +61,8 @@ class Decided:
     verdict: Verdict
     profile: str
     signer: str | None
+    entry: Entry
     revoked: tuple[str, ...] = ()
-
-    @property
-    def entry(self) -> Entry:
-        """Its entry in the log."""
-        return Entry(sha256=self.id, build=self.build)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +148,7 @@ def signed(
                 verdict=one.claimed.verdict,
                 profile=context.profile,
                 signer=name,
+                entry=heads_.entry_of(one),
                 revoked=tuple(revoked),
             )
         )
@@ -354,6 +351,7 @@ def compare(store: Path, chain: Chain, decisions: Iterable[Decided]) -> list[Pro
     problems: list[Problem] = []
     here = {one.entry: one for one in decisions}
     covered: set[Entry] = set()
+    last: datetime | None = None
     for entry in view.entries:
         path = log.path_of(store, entry)
         if entry in covered:
@@ -364,6 +362,13 @@ def compare(store: Path, chain: Chain, decisions: Iterable[Decided]) -> list[Pro
         else:
             # Where its build is altered, that was told already.
             lost = entry not in here and not os.path.lexists(path)
+        if (found := here.get(entry)) is not None and entry.project not in (None, found.entry.project):
+            problems.append(Problem(kind="head", path=str(path), message="the log says that it is of another project"))
+        if (logged := entry.logged) is not None:
+            if (last is not None and logged < last) or (found is not None and logged < found.time):
+                message = f"the log has it at {entry.time}, which is before it was decided, or before the line above"
+                problems.append(Problem(kind="head", path=str(path), message=message))
+            last = logged
         if lost:
             problems.append(Problem(kind="missing", path=str(path), message="the head covers it, and it is not there"))
     for entry, one in here.items():

@@ -6,9 +6,11 @@ would let whoever can write the store choose the baseline.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from sbomgate.decision import OBSERVE
@@ -42,34 +44,69 @@ class Baseline:
     disregarded: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidates:
-    """Every decision at a path, each with its folder, and what lies there besides. What they name was not read.
+    """The decisions at a path, for as many workspaces as there are: read once, and not before somebody asks.
 
-    `view` is the head of the store that they lie in; `whole` says whether they are all that it holds.
+    Of a store with a log only what is about the project is read, the newest first.
     """
 
-    path: Path
-    decisions: tuple[tuple[Statements, Path], ...]
-    notes: tuple[str, ...]
-    view: View
-    whole: bool
+    def __init__(self, path: Path) -> None:
+        """Read the head of the store, before the builds: what it covers was stored before it."""
+        self.path = path
+        self.whole = not layout.is_build(path)
+        self.store = path if self.whole else layout.store_of(path)
+        self.newest = log.newest(self.store)
+        self._walk = iter(()) if self.newest is None else log.backwards(self.store, self.newest.head)
+        self._walked: list[Entry] = []
+        self._builds: dict[str, tuple[Statements, ...]] = {}
+
+    @cached_property
+    def view(self) -> View:
+        """The store's head with all that it covers, and the revocations."""
+        return log.view_of(self.store, self.newest)
+
+    @cached_property
+    def revocations(self) -> Mapping[str, bytes]:
+        """The revocations alone."""
+        return log.revocations(self.store)
+
+    @cached_property
+    def coming(self) -> list[Entry]:
+        """What a writer stores now, or was killed at."""
+        return log.coming(self.store)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield what the head covers, the newest first."""
+        yield from self._walked
+        for entry in self._walk:
+            self._walked.append(entry)
+            yield entry
+
+    def build(self, sha256: str) -> tuple[Statements, ...]:
+        """Return the decisions on a build; empty where it is not there."""
+        if sha256 not in self._builds:
+            self._builds[sha256] = layout.read_statements(layout.folder(self.store, sha256))
+        return self._builds[sha256]
+
+    @cached_property
+    def all(self) -> tuple[tuple[tuple[Statements, Path], ...], tuple[str, ...]]:
+        """Every decision with its folder, and what lies there besides."""
+        notes: list[str] = []
+        return tuple(_candidates(self.path, notes)), tuple(notes)
 
 
 def read(path: Path) -> Candidates:
-    """Read the decisions at a path once, for as many workspaces as there are.
+    """Open what may hold the baseline.
 
     Args:
         path: a store, or the folder of one build or one decision in it.
 
     Raises:
-        EvidenceError: the path is no evidence, or a statement in it was altered.
+        EvidenceError: the path is no evidence, or its newest head was altered.
     """
-    notes: list[str] = []
-    whole = not layout.is_build(path)
-    view = log.view(path if whole else layout.store_of(path))  # before the builds: what it covers was stored before it
-    decisions = tuple(_candidates(path, notes))
-    return Candidates(path=path, decisions=decisions, notes=tuple(notes), view=view, whole=whole)
+    if not path.is_dir():
+        raise EvidenceError("no such folder", where=str(path), hint="give a store, or one build's evidence")
+    return Candidates(path)
 
 
 def baseline(
@@ -88,60 +125,184 @@ def baseline(
     Raises:
         TrustError: nobody is accepted.
         EvidenceError: anything of the chosen evidence was altered; a decision is from the future; one build's or
-            decision's folder was given and is another project's.
+            decision's folder was given and is another project's; the store's head, by an accepted signer, covers
+            something that is not there and could be newer than what was found.
     """
     if not signers:
         raise TrustError("no signer is accepted: no baseline can be believed", hint="give a trust file with --trust")
-    notes = list(found.notes)
-    accepted: list[tuple[Signed[Statements], Path]] = []
-    seen, count, ours = False, 0, False
-    elsewhere: list[Statements] = []
-    for statements, folder in found.decisions:
-        count += 1
-        if not _same_project(statements, context, project):
-            if _another_workspace(statements, context):
-                elsewhere.append(statements)
-            continue
-        seen = True
-        match signed_by(statements, signers):
-            case Signed() as signed if in_future(signed, now):
-                raise EvidenceError(
-                    f"decided at {signed.time.isoformat()}, which is after {now.isoformat()}",
-                    where=str(folder),
-                    hint="correct the clock of this machine, or of the one that decided",
-                )
-            case Signed() as signed if signed.decision.context.profile == OBSERVE:
-                ours = True
-                notes.append(f"decision {statements.id[:12]} only records (profile observe)")
-            case Signed() as signed if not signed.in_environment:
-                notes.append(f"decision {statements.id[:12]} is for an environment that its signer may not sign for")
-            case Signed() as signed:
-                accepted.append((signed, folder))
-            case Reason() as reason:
-                notes.append(f"decision {statements.id[:12]}: {reason.message}")
-    if not seen and layout.is_build(found.path):
-        raise EvidenceError(
-            "this is the evidence of another project, repository, lockfile or workspace",
-            where=str(found.path),
-            hint="give the store, or evidence of this project",
-        )
-    newest = _newest_passed(_not_revoked(accepted, found.view, signers, notes))
-    if found.whole:
-        _must_be_whole(found, newest, signers)
+    sorted_ = _Sorted(found=found, context=context, project=project, signers=signers, now=now)
+    head = found.newest
+    if (
+        found.whole
+        and head is not None
+        and isinstance(heads.accepted(head.bundle, signers, str(head.path)), SignedHead)
+    ):
+        newest, count = _along_the_log(sorted_)
+    else:
+        decisions, notes = found.all
+        sorted_.notes.extend(notes)
+        for statements, folder in decisions:
+            sorted_.take(statements, folder)
+        count = len(decisions)
+        if layout.is_build(found.path) and not sorted_.seen:
+            raise EvidenceError(
+                "this is the evidence of another project, repository, lockfile or workspace",
+                where=str(found.path),
+                hint="give the store, or evidence of this project",
+            )
+        newest = _newest_passed(sorted_.standing(sorted_.accepted))
+    accepted, notes = sorted_.accepted, tuple(sorted(sorted_.notes))
     latest = None
     if accepted:
-        last = max(accepted, key=lambda one: (one[0].time, one[0].decision.verdict is Verdict.DENIED, one[0].record.id))
+        last = max(accepted, key=_age)
         latest = _read(last[1], signers)
     if newest is None:
         why = "no evidence of this project by an accepted signer"
         if accepted:
             why = f"none of the {len(accepted)} decisions on this project stands as PASSED"
         # A workspace that is new beside others that are accepted has no evidence yet, and that is nothing strange.
-        ours = ours or bool(accepted) or any(isinstance(signed_by(one, signers), Signed) for one in elsewhere)
+        ours = bool(accepted) or sorted_.observed
+        ours = ours or any(isinstance(signed_by(one, signers), Signed) for one in sorted_.elsewhere())
         disregarded = 0 if ours else count
-        return Baseline(evidence=None, latest=latest, reason=why, notes=tuple(sorted(notes)), disregarded=disregarded)
-    evidence = latest if latest is not None and newest == last[1] else _read(newest, signers)
-    return Baseline(evidence=evidence, latest=latest, reason="", notes=tuple(sorted(notes)))
+        return Baseline(evidence=None, latest=latest, reason=why, notes=notes, disregarded=disregarded)
+    evidence = latest if latest is not None and newest[1] == last[1] else _read(newest[1], signers)
+    return Baseline(evidence=evidence, latest=latest, reason="", notes=notes)
+
+
+Accepted = list[tuple[Signed[Statements], Path]]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Sorted:
+    """The decisions on a project, sorted by whether they count."""
+
+    found: Candidates
+    context: Context
+    project: str
+    signers: Sequence[Signer]
+    now: datetime
+    accepted: Accepted = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    seen: bool = False
+    observed: bool = False
+    others: list[Statements] = field(default_factory=list)
+    builds: list[str] = field(default_factory=list)
+
+    def take(self, statements: Statements, folder: Path) -> None:
+        """Take a decision in.
+
+        Raises:
+            EvidenceError: it is from the future.
+        """
+        if not _same_project(statements, self.context, self.project):
+            if _another_workspace(statements, self.context):
+                self.others.append(statements)
+            return
+        self.seen = True
+        match signed_by(statements, self.signers):
+            case Signed() as signed if in_future(signed, self.now):
+                raise EvidenceError(
+                    f"decided at {signed.time.isoformat()}, which is after {self.now.isoformat()}",
+                    where=str(folder),
+                    hint="correct the clock of this machine, or of the one that decided",
+                )
+            case Signed() as signed if signed.decision.context.profile == OBSERVE:
+                self.observed = True
+                self.notes.append(f"decision {statements.id[:12]} only records (profile observe)")
+            case Signed() as signed if not signed.in_environment:
+                self.notes.append(
+                    f"decision {statements.id[:12]} is for an environment that its signer may not sign for"
+                )
+            case Signed() as signed:
+                self.accepted.append((signed, folder))
+            case Reason() as reason:
+                self.notes.append(f"decision {statements.id[:12]}: {reason.message}")
+
+    def elsewhere(self) -> Iterator[Statements]:
+        """Yield the decisions on other workspaces."""
+        yield from self.others
+        for build in dict.fromkeys(self.builds):
+            yield from (one for one in self.found.build(build) if _another_workspace(one, self.context))
+
+    def standing(self, accepted: Accepted) -> Accepted:
+        """Return what no revocation withdraws: neither itself, nor what is not newer on the same artefact."""
+        revoking, refused = accepted_of(self.found.revocations, self.signers)
+        self.notes.extend(note for note in refused if note not in self.notes)
+        if not revoking:
+            return accepted
+        beaten: set[str] = set()
+        for revocation, hit in revoked([signed for signed, _ in accepted], revoking, self.found.view):
+            builds = {one.record.build.sha256 for one in hit}
+            for signed, _ in accepted:
+                older = signed.record.build.sha256 in builds and signed.time <= revocation.said.issued_at
+                if signed in hit or older:
+                    beaten.add(signed.record.id)
+                    self.notes.append(f"decision {signed.record.id[:12]} was {revocation}")
+        return [one for one in accepted if one[0].record.id not in beaten]
+
+
+def _along_the_log(to: _Sorted) -> tuple[tuple[Signed[Statements], Path] | None, int]:
+    """Take in what the log has on a project, the newest first, up to where nothing newer than the baseline can follow.
+
+    Returns the baseline and how many decisions were passed. What an accepted signer's head says of a decision's project
+    tells which builds need not be read.
+
+    Raises:
+        EvidenceError: the head covers something after the baseline that is not there: it could be newer.
+    """
+    found = to.found
+    newest: tuple[Signed[Statements], Path] | None = None
+    count = 0
+    read: dict[str, set[str]] = {}
+    passed: set[str] = set()
+    for entry, is_covered in chain(((one, False) for one in found.coming), ((one, True) for one in found.entries())):
+        logged = entry.logged if is_covered else None
+        if newest is not None and logged is not None and logged < newest[0].time:
+            break
+        # What comes before the baseline in the log is history, and may have been put elsewhere.
+        is_history = not is_covered or (newest is not None and newest[0].record.id in passed)
+        if entry.build is None:
+            if not is_history and entry.sha256 not in found.revocations:
+                raise _withheld(found, entry)
+            continue
+        count += 1
+        if entry.project is not None and not _may_be(entry.project, to.context, to.project):
+            if _may_be(entry.project, to.context, to.project, workspace=False):
+                to.builds.append(entry.build)
+            continue
+        if entry.build not in read:
+            held = found.build(entry.build)
+            read[entry.build] = {one.id for one in held}
+            before = len(to.accepted)
+            for one in held:
+                to.take(one, layout.folder(found.store, entry.build) / "decisions" / one.id)
+            best = _newest_passed(to.standing(to.accepted[before:]))
+            newest = max(filter(None, (newest, best)), key=_age, default=None)
+        if not is_history and entry.sha256 not in read[entry.build]:
+            raise _withheld(found, entry)
+        if is_covered:
+            passed.add(entry.sha256)
+    return newest, count
+
+
+def _withheld(found: Candidates, entry: Entry) -> EvidenceError:
+    return EvidenceError(
+        "the store's head covers it, and it is not there: it could be the newest word on this project",
+        where=str(log.path_of(found.store, entry)),
+        hint="restore it; `sbomgate audit` names everything that is missing",
+    )
+
+
+def _may_be(about: str, context: Context, project: str, *, workspace: bool = True) -> bool:
+    """Whether a decision may be about a project, by what the log says: what may be is read."""
+    theirs, mine = about.split("."), heads.project_of(context, project).split(".")
+    which = 1 if context.repository is None else 0
+    return theirs[which] == mine[which] and (not workspace or theirs[2] == mine[2])
+
+
+def _age(one: tuple[Signed[Statements], Path]) -> tuple[datetime, bool, str]:
+    """Return what decisions are ordered by: at the same moment FAILED comes later and so wins."""
+    return one[0].time, one[0].decision.verdict is Verdict.DENIED, one[0].record.id
 
 
 def _read(folder: Path, signers: Sequence[Signer]) -> Signed[Record]:
@@ -168,53 +329,11 @@ def _candidates(path: Path, notes: list[str]) -> Iterator[tuple[Statements, Path
             yield one, build / "decisions" / one.id
 
 
-Accepted = list[tuple[Signed[Statements], Path]]
-
-
-def _not_revoked(accepted: Accepted, view: View, signers: Sequence[Signer], notes: list[str]) -> Accepted:
-    """Return what no revocation withdraws: neither itself, nor a decision that is not older on the same artefact."""
-    revoking, refused = accepted_of(view.revocations, signers)
-    notes.extend(refused)
-    beaten: set[str] = set()
-    for revocation, hit in revoked([signed for signed, _ in accepted], revoking, view):
-        builds = {one.record.build.sha256 for one in hit}
-        for signed, _ in accepted:
-            older = signed.record.build.sha256 in builds and signed.time <= revocation.said.issued_at
-            if signed in hit or older:
-                beaten.add(signed.record.id)
-                notes.append(f"decision {signed.record.id[:12]} was {revocation}")
-    return [one for one in accepted if one[0].record.id not in beaten]
-
-
-def _must_be_whole(found: Candidates, newest: Path | None, signers: Sequence[Signer]) -> None:
-    """Refuse a store from which something newer than the baseline was taken away: it could have been the baseline.
-
-    Raises:
-        EvidenceError: its head, by an accepted signer, covers a decision or a revocation that is not there.
-    """
-    view = found.view
-    if view.bundle is None or not isinstance(heads.accepted(view.bundle, signers, view.where), SignedHead):
-        return
-    here = {Entry(sha256=one.id, build=one.build.sha256) for one, _ in found.decisions}
-    for entry in reversed(view.entries):
-        if newest is not None and entry.build is not None and entry.sha256 == newest.name:
-            return
-        if entry.sha256 not in view.revocations if entry.build is None else entry not in here:
-            raise EvidenceError(
-                "the store's head covers it, and it is not there: it could be the newest word on this project",
-                where=str(log.path_of(found.path, entry)),
-                hint="restore it; `sbomgate audit` names everything that is missing",
-            )
-
-
-def _newest_passed(accepted: Accepted) -> Path | None:
-    """Return the folder of the newest decision among those that are the newest on their artefact and PASSED."""
-    newest: dict[str, tuple[Signed[Statements], Path]] = {}
-    # At the same moment FAILED comes later and so wins.
-    for one in sorted(accepted, key=lambda a: (a[0].time, a[0].decision.verdict is Verdict.DENIED, a[0].record.id)):
-        newest[one[0].record.build.sha256] = one
+def _newest_passed(accepted: Accepted) -> tuple[Signed[Statements], Path] | None:
+    """Return the newest decision among those that are the newest on their artefact and PASSED."""
+    newest = {one[0].record.build.sha256: one for one in sorted(accepted, key=_age)}
     passed = [one for one in newest.values() if one[0].decision.verdict is Verdict.ALLOWED]
-    return max(passed, key=lambda one: (one[0].time, one[0].record.id))[1] if passed else None
+    return max(passed, key=_age) if passed else None
 
 
 def _same_project(statements: Statements, context: Context, project: str) -> bool:

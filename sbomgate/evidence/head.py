@@ -4,8 +4,12 @@ The log of a store (`evidence.log` reads and writes it) is text, one line an ent
 A segment begins with the SHA-256 of the segment before it (zeros for the first):
 
     previous 0000…
-    decision <SHA-256 of the build manifest> <SHA-256 of decision.sigstore.json>
-    revocation <SHA-256 of the revocation's bundle>
+    decision <SHA-256 of the build manifest> <SHA-256 of decision.sigstore.json> <project> <time>
+    revocation <SHA-256 of the revocation's bundle> <time>
+
+The project is three short digests (`project_of`), so that whoever looks for one project's newest decision reads no
+other one's. The time is when the line was written, never before the line above it, nor before the decision that it
+names was made: nothing further up is newer. Lines of earlier versions end before these words.
 
 A head is an in-toto statement whose subject is the newest segment up to its last entry: a chain of plain SHA-256 over
 all entries, which `sha256sum` and `cosign` can follow. It names the head before it, counts heads and entries, and says
@@ -22,8 +26,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sbomgate import __version__, dsse
+from sbomgate.canonical import dumps
 from sbomgate.errors import EvidenceError
-from sbomgate.model import TIME_SOURCES, Signer
+from sbomgate.evidence.record import Statements
+from sbomgate.model import TIME_SOURCES, Context, Signer
 from sbomgate.signing.verify import NotAccepted, VerifiedStatement, verify
 from sbomgate.times import format_time, parse_time
 
@@ -31,7 +37,7 @@ HEAD_TYPE = "https://sbomgate.dev/store-head/v1"
 ROLES = ("decision", "revoker")
 """Whoever may put something into the store may sign its head."""
 
-SEGMENT = 256  # entries of one segment: 37 kB, which an append reads, hashes and writes once
+SEGMENT = 256  # entries of one segment: 56 kB, which an append reads, hashes and writes once
 CLOCK_SKEW = timedelta(minutes=5)
 FIRST = "0" * 64
 LOG, ENTRIES = "log", "entries"
@@ -39,21 +45,59 @@ SUFFIX = ".sigstore.json"
 
 _HEX = "[0-9a-f]{64}"
 _SHA256 = re.compile(_HEX)
-_ENTRY = re.compile(rf"(?:decision (?P<build>{_HEX}) (?P<decision>{_HEX})|revocation (?P<revocation>{_HEX}))")
+_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{6})?Z"
+_ENTRY = re.compile(
+    rf"(?:decision (?P<build>{_HEX}) (?P<decision>{_HEX})(?: (?P<project>[0-9a-f]{{16}}(?:\.[0-9a-f]{{16}}){{2}})"
+    rf"(?= {_TIME}))?|revocation (?P<revocation>{_HEX}))(?: (?P<time>{_TIME}))?"
+)
 _PREVIOUS = re.compile(rf"previous (?P<sha256>{_HEX})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """Something that was stored: a decision (SHA-256 of its signed detail) on a build, or a revocation (no build)."""
+    """Something that was stored: a decision (SHA-256 of its signed detail) on a build, or a revocation (no build).
+
+    `project` is what `project_of` says of the decision and `time` when it was put into the log, as text: None in lines
+    of earlier versions. An entry is the same whatever these say.
+    """
 
     sha256: str
     build: str | None = None
+    project: str | None = field(default=None, compare=False)
+    time: str | None = field(default=None, compare=False)
 
     @property
     def line(self) -> str:
         """Its line in the log, without the line feed."""
-        return f"revocation {self.sha256}" if self.build is None else f"decision {self.build} {self.sha256}"
+        what = f"revocation {self.sha256}" if self.build is None else f"decision {self.build} {self.sha256}"
+        return " ".join(filter(None, (what, self.project, self.time)))
+
+    @property
+    def logged(self) -> datetime | None:
+        """When it was put into the log, at the latest: what it names is not newer, nor is anything before it."""
+        return None if self.time is None else parse_time(self.time)
+
+
+def project_of(context: Context, name: str) -> str:
+    """Return what a decision is about, as three short digests: by its repository, by its name, and its workspace.
+
+    They tell what need not be read, never what is the same: two projects may share one.
+    """
+    folder = context.lockfile_path.rpartition("/")[0]
+    repository = None if context.repository is None else context.repository.value
+    parts = (["repository", repository, folder], ["name", name, folder], ["workspace", context.workspace])
+    return ".".join(hashlib.sha256(dumps(part)).hexdigest()[:16] for part in parts)
+
+
+def entry_of(statements: Statements) -> Entry:
+    """Return the entry of a decision, with the time that it says it was made at."""
+    claimed = statements.claimed
+    return Entry(
+        sha256=statements.id,
+        build=statements.build.sha256,
+        project=project_of(claimed.context, claimed.project),
+        time=format_time(statements.claimed_time),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,4 +294,9 @@ def read_entry(line: str, where: str) -> Entry:
     match = _ENTRY.fullmatch(line)
     if match is None:
         raise EvidenceError(f"{line[:200]!r} is no entry of a store's log", where=where)
-    return Entry(sha256=match["decision"] or match["revocation"], build=match["build"])
+    return Entry(
+        sha256=match["decision"] or match["revocation"],
+        build=match["build"],
+        project=match["project"],
+        time=match["time"],
+    )

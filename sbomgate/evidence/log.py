@@ -18,7 +18,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -38,6 +38,7 @@ from sbomgate.evidence.head import (
     View,
     accepted,
     digest,
+    entry_of,
     read_entry,
     read_head,
     read_segment,
@@ -51,8 +52,9 @@ from sbomgate.evidence.verify import Signed, hits, signed_by
 from sbomgate.model import Signer as Accepted
 from sbomgate.signing import Signer
 from sbomgate.signing.verify import NotAccepted
+from sbomgate.times import format_time
 
-MAX_SEGMENT_BYTES = 64 << 10  # 256 entries of 139 bytes and the first line
+MAX_SEGMENT_BYTES = 64 << 10  # 256 entries of 218 bytes and the first line
 MAX_HEAD_BYTES = 256 << 10  # a head by key has 1 kB, one with a certificate and a log entry 10 kB
 MAX_SEGMENTS = 100_000  # 25 million builds
 RECENT = 16  # entries whose builds are looked at for blobs to share
@@ -76,6 +78,15 @@ def path_of(store: Path, entry: Entry) -> Path:
 # Reading
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newest:
+    """The newest head of a store: its bundle and what that says. Who signed it has not been looked at."""
+
+    path: Path
+    bundle: bytes
+    head: Head
+
+
 def view(store: Path) -> View:
     """Return what a store's newest head covers, and the revocations in it.
 
@@ -84,11 +95,15 @@ def view(store: Path) -> View:
     Raises:
         EvidenceError: the log is not what the newest head says; a revocation is not what its name says.
     """
-    newest = _newest(store)
-    if newest is None:
+    return view_of(store, newest(store))
+
+
+def view_of(store: Path, found: Newest | None) -> View:
+    """Return what a head of a store covers, as `view` does for the newest."""
+    if found is None:
         return View(bundle=None, where=str(store / LOG), entries=(), revocations=revocations(store))
-    where, bundle, head = newest
-    return View(bundle=bundle, where=str(where), entries=tuple(covered(store, head)), revocations=revocations(store))
+    entries = tuple(covered(store, found.head))
+    return View(bundle=found.bundle, where=str(found.path), entries=entries, revocations=revocations(store))
 
 
 def revocations(store: Path) -> dict[str, bytes]:
@@ -134,9 +149,49 @@ def covered(store: Path, head: Head) -> Iterator[Entry]:
         yield from (read_entry(line, str(at)) for line in lines[1:])
 
 
+def backwards(store: Path, head: Head) -> Iterator[Entry]:
+    """Yield the entries that a head covers, the newest first, and read no more of the log than is asked for.
+
+    The head has the digest of the newest segment, and each segment that of the one before it.
+
+    Raises:
+        EvidenceError: as `covered`, as far as it was read.
+    """
+    lines = _covered_part(store, head)
+    for number in range(head.number, -1, -1):
+        at = store / LOG / f"{number:06}" / ENTRIES
+        if number < head.number:
+            expected = lines[0].removeprefix("previous ")
+            data = files.read(at, limit=MAX_SEGMENT_BYTES, error=EvidenceError, follow=False)
+            if (got := hashlib.sha256(data).hexdigest()) != expected:
+                raise EvidenceError(f"altered: its sha256 is {got}, the next one follows {expected}", where=str(at))
+            lines = data.decode("utf-8", "replace").splitlines()
+            if len(lines) != SEGMENT + 1:
+                raise EvidenceError(f"holds {len(lines) - 1} entries, not {SEGMENT}", where=str(at))
+        yield from (read_entry(line, str(at)) for line in reversed(lines[1:]))
+    if lines[0] != f"previous {FIRST}":
+        raise EvidenceError("altered: the first segment follows another one", where=str(at))
+
+
+def coming(store: Path) -> list[Entry]:
+    """Return what is being stored now, or was when a writer was killed: it may be there already, and may not.
+
+    Raises:
+        EvidenceError: it is not what a writer leaves.
+    """
+    at = store / LOG / NEXT
+    try:
+        data = files.read(at, limit=layout.MAX_INDEX_BYTES, error=EvidenceError, follow=False)
+    except EvidenceError as e:
+        if isinstance(e.__cause__, FileNotFoundError):
+            return []
+        raise
+    return [read_entry(line, str(at)) for line in data.decode("utf-8", "replace").splitlines()]
+
+
 def is_lacking(store: Path) -> bool:
     """Whether a store holds builds and no head: it is older than heads, or they were removed."""
-    return _newest(store) is None and store.is_dir() and bool(layout.scan(store).builds)
+    return newest(store) is None and store.is_dir() and bool(layout.scan(store).builds)
 
 
 def covers(store: Path, record: Statements) -> bool:
@@ -170,15 +225,19 @@ def strange(store: Path) -> Iterator[Path]:
                 yield path / inner
 
 
-def _newest(store: Path) -> tuple[Path, bytes, Head] | None:
-    """Return the newest head that was committed, or None where there is none."""
+def newest(store: Path) -> Newest | None:
+    """Return the newest head that was committed, or None where there is none.
+
+    Raises:
+        EvidenceError: it is no head, or lies where another belongs.
+    """
     for number in reversed(_segments(store)):
         if names := _heads_in(store, number):
             path = store / LOG / f"{number:06}" / max(names)
             bundle = files.read(path, limit=MAX_HEAD_BYTES, error=EvidenceError, follow=False)
             head = read_head(dsse.read_bundle(bundle, str(path)).payload, str(path))
             check_place(path, head)
-            return path, bundle, head
+            return Newest(path=path, bundle=bundle, head=head)
     return None
 
 
@@ -253,17 +312,17 @@ def add(store: Path, record: Record, notary: Notary) -> layout.EvidencePath:
     """
     _must_stand(store, record, notary)
     stored: list[layout.EvidencePath] = []
-    entry = Entry(sha256=record.id, build=record.build.sha256)
+    entry = entry_of(record)
     _extend(store, notary, entry, lambda commit: stored.append(layout.put(store, record, commit, share=_recent(store))))
     return stored[0]
 
 
 def _recent(store: Path) -> list[str]:
     """Return the builds that were stored last: what they hold, the next one is likely to hold too."""
-    newest = _newest(store)
-    if newest is None:
+    found = newest(store)
+    if found is None:
         return []
-    lines = _covered_part(store, newest[2])[: -RECENT - 1 : -1]
+    lines = _covered_part(store, found.head)[: -RECENT - 1 : -1]
     return list(dict.fromkeys(line.split(" ")[1] for line in lines if line.startswith("decision ")))
 
 
@@ -353,36 +412,31 @@ def _extend(
 
 
 def _open(store: Path, notary: Notary) -> tuple[str, Head] | None:
-    newest = _newest(store)
-    if newest is None:
+    last = newest(store)
+    if last is None:
         return None
-    path, bundle, head = newest
-    found = accepted(bundle, notary.signers, str(path))
+    found = accepted(last.bundle, notary.signers, str(last.path))
     if isinstance(found, NotAccepted):
         raise EvidenceError(
             f"this head is {found.reason}: nothing can be added after it",
-            where=str(path),
+            where=str(last.path),
             hint="give the trust file that accepts whoever wrote to this store before, or a store of your own",
         )
-    return hashlib.sha256(bundle).hexdigest(), head
+    return hashlib.sha256(last.bundle).hexdigest(), last.head
 
 
 def _left_behind(store: Path, notary: Notary) -> list[Entry]:
     """Return what a killed writer was storing, as far as it is there and an accepted signer signed it."""
-    at = store / LOG / NEXT
-    if not os.path.lexists(at):
-        return []
-    data = files.read(at, limit=layout.MAX_INDEX_BYTES, error=EvidenceError, follow=False)
-    entries = [read_entry(line, str(at)) for line in data.decode("utf-8", "replace").splitlines()]
-    return [one for one in entries if _is_there(store, one, notary)]
+    return [found for one in coming(store) if (found := _there(store, one, notary)) is not None]
 
 
-def _is_there(store: Path, entry: Entry, notary: Notary) -> bool:
+def _there(store: Path, entry: Entry, notary: Notary) -> Entry | None:
+    """Return the entry of what is there, by what it says itself: `next` is signed by nobody."""
     if entry.build is None:
-        return path_of(store, entry).exists()
+        return Entry(sha256=entry.sha256) if path_of(store, entry).exists() else None
     statements = layout.read_statements(layout.folder(store, entry.build))
     found = next((one for one in statements if one.id == entry.sha256), None)
-    return found is not None and isinstance(signed_by(found, notary.signers), Signed)
+    return entry_of(found) if found is not None and isinstance(signed_by(found, notary.signers), Signed) else None
 
 
 def _present(store: Path, notary: Notary) -> list[Entry]:
@@ -394,7 +448,7 @@ def _present(store: Path, notary: Notary) -> list[Entry]:
         if isinstance(signed_by(one, notary.signers), Signed)
     ]
     held.sort(key=lambda one: (one.claimed_time, one.id))
-    decisions = [Entry(sha256=one.id, build=one.build.sha256) for one in held]
+    decisions = [entry_of(one) for one in held]
     return [*decisions, *(Entry(sha256=sha256) for sha256 in revocations(store))]
 
 
@@ -411,11 +465,13 @@ def _cover(
     number = 0 if head is None else head.number
     lines = [f"previous {FIRST}"] if head is None else _covered_part(store, head)
     segments = {number: lines}
+    time = _last_time(lines, notary.now)
     for one in new:
         if len(lines) > SEGMENT:
             number, lines = number + 1, [f"previous {digest(lines)}"]
             segments[number] = lines
-        lines.append(one.line)
+        time = max(time, one.logged or time)
+        lines.append(replace(one, time=format_time(time)).line)
     if len(lines) == 1:
         raise EvidenceError("there is nothing that a head could cover", where=str(store))
     # (b) the head over them
@@ -430,6 +486,12 @@ def _cover(
     bundle = notary.signer.sign(write_head(made))
     _must_be_accepted(bundle, made, notary)
     return made, bundle, segments
+
+
+def _last_time(lines: Sequence[str], now: datetime) -> datetime:
+    """Return the time of a line that follows these: now, and not before any of them."""
+    times = (read_entry(line, ENTRIES).logged for line in reversed(lines[1:]))
+    return max(next((one for one in times if one is not None), now), now)
 
 
 def _covered_part(store: Path, head: Head) -> list[str]:

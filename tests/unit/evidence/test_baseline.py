@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from sbomgate.errors import EvidenceError, TrustError
+from sbomgate.evidence import head as heads
 from sbomgate.evidence import layout, log, revocation
 from sbomgate.evidence.baseline import Baseline, baseline, read
 from sbomgate.evidence.record import Record
@@ -29,7 +32,23 @@ def look(path: Path, project: str = "shop", signers: Any = SIGNERS, **context: A
     return baseline(read(path), decision(**context).context, project, signers=signers, now=NOW)
 
 
+NOTARY = log.Notary(signer=key(), signers=SIGNERS, now=NOW)
+
+
+@pytest.fixture(params=["log", "folders"], autouse=True)
+def by_log(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Everything holds for a store with a signed head, and for one from before heads."""
+    found = bool(request.param == "log")
+    monkeypatch.setitem(globals(), "BY_LOG", found)
+    return found
+
+
+BY_LOG = True
+
+
 def put(store: Path, *records: Record) -> list[Path]:
+    if BY_LOG:
+        return [log.add(store, one, NOTARY).path for one in records]
     return [layout.write(store, one).path for one in records]
 
 
@@ -160,7 +179,7 @@ def test_P17_the_future_is_an_error(tmp_path: Path) -> None:
         look(tmp_path)
 
 
-def test_garbage_is_told_and_tolerated(tmp_path: Path) -> None:
+def test_garbage_is_told_and_tolerated(tmp_path: Path, by_log: bool) -> None:
     put(tmp_path, record())
     (tmp_path / "README.md").write_text("our evidence")
     (tmp_path / "ab").mkdir()
@@ -168,7 +187,7 @@ def test_garbage_is_told_and_tolerated(tmp_path: Path) -> None:
     (tmp_path / "ab" / f"{'ab' * 32}").mkdir()
     found = look(tmp_path)
     assert found.evidence is not None
-    assert len(found.notes) == 3
+    assert len(found.notes) == (0 if by_log else 3), "`audit` tells it where nobody looks through everything"
 
 
 def test_P19_altered_evidence_is_never_skipped(tmp_path: Path) -> None:
@@ -195,12 +214,10 @@ def test_P19_evidence_under_another_build_s_name_is_an_error(tmp_path: Path) -> 
 # --------------------------------------------------------------------------------------------------------------------
 # What was withdrawn, and what was taken away
 
-NOTARY = log.Notary(signer=key(), signers=SIGNERS, now=NOW)
 
-
-def revoke(store: Path, one: Record, *, at: timedelta = timedelta(0)) -> None:
+def revoke(store: Path, one: Record, *, at: timedelta = timedelta(0), now: datetime = NOW) -> None:
     said = Revocation(decision=one.id, signer=None, issued_at=NOW - at, reason="a mistake")
-    log.add_revocation(store, key().sign(revocation.write(said)), NOTARY)
+    log.add_revocation(store, key().sign(revocation.write(said)), notary(now))
 
 
 def test_P19_a_revoked_decision_is_no_baseline(tmp_path: Path) -> None:
@@ -243,6 +260,134 @@ def test_P19_what_is_newer_than_the_baseline_was_not_taken_away(tmp_path: Path, 
     with pytest.raises(EvidenceError, match="not there") as e:
         look(tmp_path)
     assert made[2].id in e.value.where
+
+
+def test_P19_a_failed_that_was_cut_out_of_its_build_is_seen(tmp_path: Path) -> None:
+    """The build is there, with an older PASSED, and its index is one that the store would have written."""
+    older, failed = record(age=2 * HOUR), record(age=HOUR, verdict=Verdict.DENIED)
+    for one in (older, failed):
+        log.add(tmp_path, one, NOTARY)
+    base = layout.folder(tmp_path, older.build.sha256)
+    shutil.rmtree(base)
+    layout.write(tmp_path, older)
+    with pytest.raises(EvidenceError, match="not there") as e:
+        look(tmp_path)
+    assert failed.id in e.value.where
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# What is read of a large store
+
+
+def notary(now: datetime) -> log.Notary:
+    return replace(NOTARY, now=now)
+
+
+def opened(monkeypatch: pytest.MonkeyPatch, store: Path, **context: Any) -> tuple[Baseline, list[str]]:
+    """Which builds were opened in looking for the baseline."""
+    found: list[str] = []
+    real = layout.read_statements
+
+    def counted(base: Path) -> Any:
+        found.append(base.name)
+        return real(base)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(layout, "read_statements", counted)
+        return look(store, **context), found
+
+
+def test_no_other_project_and_no_older_build_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 12 builds of three projects: the newest of this one."""
+    for number in range(12):
+        age = (12 - number) * HOUR
+        one = record(subject=build(number), age=age, repository=f"{REPOSITORY}{number % 3}")
+        log.add(tmp_path, one, notary(NOW - age))
+    found, read = opened(monkeypatch, tmp_path, repository=f"{REPOSITORY}1")
+    assert found.evidence is not None
+    assert found.evidence.decision.subject == build(10)
+    assert read == [found.evidence.record.build.sha256]
+    found, read = opened(monkeypatch, tmp_path, repository=f"{REPOSITORY}9")
+    assert (found.evidence, found.disregarded, read) == (None, 12, [])
+
+
+def test_a_log_of_an_earlier_version_is_read_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lines say nothing of projects: every build is read; lines of today stand below them."""
+    with monkeypatch.context() as patch:
+        patch.setattr(heads.Entry, "line", property(lambda one: f"decision {one.build} {one.sha256}"))
+        for number in range(3):
+            log.add(tmp_path, record(subject=build(number), age=(9 - number) * HOUR), NOTARY)
+    entries = (tmp_path / "log" / "000000" / "entries").read_text().splitlines()
+    assert [len(line.split()) for line in entries] == [2, 3, 3, 3]
+    found, read = opened(monkeypatch, tmp_path)
+    assert found.evidence is not None
+    assert found.evidence.decision.subject == build(2)
+    assert len(read) == 3
+    for number in range(3, 5):
+        age = (9 - number) * HOUR
+        log.add(tmp_path, record(subject=build(number), age=age), notary(NOW - age))
+    found, read = opened(monkeypatch, tmp_path)
+    assert found.evidence is not None
+    assert found.evidence.decision.subject == build(4)
+    assert len(read) == 1
+
+
+def test_what_was_decided_before_and_signed_after_is_no_newer(tmp_path: Path) -> None:
+    """`gate --resume`: the log has it last, and its time is the one of the decision."""
+    log.add(tmp_path, record(subject=build(1), age=2 * HOUR), notary(NOW - 2 * HOUR))
+    log.add(tmp_path, record(subject=build(2), age=5 * HOUR), notary(NOW - HOUR))
+    found = look(tmp_path)
+    assert found.evidence is not None
+    assert found.evidence.decision.subject == build(1)
+
+
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_P41_what_a_killed_writer_stored_counts(tmp_path: Path, left: int) -> None:
+    """It is in `next`, and no head covers it: a FAILED on the same artefact, a newer PASSED, or nothing."""
+    log.add(tmp_path, record(age=2 * HOUR), NOTARY)
+    one = [record(subject=build(2), age=HOUR), record(age=HOUR, verdict=Verdict.DENIED), record(age=HOUR)][left]
+    if left < 2:
+        layout.write(tmp_path, one)
+    (tmp_path / "log" / "next").write_text(f"{heads.entry_of(one).line}\n")
+    found = look(tmp_path)
+    if left == 1:
+        assert found.evidence is None
+    else:
+        assert found.evidence is not None
+        assert (found.evidence.record.id == one.id) is (left == 0)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_P19_the_log_tells_what_all_builds_tell(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any story: the baseline of a store with its log is the one of the same store without."""
+    for module in (heads, log):
+        monkeypatch.setattr(module, "SEGMENT", 4)
+    random = Random(seed)
+    clock, made = NOW - 100 * HOUR, []
+    for _ in range(14):
+        clock += random.choice([0, 1, 3]) * HOUR
+        one = record(
+            key(random.choice([1, 1, 1, 2])),
+            subject=build(random.randrange(6)),
+            age=NOW - clock + random.choice([0, 0, 0, 9]) * HOUR,
+            verdict=random.choice([Verdict.ALLOWED, Verdict.ALLOWED, Verdict.DENIED]),
+            workspace=random.choice([None, "web"]),
+            repository=random.choice([REPOSITORY, None]),
+            profile=random.choice(["default", "default", "observe"]),
+        )
+        log.add(tmp_path, one, notary(clock))
+        made.append(one)
+        if random.random() < 0.15:
+            revoke(tmp_path, random.choice(made), at=NOW - clock, now=clock)
+    asked: list[dict[str, Any]] = [{"workspace": w, "repository": r} for w in (None, "web") for r in (REPOSITORY, None)]
+    found = [look(tmp_path, **context) for context in asked]
+    shutil.rmtree(tmp_path / "log")
+    assert any(one.evidence for one in found)
+    for context, with_log in zip(asked, found, strict=True):
+        without = look(tmp_path, **context)
+        assert with_log.evidence == without.evidence
+        assert with_log.latest == without.latest
+        assert bool(with_log.disregarded) == bool(without.disregarded)
 
 
 def test_P19_a_store_that_was_emptied_is_no_new_one(tmp_path: Path) -> None:

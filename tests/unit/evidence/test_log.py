@@ -334,6 +334,25 @@ def test_P36_a_decision_that_is_taken_away_with_its_place_in_the_index(damaged: 
     assert sound(damaged.store) == [f"missing {damaged.path(SECOND).relative_to(damaged.store)}"]
 
 
+@pytest.mark.parametrize("lie", ["project", "time"])
+def test_P36_a_log_that_says_something_else_of_a_decision(
+    store: Path, monkeypatch: pytest.MonkeyPatch, lie: str
+) -> None:
+    """Who signs a head could hide a FAILED from the next gate of its project."""
+    project = ".".join(["ab" * 8] * 3)
+    with monkeypatch.context() as patch:
+        if lie == "project":
+            patch.setattr(log, "entry_of", lambda one: replace(heads.entry_of(one), project=project))
+        else:
+            patch.setattr(log, "_last_time", lambda *_: NOW - 9 * HOUR)
+            patch.setattr(log, "entry_of", lambda one: replace(heads.entry_of(one), time=None))
+        log.add(store, FIRST, NOTARY)
+    log.add(store, SECOND, NOTARY)
+    (problem,) = sound(store)
+    assert problem.startswith("head ")
+    assert FIRST.id in problem
+
+
 def test_P36_a_log_that_was_taken_back_is_seen_by_what_lies_there(damaged: Damaged) -> None:
     """Whole, signed, and older: what came after lies uncovered in the store, and a head that was kept is not there."""
     kept = damaged.head(4).read_bytes()
