@@ -251,6 +251,7 @@ def _along_the_log(to: _Sorted) -> tuple[tuple[Signed[Statements], Path] | None,
         EvidenceError: the head covers something after the baseline that is not there: it could be newer.
     """
     found = to.found
+    mine = heads.project_of(to.context, to.project).split(".")
     newest: tuple[Signed[Statements], Path] | None = None
     count = 0
     read: dict[str, set[str]] = {}
@@ -266,10 +267,12 @@ def _along_the_log(to: _Sorted) -> tuple[tuple[Signed[Statements], Path] | None,
                 raise _withheld(found, entry)
             continue
         count += 1
-        if entry.project is not None and not _may_be(entry.project, to.context, to.project):
-            if _may_be(entry.project, to.context, to.project, workspace=False):
+        if entry.project is not None:
+            if not _may_be(entry.project, mine, to.context):
+                continue
+            if not entry.project.endswith(mine[2]):
                 to.builds.append(entry.build)
-            continue
+                continue
         if entry.build not in read:
             held = found.build(entry.build)
             read[entry.build] = {one.id for one in held}
@@ -293,11 +296,10 @@ def _withheld(found: Candidates, entry: Entry) -> EvidenceError:
     )
 
 
-def _may_be(about: str, context: Context, project: str, *, workspace: bool = True) -> bool:
-    """Whether a decision may be about a project, by what the log says: what may be is read."""
-    theirs, mine = about.split("."), heads.project_of(context, project).split(".")
+def _may_be(theirs: str, mine: Sequence[str], context: Context) -> bool:
+    """Whether a decision may be about a project, whichever workspace of it, by what the log says."""
     which = 1 if context.repository is None else 0
-    return theirs[which] == mine[which] and (not workspace or theirs[2] == mine[2])
+    return theirs.split(".")[which] == mine[which]
 
 
 def _age(one: tuple[Signed[Statements], Path]) -> tuple[datetime, bool, str]:
