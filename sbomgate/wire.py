@@ -759,6 +759,13 @@ class RevocationPredicate(Wire):
     reason: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
+class RunningPlace(Wire):
+    """Where an artefact runs, and since when, by `sbomgate inventory deployed`."""
+
+    environment: str
+    since: Time
+
+
 class RevokedDecision(Wire):
     """A decision that a revocation hits."""
 
@@ -769,6 +776,7 @@ class RevokedDecision(Wire):
     environment: str | None
     signer: str
     time: Time
+    running: list[RunningPlace] | None = Field(description="where its artefact runs now; null: no inventory was given")
 
 
 class RevokedList(Wire):

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sbomgate.cli._environment import Environment
+    from sbomgate.inventory.deployments import Deployment
     from sbomgate.inventory.engines import Engine
     from sbomgate.inventory.engines.duck import DuckDB
     from sbomgate.inventory.folder import Folder
@@ -155,15 +156,21 @@ def satisfies() -> Callable[[str, str], bool | None]:
 
 def running_now(inventory: Folder, artefacts: Any, now: datetime) -> dict[str, list[str]]:
     """Return digest → the environments in which it runs, sorted."""
+    return {digest: [one.environment for one in found] for digest, found in placed(inventory, artefacts, now).items()}
+
+
+def placed(inventory: Folder, artefacts: Any, now: datetime) -> dict[str, list[Deployment]]:
+    """Return digest → what says that it runs, sorted by environment."""
     from sbomgate.inventory import answers, deployments
 
     projects: dict[str, list[tuple[str, ...]]] = {}
     for artefact in artefacts:
         if artefact.build["digest"] is not None:
             projects.setdefault(artefact.build["digest"], []).append(answers.project(artefact.build))
-    found: dict[str, list[str]] = {}
-    for environment, digest in sorted(deployments.running(deployments.read(inventory), projects, at=now)):
-        found.setdefault(digest, []).append(environment)
+    found: dict[str, list[Deployment]] = {}
+    running = deployments.running(deployments.read(inventory), projects, at=now)
+    for (_, digest), event in sorted(running.items(), key=lambda one: one[0]):
+        found.setdefault(digest, []).append(event)
     return found
 
 

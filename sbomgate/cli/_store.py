@@ -213,6 +213,44 @@ def pulled(spec: str, env: Environment, *, beside: Sequence[str] = ()) -> Path:
     return folder
 
 
+def must_be_on_disk(evidence: str, verb: str) -> None:
+    """Refuse a registry where a store on disk is looked through: a registry lists what is attached to one artefact.
+
+    Raises:
+        UsageError: with the commands that copy it.
+    """
+    if not evidence.startswith(REGISTRY):
+        return
+    repository_, _, digest = evidence.partition("@")
+    about = f"{repository_}@{digest}" if digest else "SUBJECT"
+    raise UsageError(
+        f"`{verb}` looks through a store on disk, and a registry tells of one artefact at a time",
+        where=evidence[:300],
+        hint=f"`sbomgate evidence pull {repository_} {about} --store copy`, then `sbomgate {verb} copy`",
+    )
+
+
+def pulled_build(spec: str, env: Environment) -> Path:
+    """Return the folder of the build that `oci:HOST/REPO@sha256:DIGEST` names, in a store of this process's own.
+
+    Raises:
+        UsageError: it names no digest.
+        EvidenceError: nothing is attached to it, or something in it was altered.
+        FetchError: it cannot be read.
+    """
+    from sbomgate.evidence import layout
+    from sbomgate.subject import build_manifest
+
+    store = pulled(spec, env)
+    builds = layout.scan(store).builds
+    asked = layout.folder(store, build_manifest(subject(spec, env)).sha256)
+    if asked in builds:
+        return asked
+    if len(builds) > 1:  # a build manifest has evidence on itself alone
+        raise EvidenceError("evidence on other artefacts is attached to it, and none on this one", where=spec)
+    return builds[0]
+
+
 def index_of(about: Subject, index: str, env: Environment) -> Subject:
     """Return the multi-platform index that lists an image, as the registry has it.
 

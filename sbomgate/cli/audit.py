@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sbomgate.cli import _signing
+from sbomgate.cli import _signing, _store
 
 if TYPE_CHECKING:
     import argparse
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sbomgate.cli._environment import Environment
     from sbomgate.evidence.audit import Chain, Decided, Problem
-    from sbomgate.evidence.head import Head
+    from sbomgate.evidence.head import Entry, Head
     from sbomgate.model import Trust
 
 HELP = "verify everything in a store"
@@ -38,7 +38,7 @@ MOST = 200  # problems that are printed; --json has all
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("store", metavar="STORE", help="the evidence store")
+    parser.add_argument("store", metavar="STORE", help="the evidence store, a folder")
     parser.add_argument("--trust", metavar="FILE", help="who is accepted, and how old the head may be")
     parser.add_argument("--head", metavar="FILE", help="a head that was kept: the store must go on from it")
     _signing.add_signer(parser, "signs a fresh head when everything is well, over what no head covers yet too")
@@ -56,6 +56,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
 
     if args.signer is not None and args.trust is None:
         raise UsageError("who signs a head must be accepted", where="--signer", hint="add --trust FILE")
+    _store.must_be_on_disk(args.store, "audit")
     store = env.working_directory / args.store
     trust = None if args.trust is None else trusts.load(args.trust, project_root=None)
     kept = None
@@ -88,7 +89,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         notes.append("no trust file was given: whose signatures these are was not looked at")
     renewed = None
     if args.signer is not None:
-        problems, renewed = _renew(args, env, trust, store, problems, decisions)
+        problems, renewed = _renew(args, env, trust, store, problems, decisions, chain.overrides)
     result = _Result(
         store=args.store,
         root=store,
@@ -113,6 +114,7 @@ def _renew(
     store: Path,
     problems: Sequence[Problem],
     decisions: Sequence[Decided],
+    overrides: Sequence[Entry],
 ) -> tuple[list[Problem], Head | None]:
     """Sign a fresh head where nothing speaks against it but what it puts right; return what is left, and the head."""
     from sbomgate.cli._environment import say
@@ -128,6 +130,7 @@ def _renew(
     named = {one.path for one in problems if one.kind == looking.UNCOVERED}
     entries = [one.entry for one in sorted(decisions, key=lambda one: (one.time, one.id))]
     entries += [Entry(sha256=sha256) for sha256 in sorted(log.revocations(store))]
+    entries += overrides
     with ExitStack() as stack:
         signer = _signing.open_signer(args, env, trust, stack)
         notary = log.Notary(signer=signer, signers=trust.signers, now=env.now)

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     """Sign and store it, and say what is still missing."""
     from sbomgate import override
     from sbomgate import trust as trust_file
-    from sbomgate.evidence import overrides
+    from sbomgate.evidence import log, overrides
     from sbomgate.evidence.verify import Reason, signed_by
     from sbomgate.model import Verdict
     from sbomgate.report.escape import plain
@@ -88,19 +88,21 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         until=_until(args.until, env.now, trust),
         reason=args.reason,
     )
-    with ExitStack() as stack:
-        bundle = _signing.open_signer(args, env, trust, stack).sign(override.write(said))
     # What would not count is not stored: read as `verify` will read it.
 
     def accepted(bundles: Mapping[str, bytes]) -> override.Overrides:
         return override.accepted(bundles, trust, decision=record.id, subject=subject, now=env.now)
 
-    if refused := accepted({"this": bundle}).refused:
-        raise SigningError(
-            f"it would not count: {refused[0][1]}",
-            hint='who may override is a [[signers]] entry of the trust file with roles = ["override"]',
-        )
-    path = overrides.add(store, record.id, bundle)
+    with ExitStack() as stack:
+        signer = _signing.open_signer(args, env, trust, stack)
+        bundle = signer.sign(override.write(said))
+        if refused := accepted({"this": bundle}).refused:
+            raise SigningError(
+                f"it would not count: {refused[0][1]}",
+                hint='who may override is a [[signers]] entry of the trust file with roles = ["override"]',
+            )
+        notary = log.Notary(signer=signer, signers=trust.signers, now=env.now)
+        path, is_covered = log.add_override(store, record.id, bundle, notary)
     found = accepted(overrides.read(store, record.id))
     print(path.relative_to(env.working_directory) if path.is_relative_to(env.working_directory) else path)
     by_whom = ", ".join(plain(one.by) for one in found.signed)
@@ -108,6 +110,8 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         print(f"OVERRIDDEN until {found.until:%Y-%m-%d %H:%M} UTC by {by_whom}: the decision itself stays FAILED")
     else:
         print(f"by {by_whom}: one more person must sign before it counts")
+    if not is_covered:
+        print("The store's next head covers it: of the next `gate` or `revoke`, or of `sbomgate audit --key` now")
     return EXIT_ALLOWED
 
 

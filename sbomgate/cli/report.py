@@ -1,15 +1,17 @@
-"""Tell people and programs what was decided, from stored evidence alone: no network, no project, no clock.
+"""Tell people and programs what was decided, from stored evidence alone: no project, no clock, no network.
 
 `report controls EVIDENCE` says what the evidence supports of SSDF, S2C2F, the Cyber Resilience Act, BSI TR-03183-2,
 PCI DSS and SOC 2, requirement by requirement, with the digests: evidence, not certification.
 
-EVIDENCE is one build's folder, one decision's folder, or a whole store: then it is told over time. With --trust it is
+EVIDENCE is one build's folder, one decision's folder, oci:HOST/REPO@sha256:DIGEST (an image, or a build manifest, in a
+registry, which is asked for it), or a whole store: then it is told over time. With --trust it is
 verified first, as of the time at which it was decided; without, every page says that it was not. Every stored byte is
 compared with its digest in any case.
 
 examples:
   sbomgate report evidence/3f/3fa9… --trust trust.toml -o report.html        one build, for a browser or a printer
   sbomgate report evidence --trust trust.toml -o store.html                  all builds: trends, waivers that end
+  sbomgate report oci:registry.example/web@sha256:… --trust trust.toml -o report.html
   sbomgate report evidence/3f/3fa9… --trust trust.toml --format markdown     for a job's summary
   sbomgate report evidence/3f/3fa9… --format sarif --lockfile package-lock.json    for code scanning, with lines
   sbomgate report controls evidence/3f/3fa9… --trust trust.toml --format html -o controls.html
@@ -21,7 +23,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sbomgate.cli import _results
+from sbomgate.cli import _results, _store
 from sbomgate.errors import EXIT_ALLOWED, EXIT_NO_DECISION
 
 if TYPE_CHECKING:
@@ -47,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "evidence",
         nargs="+",
         metavar="[controls] EVIDENCE",
-        help="a store, one build's folder in it, or one decision's folder; after `controls`, one of the last two",
+        help="a store, one build's or decision's folder in it, or oci:HOST/REPO@sha256:DIGEST; after `controls` no "
+        "store",
     )
     parser.add_argument("--trust", metavar="FILE", help="who and what is accepted: without it nothing is verified")
     parser.add_argument(
@@ -70,7 +73,12 @@ def run(args: argparse.Namespace, env: Environment) -> int:
             f"got {len(args.evidence)} paths, expected one", where="EVIDENCE", hint="name a store for many"
         )
     accepted = None if args.trust is None else trust.load(args.trust, project_root=None)
-    path = env.working_directory / args.evidence[-1]
+    evidence = args.evidence[-1]
+    if evidence.startswith(_store.REGISTRY) and "@" in evidence:
+        path = _store.pulled_build(evidence, env)
+    else:
+        _store.must_be_on_disk(evidence, "report")
+        path = env.working_directory / evidence
     if about_controls:
         rendered = _controls(layout.read_all(path), path, accepted, args.format or "text")
         emit(rendered.encode("utf-8"), args.output, env)
@@ -88,7 +96,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         raise UsageError(
             "a store is about many lockfiles", where="--lockfile", hint="name one build's folder in the store"
         )
-    store = _store(path, accepted)
+    store = _of_store(path, accepted)
     rendered = _render_store(name, store, path, accepted)
     emit(rendered.encode("utf-8"), args.output, env)
     for build, why in store.broken:
@@ -180,12 +188,12 @@ def _standing(record: Record, trust: Trust | None, beside: Sequence[Record], vie
     return _report.standing(record, trust, shipped_policy=bundle.shipped().sha256, beside=beside, view=view)
 
 
-def _store(path: Path, trust: Trust | None) -> StoreReport:
+def _of_store(path: Path, trust: Trust | None) -> StoreReport:
     """Read every decision of a store, one build at a time; what cannot be read stops no other."""
     from sbomgate.cli import _report
     from sbomgate.errors import SbomgateError
     from sbomgate.evidence import layout, log
-    from sbomgate.report import _store
+    from sbomgate.report import _store as reports
 
     scan = layout.scan(path)
     moments = []
@@ -201,7 +209,7 @@ def _store(path: Path, trust: Trust | None) -> StoreReport:
             moments += [_report.moment(record, _standing(record, trust, (), view)) for record in records]
         except SbomgateError as error:
             broken.append((f"{build.parent.name}/{build.name}", _below(error, path)))
-    return _store.build(moments, broken, [str(one.relative_to(path)) for one in scan.strange])
+    return reports.build(moments, broken, [str(one.relative_to(path)) for one in scan.strange])
 
 
 def _below(error: SbomgateError, store: Path) -> str:

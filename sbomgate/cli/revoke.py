@@ -9,6 +9,7 @@ examples:
   sbomgate revoke 81c0… --reason "built on a compromised runner" --key release.key --trust ../trust.toml
   sbomgate revoke --by "release key" --from 2026-11-20T08:00:00Z --reason "key stolen" --key ann.key \
       --trust ../trust.toml
+  sbomgate revoke 81c0… --reason "malware" --key ann.key --trust ../trust.toml --inventory DIR    where it runs
 
 exit codes: 0 revoked, and what it hits is listed; 2 it could not be
 """
@@ -25,13 +26,16 @@ from sbomgate.cli import _signing
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sbomgate.cli._environment import Environment
     from sbomgate.evidence.audit import Decided, Looked
     from sbomgate.evidence.head import View
     from sbomgate.evidence.revocation import Revocation, RevokedSigner, SignedRevocation
+    from sbomgate.inventory.deployments import Deployment
     from sbomgate.model import Signer, Trust
+
+    Running = Mapping[str, Sequence[Deployment]]
 
 HELP = "withdraw a decision, or all by one signer"
 SCHEMA = "sbomgate/revoked/v1"
@@ -51,6 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="STORE",
         help="where evidence is kept: DIR (default: evidence); oci:HOST/REPO tells those who verify there as well",
+    )
+    parser.add_argument(
+        "--inventory", metavar="DIR", help="say where it runs, by what `sbomgate inventory deployed` was told"
     )
     parser.add_argument("--json", action="store_true", help="the result as JSON")
 
@@ -73,6 +80,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         issued_at=env.now,
         reason=args.reason,
     )
+    running = None if args.inventory is None else _running(args, env)
     with ExitStack() as stack:
         signer = _signing.open_signer(args, env, trust, stack)
         bundle = signer.sign(write(made))
@@ -87,8 +95,17 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         log.add_revocation(store, bundle, log.Notary(signer=signer, signers=trust.signers, now=env.now))
         _store.attach_revocation(kept, bundle, env)
     hit.sort(key=lambda one: (one.time, one.id), reverse=True)
-    print(_json(signed, hit) if args.json else _text(signed, hit, kept.shown))
+    print(_json(signed, hit, running) if args.json else _text(signed, hit, kept.shown, running))
     return EXIT_ALLOWED
+
+
+def _running(args: argparse.Namespace, env: Environment) -> Running:
+    """Return where artefacts run, read before anything is signed."""
+    from sbomgate.cli import _inventory
+    from sbomgate.inventory import answers
+
+    with _inventory.opened(args, env) as (inventory, engine):
+        return _inventory.placed(inventory, inventory.ask(engine, answers.builds).values(), env.now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +209,7 @@ def _must_hit(
     )
 
 
-def _text(signed: SignedRevocation, hit: Sequence[Decided], store: str) -> str:
+def _text(signed: SignedRevocation, hit: Sequence[Decided], store: str, running: Running | None) -> str:
     from sbomgate.report.escape import plain
 
     builds = len({one.build for one in hit})
@@ -207,10 +224,21 @@ def _text(signed: SignedRevocation, hit: Sequence[Decided], store: str) -> str:
             f"  {one.verdict.value:<8} {one.time:%Y-%m-%d %H:%M} UTC  {plain(one.subject)}{where}  "
             f"{plain(store.rstrip('/'))}/{one.build[:2]}/{one.build}/decisions/{one.id}"
         )
+        lines += [
+            f"           runs in {plain(event.environment)} since {event.at:%Y-%m-%d %H:%M} UTC"
+            for event in (running or {}).get(one.digest, ())
+        ]
+    if running is None:
+        lines.append(
+            "Where this runs is not known here: `sbomgate inventory deployed SUBJECT --environment NAME` records it, "
+            "and --inventory DIR tells it"
+        )
+    elif not any(one.digest in running for one in hit):
+        lines.append("None of this runs, as far as `sbomgate inventory deployed` was told")
     return "\n".join(lines)
 
 
-def _json(signed: SignedRevocation, hit: Sequence[Decided]) -> str:
+def _json(signed: SignedRevocation, hit: Sequence[Decided], running: Running | None) -> str:
     import orjson
 
     from sbomgate.times import format_time
@@ -230,6 +258,12 @@ def _json(signed: SignedRevocation, hit: Sequence[Decided]) -> str:
                 "environment": one.environment,
                 "signer": one.signer,
                 "time": format_time(one.time),
+                "running": None
+                if running is None
+                else [
+                    {"environment": event.environment, "since": format_time(event.at)}
+                    for event in running.get(one.digest, ())
+                ],
             }
             for one in hit
         ],

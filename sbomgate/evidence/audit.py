@@ -12,16 +12,16 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sbomgate import dsse, files
+from sbomgate import dsse, files, override
 from sbomgate.decision import OBSERVE
 from sbomgate.errors import EvidenceError
 from sbomgate.evidence import head as heads_
-from sbomgate.evidence import layout, log
+from sbomgate.evidence import layout, log, overrides
 from sbomgate.evidence.head import SEGMENT, Entry, Head, SignedHead, View
 from sbomgate.evidence.record import Statements
 from sbomgate.evidence.revocation import SignedRevocation, accepted_of
@@ -49,13 +49,15 @@ class Problem:
 class Decided:
     """A decision in the store.
 
-    `signer` is None where nobody who is accepted signed it, and "" where that was not looked at; `entry` is its entry
-    in the log; `revoked` holds the ids of the revocations that hit it.
+    `digest` is its artefact's, `sha256:…` or `gitCommit:…`; `signer` is None where nobody who is accepted signed it,
+    and "" where that was not looked at; `entry` is its entry in the log; `revoked` holds the ids of the revocations
+    that hit it.
     """
 
     id: str
     build: str
     subject: str
+    digest: str
     environment: str | None
     time: datetime
     verdict: Verdict
@@ -143,6 +145,7 @@ def signed(
                 id=one.id,
                 build=one.build.sha256,
                 subject=one.claimed.subject.name,
+                digest=":".join(next(iter(one.claimed.subject.digest.items()))),
                 environment=None if context.environment is None else context.environment.value,
                 time=one.claimed_time,
                 verdict=one.claimed.verdict,
@@ -189,6 +192,7 @@ class Chain:
         view: the newest head, what it covers, and the revocations; empty where the log is not to be believed.
         newest: that head, where an accepted signer signed it.
         revoking: the revocations that count.
+        overrides: those that accepted persons signed.
         count: how many heads there are.
         problems, notes: what is wrong with the log; what else was seen.
     """
@@ -196,6 +200,7 @@ class Chain:
     view: View
     newest: SignedHead | None
     revoking: tuple[SignedRevocation, ...]
+    overrides: tuple[Entry, ...]
     count: int
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
@@ -288,10 +293,34 @@ def heads(store: Path, trust: Trust | None, *, now: datetime, earlier: bytes | N
         view=view,
         newest=newest,
         revoking=revoking,
+        overrides=tuple(_overrides(store, trust, problems, notes)),
         count=count,
         problems=tuple(problems),
         notes=tuple(notes),
     )
+
+
+def _overrides(store: Path, trust: Trust | None, problems: list[Problem], notes: list[str]) -> Iterator[Entry]:
+    """Yield the overrides by accepted persons; what else lies there is told."""
+    for failed in overrides.decisions(store):
+        try:
+            bundles = overrides.read(store, failed)
+        except EvidenceError as e:
+            problems.append(problem(e, path=str(store / layout.OVERRIDES / failed)))
+            continue
+        if trust is None:
+            continue
+        found = override.history(bundles, trust)
+        for one in found.signed:
+            path = str(store / layout.OVERRIDES / failed / one.file)
+            sha256 = hashlib.sha256(bundles[one.file]).hexdigest()
+            if one.said.decision != failed or one.file != f"{sha256}{overrides.SUFFIX}":
+                notes.append(f"{path} does not count: it lies where another belongs")
+            else:
+                yield Entry(sha256=sha256, failed=failed)
+        notes += [
+            f"{store / layout.OVERRIDES / failed / file} does not count: {reason}" for file, reason in found.refused
+        ]
 
 
 def _too_old(newest: SignedHead | None, view: View, hours: float, now: datetime) -> list[Problem]:
@@ -357,7 +386,13 @@ def compare(store: Path, chain: Chain, decisions: Iterable[Decided]) -> list[Pro
         if entry in covered:
             problems.append(Problem(kind="head", path=str(path), message="the log has it twice"))
         covered.add(entry)
-        if entry.build is None:
+        if entry.failed is not None:
+            lost = entry in view.lost
+            if lost and os.path.lexists(path):
+                message = "altered: not the bytes that the head covers"
+                problems.append(Problem(kind="altered", path=str(path), message=message))
+                continue
+        elif entry.build is None:
             lost = entry.sha256 not in view.revocations
         else:
             # Where its build is altered, that was told already.
@@ -375,8 +410,7 @@ def compare(store: Path, chain: Chain, decisions: Iterable[Decided]) -> list[Pro
         if entry not in covered and one.signer is not None:
             path = log.path_of(store, entry)
             problems.append(Problem(kind=UNCOVERED, path=str(path), message="no head covers it"))
-    for revocation in chain.revoking:
-        entry = Entry(sha256=revocation.id)
+    for entry in (*(Entry(sha256=one.id) for one in chain.revoking), *chain.overrides):
         if entry not in covered:
             path = log.path_of(store, entry)
             problems.append(Problem(kind=UNCOVERED, path=str(path), message="no head covers it"))

@@ -263,7 +263,8 @@ def _along_the_log(to: _Sorted) -> tuple[tuple[Signed[Statements], Path] | None,
         # What comes before the baseline in the log is history, and may have been put elsewhere.
         is_history = not is_covered or (newest is not None and newest[0].record.id in passed)
         if entry.build is None:
-            if not is_history and entry.sha256 not in found.revocations:
+            held_ = entry.sha256 in found.revocations if entry.failed is None else entry not in found.view.lost
+            if not is_history and not held_:
                 raise _withheld(found, entry)
             continue
         count += 1

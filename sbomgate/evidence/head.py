@@ -6,6 +6,7 @@ A segment begins with the SHA-256 of the segment before it (zeros for the first)
     previous 0000…
     decision <SHA-256 of the build manifest> <SHA-256 of decision.sigstore.json> <project> <time>
     revocation <SHA-256 of the revocation's bundle> <time>
+    override <SHA-256 of decision.sigstore.json> <SHA-256 of the override's bundle> <time>
 
 The project is three short digests (`project_of`), so that whoever looks for one project's newest decision reads no
 other one's. The time is when the line was written, never before the line above it, nor before the decision that it
@@ -46,16 +47,19 @@ SUFFIX = ".sigstore.json"
 _HEX = "[0-9a-f]{64}"
 _SHA256 = re.compile(_HEX)
 _TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{6})?Z"
+_PROJECT = r"[0-9a-f]{16}(?:\.[0-9a-f]{16}){2}"
 _ENTRY = re.compile(
-    rf"(?:decision (?P<build>{_HEX}) (?P<decision>{_HEX})(?: (?P<project>[0-9a-f]{{16}}(?:\.[0-9a-f]{{16}}){{2}})"
-    rf"(?= {_TIME}))?|revocation (?P<revocation>{_HEX}))(?: (?P<time>{_TIME}))?"
+    rf"(?:decision (?P<build>{_HEX}) (?P<decision>{_HEX})(?: (?P<project>{_PROJECT})(?= {_TIME}))?"
+    rf"|revocation (?P<revocation>{_HEX})|override (?P<failed>{_HEX}) (?P<override>{_HEX}))(?: (?P<time>{_TIME}))?"
 )
 _PREVIOUS = re.compile(rf"previous (?P<sha256>{_HEX})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """Something that was stored: a decision (SHA-256 of its signed detail) on a build, or a revocation (no build).
+    """Something that was stored: a decision (SHA-256 of its signed detail) on a build, or a bundle by its SHA-256.
+
+    That is a revocation, or the override of a decision, which `failed` names.
 
     `project` is what `project_of` says of the decision and `time` when it was put into the log, as text: None in lines
     of earlier versions. An entry is the same whatever these say.
@@ -63,13 +67,17 @@ class Entry:
 
     sha256: str
     build: str | None = None
+    failed: str | None = None
     project: str | None = field(default=None, compare=False)
     time: str | None = field(default=None, compare=False)
 
     @property
     def line(self) -> str:
         """Its line in the log, without the line feed."""
-        what = f"revocation {self.sha256}" if self.build is None else f"decision {self.build} {self.sha256}"
+        if self.build is not None:
+            what = f"decision {self.build} {self.sha256}"
+        else:
+            what = f"revocation {self.sha256}" if self.failed is None else f"override {self.failed} {self.sha256}"
         return " ".join(filter(None, (what, self.project, self.time)))
 
     @property
@@ -228,12 +236,14 @@ class View:
         where: its path.
         entries: what it covers, in order, compared with its digest. Who signed it has not been looked at.
         revocations: SHA-256 (hex) → bundle of every revocation that lies there.
+        lost: the overrides that it covers and that do not lie there.
     """
 
     bundle: bytes | None
     where: str
     entries: tuple[Entry, ...]
     revocations: Mapping[str, bytes] = field(repr=False, default_factory=dict)
+    lost: frozenset[Entry] = frozenset()
 
 
 NOTHING = View(bundle=None, where="", entries=())
@@ -295,8 +305,9 @@ def read_entry(line: str, where: str) -> Entry:
     if match is None:
         raise EvidenceError(f"{line[:200]!r} is no entry of a store's log", where=where)
     return Entry(
-        sha256=match["decision"] or match["revocation"],
+        sha256=match["decision"] or match["revocation"] or match["override"],
         build=match["build"],
+        failed=match["failed"],
         project=match["project"],
         time=match["time"],
     )

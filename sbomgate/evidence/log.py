@@ -5,6 +5,7 @@
     STORE/log/next                               what is being stored now, and no head covers yet
     STORE/log/.lock                              writers take turns here
     STORE/revocations/<SHA-256>.sigstore.json    what was withdrawn (`evidence.revocation`)
+    STORE/overrides/…                            what was overridden (`evidence.overrides`)
 
 Appending reads and writes one segment and one head, however many builds there are. Under the lock the head is signed
 first: what cannot be covered is not stored. Then everything is written as one `evidence.commit`: `next`, the segment
@@ -22,7 +23,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from sbomgate import dsse, files
+from sbomgate import dsse, files, override
 from sbomgate.errors import EvidenceError, SigningError
 from sbomgate.evidence import layout
 from sbomgate.evidence.commit import HEAD, TEMPORARY, Commit, could_not
@@ -31,6 +32,7 @@ from sbomgate.evidence.head import (
     FIRST,
     LOG,
     NOTHING,
+    ROLES,
     SEGMENT,
     SUFFIX,
     Entry,
@@ -45,13 +47,13 @@ from sbomgate.evidence.head import (
     write_head,
     write_segment,
 )
-from sbomgate.evidence.layout import REVOCATIONS, _lock
+from sbomgate.evidence.layout import OVERRIDES, REVOCATIONS, _lock
 from sbomgate.evidence.record import Record, Statements
 from sbomgate.evidence.revocation import accepted_of
 from sbomgate.evidence.verify import Signed, hits, signed_by
 from sbomgate.model import Signer as Accepted
 from sbomgate.signing import Signer
-from sbomgate.signing.verify import NotAccepted
+from sbomgate.signing.verify import NotAccepted, verify
 from sbomgate.times import format_time
 
 MAX_SEGMENT_BYTES = 64 << 10  # 256 entries of 218 bytes and the first line
@@ -68,7 +70,9 @@ _SEGMENT_NAME = re.compile(r"[0-9]{6}")
 
 
 def path_of(store: Path, entry: Entry) -> Path:
-    """Return where an entry lies: the decision's folder, or the revocation's file."""
+    """Return where an entry lies: the decision's folder, or the file of a revocation or an override."""
+    if entry.failed is not None:
+        return store / OVERRIDES / entry.failed / f"{entry.sha256}{SUFFIX}"
     if entry.build is None:
         return store / REVOCATIONS / f"{entry.sha256}{SUFFIX}"
     return layout.folder(store, entry.build) / "decisions" / entry.sha256
@@ -103,7 +107,13 @@ def view_of(store: Path, found: Newest | None) -> View:
     if found is None:
         return View(bundle=None, where=str(store / LOG), entries=(), revocations=revocations(store))
     entries = tuple(covered(store, found.head))
-    return View(bundle=found.bundle, where=str(found.path), entries=entries, revocations=revocations(store))
+    return View(
+        bundle=found.bundle,
+        where=str(found.path),
+        entries=entries,
+        revocations=revocations(store),
+        lost=frozenset(one for one in entries if one.failed and not _is_held(path_of(store, one))),
+    )
 
 
 def revocations(store: Path) -> dict[str, bytes]:
@@ -347,6 +357,33 @@ def add_revocation(store: Path, bundle: bytes, notary: Notary) -> Path:
     return path
 
 
+def add_override(store: Path, failed: str, bundle: bytes, notary: Notary) -> tuple[Path, bool]:
+    """Store an override of a decision (hex); return its path, and whether a head covers it now.
+
+    Who may override need not be one who vouches for the store: then it waits in `next` for whoever writes after him.
+
+    Raises:
+        EvidenceError: as `add`.
+        SigningError: as `add`.
+    """
+    entry = Entry(sha256=hashlib.sha256(bundle).hexdigest(), failed=failed)
+    path = path_of(store, entry)
+    if any(set(ROLES) & set(one.roles) and notary.signer.may_be(one) for one in notary.signers):
+        _extend(store, notary, entry, lambda commit: _put_file(path, bundle, commit))
+        return path, True
+    log = store / LOG
+    with Commit(log) as commit:
+        commit.make_folders(log)
+        commit.sync(log, store)
+        commit.hold(_lock(log / ".lock", seconds=LOCK_WAIT_SECONDS))
+        _clean(store)
+        lines = [one.line for one in dict.fromkeys([*coming(store), entry])]
+        commit.file(log / NEXT, write_segment(lines))
+        _put_file(path, bundle, commit)
+        commit.run()
+    return path, False
+
+
 def _put_file(path: Path, data: bytes, commit: Commit) -> None:
     if not path.exists():
         commit.make_folders(path.parent)
@@ -432,11 +469,29 @@ def _left_behind(store: Path, notary: Notary) -> list[Entry]:
 
 def _there(store: Path, entry: Entry, notary: Notary) -> Entry | None:
     """Return the entry of what is there, by what it says itself: `next` is signed by nobody."""
+    if entry.failed is not None:
+        return replace(entry, time=None) if _is_override(path_of(store, entry), notary.signers) else None
     if entry.build is None:
         return Entry(sha256=entry.sha256) if path_of(store, entry).exists() else None
     statements = layout.read_statements(layout.folder(store, entry.build))
     found = next((one for one in statements if one.id == entry.sha256), None)
     return entry_of(found) if found is not None and isinstance(signed_by(found, notary.signers), Signed) else None
+
+
+def _is_held(path: Path) -> bool:
+    """Whether the bytes lie there that a file's name says."""
+    if not os.path.lexists(path):
+        return False
+    sha256 = files.sha256_of(path, limit=dsse.MAX_BUNDLE_BYTES, error=EvidenceError)
+    return f"{sha256}{SUFFIX}" == path.name
+
+
+def _is_override(path: Path, signers: Sequence[Accepted]) -> bool:
+    """Whether an accepted person's override lies there."""
+    if not _is_held(path):
+        return False
+    data = files.read(path, limit=dsse.MAX_BUNDLE_BYTES, error=EvidenceError, follow=False)
+    return not isinstance(verify(data, signers, role=override.ROLE, where=str(path)), NotAccepted)
 
 
 def _present(store: Path, notary: Notary) -> list[Entry]:
@@ -520,7 +575,8 @@ def _must_be_accepted(bundle: bytes, made: Head, notary: Notary) -> None:
 
 def _clean(store: Path) -> None:
     newest = [store / LOG / f"{number:06}" for number in _segments(store)[-2:]]
-    for folder in (store / LOG, store / REVOCATIONS, *newest):
+    overridden = [store / OVERRIDES / name for name in _names(store / OVERRIDES)]
+    for folder in (store / LOG, store / REVOCATIONS, *overridden, *newest):
         for name in _names(folder):
             if name.startswith(TEMPORARY):
                 (folder / name).unlink(missing_ok=True)

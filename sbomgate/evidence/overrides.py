@@ -2,13 +2,11 @@
 
     STORE/overrides/<decision>/<sha256>.sigstore.json      <decision>: SHA-256 of its signed detail
 
-Each is signed and names its decision: whoever can write the store can remove one, and then the decision is FAILED.
+Each is signed and names its decision, and the store's log has it (`evidence.log`): what is taken away is seen.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 from dataclasses import replace
 from datetime import datetime
@@ -28,27 +26,6 @@ MAX_FILES = 1000  # about one decision, which two are enough for
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
-def add(store: Path, about: str, bundle: bytes) -> Path:
-    """Store a signed override of the decision `about` (hex); return its path. The same one twice is one.
-
-    Raises:
-        EvidenceError: it could not be stored.
-    """
-    folder = store / FOLDER / about
-    path = folder / f"{hashlib.sha256(bundle).hexdigest()}{SUFFIX}"
-    scratch = folder / f".tmp-{os.getpid()}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with scratch.open("wb") as file:
-            file.write(bundle)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
-    except OSError as e:
-        raise EvidenceError(f"cannot be written: {(e.strerror or str(e)).lower()}", where=str(folder)) from e
-    return path
-
-
 def read(store: Path, about: str) -> dict[str, bytes]:
     """Return file name → bytes of every override of a decision (hex); none is believed yet.
 
@@ -61,7 +38,7 @@ def read(store: Path, about: str) -> dict[str, bytes]:
     except OSError as e:
         raise EvidenceError(f"cannot be read: {(e.strerror or str(e)).lower()}", where=str(folder)) from e
     if len(names) > MAX_FILES:
-        raise EvidenceError(f"more than {MAX_FILES:,} files", where=str(folder), hint="remove those that have ended")
+        raise EvidenceError(f"more than {MAX_FILES:,} files", where=str(folder), hint="who wrote them?")
     return {
         name: files.read(folder / name, limit=dsse.MAX_BUNDLE_BYTES, error=EvidenceError, follow=False)
         for name in names

@@ -280,6 +280,13 @@ def _head(
                 f"the store's head covers decision {entry.sha256} on this artefact, and the store does not hold it"
             )
             reasons.append(Reason(code="withheld", message=message))
+        elif entry.failed is not None:
+            if entry in view.lost and entry.failed in present:
+                message = (
+                    f"the store's head covers override {entry.sha256} of decision {entry.failed} on this artefact, and "
+                    "the store does not hold it"
+                )
+                reasons.append(Reason(code="withheld", message=message))
         elif entry.build is None and entry.sha256 not in view.revocations:
             message = f"the store's head covers revocation {entry.sha256}, and the store does not hold it"
             reasons.append(Reason(code="withheld", message=message))
@@ -331,7 +338,7 @@ def hits(revocation: SignedRevocation, signed: Signed[Evidence], view: View) -> 
     for entry in view.entries:
         if entry == mine:
             return False
-        if entry.build is None and entry.sha256 == revocation.id:
+        if entry == Entry(sha256=revocation.id):
             break
     return True
 

@@ -59,7 +59,7 @@ def builds(world: World) -> dict[str, Path]:
 def decisions(world: World, name: str = "app.tgz") -> list[Path]:
     """The decisions on an artefact, in the order of the log."""
     lines = (world.store / "log" / "000000" / "entries").read_text().splitlines()[1:]
-    order = [line.split(" ")[-1] for line in lines]
+    order = [line.split(" ")[2] for line in lines]
     return sorted(builds(world)[name].glob("decisions/*"), key=lambda path: order.index(path.name))
 
 
@@ -395,6 +395,29 @@ def test_p19_revoked(world: World) -> None:
     assert audited["sound"]
     assert audited["decisions"]["revoked"] == 1
     assert world.run("verify", "file:other.tgz", "--trust", "trust.toml", "--store", "evidence").code == 0
+
+
+def test_revoke_says_what_runs(world: World) -> None:
+    """What was deployed, by what the inventory was told; and that nothing is known where none was given."""
+    pytest.importorskip("duckdb")
+    first, second = decisions(world)
+    made = world.run("revoke", second.name, *REVOKE, "--inventory", "inventory")
+    must_be_refused(made, says=["no inventory here"])
+    told = ("--inventory", "inventory")
+    assert world.run("inventory", "add", "evidence", "--trust", "trust.toml", *told).code == 0
+    none = world.run("revoke", first.name, *REVOKE, *told)
+    assert none.code == 0, none.err
+    assert "None of this runs" in none.out
+    at = ("--environment", "production", "--at", "2026-11-20T10:00:00Z")
+    assert world.run("inventory", "deployed", "file:app.tgz", *at, *told).code == 0
+    made = world.run("revoke", second.name, *REVOKE, *told)
+    assert made.code == 0, made.err
+    assert "runs in production since 2026-11-20 10:00 UTC" in made.out
+    asked = world.run("revoke", second.name, *REVOKE, *told, "--json")
+    (hit,) = checked(asked, "revoked.schema.json")["decisions"]
+    assert hit["running"] == [{"environment": "production", "since": "2026-11-20T10:00:00Z"}]
+    unknown = world.run("revoke", second.name, *REVOKE)
+    assert "inventory deployed SUBJECT" in unknown.out
 
 
 def test_p19_all_of_a_signer_s_from_a_time_on(world: World) -> None:

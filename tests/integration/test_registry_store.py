@@ -189,6 +189,20 @@ def gate_of(world: World, subject: str, *more: str) -> list[str]:
     return [subject if one == "file:app.tgz" else one for one in world.gate(*more)]
 
 
+def test_a_report_of_what_a_registry_holds(gated: tuple[World, Place, str]) -> None:
+    """Of one artefact; what looks through a whole store says how to get a copy."""
+    world, place, digest = gated
+    repository, image = place.store, f"{place.store}@{digest}"
+    told = world.run("report", image, "--trust", "trust.toml", "--format", "json")
+    assert told.code == 0, told.err
+    assert digest.removeprefix("sha256:") in json.dumps(json.loads(told.out)["subject"])
+    for verb in ("report", "audit"):
+        made = world.run(verb, repository, "--trust", "trust.toml")
+        assert (made.code, made.out) == (2, "")
+        assert f"sbomgate evidence pull {repository} SUBJECT --store copy" in made.err
+    assert f"evidence pull {repository} {image} --store copy" in world.run("audit", image).err
+
+
 def test_what_is_revoked_is_refused_from_a_registry_too(world: World, place: Place) -> None:
     """P19: a revocation beats every older PASSED, wherever the evidence is read."""
     stores = ("--store", "evidence", "--store", place.store)

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from sbomgate import override
 from sbomgate.errors import EvidenceError, SbomgateError, SigningError
 from sbomgate.evidence import audit, layout, log, revocation
 from sbomgate.evidence import head as heads
@@ -27,10 +28,11 @@ from sbomgate.evidence.head import Entry
 from sbomgate.evidence.log import Notary
 from sbomgate.evidence.record import Record
 from sbomgate.evidence.revocation import Revocation, RevokedSigner
-from sbomgate.model import Verdict
+from sbomgate.evidence.verify import verify_build
+from sbomgate.model import Signer, Verdict
 from sbomgate.signing.local_key import LocalKey
 from testkit import evidence_writers
-from testkit.evidence import NOW, OTHER_TARBALL, TARBALL, key, record, signer, trusting
+from testkit.evidence import NOW, OTHER_TARBALL, POLICY, TARBALL, key, record, signer, trusting
 
 HOUR = timedelta(hours=1)
 FIRST = record(age=3 * HOUR)
@@ -388,6 +390,77 @@ def test_links_in_the_log_are_not_followed(damaged: Damaged, tmp_path: Path) -> 
     damaged.segment(1).symlink_to(tmp_path / "entries")
     with pytest.raises(EvidenceError):
         log.view(damaged.store)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Overrides
+
+ANN = signer(key(3), name="ann", roles=("override",))
+BOTH = signer(key(3), name="ann", roles=("override", "decision"))
+
+
+def overridden(store: Path, person: Signer) -> tuple[Path, bool]:
+    """An override of the decision that FAILED, by one person."""
+    said = override.Override(
+        decision=SECOND.id,
+        name="shop.tgz",
+        subject=TARBALL.digest,
+        issued_at=NOW,
+        until=NOW + HOUR,
+        reason="the shop is down",
+    )
+    notary = Notary(signer=key(3), signers=(*ACCEPTED, person), now=NOW)
+    return log.add_override(store, SECOND.id, key(3).sign(override.write(said)), notary)
+
+
+def problems(store: Path, person: Signer) -> list[str]:
+    trust = trusting(*ACCEPTED, person)
+    chain = audit.heads(store, trust, now=NOW)
+    decisions = [
+        one
+        for build in layout.scan(store).builds
+        for one in audit.signed(build, layout.read_statements(build), trust.signers, (), chain.view).decisions
+    ]
+    found = [*chain.problems, *audit.compare(store, chain, decisions)]
+    return [f"{one.kind} {Path(one.path).relative_to(store)}" for one in found]
+
+
+@pytest.mark.parametrize("person", [ANN, BOTH], ids=["who only overrides", "who decides too"])
+def test_P32_P36_an_override_that_was_taken_away_is_seen(store: Path, person: Signer) -> None:
+    for one in (FIRST, SECOND):
+        log.add(store, one, NOTARY)
+    path, is_covered = overridden(store, person)
+    shown = str(path.relative_to(store))
+    assert is_covered is (person is BOTH)
+    if not is_covered:
+        # Nobody vouches for the whole store because he may override: the next writer does.
+        assert problems(store, person) == [f"uncovered {shown}"]
+        log.add(store, OTHER, replace(NOTARY, signers=(*ACCEPTED, person)))
+        assert not (store / "log" / "next").exists()
+    assert problems(store, person) == []
+    data = path.read_bytes()
+    path.chmod(0o644)
+    path.write_bytes(data.replace(b"a", b"b", 1))
+    assert problems(store, person) == [f"altered {shown}"]
+    path.unlink()
+    assert problems(store, person) == [f"missing {shown}"]
+    view = log.view(store)
+    told = verify_build(
+        layout.find(store, TARBALL), TARBALL, trusting(*ACCEPTED, person), now=NOW, shipped_policy=POLICY, view=view
+    )
+    assert [one.code for one in told.reasons] == ["failed", "withheld"]
+    assert path.name.removesuffix(heads.SUFFIX) in told.reasons[1].message
+    elsewhere = verify_build(
+        [OTHER], OTHER_TARBALL, trusting(*ACCEPTED, person), now=NOW, shipped_policy=POLICY, view=view
+    )
+    assert elsewhere.accepted, "it is about another artefact"
+
+
+def test_P21_an_override_by_a_stranger_is_not_covered(store: Path) -> None:
+    log.add(store, SECOND, NOTARY)
+    overridden(store, ANN)
+    log.add(store, OTHER, NOTARY)  # by whom ann is nobody
+    assert [one for one in log.view(store).entries if one.failed] == []
 
 
 # --------------------------------------------------------------------------------------------------------------------
