@@ -19,7 +19,7 @@ from sbomgate.evidence import head as heads
 from sbomgate.evidence import layout, log
 from sbomgate.evidence.head import Entry, SignedHead, View
 from sbomgate.evidence.record import Record, Statements
-from sbomgate.evidence.revocation import accepted_of
+from sbomgate.evidence.revocation import SignedRevocation, accepted_of
 from sbomgate.evidence.verify import Reason, Signed, in_future, revoked, signed_by
 from sbomgate.model import Context, Signer, Verdict
 
@@ -58,6 +58,7 @@ class Candidates:
         self.newest = log.newest(self.store)
         self._walk = iter(()) if self.newest is None else log.backwards(self.store, self.newest.head)
         self._walked: list[Entry] = []
+        self._broken: EvidenceError | None = None
         self._builds: dict[str, tuple[Statements, ...]] = {}
 
     @cached_property
@@ -76,11 +77,23 @@ class Candidates:
         return log.coming(self.store)
 
     def entries(self) -> Iterator[Entry]:
-        """Yield what the head covers, the newest first."""
+        """Yield what the head covers, the newest first.
+
+        Raises:
+            EvidenceError: the log is not what the head says: for whoever gets there, not only for the first.
+        """
         yield from self._walked
-        for entry in self._walk:
+        while self._broken is None:
+            try:
+                entry = next(self._walk, None)
+            except EvidenceError as e:
+                self._broken = e
+                break
+            if entry is None:
+                return
             self._walked.append(entry)
             yield entry
+        raise self._broken
 
     def build(self, sha256: str) -> tuple[Statements, ...]:
         """Return the decisions on a build; empty where it is not there."""
@@ -187,6 +200,7 @@ class _Sorted:
     observed: bool = False
     others: list[Statements] = field(default_factory=list)
     builds: list[str] = field(default_factory=list)
+    revoking: tuple[SignedRevocation, ...] | None = None
 
     def take(self, statements: Statements, folder: Path) -> None:
         """Take a decision in.
@@ -226,12 +240,13 @@ class _Sorted:
 
     def standing(self, accepted: Accepted) -> Accepted:
         """Return what no revocation withdraws: neither itself, nor what is not newer on the same artefact."""
-        revoking, refused = accepted_of(self.found.revocations, self.signers)
-        self.notes.extend(note for note in refused if note not in self.notes)
-        if not revoking:
+        if self.revoking is None:
+            self.revoking, refused = accepted_of(self.found.revocations, self.signers)
+            self.notes.extend(refused)
+        if not self.revoking:
             return accepted
         beaten: set[str] = set()
-        for revocation, hit in revoked([signed for signed, _ in accepted], revoking, self.found.view):
+        for revocation, hit in revoked([signed for signed, _ in accepted], self.revoking, self.found.view):
             builds = {one.record.build.sha256 for one in hit}
             for signed, _ in accepted:
                 older = signed.record.build.sha256 in builds and signed.time <= revocation.said.issued_at
@@ -263,8 +278,8 @@ def _along_the_log(to: _Sorted) -> tuple[tuple[Signed[Statements], Path] | None,
         # What comes before the baseline in the log is history, and may have been put elsewhere.
         is_history = not is_covered or (newest is not None and newest[0].record.id in passed)
         if entry.build is None:
-            held_ = entry.sha256 in found.revocations if entry.failed is None else entry not in found.view.lost
-            if not is_history and not held_:
+            lost = entry.sha256 not in found.revocations if entry.failed is None else entry in found.view.lost
+            if lost and not is_history:
                 raise _withheld(found, entry)
             continue
         count += 1

@@ -332,6 +332,28 @@ def test_a_log_of_an_earlier_version_is_read_as_it_is(tmp_path: Path, monkeypatc
     assert len(read) == 1
 
 
+def test_P36_a_damaged_log_is_an_error_for_every_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store is read once for all of them: what one has met is not the end of the log for the next."""
+    for module in (heads, log):
+        monkeypatch.setattr(module, "SEGMENT", 2)
+    for number in range(5):
+        age = (9 - number) * HOUR
+        log.add(tmp_path, record(subject=build(number), age=age, workspace=f"service-{number}"), notary(NOW - age))
+    at = tmp_path / "log" / "000000" / "entries"
+    at.chmod(0o644)
+    at.write_bytes(at.read_bytes().replace(b"T0", b"T1"))
+    store = read(tmp_path)
+
+    def asked(workspace: str) -> Baseline:
+        return baseline(store, decision(workspace=workspace).context, "shop", signers=SIGNERS, now=NOW)
+
+    assert asked("service-4").evidence is not None
+    for workspace in ("service-0", "service-0", "service-1", "new"):
+        with pytest.raises(EvidenceError, match="altered"):
+            asked(workspace)
+    assert asked("service-4").evidence is not None
+
+
 def test_what_was_decided_before_and_signed_after_is_no_newer(tmp_path: Path) -> None:
     """`gate --resume`: the log has it last, and its time is the one of the decision."""
     log.add(tmp_path, record(subject=build(1), age=2 * HOUR), notary(NOW - 2 * HOUR))
