@@ -459,6 +459,11 @@ class PolicyInput(Wire):
     earlier: dict[str, Earlier] = Field(
         description="id → the earlier releases that it is measured against; of what is new, changed or, at first, young"
     )
+    latest: dict[str, str] = Field(
+        default={},
+        description="id → what the registry's `latest` names, of each release that is higher than that and no "
+        "prerelease; absent where there is none",
+    )
     edges: dict[str, list[str]] = Field(
         description='id of the declaring package → ids of its dependencies, sorted; the root is ""'
     )

@@ -104,6 +104,7 @@ def assemble(
             shadows=_shadows(package, facts),
             earlier=_earlier(facts, attestations),
             author=_author(facts),
+            latest=word.latest if word else None,
         )
     return result
 

@@ -333,6 +333,7 @@ def _read_facts(own: _Properties) -> PackageFacts:
             author=own.get("facts:author"),
             licence=own.get("facts:licence"),
             deprecated=own.get("facts:deprecated"),
+            latest=own.get("facts:latest"),
             registry=own.get("facts:registry"),
             registry_integrity=own.get("facts:registry_integrity"),
             maintainers=tuple(own.all("facts:maintainers")),

@@ -28,12 +28,10 @@ ELSEWHERE = {
     "T17": "tests/unit/test_decision.py: the decision names the digest of every input",
     "T21": f"{FLOWS}, tests/unit/evidence/test_baseline.py",
     "T22": FLOWS,
+    "T24": f"{FLOWS}, tests/integration/inventory: `inventory sweep`, `find`, `replay --policy`",
 }
 
 NOT_YET = {
-    "T16": "dist-tags are not among the facts",
-    "T19": "one registry is asked for each package; that its bytes are others than the lockfile's is A11",
-    "T24": "`recheck` of past decisions does not exist yet; that a listed package is denied again is T22",
     "V33": "no attestation of others than the registry and the builder is read",
 }
 

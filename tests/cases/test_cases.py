@@ -38,6 +38,9 @@ def test_the_gate_says(name: str, profile: str, outcomes: Outcomes) -> None:
     assert set(expected.denies) <= outcome.said("denials"), shown
     assert set(expected.warns) <= outcome.said("warnings"), shown
     assert set(expected.notes) <= outcome.said("notes"), shown
+    assert not set(expected.silent) & (outcome.said("denials") | outcome.said("warnings") | outcome.said("notes")), (
+        shown
+    )
     if expected.only:
         assert outcome.said("denials") == set(expected.denies), shown
     loud = {said.partition("/")[0] for said in outcome.said("denials")}

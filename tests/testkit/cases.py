@@ -81,6 +81,7 @@ class Release:
         tarball: `known`, or `unreachable`.
         licence: of its manifest.
         publisher, trusted_publisher, deprecated, maintainers: the registry's word.
+        latest: what its dist-tag `latest` names.
         listed: all versions that the registry lists, for the ledger; empty where nobody notes them.
         asked_hours_ago: when it was asked.
     """
@@ -110,6 +111,7 @@ class Release:
     trusted_publisher: str | None = None
     deprecated: str | None = None
     maintainers: tuple[str, ...] = ()
+    latest: str | None = None
     listed: Sequence[str] = ()
     asked_hours_ago: float = 0.0
 
@@ -177,6 +179,7 @@ class Expected:
     Attributes:
         verdict: allowed, denied, or error (exit 2).
         denies, warns, notes: `rule/code` that must be among the findings of that level.
+        silent: `rule/code` that no level has.
         only: nothing but `denies` denies.
         says: a part of what stderr says.
         wrong: why the product does not say so yet.
@@ -186,6 +189,7 @@ class Expected:
     denies: tuple[str, ...] = ()
     warns: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
     only: bool = False
     says: str = ""
     wrong: str = ""
@@ -260,7 +264,7 @@ def load(folder: Path) -> Case:
 
 
 def _expected(folder: Path, told: Mapping[str, Any]) -> Expected:
-    lists = {name: tuple(told.get(name, ())) for name in ("denies", "warns", "notes")}
+    lists = {name: tuple(told.get(name, ())) for name in ("denies", "warns", "notes", "silent")}
     one = Expected(**{**told, **lists})
     if one.verdict not in VERDICTS.values() or (one.denies and one.verdict != "denied"):
         raise ValueError(f"{folder.name}: {one}")
@@ -406,6 +410,8 @@ class World:
         return tuple(found)
 
     def _word(self, one: Release) -> RegistryWord:
+        from sbomgate.npm.earlier import is_lower
+
         attested = not isinstance(one.provenance, str) or one.provenance != "unattested"
         mirror = one.registry == "mirror"
         scripts = dict(one.scripts if one.registry_scripts is None else one.registry_scripts)
@@ -434,6 +440,7 @@ class World:
             else dict(one.dependencies if one.registry_dependencies is None else one.registry_dependencies),
             bin=None if one.integrity_ else tuple(sorted(one.bin if one.registry_bin is None else one.registry_bin)),
             versions=version_set.encode(one.listed),
+            latest=one.latest if one.latest and is_lower(one.latest, one.version) else None,
         )
 
     def _ago(self, hours: float) -> str | None:
