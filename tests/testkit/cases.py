@@ -343,6 +343,11 @@ def _unknown_build_type(statement: dict[str, Any]) -> dict[str, Any]:
     return {**statement, "predicate": {"buildDefinition": definition}}
 
 
+def _other_build_type(statement: dict[str, Any]) -> dict[str, Any]:
+    definition = {**statement["predicate"]["buildDefinition"], "buildType": "https://build.example/v1"}
+    return {**statement, "predicate": {**statement["predicate"], "buildDefinition": definition}}
+
+
 def _foreign_key_id(bundle: dict[str, Any]) -> dict[str, Any]:
     bundle["dsseEnvelope"]["signatures"][0]["keyid"] = "SHA256:nobody-signed-this-hint"
     return bundle
@@ -355,6 +360,7 @@ MUTATIONS: Mapping[str, Mapping[str, Any]] = {
     "keyid": {"bundle": _foreign_key_id},
     "predicate-type": {"statement": lambda s: {**s, "predicateType": "https://slsa.dev/provenance/v9"}},
     "build-type": {"statement": _unknown_build_type},
+    "build-type-only": {"statement": _other_build_type},
     "media-type": {"bundle": lambda b: {**b, "mediaType": "application/vnd.dev.sigstore.bundle.v9+json"}},
 }
 

@@ -57,7 +57,7 @@ def test_github(material: TrustMaterial) -> None:
 
 def test_circleci_is_not_accepted(material: TrustMaterial) -> None:
     """V20: a real, valid certificate of an issuer that nobody named."""
-    with pytest.raises(Invalid, match=r"step 8a: the identity was issued by https://oidc\.circleci\.com"):
+    with pytest.raises(CannotVerify, match=r"step 8a: the identity was issued by https://oidc\.circleci\.com"):
         claims("circleci.json", material)
 
 
