@@ -464,6 +464,10 @@ class PolicyInput(Wire):
         description="id → what the registry's `latest` names, of each release that is higher than that and no "
         "prerelease; absent where there is none",
     )
+    rebuilt: dict[str, list[str]] = Field(
+        default={},
+        description="id → the trust file's rebuilders who built the same from its source; absent where nobody did",
+    )
     edges: dict[str, list[str]] = Field(
         description='id of the declaring package → ids of its dependencies, sorted; the root is ""'
     )

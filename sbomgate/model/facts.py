@@ -390,6 +390,7 @@ class PackageFacts:
     shadows: tuple[str, ...] = ()  # well-known commands that its `bin` takes the place of
     earlier: Earlier | None = None  # None: nobody asked, because it did not change
     author: str | None = None  # `Name <email> (url)`, by the word of package.json: nobody verified it
+    rebuilt: tuple[str, ...] = ()  # who built the same from its source, by his verified attestation (CASES V33)
     latest: str | None = None  # the registry's `latest`, as in `RegistryWord`: only where it is lower (CASES T16)
 
 

@@ -55,7 +55,9 @@ def read_claims(certificate: x509.Certificate, issuers: tuple[str, ...] | None, 
     kinds = x509.UniformResourceIdentifier | x509.RFC822Name if persons else x509.UniformResourceIdentifier
     if len(names) != 1 or not isinstance(names[0], kinds):
         raise Invalid("8a", "the certificate's identity is not one URI of a workflow")
-    if issuers is not None and issuer not in issuers:  # whose builders nobody here knows (CASES V20): neither good nor bad
+    if (
+        issuers is not None and issuer not in issuers
+    ):  # whose builders nobody here knows (CASES V20): neither good nor bad
         raise CannotVerify("8a", f"the identity was issued by {issuer[:200]}, accepted: {', '.join(issuers)}")
     identity = names[0].value
 

@@ -1,8 +1,8 @@
 """Steps 7 and 9: an in-toto statement about an npm package, as npm and its registry sign it.
 
     7  the statement: payload type, version, predicate type as labelled, one subject: this purl, the lockfile's sha512
-    9  the predicate (9e: a kind of build that is known): a publish attestation's {name, version, registry}; a provenance's repository, ref and commit,
-       which the workflow writes itself, equal those of the certificate
+    9  the predicate: a publish attestation's {name, version, registry}; a provenance's repository, ref and commit,
+       which the workflow writes itself, equal those of the certificate, and its kind of build is known (9e)
 
 Subjects: `pkg:npm/name@version`, of a scope only the @ is escaped (npm's own way).
 """

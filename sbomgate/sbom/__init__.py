@@ -451,7 +451,7 @@ def _fact_properties(facts: PackageFacts) -> Iterator[tuple[str, str]]:
         value = getattr(facts, name)
         if value is not None:
             yield f"facts:{name}", purl.public_url(value) if name == "registry" else value
-    for name in ("maintainers", "manifest", "shadows"):
+    for name in ("maintainers", "manifest", "shadows", "rebuilt"):
         for value in getattr(facts, name):
             yield f"facts:{name}", value
     if facts.earlier is not None:

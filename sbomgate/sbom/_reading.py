@@ -339,6 +339,7 @@ def _read_facts(own: _Properties) -> PackageFacts:
             maintainers=tuple(own.all("facts:maintainers")),
             manifest=tuple(own.all("facts:manifest")),
             shadows=tuple(own.all("facts:shadows")),
+            rebuilt=tuple(own.all("facts:rebuilt")),
             earlier=_read_earlier(own),
         )
     except ValueError as error:

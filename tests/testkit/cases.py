@@ -45,7 +45,7 @@ from sbomgate.model import (
     TarballFacts,
 )
 from sbomgate.times import format_time
-from testkit import people, tarballs
+from testkit import people, rebuilds, tarballs
 from testkit.sigstore import TestSigstore
 
 REGISTRY = "https://registry.npmjs.org/"  # what a lockfile's `resolved` says
@@ -214,6 +214,7 @@ class Case:
         trust, trust_tables: further lines of the trust file, before its tables and after them.
         malicious: rows of the list of malicious packages, or `shipped`; noise: how many other rows come first.
         feed: an OSV record, of which `feed import` makes the list.
+        rebuilt: releases that a rebuilder of the trust file attests to have built again with the same content.
         commit_by, people: who committed the change, and what people signed about it (`testkit.people`).
         verb: `check`, or `gate`. arguments: further ones of it; {project} stands for the project's folder.
     """
@@ -235,6 +236,7 @@ class Case:
     malicious: str = ""
     noise: int = 0
     feed: str = ""
+    rebuilt: Sequence[str] = ()
     commit_by: str = ""
     people: Sequence[Mapping[str, Any]] = ()
     verb: str = "check"
@@ -667,6 +669,8 @@ class Bench:
         for name in ("trusted_root", "registry_keys"):
             shutil.copyfile(self.root / f"{name}.json", folder / f"{name}.json")
             tables.append(f'[sigstore.{name}]\npath = "{name}.json"\nsha256 = "{_sha256(folder / f"{name}.json")}"')
+        if case.rebuilt:
+            tables.append(self._rebuilder(case, world, folder))
         malicious = find(case.base).malicious if case.format and not case.malicious else case.malicious
         if malicious != "shipped":
             # Day zero: nobody has listed anything yet, unless the case says so.
@@ -684,6 +688,19 @@ class Bench:
         tables.append(f"[sigstore]\nupdated = {format_time(self.now)}")
         text = "\n\n".join(['schema = "sbomgate/trust/v1"', *(one.trust for one in line), *tables]) + "\n"
         return fill(text, world.releases)
+
+    def _rebuilder(self, case: Case, world: World, folder: Path) -> str:
+        from sbomgate.signing import local_key
+
+        key = local_key.generate(folder / "rebuilder.key")
+        built = [world.releases[one] for one in case.rebuilt]
+        lines = [rebuilds.line(rebuilds.statement(one.name, one.version, one.sha512), key) for one in built]
+        (folder / "rebuild.intoto.jsonl").write_bytes(b"".join(lines))
+        return (
+            f'[[rebuilders]]\nname = "a rebuilder"\nbuilder_id = "{rebuilds.BUILDER}"\n'
+            f'public_key = """\n{key.public_key}"""\n'
+            f'attestations = [{{path = "rebuild.intoto.jsonl", sha256 = "{_sha256(folder / "rebuild.intoto.jsonl")}"}}]'
+        )
 
     def command(self, arguments: list[str], folder: Path, *, prints_json: bool = True) -> Outcome:
         """Run one command in this process, as `sbomgate` would."""

@@ -11,7 +11,7 @@ from sbomgate.model import Claims
 from sbomgate.provenance import DEFAULT_ISSUERS, shipped
 from sbomgate.provenance._bundle import verify_bundle
 from sbomgate.provenance._claims import read_claims
-from sbomgate.provenance._outcome import CannotVerify, Invalid
+from sbomgate.provenance._outcome import CannotVerify
 from sbomgate.provenance.material import TrustMaterial
 
 SAMPLES = Path(__file__).parent / "samples"

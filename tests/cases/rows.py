@@ -1,4 +1,4 @@
-"""Rows of the list of cases without a folder: those that other tests prove, and those that cannot be decided yet.
+"""The rows of the list of cases: which other tests than a folder prove, and what cannot occur in which format.
 
 `tools/make_cases.py` puts both into docs/cases.md, and a test sees to it that no row is missing.
 """
@@ -29,10 +29,6 @@ ELSEWHERE = {
     "T21": f"{FLOWS}, tests/unit/evidence/test_baseline.py",
     "T22": FLOWS,
     "T24": f"{FLOWS}, tests/integration/inventory: `inventory sweep`, `find`, `replay --policy`",
-}
-
-NOT_YET = {
-    "V33": "no attestation of others than the registry and the builder is read",
 }
 
 FORMATS = {"npm": "npm", "pnpm": "pnpm", "yarn": "yarn 1", "berry": "yarn 2 and later", "bun": "bun"}
