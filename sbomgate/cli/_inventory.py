@@ -169,11 +169,9 @@ def running_now(inventory: Folder, artefacts: Any, now: datetime) -> dict[str, l
 
 def dump(value: object) -> None:
     """Print a value as JSON, the same bytes for the same value."""
-    import sys
+    from sbomgate.report.escape import document
 
-    import orjson
-
-    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n")
+    print(document(value))
 
 
 def columns(build: Any, names: Sequence[str]) -> dict[str, Any]:

@@ -211,8 +211,7 @@ def _text(signed: SignedRevocation, hit: Sequence[Decided], store: str) -> str:
 
 
 def _json(signed: SignedRevocation, hit: Sequence[Decided]) -> str:
-    import orjson
-
+    from sbomgate.report.escape import document
     from sbomgate.times import format_time
 
     value = {
@@ -234,4 +233,4 @@ def _json(signed: SignedRevocation, hit: Sequence[Decided]) -> str:
             for one in hit
         ],
     }
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()
+    return document(value)

@@ -324,6 +324,8 @@ def _refuse_address(url: str, registry: str) -> str:
         return "is the address of this network's own services"
     if place(host) == "loopback":
         return "" if place(home) == "loopback" else "is this machine itself"
+    if place(host) == "private" and place(home) != "private":
+        return "is an address of a private network"
     if scheme == "http":
         return "is not protected by TLS"
     return ""

@@ -144,6 +144,18 @@ def test_scoped_names_are_escaped() -> None:
             id="cloud metadata, mapped",
         ),
         pytest.param(
+            Fault(status=302, headers={"location": "https://10.0.0.5/x"}),
+            Absence.UNREACHABLE,
+            "a private network",
+            id="a private network",
+        ),
+        pytest.param(
+            Fault(status=302, headers={"location": "https://2852039166/latest"}),
+            Absence.UNREACHABLE,
+            "network's own services",
+            id="cloud metadata, as one number",
+        ),
+        pytest.param(
             Fault(status=302, headers={"location": "https://user:pw@x.invalid:99999/"}),
             Absence.UNREACHABLE,
             "",
