@@ -66,8 +66,10 @@ def open_client(*, ca_file: str | None = None, proxy: str | None = None) -> http
     import certifi
     import httpx
 
+    from sbomgate import tls
+
     # The system's store holds what a company added to it; certifi's helps where the system has none.
-    context = ssl.create_default_context()
+    context = tls.client_context()
     context.load_verify_locations(cafile=certifi.where())
     if ca_file is not None:
         try:
