@@ -89,6 +89,15 @@ def _value(part: str) -> int:
     return int(part[2:] or "0", 16) if base == 16 else int(part, base)
 
 
+def packed_once(encoding: str | None) -> bool:
+    """Whether a Content-Encoding header (RFC 9110, 8.4) names no more than one encoding, and that of a known kind.
+
+    Each may make a thousand bytes of one, and a client undoes all of them before anybody can count: of two, a piece of
+    64 kB becomes 64 GB.
+    """
+    return (encoding or "identity").strip().lower() in ("identity", "gzip", "x-gzip", "deflate")
+
+
 def retry_after(value: str | None, now: datetime | None) -> float:
     """Return the seconds of a Retry-After header (RFC 9110, 10.2.3: seconds or a date); 0 where it says none.
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urljoin, urlsplit
 
-from sbomgate.addresses import origin, place, retry_after, show
+from sbomgate.addresses import origin, packed_once, place, retry_after, show
 from sbomgate.errors import FetchError
 from sbomgate.model import Absence, Missing
 from sbomgate.npm.auth import Credentials
@@ -265,6 +265,8 @@ class _Again:
 
 async def _body(response: httpx.Response, url: str, limit: int) -> Answer | Missing:
     """Read the body, counted as it arrives: the header that states its length proves nothing."""
+    if not packed_once(response.headers.get("content-encoding")):
+        return _malformed(url, "is in an encoding that nobody asked for")
     pieces = []
     size = 0
     async for piece in response.aiter_bytes():

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from sbomgate import dsse
+from sbomgate.addresses import packed_once
 from sbomgate.errors import EvidenceError, SigningError, TrustError
 
 if TYPE_CHECKING:
@@ -287,6 +288,8 @@ class Services:
             try:
                 with self.client.stream("POST", url, content=data, headers=headers) as response:
                     status = response.status_code
+                    if not packed_once(response.headers.get("content-encoding")):
+                        raise SigningError("answers in an encoding that nobody asked for", where=url)
                     answer = b""
                     for chunk in response.iter_bytes():
                         answer += chunk

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sbomgate.addresses import place
+from sbomgate.addresses import packed_once, place
 
 PLACES = {
     "loopback": (
@@ -33,3 +33,15 @@ PLACES = {
 def test_place(host: str, where: str) -> None:
     """Every spelling that a resolver takes for the address is the address."""
     assert place(host) == where
+
+
+@pytest.mark.parametrize(
+    ("encoding", "once"),
+    [
+        (None, True), ("", True), ("gzip", True), (" GZIP ", True), ("deflate", True), ("identity", True),
+        ("gzip, gzip", False), ("gzip,", False), ("br", False), ("identity, gzip", False), ("zstd", False),
+    ],
+)  # fmt: skip
+def test_packed_once(encoding: str | None, once: bool) -> None:
+    """P9: what could become a thousand times a thousand times as much is not undone."""
+    assert packed_once(encoding) is once
