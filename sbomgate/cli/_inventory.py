@@ -169,9 +169,11 @@ def running_now(inventory: Folder, artefacts: Any, now: datetime) -> dict[str, l
 
 def dump(value: object) -> None:
     """Print a value as JSON, the same bytes for the same value."""
+    import sys
+
     from sbomgate.report.escape import document
 
-    print(document(value))
+    sys.stdout.buffer.write(document(value).encode("utf-8") + b"\n")
 
 
 def columns(build: Any, names: Sequence[str]) -> dict[str, Any]:
