@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -31,19 +32,70 @@ def show(url: str) -> str:
     return ascii(text[:300])[1:-1]
 
 
+_SERVICES = frozenset({"metadata.google.internal", "168.63.129.16", "100.100.100.200", "fd00:ec2::254"})
+"""What clouds answer their machines under, beside link-local addresses: Google, Azure, Alibaba, Amazon."""
+_NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
+
+
 def place(host: str) -> str:
-    """Return `loopback`, `link-local` (a cloud's own services) or "" for a host, as far as its spelling tells."""
+    """Return where a host lies, as far as its spelling tells: `loopback`, `link-local`, `private` or "".
+
+    `link-local` is what a cloud's own services answer under. Every spelling of an IPv4 address that a resolver takes is
+    one (`127.1`, `2130706433`, `0x7f.0.0.1`), and so are IPv6 addresses that stand for one. What only looks like one
+    (`1.2.3.4.5`, `999.1`) is `loopback`: nobody's host.
+    """
     name = host.rstrip(".").lower()
     if name == "localhost" or name.endswith(".localhost"):
         return "loopback"
     try:
-        address = ipaddress.ip_address(name.partition("%")[0])
+        address = _spelt(name) or ipaddress.ip_address(name.partition("%")[0])
     except ValueError:
-        return ""
-    real = (address.ipv4_mapped or address) if isinstance(address, ipaddress.IPv6Address) else address
+        if _NUMBER.fullmatch(name.rpartition(".")[2]):
+            return "loopback"
+        return "link-local" if name in _SERVICES else ""
+    real: ipaddress.IPv4Address | ipaddress.IPv6Address = address
+    if isinstance(address, ipaddress.IPv6Address):
+        within = address.packed[-4:]
+        if address in _NAT64 or (address.packed[:12] == bytes(12) and address.packed[12:] > bytes((0, 0, 0, 1))):
+            real = ipaddress.IPv4Address(within)
+        else:
+            real = address.ipv4_mapped or address.sixtofour or address
     if real.is_loopback or real.is_unspecified:
         return "loopback"
-    return "link-local" if real.is_link_local else ""
+    if real.is_link_local or str(real) in _SERVICES:
+        return "link-local"
+    return "private" if real.is_private or real in _SHARED else ""
+
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
+_SHARED = ipaddress.IPv4Network("100.64.0.0/10")  # RFC 6598: between a provider and its customers
+
+
+def _spelt(name: str) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address of one to four numbers, decimal, octal or hexadecimal, as inet_aton reads them."""
+    parts = name.split(".")
+    if not all(_NUMBER.fullmatch(part) for part in parts):
+        return None
+    if len(parts) > 4 or any(len(part) > 16 for part in parts):
+        raise ValueError("no address")
+    *first, last = (_value(part) for part in parts)
+    if any(one > 255 for one in first) or last >= 256 ** (4 - len(first)):
+        raise ValueError("no address")
+    return ipaddress.IPv4Address(sum(one << 24 - 8 * at for at, one in enumerate(first)) + last)
+
+
+def _value(part: str) -> int:
+    base = 16 if part.startswith("0x") else 8 if part.startswith("0") else 10
+    return int(part[2:] or "0", 16) if base == 16 else int(part, base)
+
+
+def packed_once(encoding: str | None) -> bool:
+    """Whether a Content-Encoding header (RFC 9110, 8.4) names no more than one encoding, and that of a known kind.
+
+    Each may make a thousand bytes of one, and a client undoes all of them before anybody can count: of two, a piece of
+    64 kB becomes 64 GB.
+    """
+    return (encoding or "identity").strip().lower() in ("identity", "gzip", "x-gzip", "deflate")
 
 
 def retry_after(value: str | None, now: datetime | None) -> float:

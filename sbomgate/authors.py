@@ -34,7 +34,8 @@ _EVENTS = {"event_name": ("push", "pull_request"), "pipeline_source": ("push", "
 _ADDRESS = re.compile(rb"<([^<>\n]*)> \d{1,12} [+-]\d{4}$")
 _CO_AUTHOR = re.compile(rb"(?im)^co-authored-by:[^\n]*?<([^<>\n]*)>")
 _SSH = re.compile(rb"\s*-----BEGIN SSH SIGNATURE-----")
-_OBJECT = re.compile(r"[0-9a-f]{40}")
+_OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_SIGNATURES = {40: b"gpgsig", 64: b"gpgsig-sha256"}  # by the length of the ids: SHA-1 or SHA-256 names objects
 _LINK, _FOLDER, _MODULE = b"120000", b"40000", b"160000"
 _NOTHING = b"", ""
 
@@ -145,7 +146,7 @@ class _Story:
         start = self.commit(head)
         for path, blob in zip(self.paths, self.state(start), strict=True):
             data = self.judged.get(path)
-            if blob not in (None if data is None else _blob(data), None if data is None else _blob(_unix(data))):
+            if blob not in ((None,) if data is None else (_blob(data, head), _blob(_unix(data), head))):
                 raise _NotKnownError(f"{path} is not as the commit {head[:12]} has it")
         found: dict[str, _Commit] = {}
         seen: set[str] = set()
@@ -214,7 +215,7 @@ class _Story:
     def entries(self, tree: str) -> dict[bytes, tuple[bytes, str]]:
         """Return name → (mode, id) of a tree; each is read once, since most are the same from commit to commit."""
         if tree not in self.trees:
-            self.trees[tree] = _entries(self.object(tree, "tree"))
+            self.trees[tree] = _entries(self.object(tree, "tree"), len(tree) // 2)
         return self.trees[tree]
 
     def object(self, oid: str, kind: str) -> bytes:
@@ -228,20 +229,21 @@ class _Story:
         return found[1]
 
 
-def _entries(tree: bytes) -> dict[bytes, tuple[bytes, str]]:
-    """Return name → (mode, id) of a tree's entries: mode, blank, name, NUL, 20 bytes each."""
+def _entries(tree: bytes, size: int) -> dict[bytes, tuple[bytes, str]]:
+    """Return name → (mode, id) of a tree's entries: mode, blank, name, NUL, and an id of `size` bytes each."""
     found: dict[bytes, tuple[bytes, str]] = {}
     at = 0
     while at < len(tree):
         blank, end = tree.find(b" ", at), tree.find(b"\0", at)
-        if not at < blank < end or end + 21 > len(tree) or tree[blank + 1 : end] in found:
+        if not at < blank < end or end + 1 + size > len(tree) or tree[blank + 1 : end] in found:
             raise _NotKnownError("the repository holds a tree that no git writes")
-        found[tree[blank + 1 : end]] = tree[at:blank].lstrip(b"0"), tree[end + 1 : end + 21].hex()
-        at = end + 21
+        found[tree[blank + 1 : end]] = tree[at:blank].lstrip(b"0"), tree[end + 1 : end + 1 + size].hex()
+        at = end + 1 + size
     return found
 
 
 def _parse(oid: str, data: bytes) -> _Commit:
+    signature = _SIGNATURES[len(oid)]
     head, _, message = data.partition(b"\n\n")
     kept: list[bytes] = []
     fields: list[tuple[bytes, bytes]] = []
@@ -251,28 +253,28 @@ def _parse(oid: str, data: bytes) -> _Commit:
         else:
             name, _, value = line.partition(b" ")
             fields.append((name, value))
-        if fields[-1][0] != b"gpgsig":
+        if fields[-1][0] != signature:
             kept.append(line)
     named = [name for name, _ in fields]
-    for name in (b"tree", b"author", b"gpgsig"):
-        if named.count(name) > 1 or (name != b"gpgsig" and name not in named):
+    for name in (b"tree", b"author", signature):
+        if named.count(name) > 1 or (name != signature and name not in named):
             raise _NotKnownError(f"the commit {oid[:12]} has not one {name.decode()}")
-    if b"gpgsig-sha256" in named:
-        raise _NotKnownError(f"the commit {oid[:12]} has a signature of a SHA-256 repository")
+    if other := {*_SIGNATURES.values()} & {*named} - {signature}:
+        raise _NotKnownError(f"the commit {oid[:12]} has a {other.pop().decode()}, of a repository of the other hash")
     values = dict(fields)
     author = _ADDRESS.search(values[b"author"])
     if author is None:
         raise _NotKnownError(f"the commit {oid[:12]} has no author that can be read")
     parents = tuple(value.decode("ascii", "replace") for name, value in fields if name == b"parent")
     tree = values[b"tree"].decode("ascii", "replace")
-    if not all(_OBJECT.fullmatch(one) for one in (tree, *parents)):
-        raise _NotKnownError(f"the commit {oid[:12]} names objects that no SHA-1 repository has")
+    if not all(_OBJECT.fullmatch(one) and len(one) == len(oid) for one in (tree, *parents)):
+        raise _NotKnownError(f"the commit {oid[:12]} names objects that its repository cannot have")
     addresses = {author[1], *_CO_AUTHOR.findall(message)}
     return _Commit(
         oid=oid,
         tree=tree,
         parents=parents,
-        signature=values.get(b"gpgsig"),
+        signature=values.get(signature),
         signed=b"\n".join(kept) + b"\n\n" + message,
         addresses=tuple(sorted(one.decode("utf-8", "replace").strip().casefold() for one in addresses)),
     )
@@ -282,8 +284,12 @@ def _unix(data: bytes) -> bytes:
     return data.replace(b"\r\n", b"\n")
 
 
-def _blob(data: bytes) -> str:
-    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+def _blob(data: bytes, oid: str) -> str:
+    """Return the id of a blob with this content in the repository of another object."""
+    whole = b"blob %d\0" % len(data) + data
+    if len(oid) == 64:
+        return hashlib.sha256(whole).hexdigest()
+    return hashlib.sha1(whole, usedforsecurity=False).hexdigest()
 
 
 # --------------------------------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ from sbomgate.model import (
     PackageFacts,
     People,
     PolicyBundle,
+    Rebuilder,
     Sbom,
     Subject,
     Trust,
@@ -194,6 +195,7 @@ def package_facts(
     *,
     looks: Ledger,
     now: datetime,
+    rebuilders: Sequence[Rebuilder] = (),
 ) -> dict[str, PackageFacts]:
     """Return package id → what a rule may use of what was collected: what an SBOM says of each package.
 
@@ -203,8 +205,14 @@ def package_facts(
         verified: of `gather_facts`.
         looks: what registries had at earlier looks; empty where there was none.
         now: the time of evaluation.
+        rebuilders: of the trust file.
     """
     attestations, signatures = verified
+    rebuilt: Mapping[str, tuple[str, ...]] = {}
+    if rebuilders:
+        from sbomgate.provenance import rebuild
+
+        rebuilt = rebuild.rebuilt(rebuilders)
     return facts.assemble(
         graph,
         collected,
@@ -212,6 +220,7 @@ def package_facts(
         signatures=signatures,
         sightings=ledger.sightings(looks, collected.values()),
         now=now,
+        rebuilt=rebuilt,
     )
 
 
@@ -537,7 +546,14 @@ def _sbom(
     """Write what a rule may use of what was collected into the SBOM, and go on with what the SBOM says."""
     return sbom.make(
         graph,
-        package_facts(graph, collected, verified, looks=looks, now=question.context.evaluated_at),
+        package_facts(
+            graph,
+            collected,
+            verified,
+            looks=looks,
+            now=question.context.evaluated_at,
+            rebuilders=question.trust.rebuilders,
+        ),
         timestamp=question.source_date,
         tool_version=question.sbomgate,
         parties=question.parties,

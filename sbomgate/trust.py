@@ -30,6 +30,7 @@ from sbomgate.model import (
     ExpectedProvenance,
     OtherVerifier,
     Person,
+    Rebuilder,
     Signer,
     TokenIssuer,
     Trust,
@@ -190,6 +191,7 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
         registry_keys=of_sigstore("registry_keys"),
         signing_config=of_sigstore("signing_config"),
         builders=_builders(document.get("builders", ()), where),
+        rebuilders=_rebuilders(document.get("rebuilders", ()), from_file, where),
         verifiers=_verifiers(document.get("verifiers", ()), from_file, where, trusted_root),
         resource_uri=document.get("resource_uri"),
         quorum=approvals.get("quorum", 1),
@@ -344,6 +346,29 @@ def _builders(found: Sequence[dict[str, Any]], where: str) -> tuple[Builder, ...
             raise TrustError("another builder has this name: one entry each", where=where, place=place)
         builders.append(Builder(name=one["name"], identity=identity, builder_id=one["builder_id"]))
     return tuple(builders)
+
+
+def _rebuilders(
+    found: Sequence[dict[str, Any]], from_file: Callable[[Mapping[str, str], str], bytes], where: str
+) -> tuple[Rebuilder, ...]:
+    rebuilders: list[Rebuilder] = []
+    for index, one in enumerate(found):
+        place = f"rebuilders[{index}]"
+        if any(other.name == one["name"] for other in rebuilders):
+            raise TrustError("another rebuilder has this name: one entry each", where=where, place=place)
+        value = one["public_key"]
+        pem = value.encode() if isinstance(value, str) else from_file(value, f"{place}.public_key")
+        rebuilders.append(
+            Rebuilder(
+                name=one["name"],
+                builder_id=one["builder_id"],
+                public_key=_public_key(pem, where, f"{place}.public_key")[1],
+                attestations=tuple(
+                    from_file(file, f"{place}.attestations[{i}]") for i, file in enumerate(one["attestations"])
+                ),
+            )
+        )
+    return tuple(rebuilders)
 
 
 def _verifiers(

@@ -161,7 +161,9 @@ def open_client(*, ca_file: str | None = None, proxy: str | None = None) -> http
     import certifi
     import httpx
 
-    context = ssl.create_default_context()
+    from sbomgate import tls
+
+    context = tls.client_context()
     context.load_verify_locations(cafile=certifi.where())
     try:
         if ca_file is not None:

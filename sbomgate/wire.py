@@ -459,6 +459,15 @@ class PolicyInput(Wire):
     earlier: dict[str, Earlier] = Field(
         description="id → the earlier releases that it is measured against; of what is new, changed or, at first, young"
     )
+    latest: dict[str, str] = Field(
+        default={},
+        description="id → what the registry's `latest` names, of each release that is higher than that and no "
+        "prerelease; absent where there is none",
+    )
+    rebuilt: dict[str, list[str]] = Field(
+        default={},
+        description="id → the trust file's rebuilders who built the same from its source; absent where nobody did",
+    )
     edges: dict[str, list[str]] = Field(
         description='id of the declaring package → ids of its dependencies, sorted; the root is ""'
     )

@@ -147,6 +147,17 @@ class Builder(Part):
     runner: Exact | None = Field(default=None, description="where the workflow must have run: `github-hosted`")
 
 
+class Rebuilder(Part):
+    """Who builds packages again from their source: his word is a fact of its own, and no publisher's provenance."""
+
+    name: Exact
+    builder_id: Uri = Field(description="what the attestations name as builder.id")
+    public_key: Pem | PinnedFile = Field(description="ECDSA P-256 or Ed25519, PEM: inline, or a file with its digest")
+    attestations: Annotated[list[PinnedFile], Field(min_length=1)] = Field(
+        description="files of DSSE envelopes, one a line (rebuild.intoto.jsonl)"
+    )
+
+
 class Verifier(Part):
     """Another verifier, whose SLSA Verification Summaries count at deploy time: a key, or an identity."""
 
@@ -298,6 +309,7 @@ class TrustFile(Part):
         description="lists of malicious packages (CSV) instead of the shipped one; a project can add to them",
     )
     builders: list[Builder] = []
+    rebuilders: list[Rebuilder] = []
     verifiers: list[Verifier] = []
     registries: list[Registry] = []
     first_party: list[ScopeOrName] = []

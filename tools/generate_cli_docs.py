@@ -37,6 +37,7 @@ A crash is 2 as well. No flag turns a check off, and no environment variable cha
 | `YARN_CACHE_FOLDER` | that of yarn 1, likewise (`~/.cache/yarn`) |
 | `DOCKER_CONFIG` | the folder of Docker's `config.json` (`~/.docker`): logins for OCI registries |
 | `NODE_EXTRA_CA_CERTS` | certificates to trust beside the system's |
+| `SSL_CERT_FILE`, `SSL_CERT_DIR` | where OpenSSL finds the system's certificates |
 | `HTTPS_PROXY` | the proxy for registries; this machine itself is asked directly |
 | `SBOMGATE_OPA_TOKEN` | the bearer token for `--opa-url` |
 | variables that the user's `.npmrc` names | tokens, sent to the registry that the line is for, and to no other host |

@@ -246,11 +246,11 @@ def table() -> str:
     """Return docs/cases.md."""
     import importlib.util
 
-    spec = importlib.util.spec_from_file_location("not_yet", cases.CASES / "not_yet.py")
+    spec = importlib.util.spec_from_file_location("rows", cases.CASES / "rows.py")
     assert spec is not None
     assert spec.loader is not None
-    not_yet = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(not_yet)
+    rows = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(rows)
     lines = [
         "# Cases",
         "",
@@ -274,20 +274,18 @@ def table() -> str:
         strongest = [case.expect[p] for p in cases.PROFILES if p in case.expect and case.expect[p].denies]
         by = ", ".join(sorted({d for one in strongest for d in one.denies}))
         lines.append(f"| {case.name} | {case.title.replace('|', '&#124;')} | {' | '.join(cells)} | {by} |")
-    lines += _by_format(not_yet)
+    lines += _by_format(rows)
     lines += ["", "## Told by tests of their own", "", "| row | where |", "|---|---|"]
-    lines += [f"| {row} | {where} |" for row, where in sorted(not_yet.ELSEWHERE.items())]
-    lines += ["", "## Not yet", "", "| row | why |", "|---|---|"]
-    lines += [f"| {row} | {why} |" for row, why in sorted(not_yet.NOT_YET.items())]
+    lines += [f"| {row} | {where} |" for row, where in sorted(rows.ELSEWHERE.items())]
     return "\n".join(lines) + "\n"
 
 
-def reason(not_yet: Any, row: str, format: str) -> str | None:
+def reason(rows: Any, row: str, format: str) -> str | None:
     """Return why a row has no folder in a format, None where nobody says."""
-    return next((why for formats, why in not_yet.NOWHERE.get(row, {}).items() if format in formats), None)
+    return next((why for formats, why in rows.NOWHERE.get(row, {}).items() if format in formats), None)
 
 
-def _by_format(not_yet: Any) -> list[str]:
+def _by_format(rows: Any) -> list[str]:
     """Return the table of the rows about lockfiles: how many folders there are in each format, or why there is none."""
     counts: dict[tuple[str, str], int] = {}
     for case in cases.all_cases():
@@ -299,16 +297,14 @@ def _by_format(not_yet: Any) -> list[str]:
         "",
         "Cases of each row that is about lockfiles, or why there can be none.",
     ]
-    lines += ["", f"| row | {' | '.join(not_yet.FORMATS.values())} | none, because |", "|---" * 7 + "|"]
-    for row in not_yet.ROWS:
-        if row[0] not in "ALSC" or row in not_yet.NOT_YET:
+    lines += ["", f"| row | {' | '.join(rows.FORMATS.values())} | none, because |", "|---" * 7 + "|"]
+    for row in rows.ROWS:
+        if row[0] not in "ALSC":
             continue
-        cells = [str(counts.get((row, format), "–")) for format in not_yet.FORMATS]
-        if row[0] == "A" and not any((row, format) in counts for format in list(not_yet.FORMATS)[1:]):
+        cells = [str(counts.get((row, format), "–")) for format in rows.FORMATS]
+        if row[0] == "A" and not any((row, format) in counts for format in list(rows.FORMATS)[1:]):
             continue
-        why = "; ".join(
-            f"{', '.join(not_yet.FORMATS[f] for f in fs)}: {w}" for fs, w in not_yet.NOWHERE.get(row, {}).items()
-        )
+        why = "; ".join(f"{', '.join(rows.FORMATS[f] for f in fs)}: {w}" for fs, w in rows.NOWHERE.get(row, {}).items())
         lines.append(f"| {row} | {' | '.join(cells)} | {why} |")
     return lines
 

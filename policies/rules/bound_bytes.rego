@@ -4,7 +4,8 @@
 #   Denies an entry whose address or hash belongs to another package or version than the one it is listed as, and one
 #   whose integrity is not what the registry has for that version, whose tarball is served with other bytes, or whose
 #   version the registry has no more. A tarball whose package.json names other dependencies or commands than the
-#   registry's manifest or the lockfile does (manifest confusion) is denied where it is new or changed.
+#   registry's manifest or the lockfile does (manifest confusion) is denied where it is new or changed. A version never
+#   has two tarballs: copies of it with different hashes, and other bytes than the approved build had, are denied.
 # schemas:
 #   - input: schema["policy-input"]
 # custom:
@@ -17,6 +18,8 @@
 #     registry-integrity-differs: {default: deny, strict: deny, release: deny, waivable: false}
 #     served-bytes-differ: {default: deny, strict: deny, release: deny, waivable: false}
 #     version-withdrawn: {default: deny, strict: deny, release: deny}
+#     copies-differ: {default: deny, strict: deny, release: deny}
+#     approved-bytes-differ: {default: deny, strict: deny, release: deny}
 #     manifest-differs: {default: deny where new or changed; else warn, strict: deny, release: deny}
 package sbomgate.rules.bound_bytes
 
@@ -34,6 +37,7 @@ codes := {
 	"version-invalid": {"class": "always", "fix": restore},
 	"alias-undeclared": {"class": "always", "fix": restore},
 	"source-undeclared": {"class": "always", "fix": restore},
+	"copies-differ": {"class": "always", "fix": "find out which registry serves which: a version has one tarball; lock it anew from the one that is accepted"},
 	"bytes-unknown": {"class": "changed", "fix": "check the lockfile itself, or have a tool that states hashes make the SBOM", "unknown": true},
 	"purl-differs": {"class": "changed", "fix": "find out which of the two packages is meant: it was judged by the one that the purl names", "unknown": true},
 	"purl-version-differs": {"class": "always", "fix": "find out which version is meant, and who edited the SBOM"},
@@ -77,6 +81,24 @@ findings contains f if {
 	f := finding.of("bound_bytes", "version-withdrawn", "always", p, {
 		"message": sprintf("the registry that %s came from has it no more (%s)", [packages.label(p), p.publish.reason]),
 		"fix": "find out why it was withdrawn; pin a version that is there",
+	})
+}
+
+# Released versions do not change: other bytes of an approved version come from another registry, or from one that lies.
+findings contains f if {
+	some id in packages.changed
+	p := packages.by_id[id]
+	p.version != null
+	p.integrity != null
+	others := [e.integrity | some e in packages.before(p.name); e.version == p.version; e.integrity != null]
+	count(others) > 0
+	every other in others {
+		contradict(p.integrity, other)
+	}
+	f := finding.of("bound_bytes", "approved-bytes-differ", "always", p, {
+		"message": sprintf("the approved build had other bytes of %s (%s)", [packages.label(p), others[0]]),
+		"fix": "do not install it before both tarballs are compared: a released version does not change",
+		"extra": others[0],
 	})
 }
 

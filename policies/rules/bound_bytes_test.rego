@@ -81,6 +81,21 @@ test_an_invalid_version_is_known_to_this_policy if {
 
 odd(changes) := {"manifests": {"node_modules/left": object.union({"disagreements": [], "shadows": [], "script_files": {}}, changes)}}
 
+# T19
+test_other_bytes_than_the_approved_build_had if {
+	approved := fx.pkg("left", "1.0.0", {"integrity": "sha512-a", "registry_integrity": "sha512-a"})
+	now := fx.pkg("left", "1.0.0", {"integrity": "sha512-b", "registry_integrity": "sha512-b"})
+	every profile in ["default", "strict", "release"] {
+		fx.codes(rule.findings) == {"approved-bytes-differ:deny"} with input as fx.document(profile, [now], {"baseline": fx.accepted([approved], {})})
+		fx.codes(rule.findings) == set() with input as fx.document(profile, [approved], {"baseline": fx.accepted([approved], {})})
+		said(profile, {}, [fx.lock_finding("bound_bytes", "copies-differ", "node_modules/good")]) == {"copies-differ:deny"}
+	}
+	weaker := fx.pkg("left", "1.0.0", {"integrity": "sha1-c"})
+	fx.codes(rule.findings) == set() with input as fx.document("strict", [now], {"baseline": fx.accepted([weaker], {})})
+	another := fx.pkg("left", "0.9.0", {"integrity": "sha512-c"})
+	fx.codes(rule.findings) == set() with input as fx.document("strict", [now], {"baseline": fx.accepted([another], {})})
+}
+
 # Manifest confusion beyond scripts
 test_other_dependencies_than_the_manifest_says if {
 	p := fx.pkg("left", "1.0.0", {})

@@ -2,6 +2,8 @@
 # title: Deprecated releases
 # description: |
 #   Says which packages their publishers have deprecated: a note, or, where the organisation wants it, a warning or a denial.
+#   A release above the one that the registry's `latest` names is a note: maintainers who take a release back move
+#   `latest` to a lower one, and so does who publishes on an older line.
 # schemas:
 #   - input: schema["policy-input"]
 # custom:
@@ -11,6 +13,7 @@
 #   unknown: A registry that could not be asked may know of a deprecation that the lockfile does not; release_age and complete_evidence say that it was not reached.
 #   severity:
 #     deprecated: {default: "as `level` says", strict: "as `level` says", release: "as `level` says"}
+#     above-latest: {default: note, strict: note, release: note}
 #   parameters:
 #     level:
 #       type: string
@@ -41,6 +44,16 @@ findings contains f if {
 	f := finding.of("deprecated", "deprecated", class, p, {
 		"message": said(substring(p.deprecated, 0, longest)),
 		"fix": "update it, or replace it: a deprecated release gets no fix",
+	})
+}
+
+findings contains f if {
+	some id, latest in input.latest
+	p := packages.by_id[id]
+	f := finding.of("deprecated", "above-latest", "note", p, {
+		"message": sprintf("the registry's latest is %s, lower than it: the release may have been taken back", [latest]),
+		"fix": "find out why it is not the latest; if it was taken back, go to the version that is",
+		"extra": latest,
 	})
 }
 

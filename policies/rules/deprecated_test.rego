@@ -39,6 +39,15 @@ test_not_deprecated_passes if {
 	rule.findings == set() with input as fx.document("strict", [fx.pkg("a", "1.0.0", {})], {})
 }
 
+test_above_the_latest_is_a_note if {
+	every profile in ["observe", "default", "strict", "release"] {
+		fx.codes(rule.findings) == {"above-latest:note"} with input as fx.document(
+			profile, [fx.pkg("a", "2.0.0", {})],
+			{"latest": {"node_modules/a": "1.9.0"}},
+		)
+	}
+}
+
 test_own_packages_are_not_judged if {
 	own := object.union(old("x"), {"kind": "workspace"})
 	rule.findings == set() with input as fx.document("strict", [own], {})

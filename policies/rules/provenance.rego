@@ -5,7 +5,8 @@
 #   does not have, a build from a pull request, and a package that the trust file expects from another repository or
 #   workflow. Which packages carry no provenance is not denied by itself: most of npm has none. A valid one never
 #   switches off another rule. Warns where a later proof than those of the first years rests on the log's promise alone,
-#   and where the trust root that all of it was verified against is old.
+#   and where the trust root that all of it was verified against is old. That a rebuilder of the trust file built the same
+#   from its source is a note: it replaces no provenance, unless `trust_drift` is told so.
 # schemas:
 #   - input: schema["policy-input"]
 # custom:
@@ -28,6 +29,7 @@
 #     provenance-unknown: {default: deny where new or changed, strict: deny, release: deny}
 #     log-promise-only: {default: note, strict: note, release: note}
 #     log-promise-late: {default: warn, strict: deny, release: deny}
+#     rebuilt: {default: note, strict: note, release: note}
 #     trust-root-old: {default: warn, strict: deny, release: deny}
 #     trust-root-undated: {default: warn, strict: deny, release: deny}
 #   parameters:
@@ -259,6 +261,18 @@ early(attestation) if substring(attestation.log_time, 0, 10) < input.parameters.
 default promise_end := "ever"
 
 promise_end := input.parameters.provenance.promise_only_before
+
+# Somebody else built the same from its source: where its own provenance is missing, that says more than nothing.
+findings contains f if {
+	some id, names in input.rebuilt
+	p := packages.by_id[id]
+	p.provenance.state != "verified"
+	f := finding.of("provenance", "rebuilt", "note", p, {
+		"message": sprintf("its publisher's provenance is %s; %s built the same from its source", [p.provenance.state, concat(", ", names)]),
+		"fix": "nothing to do: whether that is enough is for a person, or a parameter of trust_drift, to say",
+		"extra": concat(",", names),
+	})
+}
 
 # (7) What all of it was verified against may have been replaced since: keys that were withdrawn are believed, new ones
 # are not known.

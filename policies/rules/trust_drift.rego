@@ -19,7 +19,7 @@
 #     Provenance that cannot be told, where the approved version had it, denies. Earlier releases that cannot be told, or
 #     whose attestations are advertised and cannot be had, deny for what is new or changed.
 #   severity:
-#     provenance-lost: {default: "deny; warn where it is older than history_days and only the registry's history has it", strict: deny, release: deny}
+#     provenance-lost: {default: "deny; warn where it is older than history_days and only the registry's history has it, or as rebuild_is_enough says", strict: deny, release: deny}
 #     provenance-unknown: {default: deny, strict: deny, release: deny}
 #     repository-changed: {default: deny; warn as above, strict: deny, release: deny}
 #     repository-renamed: {default: note, strict: note, release: note}
@@ -41,6 +41,11 @@
 #       default: 30
 #       stricter: larger
 #       description: Days after its publication in which a release that differs from its own earlier ones denies under `default`; after that it warns.
+#     rebuild_is_enough:
+#       type: boolean
+#       default: false
+#       stricter: false
+#       description: Whether a release that lost its provenance, and that a rebuilder of the trust file built again, warns under `default` instead of denying.
 package sbomgate.rules.trust_drift
 
 import data.sbomgate.lib.builder
@@ -102,7 +107,7 @@ findings contains f if {
 	p := packages.by_id[id]
 	some code, about in codes
 	before := [b | some b in befores; drifted(code, p, b)][0]
-	f := finding.of("trust_drift", code, class(about.class, p, before), p, {
+	f := finding.of("trust_drift", code, class(about.class, code, p, before), p, {
 		"message": message(code, p, before),
 		"fix": fix(code, p, before),
 		"unknown": code in {"provenance-unknown", "publisher-unknown"},
@@ -128,11 +133,18 @@ codes := {
 }
 
 # A release that has been out for long, and differs only from what nobody here approved, is a debt.
-default class(_, _, _) := "always"
+default class(_, _, _, _) := "always"
 
-class(class, _, _) := class if class != "always"
+class(class, _, _, _) := class if class != "always"
 
-class("always", p, before) := "debt" if {
+# An organisation may take a rebuild for the provenance that is missing: what was built from the source is known then.
+class("always", "provenance-lost", p, _) := "debt" if {
+	input.parameters.trust_drift.rebuild_is_enough == true
+	p.provenance.state == "unattested"
+	count(input.rebuilt[p.id]) > 0
+}
+
+class("always", _, p, before) := "debt" if {
 	before.source == "history"
 	p.publish.time != null
 	published := time.parse_rfc3339_ns(p.publish.time)

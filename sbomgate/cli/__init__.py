@@ -23,6 +23,7 @@ from sbomgate.errors import EXIT_NO_DECISION, SbomgateError, UsageError
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from typing import NoReturn
 
 ISSUES_HINT = "this is a defect of sbomgate: please report it, with the traceback that --debug prints"
 
@@ -106,7 +107,14 @@ def parser(verb: str | None = None) -> argparse.ArgumentParser:
 
     from sbomgate import __version__
 
-    top = argparse.ArgumentParser(
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            """Say what is wrong with the arguments, which may be the name of somebody's branch (P39)."""
+            from sbomgate.report.escape import plain
+
+            super().error(plain(message))
+
+    top = Parser(
         prog="sbomgate",
         description="May this build ship, given exactly what it is made of?",
         epilog="Exit codes: 0 allowed, 1 denied, 2 no decision. `sbomgate VERB --help` has examples.",

@@ -68,7 +68,7 @@ def about(
         say(f"note: of {len(collected)} packages not known: {not_known}")
 
     def of(part: DependencyGraph) -> Mapping[str, PackageFacts]:
-        return gate.package_facts(part, collected, verified, looks={}, now=env.now)
+        return gate.package_facts(part, collected, verified, looks={}, now=env.now, rebuilders=accepted.rebuilders)
 
     return of
 

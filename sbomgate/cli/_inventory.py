@@ -178,9 +178,9 @@ def dump(value: object) -> None:
     """Print a value as JSON, the same bytes for the same value."""
     import sys
 
-    import orjson
+    from sbomgate.report.escape import document
 
-    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n")
+    sys.stdout.buffer.write(document(value).encode("utf-8") + b"\n")
 
 
 def columns(build: Any, names: Sequence[str]) -> dict[str, Any]:

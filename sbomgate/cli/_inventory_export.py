@@ -73,10 +73,10 @@ def _csv(found: Found) -> bytes:
 
 
 def _json(found: Found) -> bytes:
-    import orjson
+    from sbomgate.report.escape import document
 
     value = {"schema": "sbomgate/inventory-export/v1", "rows": list(_rows(found)), "notes": list(found.notes)}
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
+    return document(value).encode() + b"\n"
 
 
 def _parquet(found: Found) -> bytes:

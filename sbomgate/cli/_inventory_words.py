@@ -93,7 +93,7 @@ def _when(artefact: Artefact) -> str:
 
 def to_json(found: Sequence[Affected], running: Running) -> str:
     """Return every word of it."""
-    import orjson
+    from sbomgate.report.escape import document
 
     value = {
         "schema": "sbomgate/inventory-sweep/v1",
@@ -119,7 +119,7 @@ def to_json(found: Sequence[Affected], running: Running) -> str:
             for one in found
         ],
     }
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode() + "\n"
+    return document(value) + "\n"
 
 
 def _markdown(found: Sequence[Affected], running: Running) -> str:

@@ -59,7 +59,9 @@ class Objects:
             raise InputError(f"cannot be read ({type(e).__name__})", where=f".git object {oid[:12]}") from e
         if found is not None:
             kind, data = found
-            if hashlib.sha1(b"%s %d\0" % (kind.encode(), len(data)) + data, usedforsecurity=False).hexdigest() != oid:
+            whole = b"%s %d\0" % (kind.encode(), len(data)) + data
+            by = hashlib.sha256(whole) if len(oid) == 64 else hashlib.sha1(whole, usedforsecurity=False)
+            if by.hexdigest() != oid:
                 raise InputError("is not what its id says: the repository is damaged", where=f".git object {oid[:12]}")
         return found
 
@@ -74,7 +76,7 @@ class Objects:
     def _packed(self, oid: bytes, chain: int) -> tuple[str, bytes] | None:
         for index, pack in self._opened():
             if (offset := _offset(index, oid)) is not None:
-                return self._at(pack, offset, chain)
+                return self._at(pack, offset, chain, len(oid))
         return None
 
     def _opened(self) -> list[tuple[mmap.mmap, mmap.mmap]]:
@@ -86,8 +88,11 @@ class Objects:
                     self._packs.append((pair[0], pair[1]))
         return self._packs
 
-    def _at(self, pack: mmap.mmap, offset: int, chain: int) -> tuple[str, bytes]:
-        """Return the object at an offset: the whole one at the end of a chain, and each delta applied to it."""
+    def _at(self, pack: mmap.mmap, offset: int, chain: int, size: int) -> tuple[str, bytes]:
+        """Return the object at an offset: the whole one at the end of a chain, and each delta applied to it.
+
+        `size`: bytes of an id in this repository.
+        """
         deltas: list[bytes] = []
         while True:
             if chain + len(deltas) > MAX_CHAIN:
@@ -110,8 +115,8 @@ class Objects:
                 if not 0 < offset < start:
                     raise ValueError("a delta that leads out of the pack")
             elif kind == _NAME_DELTA:
-                deltas.append(_inflate(pack, at + 20))
-                found = self._packed(pack[at : at + 20], chain + len(deltas))
+                deltas.append(_inflate(pack, at + size))
+                found = self._packed(pack[at : at + size], chain + len(deltas))
                 if found is None:
                     raise ValueError("a delta on an object that is not there")
                 base = found
@@ -140,20 +145,20 @@ def _offset(index: mmap.mmap, oid: bytes) -> int | None:
     (total,) = struct.unpack_from(">I", index, 8 + 255 * 4)
     low = struct.unpack_from(">I", index, 8 + (oid[0] - 1) * 4)[0] if oid[0] else 0
     (high,) = struct.unpack_from(">I", index, 8 + oid[0] * 4)
-    ids = 8 + 256 * 4
-    if not low <= high <= total or len(index) < ids + total * 28:
+    ids, size = 8 + 256 * 4, len(oid)  # 20 bytes, in a SHA-256 repository 32; then 4 of a checksum, 4 of the offset
+    if not low <= high <= total or len(index) < ids + total * (size + 8):
         raise ValueError("an index that is cut off")
     while low < high:
         middle = (low + high) // 2
-        if index[ids + middle * 20 : ids + middle * 20 + 20] < oid:
+        if index[ids + middle * size : ids + (middle + 1) * size] < oid:
             low = middle + 1
         else:
             high = middle
-    if low >= total or index[ids + low * 20 : ids + low * 20 + 20] != oid:
+    if low >= total or index[ids + low * size : ids + (low + 1) * size] != oid:
         return None
-    offset: int = struct.unpack_from(">I", index, ids + total * 24 + low * 4)[0]
+    offset: int = struct.unpack_from(">I", index, ids + total * (size + 4) + low * 4)[0]
     if offset & 0x80000000:  # a pack beyond 2 GiB has a table of its own for what lies there
-        offset = struct.unpack_from(">Q", index, ids + total * 28 + (offset & 0x7FFFFFFF) * 8)[0]
+        offset = struct.unpack_from(">Q", index, ids + total * (size + 8) + (offset & 0x7FFFFFFF) * 8)[0]
     return offset
 
 

@@ -64,7 +64,8 @@ class Workers(Generic[_Task, _Part]):
         while len(self._processes) < min(_processors(), MAX_PROCESSES):
             here, there = context.Pipe()
             process = context.Process(target=_work, args=(there, self._make), daemon=True)
-            process.start()
+            with _safe_path():
+                process.start()
             there.close()
             self._pipes.append(here)
             self._processes.append(process)
@@ -119,6 +120,27 @@ def workers(make: Callable[[], Callable[[_Task], _Part]]) -> Iterator[Workers[_T
         yield made
     finally:
         made.close()
+
+
+@contextmanager
+def _safe_path() -> Iterator[None]:
+    """Let a new interpreter import nothing from the working directory.
+
+    It starts with `-c`, for which Python puts that folder first: a `multiprocessing.py` in the tree under test would
+    run with the rights of the gate.
+    """
+    import os
+
+    name = "PYTHONSAFEPATH"  # as the option -P
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def _work(pipe: Connection, make: Callable[[], Callable[[Any], Any]]) -> None:

@@ -182,6 +182,7 @@ class Results:
         import orjson
 
         from sbomgate.report import json
+        from sbomgate.report.escape import document
 
         words = {_word(one) for one in self._results}
         value: dict[str, Any] = {
@@ -190,7 +191,7 @@ class Results:
             "reports": [orjson.loads(json.render(one.report)) for one in self._results if one.report is not None],
             "undecided": [{"place": one.label, "message": one.message, "hint": one.hint} for one in self._undecided()],
         }
-        return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode() + "\n"
+        return document(value) + "\n"
 
 
 def _word(result: Result) -> str:

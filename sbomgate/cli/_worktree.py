@@ -61,7 +61,8 @@ def changed(repository: Path, contents: Mapping[str, bytes]) -> tuple[str, ...]:
     return tuple(
         path
         for path, content in sorted(contents.items())
-        if known.get(path) not in (_blob(content), _blob(content.replace(b"\r\n", b"\n")))
+        if (oid := known.get(path)) is None
+        or oid not in (_blob(content, len(oid)), _blob(content.replace(b"\r\n", b"\n"), len(oid)))
     )
 
 
@@ -99,26 +100,31 @@ def _ref(name: str, folders: tuple[Path, Path]) -> str | None:
     return None
 
 
-def _blob(content: bytes) -> bytes:
-    """Return the id that git gives these bytes as a blob (SHA-1 repositories)."""
-    return hashlib.sha1(b"blob %d\x00" % len(content) + content, usedforsecurity=False).digest()
+def _digest(data: bytes, size: int) -> bytes:
+    """Return what names these bytes in a repository whose ids have so many bytes: 20 (SHA-1) or 32 (SHA-256)."""
+    return hashlib.sha256(data).digest() if size == 32 else hashlib.sha1(data, usedforsecurity=False).digest()
+
+
+def _blob(content: bytes, size: int) -> bytes:
+    """Return the id that git gives these bytes as a blob."""
+    return _digest(b"blob %d\x00" % len(content) + content, size)
 
 
 def _blobs(data: bytes, wanted: set[str]) -> dict[str, bytes] | None:
     """Return path → blob id of the wanted entries of an index (gitformat-index, versions 2 to 4), or None.
 
-    None: another version, or a repository of SHA-256.
+    None: another version, or an index that is damaged.
     """
     signature, version, count = struct.unpack_from(">4sII", data)
-    checksum = hashlib.sha1(data[:-20], usedforsecurity=False).digest()
-    if signature != b"DIRC" or version not in (2, 3, 4) or checksum != data[-20:]:
+    size = next((one for one in (20, 32) if _digest(data[:-one], one) == data[-one:]), 0)
+    if signature != b"DIRC" or version not in (2, 3, 4) or not size:
         return None
     found: dict[str, bytes] = {}
     at, name = 12, b""
     for _ in range(count):
-        start, oid = at, data[at + 40 : at + 60]
-        (flags,) = struct.unpack_from(">H", data, at + 60)
-        at += 64 if flags & 0x4000 else 62  # extended entries have two bytes more
+        start, oid = at, data[at + 40 : at + 40 + size]
+        (flags,) = struct.unpack_from(">H", data, at + 40 + size)
+        at += size + (44 if flags & 0x4000 else 42)  # extended entries have two bytes more
         if version == 4:  # the name shares its beginning with the one before it
             byte = data[at]
             cut = byte & 0x7F
@@ -146,11 +152,11 @@ def _blobs(data: bytes, wanted: set[str]) -> dict[str, bytes] | None:
 def committed_at(repository: Path) -> datetime | None:
     """Return the committer's time of the commit that is checked out, UTC, or None where the files do not tell.
 
-    Reftable and SHA-256 are not read.
+    Reftable is not read.
     """
     commit = head(repository)
     folders = _folders(repository)
-    if commit is None or folders is None or len(commit) != 40:
+    if commit is None or folders is None:
         return None
     try:
         with Objects(folders[1] / "objects") as objects:

@@ -216,8 +216,7 @@ class _Result:
         return looking.count(self._decisions)
 
     def json(self) -> str:
-        import orjson
-
+        from sbomgate.report.escape import document
         from sbomgate.times import format_time
 
         newest = self._chain.newest
@@ -243,4 +242,4 @@ class _Result:
             ],
             "notes": [self._shown(note) for note in self._notes],
         }
-        return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()
+        return document(value)

@@ -98,9 +98,18 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         facts = None if known is None else known(part)
         output = args.output if files is None else files[part.workspace or ""]
         if args.conform is None or output is not None:
-            emit(rendering.sbom(part, facts), output, env)
+            emit(_shown(rendering.sbom(part, facts), output), output, env)
     if args.conform is not None:
         # Of an SBOM that another tool made, its own words are judged: what is written of it here says less.
         document = rendering.document(found[0], facts) if args.sbom is None else _sbom.document_of(args.sbom, env)
         emit(_sbom.report(document, args.conform, as_json=args.json), None, env)
     return EXIT_ALLOWED
+
+
+def _shown(data: bytes, output: str | None) -> bytes:
+    """Return an SBOM as it goes to stdout, which may be a log: of the same meaning, and inert (P39)."""
+    from sbomgate.report.escape import inert_json, inert_xml
+
+    if output not in (None, "-"):
+        return data
+    return inert_xml(data) if data.startswith(b"<") else inert_json(data)

@@ -348,8 +348,7 @@ def _word(row: Row, *, asks: bool) -> str:
 
 
 def _json(rows: Sequence[Row]) -> str:
-    import orjson
-
+    from sbomgate.report.escape import document
     from sbomgate.times import format_time
 
     value = {
@@ -376,4 +375,4 @@ def _json(rows: Sequence[Row]) -> str:
             for row in rows
         ],
     }
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()
+    return document(value)

@@ -239,8 +239,7 @@ def _text(signed: SignedRevocation, hit: Sequence[Decided], store: str, running:
 
 
 def _json(signed: SignedRevocation, hit: Sequence[Decided], running: Running | None) -> str:
-    import orjson
-
+    from sbomgate.report.escape import document
     from sbomgate.times import format_time
 
     value = {
@@ -268,4 +267,4 @@ def _json(signed: SignedRevocation, hit: Sequence[Decided], running: Running | N
             for one in hit
         ],
     }
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()
+    return document(value)

@@ -195,8 +195,7 @@ _NEXT = {
 
 
 def _json(found: Combined, subject: str) -> str:
-    import orjson
-
+    from sbomgate.report.escape import document
     from sbomgate.times import format_time
 
     result, other = found.result, found.other
@@ -265,4 +264,4 @@ def _json(found: Combined, subject: str) -> str:
             "workspace": signed.decision.context.workspace,
         },
     }
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()
+    return document(value)

@@ -36,14 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Print the register."""
-    import orjson
-
     from sbomgate import approvals
     from sbomgate import trust as trust_file
     from sbomgate.cli import _approvals
     from sbomgate.cli._environment import emit
     from sbomgate.cli._project import open_project
     from sbomgate.model import Authors
+    from sbomgate.report.escape import document
 
     opened = open_project(args.path, env)
     trust = trust_file.load(args.trust, project_root=opened.files.repository)
@@ -51,7 +50,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     soon = env.now + _soon(args.trust, trust, opened)
     if args.json:
         value = {"schema": "sbomgate/waivers/v1", **_json(people, env.now, soon)}
-        emit(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n", None, env)
+        emit(document(value).encode() + b"\n", None, env)
     else:
         emit(("\n".join(_lines(people, env.now, soon)) + "\n").encode(), None, env)
     return EXIT_ALLOWED

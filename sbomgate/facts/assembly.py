@@ -60,6 +60,7 @@ def assemble(
     signatures: Mapping[FactKey, Signature],
     sightings: Mapping[FactKey, Sighting],
     now: datetime,
+    rebuilt: Mapping[str, tuple[str, ...]] | None = None,
 ) -> dict[str, PackageFacts]:
     """Return package id → facts, for every package of the graph, the root included.
 
@@ -73,6 +74,7 @@ def assemble(
         sightings: versions that an earlier look at the registry did not have (`ledger.sightings`).
         now: the time of evaluation. A time more than five minutes after it is kept, with the reason: "nobody knows"
             would be the gentler word for a registry that says something impossible.
+        rebuilt: sha512 (hex) of a tarball → who built the same from its source (`provenance.rebuild`).
     """
     by_id = {package.id: package for package in graph.packages}
     declared = _declared(graph)
@@ -104,6 +106,8 @@ def assemble(
             shadows=_shadows(package, facts),
             earlier=_earlier(facts, attestations),
             author=_author(facts),
+            rebuilt=(rebuilt or {}).get(package.sha512 or "", ()),
+            latest=word.latest if word else None,
         )
     return result
 

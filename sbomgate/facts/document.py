@@ -145,7 +145,8 @@ def word_document(word: RegistryWord) -> dict[str, Any]:
         "has_install_script": word.has_install_script,
         "integrity": word.integrity,
         "licence": word.licence,
-        **_author(word.author),
+        **_given("author", word.author),
+        **_given("latest", word.latest),
         "maintainers": list(word.maintainers),
         "origin": word.origin.value,
         "published": word.published,
@@ -178,7 +179,7 @@ def tarball_document(facts: TarballFacts) -> dict[str, Any]:
         "files": dict(facts.files),
         "gyp": facts.gyp,
         "licence": facts.licence,
-        **_author(facts.author),
+        **_given("author", facts.author),
         "name": facts.name,
         "origin": facts.origin.value,
         "repository": facts.repository,
@@ -256,9 +257,9 @@ def _attestations(document: AttestationDocument | Missing) -> dict[str, Any]:
     return {"body": body, "origin": document.origin.value, "sha256": document.sha256}
 
 
-def _author(text: str | None) -> dict[str, str]:
-    """An author where one is known: documents of before hold none."""
-    return {} if text is None else {"author": text}
+def _given(field: str, text: str | None) -> dict[str, str]:
+    """A field where it is known: documents of before do not have it."""
+    return {} if text is None else {field: text}
 
 
 def _missing(missing: Missing) -> dict[str, Any]:
@@ -438,6 +439,7 @@ def _read_word(word: _Reader) -> RegistryWord:
         maintainers=word.words("maintainers"),
         licence=word.text_or_none("licence"),
         author=word.text("author") if "author" in word.value else None,
+        latest=word.text("latest") if "latest" in word.value else None,
         deprecated=word.text_or_none("deprecated"),
         dependencies=word.texts_or_none("dependencies"),
         bin=word.words_or_none("bin"),

@@ -18,7 +18,7 @@ from posixpath import join, normpath
 from typing import TYPE_CHECKING, Any
 
 from sbomgate.errors import InputError, UsageError
-from sbomgate.model import DependencyGraph, LockFinding, ProjectFiles
+from sbomgate.model import DependencyGraph, Kind, LockFinding, Package, ProjectFiles
 from sbomgate.strict_json import load_object
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def read_sbom(files: ProjectFiles, path: str) -> DependencyGraph:
     """
     from sbomgate.lockfiles import cyclonedx
 
-    return cyclonedx.read(files, path)
+    return _with_copies(cyclonedx.read(files, path))
 
 
 def note_others(graph: DependencyGraph, paths: Sequence[str], unseen: Sequence[str] = ()) -> DependencyGraph:
@@ -211,7 +211,7 @@ def _manager(files: ProjectFiles) -> str:
 
 def _read(files: ProjectFiles, path: str) -> DependencyGraph:
     manager = READERS[path.rpartition("/")[2]]
-    graph: DependencyGraph = importlib.import_module(f"{__name__}.{manager}").read(files, path)
+    graph: DependencyGraph = _with_copies(importlib.import_module(f"{__name__}.{manager}").read(files, path))
     base = graph.lockfile.path.rpartition("/")[0]
     names = [name for name in (*READERS, *_KNOWN) if READERS.get(name) != manager]
     found = sorted({name for name in names if files.has(f"{base}/{name}" if base else name)})
@@ -228,6 +228,30 @@ def _read(files: ProjectFiles, path: str) -> DependencyGraph:
         for name in found
     )
     return replace(graph, findings=_sorted([*graph.findings, *others]))
+
+
+def _with_copies(graph: DependencyGraph) -> DependencyGraph:
+    """Return the graph with a finding for each copy of a version whose bytes are not those of the copy before it.
+
+    A registry never has two tarballs of one version: two registries do, or one that lies (CASES T19).
+    """
+    first: dict[tuple[str, str], Package] = {}
+    findings = []
+    for package in graph.packages:
+        if package.kind is not Kind.REGISTRY or package.version is None or package.sha512 is None:
+            continue
+        other = first.setdefault((package.name, package.version), package)
+        if other.sha512 != package.sha512:
+            findings.append(
+                LockFinding(
+                    code="copies-differ",
+                    rule="bound_bytes",
+                    package=package.id,
+                    place=package.id,
+                    message=f"of the same version as {other.id} ({other.integrity}), and of other bytes",
+                )
+            )
+    return replace(graph, findings=_sorted([*graph.findings, *findings])) if findings else graph
 
 
 def _sorted(findings: Iterable[LockFinding]) -> tuple[LockFinding, ...]:

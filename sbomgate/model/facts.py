@@ -87,6 +87,8 @@ class RegistryWord:
         bin: the commands that the manifest puts on the path, sorted, or None where it is not known.
         author: `Name <email> (url)` as in the manifest, or None.
         versions: all versions that it has of the package, as a text of `version_set`; "" where nobody noted them.
+        latest: what the package's dist-tag `latest` names, where that is lower than this release and this release is
+            no prerelease; else None.
     """
 
     registry: str
@@ -110,6 +112,7 @@ class RegistryWord:
     bin: tuple[str, ...] | None = None
     author: str | None = None
     versions: str = ""
+    latest: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -387,6 +390,8 @@ class PackageFacts:
     shadows: tuple[str, ...] = ()  # well-known commands that its `bin` takes the place of
     earlier: Earlier | None = None  # None: nobody asked, because it did not change
     author: str | None = None  # `Name <email> (url)`, by the word of package.json: nobody verified it
+    rebuilt: tuple[str, ...] = ()  # who built the same from its source, by his verified attestation (CASES V33)
+    latest: str | None = None  # the registry's `latest`, as in `RegistryWord`: only where it is lower (CASES T16)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,6 +77,22 @@ class Builder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilder:
+    """Somebody who builds other people's packages again, and attests where the same comes out.
+
+    Attributes:
+        name: for people. builder_id: what his attestations must name as the builder, exactly.
+        public_key: SubjectPublicKeyInfo, PEM.
+        attestations: files of them, a DSSE envelope a line; not verified yet.
+    """
+
+    name: str
+    builder_id: str
+    public_key: str
+    attestations: tuple[bytes, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OtherVerifier:
     """Another verifier, whose SLSA Verification Summaries `verify` accepts.
 
@@ -214,6 +230,7 @@ class Trust:
         signing_config: the services that sign (sigstore's signing configuration), or None for the public ones; a local
             key is timestamped only where one is named.
         builders: who may build release artefacts.
+        rebuilders: who builds packages again, with what he attests.
         verifiers: whose verification summaries are accepted beside decisions of sbomgate.
         people, token_issuers: who made a change, and what proves it; empty: nothing does.
         break_glass_hours: the longest that an override of a FAILED decision may hold; None: none is honoured.
@@ -246,6 +263,7 @@ class Trust:
     max_waiver_days: float = 90
     signing_config: bytes | None = None
     builders: tuple[Builder, ...] = ()
+    rebuilders: tuple[Rebuilder, ...] = ()
     verifiers: tuple[OtherVerifier, ...] = ()
     max_head_age_hours: float | None = None
     people: tuple[Person, ...] = ()

@@ -59,6 +59,12 @@ def earlier_versions(version: str, published: Mapping[str, datetime | None]) -> 
     return tuple(dict.fromkeys(other for _, other, _ in found))
 
 
+def is_lower(other: str, version: str) -> bool:
+    """Whether `other` comes before `version`, which is no prerelease, by semantic version; what is none does not."""
+    own, key = _key(version), _key(other)
+    return own is not None and own[3] == _FINAL and key is not None and key < own
+
+
 _Candidate = tuple[_Key, str, datetime | None]
 
 

@@ -17,7 +17,7 @@ from sbomgate import version_set
 from sbomgate.errors import FetchError
 from sbomgate.model import Absence, EarlierRelease, Missing, Origin, RegistrySignature, RegistryWord
 from sbomgate.npm import manifest
-from sbomgate.npm.earlier import earlier_versions
+from sbomgate.npm.earlier import earlier_versions, is_lower
 from sbomgate.times import parse_time
 
 MAX_TEXT = 64 * 1024  # characters of one field that is kept: scripts and deprecation texts are far shorter
@@ -53,6 +53,7 @@ def read(
     known = _object(packument.get("versions"))
     times = _object(packument.get("time"))
     first = _first(times)
+    latest = _text(_object(packument.get("dist-tags")).get("latest"))
     listed = version_set.encode(known) if len(known) <= version_set.MAX_VERSIONS else ""
     serves = any(_dist_has_evidence(one) for one in known.values())
     published = {version: _time(times.get(version)) for version in known}
@@ -64,7 +65,9 @@ def read(
             result[version] = Missing(absence=Absence.ABSENT, reason=reason)
         else:
             result[version] = Said(
-                word=_word(found, _text(times.get(version)), first, serves, registry, asked_at, listed),
+                word=_word(
+                    found, _text(times.get(version)), first, serves, registry, asked_at, listed, _lower(latest, version)
+                ),
                 earlier=tuple(
                     _earlier(one, _object(known[one]), _text(times.get(one)), serves)
                     for one in earlier_versions(version, published)
@@ -122,6 +125,11 @@ def _earlier(version: str, found: Mapping[str, Any], published: str | None, serv
     )
 
 
+def _lower(latest: str | None, version: str) -> str | None:
+    """Return what `latest` names where that is lower than a release (CASES T16); prereleases have tags of their own."""
+    return latest if latest is not None and is_lower(latest, version) else None
+
+
 def _attestations_url(dist: Mapping[str, Any]) -> str | None:
     attestations = dist.get("attestations")
     # Advertised without a usable URL is still advertised: the empty URL is refused when it is asked for.
@@ -140,6 +148,7 @@ def _word(
     registry: str,
     asked_at: datetime,
     listed: str,
+    latest: str | None,
 ) -> RegistryWord:
     dist = _object(version.get("dist"))
     user = _object(version.get("_npmUser"))
@@ -171,6 +180,7 @@ def _word(
         dependencies=manifest.dependencies(version),
         bin=manifest.commands(version, str(version.get("name"))),
         versions=listed,
+        latest=latest,
     )
 
 

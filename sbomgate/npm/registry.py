@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urljoin, urlsplit
 
-from sbomgate.addresses import origin, place, retry_after, show
+from sbomgate.addresses import origin, packed_once, place, retry_after, show
 from sbomgate.errors import FetchError
 from sbomgate.model import Absence, Missing
 from sbomgate.npm.auth import Credentials
@@ -66,8 +66,10 @@ def open_client(*, ca_file: str | None = None, proxy: str | None = None) -> http
     import certifi
     import httpx
 
+    from sbomgate import tls
+
     # The system's store holds what a company added to it; certifi's helps where the system has none.
-    context = ssl.create_default_context()
+    context = tls.client_context()
     context.load_verify_locations(cafile=certifi.where())
     if ca_file is not None:
         try:
@@ -263,6 +265,8 @@ class _Again:
 
 async def _body(response: httpx.Response, url: str, limit: int) -> Answer | Missing:
     """Read the body, counted as it arrives: the header that states its length proves nothing."""
+    if not packed_once(response.headers.get("content-encoding")):
+        return _malformed(url, "is in an encoding that nobody asked for")
     pieces = []
     size = 0
     async for piece in response.aiter_bytes():
@@ -324,6 +328,8 @@ def _refuse_address(url: str, registry: str) -> str:
         return "is the address of this network's own services"
     if place(host) == "loopback":
         return "" if place(home) == "loopback" else "is this machine itself"
+    if place(host) == "private" and place(home) != "private":
+        return "is an address of a private network"
     if scheme == "http":
         return "is not protected by TLS"
     return ""

@@ -127,6 +127,8 @@ def build(
         "licences": _licences(facts["licence"] for facts in shared.facts),
         "manifests": _manifests(sbom),
         "earlier": _earlier(sbom),
+        **_latest(sbom),
+        **_rebuilt(sbom),
         "edges": _edges(graph),
         "unmet": _unmet(graph),
         "baseline": _baseline(baseline, graph, approved),
@@ -356,6 +358,18 @@ def _earlier(sbom: Sbom) -> dict[str, dict[str, Any]]:
         for id_, facts in sbom.facts.items()
         if facts.earlier is not None
     }
+
+
+def _latest(sbom: Sbom) -> dict[str, dict[str, str]]:
+    """Package id → the registry's `latest`, where that is a lower release; nothing at all where there is none."""
+    found = {id_: facts.latest for id_, facts in sbom.facts.items() if facts.latest is not None}
+    return {"latest": found} if found else {}
+
+
+def _rebuilt(sbom: Sbom) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Package id → who built the same from its source; nothing at all where nobody did."""
+    found = {id_: facts.rebuilt for id_, facts in sbom.facts.items() if facts.rebuilt}
+    return {"rebuilt": found} if found else {}
 
 
 def _attestation(a: Attestation) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from sbomgate import canonical
+from sbomgate.addresses import packed_once
 from sbomgate.errors import PolicyError
 from sbomgate.policy.engines import path_of
 
@@ -96,6 +97,8 @@ class RestClient:
         body = bytearray()
         try:
             with self._client.stream(method, self._base + path, content=content, headers=headers) as response:
+                if not packed_once(response.headers.get("content-encoding")):
+                    raise self._error("answers in an encoding that nobody asked for")
                 for chunk in response.iter_bytes():
                     body += chunk
                     if len(body) > ANSWER_BYTES:

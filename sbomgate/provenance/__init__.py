@@ -25,6 +25,7 @@ from sbomgate.provenance._statement import (
     PROVENANCE_FAMILY,
     PUBLISH,
     PUBLISH_FAMILY,
+    check_build_type,
     check_provenance,
     check_publish,
     purl,
@@ -201,6 +202,8 @@ class Verifier:
             claims = read_claims(envelope.certificate, self.issuers)
             # (9b)
             check_provenance(label, predicate, claims)
+            # (9e)
+            check_build_type(label, predicate)
             signer = claims.identity
         return Attestation(
             state=AttestationState.VERIFIED,

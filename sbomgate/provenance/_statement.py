@@ -2,7 +2,7 @@
 
     7  the statement: payload type, version, predicate type as labelled, one subject: this purl, the lockfile's sha512
     9  the predicate: a publish attestation's {name, version, registry}; a provenance's repository, ref and commit,
-       which the workflow writes itself, equal those of the certificate
+       which the workflow writes itself, equal those of the certificate, and its kind of build is known (9e)
 
 Subjects: `pkg:npm/name@version`, of a scope only the @ is escaped (npm's own way).
 """
@@ -21,6 +21,23 @@ PUBLISH = "https://github.com/npm/attestation/tree/main/specs/publish/v0.1"
 PROVENANCE = ("https://slsa.dev/provenance/v0.2", "https://slsa.dev/provenance/v1")
 PUBLISH_FAMILY = "https://github.com/npm/attestation/tree/main/specs/publish/"
 PROVENANCE_FAMILY = "https://slsa.dev/provenance/"
+
+BUILD_TYPES = {
+    PROVENANCE[0]: (
+        "https://github.com/npm/cli/gha@v0",
+        "https://github.com/npm/cli/gha@v1",
+        "https://github.com/npm/cli/gha/v2",
+        "https://github.com/npm/cli/gitlab/v0alpha1",
+        "https://github.com/slsa-framework/slsa-github-generator/delegator-generic@v0",
+    ),
+    PROVENANCE[1]: (
+        "https://slsa-framework.github.io/github-actions-buildtypes/workflow/v1",
+        "https://actions.github.io/buildtypes/workflow/v1",
+        "https://github.com/slsa-framework/slsa-github-generator/delegator-generic@v0",
+    ),
+}
+"""The kinds of build whose predicates are known here, by predicate type: npm's own, GitHub's, and the reusable builders
+of slsa-github-generator. A build type says what the parameters of a provenance mean (SLSA, "buildType")."""
 
 _PAYLOAD_TYPE = "application/vnd.in-toto+json"
 _STATEMENTS = ("https://in-toto.io/Statement/v0.1", "https://in-toto.io/Statement/v1")
@@ -121,6 +138,18 @@ def check_provenance(label: str, predicate: Mapping[str, Any], claims: Claims) -
                 raise CannotVerify("9b", f"the certificate does not say which {what} it was built from")
             if found != certified:
                 raise Invalid("9b", f"{place} names the {what} {found[:200]!r}, the certificate {certified[:200]!r}")
+
+
+def check_build_type(label: str, predicate: Mapping[str, Any]) -> None:
+    """Run the last step for a provenance of a package: it is of a kind of build whose meaning is known (CASES V20).
+
+    Raises:
+        CannotVerify: of any other, whatever it names as its source.
+    """
+    # (9e)
+    build_type = _str(predicate if label == PROVENANCE[0] else _get(predicate, "buildDefinition"), "buildType")
+    if build_type not in BUILD_TYPES[label]:
+        raise CannotVerify("9e", f"a build of the type {str(build_type)[:100]!r} is not known here")
 
 
 def _sources(label: str, predicate: Mapping[str, Any]) -> list[tuple[str, str | None, str | None, str | None]]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-import orjson
-
 from sbomgate.model.difference import Difference, PackageChange
+from sbomgate.report.escape import document
 
 SCHEMA = "sbomgate/diff/v1"
 _CHANGES = ("other_bytes", "updated", "altered")
@@ -26,7 +25,7 @@ def render(difference: Difference) -> str:
         value[name] = [_change(change) for change in getattr(difference, name)]
     for name in _PLAIN:
         value[name] = [asdict(one) for one in getattr(difference, name)]
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode() + "\n"
+    return document(value) + "\n"
 
 
 def _change(change: PackageChange) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 # Characters that move the cursor, reorder text or cannot be seen: C0, C1, bidirectional controls, zero-width
 # characters, line and paragraph separators, byte order mark, tags. https://trojansource.codes/
@@ -33,6 +34,9 @@ _GITHUB = re.compile(r"(?:(?<=\s)|^)::")
 # Azure Pipelines, GitHub Actions' older form, TeamCity: each finds its opener anywhere in a line.
 _COMMAND = re.compile(r"##((?:vso|teamcity)?\[)", re.IGNORECASE)
 
+# In JSON both can only occur within a text, where every character may be written as an escape.
+_BEYOND_ASCII = re.compile("[" + "".join(f"\\U{c:08x}" for c in sorted(_HIDDEN) if c >= 0x7F) + "]")
+
 MAX_LENGTH = 500  # characters: a script of a megabyte must not hide the next finding
 
 
@@ -50,3 +54,40 @@ def plain(text: str, limit: int = MAX_LENGTH) -> str:
     if "::" in text:
         text = _GITHUB.sub(r":\\:", text)
     return _COMMAND.sub(r"#\\#\1", text) if "##" in text else text
+
+
+def document(value: Any) -> str:
+    """Return a value as JSON for programs, and for the logs that it ends up in: indented, keys sorted, inert.
+
+    No line ends it.
+    """
+    import orjson
+
+    return inert_json(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)).decode()
+
+
+def inert_json(data: bytes) -> bytes:
+    """Return JSON of the same meaning, in which no log reader finds a command and no terminal a hidden character.
+
+    The `##` of Azure Pipelines, GitHub Actions and TeamCity, and characters that hide or reorder, become escapes. No
+    line of JSON begins with `::`, and control characters are escaped in JSON anyhow.
+    """
+    if b"##" in data:
+        data = data.replace(b"##", b"#\\u0023")
+    if data.isascii() and b"\x7f" not in data:
+        return data
+    return _BEYOND_ASCII.sub(_escape, data.decode("utf-8")).encode("utf-8")
+
+
+def inert_xml(data: bytes) -> bytes:
+    """Return XML (of ours: without comments and CDATA) of the same meaning in which no log reader finds a command."""
+    if b"##" in data:
+        data = data.replace(b"##", b"#&#35;")
+    if data.isascii():
+        return data
+    return _BEYOND_ASCII.sub(lambda found: f"&#{ord(found[0])};", data.decode("utf-8")).encode("utf-8")
+
+
+def _escape(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))

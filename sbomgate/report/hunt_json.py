@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-import orjson
-
 from sbomgate.model.hunt import Found
+from sbomgate.report.escape import document
 
 SCHEMA = "sbomgate/hunt/v1"
 
@@ -20,4 +19,4 @@ def render(found: Found) -> str:
         "files": found.files,
         "links": found.links,
     }
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode() + "\n"
+    return document(value) + "\n"

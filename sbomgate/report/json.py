@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
 from sbomgate.model import PolicyFinding
 from sbomgate.report import Entry, Report
+from sbomgate.report.escape import document
 from sbomgate.times import format_time
 
 SCHEMA = "sbomgate/report/v1"
@@ -54,7 +53,7 @@ def render(report: Report, *, stored: bool = False) -> str:
             "reasons": list(standing.reasons),
         },
     }
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode() + "\n"
+    return document(value) + "\n"
 
 
 def _entries(entries: Sequence[Entry]) -> list[dict[str, Any]]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from sbomgate.model import Waiver
 from sbomgate.report._store import Moment, Register, StoreReport
+from sbomgate.report.escape import document
 from sbomgate.times import format_time
 
 SCHEMA = "sbomgate/store-report/v1"
@@ -23,7 +22,7 @@ def render(store: StoreReport) -> str:
         "broken": [{"build": build, "message": why} for build, why in store.broken],
         "strange": list(store.strange),
     }
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE).decode()
+    return document(value) + "\n"
 
 
 def _moment(moment: Moment) -> dict[str, Any]:

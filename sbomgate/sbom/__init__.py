@@ -438,11 +438,20 @@ def _fact_properties(facts: PackageFacts) -> Iterator[tuple[str, str]]:
         yield "signature:reason", facts.signature.reason
     yield from _attestation_properties("attestation:publish", facts.publish_attestation)
     yield from _attestation_properties("attestation:provenance", facts.provenance)
-    for name in ("publisher", "trusted_publisher", "author", "licence", "deprecated", "registry", "registry_integrity"):
+    for name in (
+        "publisher",
+        "trusted_publisher",
+        "author",
+        "licence",
+        "deprecated",
+        "latest",
+        "registry",
+        "registry_integrity",
+    ):
         value = getattr(facts, name)
         if value is not None:
             yield f"facts:{name}", purl.public_url(value) if name == "registry" else value
-    for name in ("maintainers", "manifest", "shadows"):
+    for name in ("maintainers", "manifest", "shadows", "rebuilt"):
         for value in getattr(facts, name):
             yield f"facts:{name}", value
     if facts.earlier is not None:

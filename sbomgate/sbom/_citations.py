@@ -167,6 +167,6 @@ def _property(name: str, own: str, manifest: str, facts: PackageFacts | None) ->
         case "attestation":
             return LOG
         case "facts":
-            return manifest if rest in ("author", "licence") else REGISTRY
+            return manifest if rest in ("author", "licence") else LOG if rest == "rebuilt" else REGISTRY
         case _:
             return TOOL

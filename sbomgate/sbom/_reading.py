@@ -333,11 +333,13 @@ def _read_facts(own: _Properties) -> PackageFacts:
             author=own.get("facts:author"),
             licence=own.get("facts:licence"),
             deprecated=own.get("facts:deprecated"),
+            latest=own.get("facts:latest"),
             registry=own.get("facts:registry"),
             registry_integrity=own.get("facts:registry_integrity"),
             maintainers=tuple(own.all("facts:maintainers")),
             manifest=tuple(own.all("facts:manifest")),
             shadows=tuple(own.all("facts:shadows")),
+            rebuilt=tuple(own.all("facts:rebuilt")),
             earlier=_read_earlier(own),
         )
     except ValueError as error:

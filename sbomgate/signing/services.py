@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from sbomgate import dsse
+from sbomgate.addresses import packed_once
 from sbomgate.errors import EvidenceError, SigningError, TrustError
 
 if TYPE_CHECKING:
@@ -145,7 +146,9 @@ def open_client(*, ca_file: str | None = None, proxy: str | None = None) -> http
     import certifi
     import httpx
 
-    context = ssl.create_default_context()
+    from sbomgate import tls
+
+    context = tls.client_context()
     context.load_verify_locations(cafile=certifi.where())
     try:
         if ca_file is not None:
@@ -285,6 +288,8 @@ class Services:
             try:
                 with self.client.stream("POST", url, content=data, headers=headers) as response:
                     status = response.status_code
+                    if not packed_once(response.headers.get("content-encoding")):
+                        raise SigningError("answers in an encoding that nobody asked for", where=url)
                     answer = b""
                     for chunk in response.iter_bytes():
                         answer += chunk

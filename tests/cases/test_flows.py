@@ -152,6 +152,36 @@ def test_T22_the_newest_approved_build_counts(desk: Bench, tmp_path: Path) -> No
 
 
 # --------------------------------------------------------------------------------------------------------------------
+# T24: what is listed after it was approved
+
+
+@pytest.mark.parametrize(
+    ("listed", "hit"),
+    [
+        ("debug,4.4.3", True),
+        ("color-name,1.1.4", True),  # behind an alias
+        ("debug,4.4.4", False),
+        ("color-name-cjs,1.1.4", False),  # the alias is no package
+        ("shop,3.2.0", False),  # the project's own
+    ],
+)
+def test_T24_past_decisions_are_asked_again_when_a_list_grows(
+    desk: Bench, tmp_path: Path, listed: str, hit: bool
+) -> None:
+    """`inventory sweep` names the build that passed and holds it, by its real name."""
+    (tmp_path / "feed.csv").write_text(f"name,version\n{listed}\n")
+    folder = ["--inventory", str(tmp_path / "inventory")]
+    added = desk.command(["inventory", "add", *folder, str(desk.store("small"))], tmp_path, prints_json=False)
+    assert added.exit == 0, added
+    found = desk.command(
+        ["inventory", "sweep", *folder, "--feed", str(tmp_path / "feed.csv"), "--format", "json"], tmp_path
+    )
+    assert found.exit == int(hit), found
+    assert found.report is not None
+    assert len(found.report["affected"]) == int(hit)
+
+
+# --------------------------------------------------------------------------------------------------------------------
 # C07: another folder than the one that was gated
 
 

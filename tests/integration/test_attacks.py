@@ -18,6 +18,7 @@ import orjson
 import pytest
 
 from sbomgate import decision
+from sbomgate.cli._environment import Environment
 from sbomgate.decision import Decision
 from sbomgate.evidence import layout
 from sbomgate.evidence.record import Record
@@ -414,6 +415,98 @@ def test_a_newer_denial_of_the_same_artefact_takes_its_approval_away(bench: Benc
     assert bench.gate().code == 1
     assert bench.verify().code == 1
     assert bench.check().json["baseline"].startswith("nothing (bootstrap): none of the 2 decisions")
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Time travel, evidence of two builds, an older policy
+
+
+class Clock:
+    """What commands take for now: the real time, and so many hours more or less."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.hours = 0.0
+        real = Environment.of_process
+
+        def of_process() -> Environment:
+            found = real()
+            return replace(found, now=found.now + timedelta(hours=self.hours))
+
+        patch.setattr(Environment, "of_process", of_process)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+YEAR = 366 * 24
+
+
+def test_P17_a_clock_ahead_makes_nothing_older_for_whoever_deploys(bench: Bench, clock: Clock) -> None:
+    """Two years ahead a release of today looks old enough; the evidence is then from the future, and is refused."""
+    young = (datetime.now(UTC) - timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    bench.record(known("good", published=young))
+    assert "release_age/too-young" in bench.check().denials()
+    clock.hours = 2 * YEAR
+    assert bench.gate().code == 0
+    clock.hours = 0
+    refused = bench.verify()
+    assert refused.code == 1
+    assert "future" in refused.out
+    said = bench.check()
+    assert (said.code, "which is after" in said.err) == (2, True), "and it is no approved build either"
+
+
+def test_P17_a_clock_behind_decides_nothing_that_counts(bench: Bench, clock: Clock) -> None:
+    """Years back what the registry said was not said yet; and what is signed then is older than anybody accepts."""
+    clock.hours = -5 * YEAR
+    assert "complete_evidence/publish-time" in bench.check().warnings()
+    said = bench.gate()
+    assert said.code in (0, 1)
+    clock.hours = 0
+    refused = bench.verify()
+    assert refused.code == 1
+    assert "PASSED" not in refused.out
+
+
+def test_P18_zero_hours_is_no_age_and_old_is_refused(bench: Bench, clock: Clock) -> None:
+    assert bench.gate().code == 0
+    assert bench.verify().code == 0
+    clock.hours = 169
+    refused = bench.verify()
+    assert (refused.code, "REFUSED" in refused.out) == (1, True)
+    bench.trust("max_age_hours = 0")
+    assert bench.verify().code == 2
+
+
+def test_P12_the_summary_of_one_build_under_the_decision_of_another(bench: Bench) -> None:
+    """Both signed by the accepted key: the small summary names the one decision that it sums up."""
+    assert bench.gate().code == 0
+    good = layout.read(bench.decisions()[-1])
+    evil(bench)
+    bench.artefact.write_bytes(b"another release")
+    assert bench.gate().code == 1
+    bad = layout.read(bench.decisions()[-1])
+    assert good.summary is not None
+    assert bad.summary is not None
+    assert bench.run("audit", "evidence", "--trust", "trust.toml").code == 0
+    spliced = [p for p in bench.decisions()[-1].parents[1].rglob("*") if p.is_file() and p.read_bytes() == bad.summary]
+    assert spliced
+    for path in spliced:
+        path.unlink()
+        path.write_bytes(good.summary)
+    assert bench.verify().code in (1, 2)
+    assert bench.run("audit", "evidence", "--trust", "trust.toml").code == 1
+
+
+def test_P20_evidence_of_an_older_policy_is_refused(bench: Bench, repository: Path) -> None:
+    """Once the trust file names the new policy, what the older one allowed ships no more; nor the other way round."""
+    assert bench.gate().code == 0
+    assert bench.verify().code == 0
+    bench.trust(f'policy_digests = ["{"ab" * 32}"]')
+    refused = bench.verify()
+    assert (refused.code, "policy" in refused.out) == (1, True)
 
 
 # --------------------------------------------------------------------------------------------------------------------

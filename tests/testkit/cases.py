@@ -45,7 +45,7 @@ from sbomgate.model import (
     TarballFacts,
 )
 from sbomgate.times import format_time
-from testkit import people, tarballs
+from testkit import people, rebuilds, tarballs
 from testkit.sigstore import TestSigstore
 
 REGISTRY = "https://registry.npmjs.org/"  # what a lockfile's `resolved` says
@@ -81,6 +81,7 @@ class Release:
         tarball: `known`, or `unreachable`.
         licence: of its manifest.
         publisher, trusted_publisher, deprecated, maintainers: the registry's word.
+        latest: what its dist-tag `latest` names.
         listed: all versions that the registry lists, for the ledger; empty where nobody notes them.
         asked_hours_ago: when it was asked.
     """
@@ -110,6 +111,7 @@ class Release:
     trusted_publisher: str | None = None
     deprecated: str | None = None
     maintainers: tuple[str, ...] = ()
+    latest: str | None = None
     listed: Sequence[str] = ()
     asked_hours_ago: float = 0.0
 
@@ -177,6 +179,7 @@ class Expected:
     Attributes:
         verdict: allowed, denied, or error (exit 2).
         denies, warns, notes: `rule/code` that must be among the findings of that level.
+        silent: `rule/code` that no level has.
         only: nothing but `denies` denies.
         says: a part of what stderr says.
         wrong: why the product does not say so yet.
@@ -186,6 +189,7 @@ class Expected:
     denies: tuple[str, ...] = ()
     warns: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
     only: bool = False
     says: str = ""
     wrong: str = ""
@@ -210,6 +214,7 @@ class Case:
         trust, trust_tables: further lines of the trust file, before its tables and after them.
         malicious: rows of the list of malicious packages, or `shipped`; noise: how many other rows come first.
         feed: an OSV record, of which `feed import` makes the list.
+        rebuilt: releases that a rebuilder of the trust file attests to have built again with the same content.
         commit_by, people: who committed the change, and what people signed about it (`testkit.people`).
         verb: `check`, or `gate`. arguments: further ones of it; {project} stands for the project's folder.
     """
@@ -231,6 +236,7 @@ class Case:
     malicious: str = ""
     noise: int = 0
     feed: str = ""
+    rebuilt: Sequence[str] = ()
     commit_by: str = ""
     people: Sequence[Mapping[str, Any]] = ()
     verb: str = "check"
@@ -260,7 +266,7 @@ def load(folder: Path) -> Case:
 
 
 def _expected(folder: Path, told: Mapping[str, Any]) -> Expected:
-    lists = {name: tuple(told.get(name, ())) for name in ("denies", "warns", "notes")}
+    lists = {name: tuple(told.get(name, ())) for name in ("denies", "warns", "notes", "silent")}
     one = Expected(**{**told, **lists})
     if one.verdict not in VERDICTS.values() or (one.denies and one.verdict != "denied"):
         raise ValueError(f"{folder.name}: {one}")
@@ -339,6 +345,11 @@ def _unknown_build_type(statement: dict[str, Any]) -> dict[str, Any]:
     return {**statement, "predicate": {"buildDefinition": definition}}
 
 
+def _other_build_type(statement: dict[str, Any]) -> dict[str, Any]:
+    definition = {**statement["predicate"]["buildDefinition"], "buildType": "https://build.example/v1"}
+    return {**statement, "predicate": {**statement["predicate"], "buildDefinition": definition}}
+
+
 def _foreign_key_id(bundle: dict[str, Any]) -> dict[str, Any]:
     bundle["dsseEnvelope"]["signatures"][0]["keyid"] = "SHA256:nobody-signed-this-hint"
     return bundle
@@ -351,6 +362,7 @@ MUTATIONS: Mapping[str, Mapping[str, Any]] = {
     "keyid": {"bundle": _foreign_key_id},
     "predicate-type": {"statement": lambda s: {**s, "predicateType": "https://slsa.dev/provenance/v9"}},
     "build-type": {"statement": _unknown_build_type},
+    "build-type-only": {"statement": _other_build_type},
     "media-type": {"bundle": lambda b: {**b, "mediaType": "application/vnd.dev.sigstore.bundle.v9+json"}},
 }
 
@@ -406,6 +418,8 @@ class World:
         return tuple(found)
 
     def _word(self, one: Release) -> RegistryWord:
+        from sbomgate.npm.earlier import is_lower
+
         attested = not isinstance(one.provenance, str) or one.provenance != "unattested"
         mirror = one.registry == "mirror"
         scripts = dict(one.scripts if one.registry_scripts is None else one.registry_scripts)
@@ -434,6 +448,7 @@ class World:
             else dict(one.dependencies if one.registry_dependencies is None else one.registry_dependencies),
             bin=None if one.integrity_ else tuple(sorted(one.bin if one.registry_bin is None else one.registry_bin)),
             versions=version_set.encode(one.listed),
+            latest=one.latest if one.latest and is_lower(one.latest, one.version) else None,
         )
 
     def _ago(self, hours: float) -> str | None:
@@ -654,6 +669,8 @@ class Bench:
         for name in ("trusted_root", "registry_keys"):
             shutil.copyfile(self.root / f"{name}.json", folder / f"{name}.json")
             tables.append(f'[sigstore.{name}]\npath = "{name}.json"\nsha256 = "{_sha256(folder / f"{name}.json")}"')
+        if case.rebuilt:
+            tables.append(self._rebuilder(case, world, folder))
         malicious = find(case.base).malicious if case.format and not case.malicious else case.malicious
         if malicious != "shipped":
             # Day zero: nobody has listed anything yet, unless the case says so.
@@ -671,6 +688,19 @@ class Bench:
         tables.append(f"[sigstore]\nupdated = {format_time(self.now)}")
         text = "\n\n".join(['schema = "sbomgate/trust/v1"', *(one.trust for one in line), *tables]) + "\n"
         return fill(text, world.releases)
+
+    def _rebuilder(self, case: Case, world: World, folder: Path) -> str:
+        from sbomgate.signing import local_key
+
+        key = local_key.generate(folder / "rebuilder.key")
+        built = [world.releases[one] for one in case.rebuilt]
+        lines = [rebuilds.line(rebuilds.statement(one.name, one.version, one.sha512), key) for one in built]
+        (folder / "rebuild.intoto.jsonl").write_bytes(b"".join(lines))
+        return (
+            f'[[rebuilders]]\nname = "a rebuilder"\nbuilder_id = "{rebuilds.BUILDER}"\n'
+            f'public_key = """\n{key.public_key}"""\n'
+            f'attestations = [{{path = "rebuild.intoto.jsonl", sha256 = "{_sha256(folder / "rebuild.intoto.jsonl")}"}}]'
+        )
 
     def command(self, arguments: list[str], folder: Path, *, prints_json: bool = True) -> Outcome:
         """Run one command in this process, as `sbomgate` would."""

@@ -24,13 +24,13 @@ class Repository:
     root: Path
 
     @classmethod
-    def new(cls, root: Path) -> Repository:
+    def new(cls, root: Path, object_format: str = "sha1") -> Repository:
         """Make one; what lies there already is not committed yet."""
         root.mkdir(parents=True, exist_ok=True)
         if (root / ".git").is_dir() and not any((root / ".git").iterdir()):
             (root / ".git").rmdir()
         made = cls(root)
-        made.git("init", "--quiet", "--initial-branch=main")
+        made.git("init", "--quiet", "--initial-branch=main", f"--object-format={object_format}")
         return made
 
     def git(self, *arguments: str, author: str = "ann@example.test", committer: str = "") -> str:

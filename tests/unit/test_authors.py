@@ -238,6 +238,51 @@ def test_what_proves_nothing_leaves_the_author_unknown(
     assert reason in found.reason
 
 
+@pytest.mark.parametrize("change", [signed, packed, merged, two_people], ids=lambda one: one.__name__)
+def test_a_repository_of_sha256_is_read_as_one_of_sha1(
+    tmp_path: Path, keys: dict[str, Path], people: Trust, change: Callable[[Repository, dict[str, Path]], None]
+) -> None:
+    """P30: ids of 64 digits, packs and trees of 32 bytes an id, signatures under a name of their own."""
+    repository = Repository.new(tmp_path / "repository", "sha256")
+    repository.commit(BEFORE)
+    change(repository, keys)
+    assert len(repository.head) == 64
+    found = made_by(repository, people)
+    assert found.known, found.reason
+    assert "ann" in found.people
+    assert _worktree.committed_at(repository.root) is not None
+    files = {name: (repository.root / name).read_bytes() for name in BEFORE}
+    assert _worktree.changed(repository.root, files) == ()
+    assert _worktree.changed(repository.root, {**files, LOCK: b"edited", "new": b""}) == ("new", LOCK)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (not_signed, "is not signed"),
+        (by_a_stranger, "a key that no person"),
+        (amended, "does not hold"),
+        (gpg, "of a repository of the other hash"),
+        (shallow, "fetch-depth: 0"),
+    ],
+    ids=lambda one: getattr(one, "__name__", None),
+)
+def test_in_a_repository_of_sha256_no_more_is_believed(
+    tmp_path: Path,
+    keys: dict[str, Path],
+    people: Trust,
+    change: Callable[[Repository, dict[str, Path]], None],
+    reason: str,
+) -> None:
+    """P30"""
+    repository = Repository.new(tmp_path / "repository", "sha256")
+    repository.commit(BEFORE)
+    change(repository, keys)
+    found = made_by(repository, people)
+    assert not found.known
+    assert reason in found.reason
+
+
 def test_the_files_that_are_judged_are_those_of_the_commit(
     repository: Repository, keys: dict[str, Path], people: Trust
 ) -> None:

@@ -12,6 +12,7 @@ SOURCE = Path(__file__).resolve().parents[2] / "sbomgate"
 
 LEAVES = {
     "addresses",
+    "tls",
     "model",
     "errors",
     "resources",

@@ -296,6 +296,35 @@ def test_P21_builders_and_verifiers_are_named_exactly(text: str, place: str) -> 
     assert e.value.place.partition(" (line")[0].startswith(place)
 
 
+def test_rebuilders_are_read_with_their_pinned_attestations(tree: Path) -> None:
+    """CASES V33: key, builder and file, each exactly."""
+    data = b"{}\n"
+    (tree.parent / "again.jsonl").write_bytes(data)
+    table = (
+        f'[[rebuilders]]\nname = "again"\nbuilder_id = "https://again.example/host"\npublic_key = """\n{PEM}\n"""\n'
+        f'attestations = [{{path = "again.jsonl", sha256 = "{hashlib.sha256(data).hexdigest()}"}}]\n'
+    )
+    path = tree.parent / "rebuilders.toml"
+    path.write_text(MINIMAL + table)
+    found = trust.load(str(path), project_root=tree)
+    (one,) = found.rebuilders
+    assert (one.name, one.builder_id, one.attestations) == ("again", "https://again.example/host", (data,))
+    assert data in found.pinned.values()
+    for text, place in (
+        (MINIMAL + table + table, r"rebuilders\[1\]"),
+        (MINIMAL + table.replace("BEGIN PUBLIC", "BEGIN X"), r"rebuilders\[0\].public_key"),
+        (MINIMAL + table.replace("attestations", "# attestations"), r"rebuilders\[0\]"),
+        (MINIMAL + table.replace("https://again.example/host", "*"), r"rebuilders\[0\].builder_id"),
+    ):
+        path.write_text(text)
+        with pytest.raises(TrustError, match=place):
+            trust.load(str(path), project_root=tree)
+    path.write_text(MINIMAL + table)
+    (tree.parent / "again.jsonl").write_bytes(b"{ }\n")
+    with pytest.raises(TrustError, match="expected"):
+        trust.load(str(path), project_root=tree)
+
+
 def test_what_is_not_named_is_not_accepted() -> None:
     found = parse(MINIMAL)
     assert found.policy_digests == ()

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote, urlsplit
 
-from sbomgate import canonical
+from sbomgate import canonical, tls
 from sbomgate.errors import PolicyError, UsageError
 from sbomgate.model import PolicyBundle
 from sbomgate.policy.bundle import data_document
@@ -91,10 +91,10 @@ class OpaUrlEngine:
         if token is not None and not re.fullmatch(r"[\x21-\x7e]+", token):
             raise UsageError("the token for OPA holds a blank or a character outside ASCII")
         try:
-            tls = ssl.create_default_context(cafile=ca_file)
+            context = tls.client_context(ca_file)
         except (OSError, ssl.SSLError) as e:
             raise PolicyError(f"certificates cannot be read: {e}", where=str(ca_file)) from e
-        self._client = RestClient(base, socket=socket, token=token, tls=tls, seconds=seconds)
+        self._client = RestClient(base, socket=socket, token=token, tls=context, seconds=seconds)
         self._check = check
         self._checked: set[str] = set()
         self._stale_seconds = stale_seconds

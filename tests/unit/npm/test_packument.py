@@ -127,6 +127,27 @@ def test_a_readme_cut_inside_a_surrogate_pair_is_read() -> None:
     assert found.deprecated == "x?"
 
 
+@pytest.mark.parametrize(
+    ("latest", "version", "told"),
+    [
+        ("1.0.0", "1.0.1", "1.0.0"),
+        ("1.9.9", "1.10.0", "1.9.9"),
+        ("2.0.0-rc.1", "2.0.0", "2.0.0-rc.1"),
+        ("1.0.1", "1.0.1", None),
+        ("1.0.2", "1.0.1", None),
+        ("1.0.0", "2.0.0-rc.1", None),
+        ("newest", "1.0.1", None),
+        (["1.0.0"], "1.0.1", None),
+    ],
+)
+def test_latest_is_told_where_it_is_lower(latest: object, version: str, told: str | None) -> None:
+    """CASES T16: a prerelease has a tag of its own, and what is no version is not lower."""
+    document = {"name": "a", "dist-tags": {"latest": latest}, "versions": {version: {}}}
+    found = word(document, version)
+    assert isinstance(found, RegistryWord)
+    assert found.latest == told
+
+
 @pytest.mark.parametrize("value", [None, 7, "x", [], [1], {"a": 1}, True])
 @pytest.mark.parametrize(
     "field", ["dist", "scripts", "_npmUser", "maintainers", "license", "deprecated", "hasInstallScript"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
@@ -115,6 +116,18 @@ def test_scoped_names_are_escaped() -> None:
         pytest.param(Fault(drop=True, times=4), Absence.UNREACHABLE, "broke off", id="dropped"),
         pytest.param(Fault(truncate=10, times=4), Absence.UNREACHABLE, "broke off", id="truncated"),
         pytest.param(Fault(encoding="gzip"), Absence.MALFORMED, "encoding", id="wrong encoding"),
+        pytest.param(
+            Fault(encoding="gzip, gzip", body=gzip.compress(gzip.compress(b"{}"))),
+            Absence.MALFORMED,
+            "an encoding that nobody asked for",
+            id="packed twice",
+        ),
+        pytest.param(
+            Fault(encoding="gzip", body=gzip.compress(bytes((256 << 20) + 1), 1)),
+            Absence.MALFORMED,
+            "over the limit",
+            id="a bomb",
+        ),
         pytest.param(Fault(status=302), Absence.UNREACHABLE, "redirects", id="redirect to nowhere"),
         pytest.param(
             Fault(status=302, headers={"location": "/a"}, times=9), Absence.UNREACHABLE, "more than 5", id="loop"
@@ -142,6 +155,18 @@ def test_scoped_names_are_escaped() -> None:
             Absence.UNREACHABLE,
             "network's own services",
             id="cloud metadata, mapped",
+        ),
+        pytest.param(
+            Fault(status=302, headers={"location": "https://10.0.0.5/x"}),
+            Absence.UNREACHABLE,
+            "a private network",
+            id="a private network",
+        ),
+        pytest.param(
+            Fault(status=302, headers={"location": "https://2852039166/latest"}),
+            Absence.UNREACHABLE,
+            "network's own services",
+            id="cloud metadata, as one number",
         ),
         pytest.param(
             Fault(status=302, headers={"location": "https://user:pw@x.invalid:99999/"}),

@@ -439,9 +439,9 @@ CASES = {
     "7c no sha512": Case(step="7c", mutate={"statement": put("subject", 0, "digest", value={"sha256": "00" * 32})}),
     # (8) identity
     "8 claim malformed": Case(step="8", mutate={"claims": lambda c: {**c, 13: "x" * 70000}}),
-    "8a issuer not accepted": Case(step="8a", mint={"issuer": "https://accounts.example.com"}),
+    "8a issuer not accepted (V20)": Case(step="8a", state=CANNOT, mint={"issuer": "https://accounts.example.com"}),
     "8a issuer that begins like an accepted one": Case(
-        step="8a", mint={"issuer": "https://token.actions.githubusercontent.com/evil"}
+        step="8a", state=CANNOT, mint={"issuer": "https://token.actions.githubusercontent.com/evil"}
     ),
     "8a no issuer": Case(step="8a", mutate={"claims": lambda c: {n: t for n, t in c.items() if n not in (1, 8)}}),
     "8a a person (facts 1.2)": Case(step="8a", mutate={"identity": lambda _: x509.RFC822Name("a@example.com")}),
@@ -531,6 +531,26 @@ CASES = {
         step="9b",
         state=CANNOT,
         mutate={"statement": put("predicate", value={"buildDefinition": {"buildType": "https://example.com/b/v1"}})},
+    ),
+    "9e an unknown build type that names its source as known ones do (V20)": Case(
+        step="9e",
+        state=CANNOT,
+        mutate={"statement": put("predicate", "buildDefinition", "buildType", value="https://build.example/v1")},
+    ),
+    "9e a build type of the other version": Case(
+        step="9e",
+        state=CANNOT,
+        mint={"slsa": "v0.2"},
+        mutate={
+            "statement": put(
+                "predicate",
+                "buildType",
+                value="https://slsa-framework.github.io/github-actions-buildtypes/workflow/v1",
+            )
+        },
+    ),
+    "9e no build type": Case(
+        step="9e", state=CANNOT, mutate={"statement": put("predicate", "buildDefinition", "buildType", value=None)}
     ),
     "9b source that is not an object": Case(
         step="9b", state=CANNOT, mutate={"statement": put("predicate", "buildDefinition", value=[1])}

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape as escape_xml
+from xml.sax.saxutils import quoteattr
+
 import pytest
 
+from sbomgate.report import escape
 from sbomgate.report.escape import MAX_LENGTH, plain
 
 CASES = {
@@ -37,3 +43,20 @@ def test_long_text_is_cut_and_says_so() -> None:
     shown = plain("x" * 10_000)
     assert shown.startswith("x" * MAX_LENGTH)
     assert shown.endswith("(10000 characters)")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["##vso[task.setvariable variable=a]b", "a###b", "\u202e\u200b", "\x7f\x9b", "\U000e0041", "é", "\\", '"##"'],
+)
+def test_json_and_xml_keep_their_meaning_and_are_inert(text: str) -> None:
+    """P39: what a program reads is the same; what a log or a terminal reads is no command and hides nothing."""
+    shown = escape.document({text: [text]})
+    assert json.loads(shown) == {text: [text]}
+    assert escape.inert_json(shown.encode()) == shown.encode()
+    xml = escape.inert_xml(f"<a b={quoteattr(text)}>{escape_xml(text)}</a>".encode())
+    read = ElementTree.fromstring(xml)
+    assert (read.get("b"), read.text) == (text, text)
+    for one in (shown, xml.decode()):
+        assert "##" not in one
+        assert not any(hidden in one for hidden in "\u202e\u200b\x9b\U000e0041")

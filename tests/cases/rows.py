@@ -1,4 +1,4 @@
-"""Rows of the list of cases without a folder: those that other tests prove, and those that cannot be decided yet.
+"""The rows of the list of cases: which other tests than a folder prove, and what cannot occur in which format.
 
 `tools/make_cases.py` puts both into docs/cases.md, and a test sees to it that no row is missing.
 """
@@ -28,13 +28,7 @@ ELSEWHERE = {
     "T17": "tests/unit/test_decision.py: the decision names the digest of every input",
     "T21": f"{FLOWS}, tests/unit/evidence/test_baseline.py",
     "T22": FLOWS,
-}
-
-NOT_YET = {
-    "T16": "dist-tags are not among the facts",
-    "T19": "one registry is asked for each package; that its bytes are others than the lockfile's is A11",
-    "T24": "`recheck` of past decisions does not exist yet; that a listed package is denied again is T22",
-    "V33": "no attestation of others than the registry and the builder is read",
+    "T24": f"{FLOWS}, tests/integration/inventory: `inventory sweep`, `find`, `replay --policy`",
 }
 
 FORMATS = {"npm": "npm", "pnpm": "pnpm", "yarn": "yarn 1", "berry": "yarn 2 and later", "bun": "bun"}
