@@ -30,14 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     engines = "spark: the same question on a Spark cluster"
     terms = "packages (name, name@range, @scope/*, purl, sha512:…) and conditions (key:value, is:word)"
-    add = action("add", "add builds: of a store, of SBOMs in a folder, of one SBOM")
-    add.add_argument("sources", nargs="+", metavar="STORE|DIR|FILE", help="evidence, or SBOMs")
-    add.add_argument("--trust", metavar="FILE", help="whose evidence is labelled verified")
-    rebuild = action("rebuild", "make it again; deployments stay")
-    rebuild.add_argument(
-        "--from", dest="sources", nargs="+", required=True, metavar="STORE|DIR|FILE", help="what `add` takes"
+    add = action("add", "add builds: of a store, of a registry, of SBOMs in a folder, of one SBOM")
+    add.add_argument(
+        "sources", nargs="+", metavar="SOURCE", help="evidence: DIR, oci:HOST/REPO[@DIGEST]; SBOMs: DIR, FILE"
     )
-    rebuild.add_argument("--trust", metavar="FILE", help="whose evidence is labelled verified")
+    add.add_argument("--trust", metavar="FILE", help="whose evidence is labelled verified, and whose revocations count")
+    rebuild = action("rebuild", "make it again; deployments stay")
+    rebuild.add_argument("--from", dest="sources", nargs="+", required=True, metavar="SOURCE", help="what `add` takes")
+    rebuild.add_argument("--trust", metavar="FILE", help="as for `add`")
     action("compact", "make one sorted file of all; `add` does what is due by itself")
     find = action("find", "which builds hold a package")
     find.add_argument("terms", nargs="+", metavar="TERM", help=terms)
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("terms", nargs="*", metavar="TERM", help=f"{terms}; none: everything")
     export.add_argument("-o", "--output", required=True, metavar="FILE", help=".csv, .json, .parquet, or .zip: SBOMs")
     export.add_argument("--from", dest="sources", nargs="+", metavar="STORE|DIR|FILE", help="where the SBOMs lie")
-    sql = action("sql", "one SELECT over the tables package, build and deployment, as CSV")
+    sql = action("sql", "one SELECT over the tables package, build, deployment and amendment, as CSV")
     sql.add_argument("query", metavar="SELECT", help="what to ask, in the SQL of DuckDB")
     deployed = action("deployed", "tell that an artefact runs in an environment, or does not any more")
     deployed.add_argument("subject", help="file:PATH, git:COMMIT or oci:HOST/REPO@sha256:DIGEST")

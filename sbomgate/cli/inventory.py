@@ -5,6 +5,7 @@ the digest of the evidence that they come from. It needs DuckDB: pip install 'sb
 
 examples:
   sbomgate inventory add evidence --trust trust.toml              a store; `gate --inventory DIR` adds each build
+  sbomgate inventory add oci:HOST/team/evidence --trust trust.toml   what a registry holds
   sbomgate inventory add sboms/ vendor.cdx.json                   SBOMs, anybody's
   sbomgate inventory find axios@1.14.1 plain-crypto-js --paths    which builds hold it, and through what
   sbomgate inventory find 'axios@>=1.14 <2' environment:production --running

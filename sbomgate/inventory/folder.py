@@ -26,6 +26,7 @@ import orjson
 
 from sbomgate import files
 from sbomgate.errors import EvidenceError, UsageError
+from sbomgate.inventory import amendments, lines
 from sbomgate.inventory.engines import Engine, VanishedError
 from sbomgate.inventory.engines.duck import DuckDB, Writer
 
@@ -106,6 +107,7 @@ class Folder:
             twice = engine.query("SELECT build FROM build GROUP BY build HAVING count(*) > 1 LIMIT 1")
             if twice:
                 raise EvidenceError("two builds have one key", where=str(self.path), place=f"{twice[0][0]:016x}")
+            amendments.apply(engine, amendments.read(self))
             return question(engine)
 
         return self._retried(attempt)
@@ -113,6 +115,15 @@ class Folder:
     def reader(self) -> DuckDB:
         """Return the engine that reads this folder and nothing else."""
         return DuckDB([self.path / SEGMENTS, self.path / DELTA])
+
+    @property
+    def is_rebuilding(self) -> bool:
+        """Whether somebody makes it again just now."""
+        return self._aside.is_dir()
+
+    @property
+    def _aside(self) -> Path:
+        return self.path / f"{_TEMPORARY}rebuilt"
 
     def _retried(self, attempt: Callable[[], T]) -> T:
         for _ in range(LISTINGS):
@@ -232,7 +243,7 @@ class Folder:
         Raises:
             EvidenceError: it cannot be written, or another compaction does not finish.
         """
-        aside = Folder(self.path / f"{_TEMPORARY}rebuilt")
+        aside = Folder(self._aside)
         try:
             with self.lock(".lock"):
                 before = self.listing()
@@ -240,9 +251,15 @@ class Folder:
                 shutil.rmtree(aside.path, ignore_errors=True)
                 try:
                     aside.create()
+                    with self.lock(".deploying"):
+                        amended = lines.size(self.path / amendments.FILE)
                     yield aside
                     aside.compact(everything=True)
+                    # Until the end what is revoked by the old or by the new evidence is.
+                    amendments.append(self, amendments.read(aside), again=True)
                     self._take(aside, before, files_before)
+                    with self.lock(".deploying"):
+                        lines.cut(self.path / amendments.FILE, amended)
                 finally:
                     shutil.rmtree(aside.path, ignore_errors=True)
         except OSError as e:

@@ -28,6 +28,10 @@ class Engine(Protocol):
         """Make a table of texts, in place of one of that name."""
         ...
 
+    def revoke(self, evidence: Sequence[str]) -> None:
+        """Have `build` say `revoked` in place of `allowed` for these decisions (SHA-256 in hex of their evidence)."""
+        ...
+
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:
         """Return all rows of an answer.
 

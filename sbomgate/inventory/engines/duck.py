@@ -66,6 +66,14 @@ class DuckDB:
         chosen = ", ".join(f"unnest(?::VARCHAR[]) AS {column}" for column in columns)
         self._run(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {chosen}", [list(c) for c in columns.values()])
 
+    def revoke(self, evidence: Sequence[str]) -> None:
+        """See `Engine`."""
+        self._run(
+            "UPDATE build SET verdict = 'revoked' "
+            "WHERE verdict = 'allowed' AND evidence IN (SELECT unnest(?::VARCHAR[]))",
+            [list(evidence)],
+        )
+
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:
         """See `Engine`."""
         return self._run(sql, parameters).fetchall()

@@ -61,6 +61,16 @@ class Spark:
             rows = list(zip(*columns.values(), strict=True))
             self._session.createDataFrame(rows, schema).createOrReplaceTempView(name)
 
+    def revoke(self, evidence: Sequence[str]) -> None:
+        """See `Engine`."""
+        self.table("withdrawn", {"withdrawn": evidence})
+        verdict = "CASE WHEN withdrawn IS NOT NULL AND verdict = 'allowed' THEN 'revoked' ELSE verdict END AS verdict"
+        chosen = ", ".join(verdict if column == "verdict" else column for column in ("build", *BUILD_COLUMNS))
+        with _errors():
+            self._session.sql(
+                f"SELECT {chosen} FROM held LEFT JOIN withdrawn ON withdrawn = evidence WHERE name = ''"
+            ).createOrReplaceTempView("build")
+
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:
         """See `Engine`."""
         with _errors():
