@@ -27,8 +27,8 @@ sys.path += [str(ROOT / "tests"), str(ROOT)]  # last: it is the installed sbomga
 from sbomgate.cli import _inventory_sweep  # noqa: E402
 from sbomgate.inventory import answers, sweep, terms  # noqa: E402
 from sbomgate.inventory.engines import Engine  # noqa: E402
-from sbomgate.inventory.engines.duck import ROW_GROUP  # noqa: E402
-from sbomgate.inventory.folder import Folder, Segment  # noqa: E402
+from sbomgate.inventory.engines.duck import ROW_GROUP, Writer  # noqa: E402
+from sbomgate.inventory.folder import MAX_SEGMENT_ROWS, Folder, Segment  # noqa: E402
 from sbomgate.inventory.rows import COLUMNS  # noqa: E402
 from sbomgate.lockfiles import _range  # noqa: E402
 from sbomgate.policy import feed  # noqa: E402
@@ -133,7 +133,7 @@ def made(builds: int, packages: int) -> Folder:
     connection.execute("SET memory_limit = '6GB'")
     connection.execute("SET preserve_insertion_order = false")
     own = list(COLUMNS)[: list(COLUMNS).index("evidence")]
-    segments = []
+    pieces: list[Segment] = []
     for number, first in enumerate(range(0, builds, SEGMENT_BUILDS), 1):
         end = min(first + SEGMENT_BUILDS, builds)
         sql = _ROWS.format(
@@ -153,10 +153,37 @@ def made(builds: int, packages: int) -> Folder:
         )
         unsorted.unlink()
         ((rows,),) = connection.execute(f"SELECT count(*) FROM '{target}'").fetchall()
-        segments.append(Segment(name=target.name, rows=rows, builds=end - first))
+        pieces.append(Segment(name=target.name, rows=rows, builds=end - first))
         print(f"{end:,} builds made in {time.perf_counter() - start:.0f} s", file=sys.stderr)
-    folder._publish(segments)
+    connection.close()
+    merge(folder, pieces)
     return folder
+
+
+def merge(folder: Folder, pieces: list[Segment]) -> None:
+    """Merge segments as compactions do, up to the size that those stop at."""
+    writer = Writer(WORK / "sort")
+    writer._run("SET memory_limit = '8GB'")
+    segments: list[Segment] = []
+    while pieces:
+        taken, pieces = pieces[:1], pieces[1:]
+        while pieces and sum(one.rows for one in [*taken, pieces[0]]) <= MAX_SEGMENT_ROWS:
+            taken.append(pieces.pop(0))
+        if len(taken) > 1:
+            wall, processor = time.perf_counter(), time.process_time()
+            name = f"{900_000 + len(segments)}.parquet"
+            sources = [folder.path / "segments" / one.name for one in taken]
+            rows, builds = writer.merge(sources, folder.path / "segments" / name)
+            clock, cpu = time.perf_counter() - wall, time.process_time() - processor
+            print(f"compaction of {builds:,} builds, {rows:,} rows: {clock:.0f} s, {cpu:.0f} s of processor time, "
+                  f"{cpu / builds * 1000:.1f} ms a build", file=sys.stderr)  # fmt: skip
+            segments.append(Segment(name=name, rows=rows, builds=builds))
+        else:
+            segments += taken
+    folder._publish(segments)
+    for path in (folder.path / "segments").iterdir():
+        if path.name not in {one.name for one in segments}:
+            path.unlink()
 
 
 def questions(engine: Engine) -> list[Row]:

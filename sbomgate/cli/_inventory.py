@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     asked.add_argument("--feed", nargs="+", metavar="FILE", help="OSV zip or JSON, or CSV with name and version")
     asked.add_argument("--policy", metavar="DIR", help="judge the stored builds by this policy")
     sweep.add_argument(
-        "--format", choices=("text", "json", "markdown", "csv"), default="text", help="how it is written"
+        "--format", choices=("text", "json", "markdown", "csv", "sarif"), default="text", help="how it is written"
     )
     sweep.add_argument("--engine", choices=ENGINES, default="duckdb", help=engines)
     sweep.add_argument(
@@ -78,7 +78,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     sweep.add_argument("--supersede", action="store_true", help="sign a FAILED decision on each build that is hit")
     sweep.add_argument("--incident", metavar="FILE", help="write what is known as an incident file; --key signs it too")
-    sweep.add_argument("--notify", metavar="COMMAND", help="run it when something is left to do, the JSON on its stdin")
+    sweep.add_argument(
+        "--notify",
+        metavar="TARGET",
+        help="when something is left to do: a command, with the JSON on its stdin, or https://… that it is posted to",
+    )
+    sweep.add_argument("--notify-token", metavar="TOKEN", help="for https: the file of a bearer token, or env:NAME")
     sweep.add_argument("--trust", metavar="FILE", help="for --supersede: the trust file")
     sweep.add_argument("--key", "--signer", dest="signer", metavar="SIGNER", help="what signs, as `gate` takes it")
 

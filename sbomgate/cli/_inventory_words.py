@@ -192,10 +192,17 @@ def _csv(found: Sequence[Affected], running: Running) -> str:
     return text.getvalue()
 
 
+def _sarif(found: Sequence[Affected], running: Running) -> str:
+    from sbomgate.cli import _inventory_sarif
+
+    return _inventory_sarif.render(found, running)
+
+
 RENDERINGS: Mapping[str, Callable[[Sequence[Affected], Running], str]] = {
     "text": _text,
     "json": to_json,
     "markdown": _markdown,
     "csv": _csv,
+    "sarif": _sarif,
 }
 """By what `--format` calls them."""

@@ -128,6 +128,24 @@ def test_an_incident_is_written_signed_and_told(world: World) -> None:
         assert "--notify" in failed.err
 
 
+def test_a_webhook_that_fails_hides_nothing(world: World, clock: Clock) -> None:
+    """The result is written, what was asked for besides is done, and the failure is said: exit code 2."""
+    clock.now += timedelta(hours=3)
+    with simulator() as nobody:  # answers 404
+        made = world.run(
+            "inventory", "sweep", "--feed", "feed.csv", "--format", "json", "--supersede", "--trust", "trust.toml",
+            "--key", "release.key", "--incident", "incident.json", "--notify", f"{nobody.url}/secret-path",
+        )  # fmt: skip
+    assert made.code == 2
+    assert json.loads(made.out)["affected"][0]["project"] == "shop"
+    assert "nobody was told" in made.err
+    assert "secret-path" not in made.err
+    assert "1 decisions signed" in made.err
+    assert (world.root / "incident.json").exists()
+    assert world.run("verify", "file:bad.tgz", "--trust", "trust.toml").code == 1
+    refused(world, "inventory", "sweep", "--feed", "feed.csv", "--notify", "http://example.com/", says=["not https"])
+
+
 def test_a_sweep_that_hits_nothing(world: World) -> None:
     (world.root / "feed.csv").write_text("name,version\nfetch-it,6.6.6\n")
     made = world.run("inventory", "sweep", "--feed", "feed.csv")
