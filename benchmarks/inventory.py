@@ -28,7 +28,8 @@ from sbomgate.cli import _inventory_sweep  # noqa: E402
 from sbomgate.inventory import answers, sweep, terms  # noqa: E402
 from sbomgate.inventory.engines import Engine  # noqa: E402
 from sbomgate.inventory.engines.duck import ROW_GROUP, Writer  # noqa: E402
-from sbomgate.inventory.folder import MAX_SEGMENT_ROWS, Folder, Segment  # noqa: E402
+from sbomgate.inventory.folder import MAX_SEGMENT_ROWS, Folder  # noqa: E402
+from sbomgate.inventory.place import Segment  # noqa: E402
 from sbomgate.inventory.rows import COLUMNS  # noqa: E402
 from sbomgate.lockfiles import _range  # noqa: E402
 from sbomgate.policy import feed  # noqa: E402

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sbomgate.cli._environment import Environment
+    from sbomgate.inventory.bucket import Bucket
     from sbomgate.inventory.engines import Engine
     from sbomgate.inventory.engines.duck import DuckDB
     from sbomgate.inventory.folder import Folder
+    from sbomgate.inventory.place import Place
 
 DEFAULT = "inventory"
 ENGINES = ("duckdb", "spark")
@@ -25,7 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     def action(name: str, words: str) -> argparse.ArgumentParser:
         made = actions.add_parser(name, help=words, allow_abbrev=False)
-        made.add_argument("--inventory", default=DEFAULT, metavar="DIR", help="its folder (default: inventory)")
+        made.add_argument(
+            "--inventory",
+            default=DEFAULT,
+            metavar="DIR",
+            help="its folder (default: inventory), or s3://BUCKET/PREFIX to read",
+        )
         return made
 
     engines = "spark: the same question on a Spark cluster"
@@ -38,6 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rebuild = action("rebuild", "make it again; deployments stay")
     rebuild.add_argument("--from", dest="sources", nargs="+", required=True, metavar="SOURCE", help="what `add` takes")
     rebuild.add_argument("--trust", metavar="FILE", help="as for `add`")
+    push = action("push", "copy it into object storage, where it is read")
+    push.add_argument("target", metavar="s3://BUCKET/PREFIX", help="its place there")
     action("compact", "make one sorted file of all; `add` does what is due by itself")
     find = action("find", "which builds hold a package")
     find.add_argument("terms", nargs="+", metavar="TERM", help=terms)
@@ -105,14 +114,50 @@ def folder_at(named: str, env: Environment) -> Folder:
 
     if "://" in named:
         raise UsageError(
-            "an inventory lies in a folder", where=named.partition("?")[0][:200], hint="mount the object storage"
+            "an inventory is written in a folder; in object storage it is read",
+            where=_shown(named),
+            hint="write it in a folder, and copy it with `sbomgate inventory push s3://BUCKET/PREFIX`",
         )
     duck.require()
     return Folder(env.working_directory / named)
 
 
+def place(named: str, env: Environment) -> Place:
+    """Return the inventory of that name, for reading: a folder, or object storage.
+
+    Raises:
+        UsageError: the URL is of none that is read, or what reads it is not installed.
+    """
+    from sbomgate.errors import UsageError
+    from sbomgate.inventory.engines import duck
+
+    if "://" not in named:
+        return folder_at(named, env)
+    if not named.startswith("s3://"):
+        raise UsageError(
+            "is no object storage that is read", where=_shown(named), hint="s3://BUCKET/PREFIX, or a folder"
+        )
+    duck.require()
+    return bucket(named)
+
+
+def bucket(named: str) -> Bucket:
+    """Return an inventory in object storage.
+
+    Raises:
+        UsageError: it is none, or what reads it is not installed.
+    """
+    from sbomgate.inventory.bucket import Bucket
+
+    return Bucket(named)
+
+
+def _shown(named: str) -> str:
+    return named.partition("?")[0].rpartition("@")[2][:200]
+
+
 @contextmanager
-def asking(args: argparse.Namespace, env: Environment) -> Iterator[tuple[Folder, Engine]]:
+def asking(args: argparse.Namespace, env: Environment) -> Iterator[tuple[Place, Engine]]:
     """Open an inventory that exists with the engine that was asked for.
 
     Raises:
@@ -133,7 +178,7 @@ def asking(args: argparse.Namespace, env: Environment) -> Iterator[tuple[Folder,
 
 
 @contextmanager
-def opened(args: argparse.Namespace, env: Environment) -> Iterator[tuple[Folder, DuckDB]]:
+def opened(args: argparse.Namespace, env: Environment) -> Iterator[tuple[Place, DuckDB]]:
     """Open an inventory that exists, for reading.
 
     Raises:
@@ -141,7 +186,7 @@ def opened(args: argparse.Namespace, env: Environment) -> Iterator[tuple[Folder,
     """
     from sbomgate.errors import UsageError
 
-    inventory = folder(args, env)
+    inventory = place(args.inventory, env)
     if not inventory.exists():
         raise UsageError("no inventory here", where=args.inventory, hint="make one with `sbomgate inventory add`")
     engine = inventory.reader()
@@ -158,7 +203,7 @@ def satisfies() -> Callable[[str, str], bool | None]:
     return _range.satisfies
 
 
-def running_now(inventory: Folder, artefacts: Any, now: datetime) -> dict[str, list[str]]:
+def running_now(inventory: Place, artefacts: Any, now: datetime) -> dict[str, list[str]]:
     """Return digest → the environments in which it runs, sorted."""
     from sbomgate.inventory import answers, deployments
 

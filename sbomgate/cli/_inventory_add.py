@@ -53,10 +53,33 @@ def compact(args: argparse.Namespace, env: Environment) -> int:
     """Make one segment of everything."""
     from sbomgate.cli._environment import say
 
-    with _inventory.opened(args, env) as (inventory, _):
-        rows = inventory.compact(everything=True)
+    inventory = _inventory.folder(args, env)
+    _must_exist(inventory, args)
+    rows = inventory.compact(everything=True)
     say(f"{rows:,} rows rewritten" if rows else "nothing to do")
     return EXIT_ALLOWED
+
+
+def push(args: argparse.Namespace, env: Environment) -> int:
+    """Copy what counts now into object storage."""
+    from sbomgate.cli._environment import discreet
+
+    inventory = _inventory.folder(args, env)
+    _must_exist(inventory, args)
+    pushed = _inventory.bucket(args.target).push(inventory)
+    print(
+        discreet(
+            f"{pushed.builds:,} builds in {args.target}: {pushed.sent:,} files sent, {pushed.there:,} there already"
+        )
+    )
+    return EXIT_ALLOWED
+
+
+def _must_exist(inventory: Folder, args: argparse.Namespace) -> None:
+    from sbomgate.errors import UsageError
+
+    if not inventory.exists():
+        raise UsageError("no inventory here", where=args.inventory, hint="make one with `sbomgate inventory add`")
 
 
 def after_gate(inventory: Folder, record: Record, trust: Trust) -> None:

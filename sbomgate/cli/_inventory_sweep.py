@@ -32,6 +32,8 @@ def sweep(args: argparse.Namespace, env: Environment) -> int:
 
     if args.supersede and (args.trust is None or args.signer is None):
         raise UsageError("signs decisions", where="--supersede", hint="add --trust FILE and --key FILE, as for `gate`")
+    if args.supersede:
+        _inventory.folder(args, env)  # what is signed is added to it: it is written
     if args.notify is not None:
         _inventory_notify.check(args.notify, args.notify_token, env)
     lists = {} if args.feed is None else _feed(args.feed, env)

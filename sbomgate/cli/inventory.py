@@ -13,6 +13,7 @@ examples:
   sbomgate inventory deployed file:dist/app.tgz --environment production
   sbomgate inventory coverage --deployed running.txt              what runs and never met the gate
   sbomgate inventory sweep --feed osv-npm.zip                     everything that a list hits, and what to go back to
+  sbomgate inventory push s3://bucket/inventory                   a copy that others read: --inventory s3://bucket/inventory
   sbomgate inventory sql "SELECT project, count(*) FROM build GROUP BY project"
 
 exit codes: 0 done, 1 `sweep` hit something, `coverage` found something uncovered, 2 not done
@@ -37,6 +38,7 @@ _ACTIONS = {
     "add": "_inventory_add",
     "rebuild": "_inventory_add",
     "compact": "_inventory_add",
+    "push": "_inventory_add",
     "find": "_inventory_find",
     "stats": "_inventory_find",
     "sql": "_inventory_find",

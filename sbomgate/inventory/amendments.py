@@ -20,6 +20,7 @@ from sbomgate.times import format_time, parse_time
 if TYPE_CHECKING:
     from sbomgate.inventory.engines import Engine
     from sbomgate.inventory.folder import Folder
+    from sbomgate.inventory.place import Place
 
 FILE = "amended.jsonl"
 REVOKED = "revoked"
@@ -49,13 +50,15 @@ class Amendment:
     reason: str
 
 
-def read(folder: Folder) -> tuple[Amendment, ...]:
+def read(place: Place) -> tuple[Amendment, ...]:
     """Return every amendment once, in the order in which they were found.
 
     Raises:
         EvidenceError: a line is none.
     """
-    return tuple(dict.fromkeys(lines.read(folder.path / FILE, _amendment, "an amendment")))
+    return tuple(
+        dict.fromkeys(lines.read(place.read(FILE, lines.MAX_BYTES), _amendment, "an amendment", place.at(FILE)))
+    )
 
 
 def append(folder: Folder, found: Iterable[Amendment], *, again: bool = False) -> int:

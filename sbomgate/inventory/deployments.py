@@ -14,6 +14,7 @@ from typing import Any
 from sbomgate.errors import EvidenceError
 from sbomgate.inventory import lines
 from sbomgate.inventory.folder import Folder
+from sbomgate.inventory.place import Place
 from sbomgate.times import format_time, parse_time
 
 FILE = "deployed.jsonl"
@@ -33,7 +34,7 @@ class Deployment:
     stopped: bool = False
 
 
-def read(folder: Folder) -> tuple[Deployment, ...]:
+def read(place: Place) -> tuple[Deployment, ...]:
     """Return every event, sorted by time; of one moment in the order in which they were told.
 
     What a killed writer left of a last line was never reported and is not read.
@@ -41,7 +42,7 @@ def read(folder: Folder) -> tuple[Deployment, ...]:
     Raises:
         EvidenceError: a line is no event.
     """
-    found = lines.read(folder.path / FILE, _event, "a deployment")
+    found = lines.read(place.read(FILE, lines.MAX_BYTES), _event, "a deployment", place.at(FILE))
     return tuple(sorted(found, key=lambda event: event.at))
 
 

@@ -17,22 +17,21 @@ MAX_BYTES = 1 << 30
 T = TypeVar("T")
 
 
-def read(at: Path, event: Callable[[Mapping[str, Any]], T], what: str) -> list[T]:
+def read(data: bytes | None, event: Callable[[Mapping[str, Any]], T], what: str, where: str) -> list[T]:
     """Return every event in the order of the lines; none where there is no file.
 
     What a killed writer left of a last line was never reported and is not read.
 
     Args:
-        at: the file.
+        data: of the file, or None.
         event: makes one of a line's object; a ValueError, KeyError or TypeError says that it is none.
         what: a line is, for people.
+        where: the file is.
 
     Raises:
         EvidenceError: a line is none.
     """
-    if not at.exists():
-        return []
-    whole, _, _ = files.read(at, limit=MAX_BYTES, error=EvidenceError).rpartition(b"\n")
+    whole, _, _ = (data or b"").rpartition(b"\n")
     found = []
     for number, line in enumerate(whole.split(b"\n"), 1):
         if not line:
@@ -40,9 +39,7 @@ def read(at: Path, event: Callable[[Mapping[str, Any]], T], what: str) -> list[T
         try:
             found.append(event(json.loads(line)))
         except (ValueError, KeyError, TypeError, RecursionError) as e:
-            raise EvidenceError(
-                f"not {what}: {e}", where=str(at), place=f"line {number}", hint="remove the line"
-            ) from e
+            raise EvidenceError(f"not {what}: {e}", where=where, place=f"line {number}", hint="remove the line") from e
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 Answer = list[tuple[Any, ...]]
@@ -16,7 +15,7 @@ class VanishedError(Exception):
 class Engine(Protocol):
     """Runs queries over the tables `package`, `build` and those that were made beside them."""
 
-    def open(self, files: Sequence[Path]) -> None:
+    def open(self, files: Sequence[str]) -> None:
         """Have the tables `package` and `build` hold the rows of these files; without any they are empty.
 
         Raises:
