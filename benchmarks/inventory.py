@@ -385,7 +385,8 @@ def beside_postgres(folder: Folder, packages: int) -> list[Row]:
             timed(psql, "PostgreSQL: one name@version", "", f"{one} AND version = '{version}'",
                   beside=f"{size:.0f} MB, of three columns only"),
             timed(psql, "PostgreSQL: 1,000 name@version", setup, many),
-            timed(psql, "PostgreSQL: one build added", some, "INSERT INTO held SELECT id, b FROM picked, (SELECT (-random() * 1e9)::bigint AS b) AS n",
+            timed(psql, "PostgreSQL: one build added", some,
+                  "INSERT INTO held SELECT id, b FROM picked, (SELECT (-random() * 1e9)::bigint AS b) AS n",
                   beside="committed"),
         ]  # fmt: skip
 
