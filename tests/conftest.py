@@ -27,6 +27,7 @@ PARTS = {
     ),
     "sigstore": (real_sigstore.COMMANDS, "sh tools/install_sigstore_parts.sh .tools/bin"),
     "oci": (oci_registries.COMMANDS, "sh tools/install_registry_parts.sh .tools/bin"),
+    "s3": (("test_s3",), "sh tools/install_registry_parts.sh .tools/bin"),
     "npm": (("node", "npm"), "install Node.js 20 or newer with npm"),
     "go": (("go",), "install Go 1.26"),
     "chromium": (("chromium",), "apt-get install chromium"),

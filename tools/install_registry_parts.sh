@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the real registries that the tests attach evidence to into DIR: go-containerregistry's, which knows the
 # referrers API, and a client on the oras-go library, both pinned by tools/registry_parts/go.mod and go.sum; and Debian's
-# docker-registry, which does not know it.
+# docker-registry, which does not know it. Beside them an S3 server, which the tests keep inventories in.
 # usage: install_registry_parts.sh DIR
 set -eu
 mkdir -p "$1"
@@ -10,7 +10,7 @@ cd "$(dirname "$0")/registry_parts"
 export GOFLAGS="-mod=readonly -buildvcs=false" CGO_ENABLED=0
 stamp=$(cat go.mod go.sum ./*/main.go | sha256sum | cut -d' ' -f1)
 if [ "$(cat "$dir/.registry-parts" 2>/dev/null || :)" != "$stamp" ]; then
-    go build -trimpath -ldflags='-s -w' -o "$dir/" ./test_registry ./copy_evidence
+    go build -trimpath -ldflags='-s -w' -o "$dir/" ./test_registry ./copy_evidence ./test_s3
     echo "$stamp" > "$dir/.registry-parts"
 fi
 # One program: it is taken out of its package, so that nothing has to be installed and no service starts.

@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sbomgate.cli._environment import Environment
+    from sbomgate.inventory.bucket import Bucket
     from sbomgate.inventory.deployments import Deployment
     from sbomgate.inventory.engines import Engine
     from sbomgate.inventory.engines.duck import DuckDB
     from sbomgate.inventory.folder import Folder
+    from sbomgate.inventory.place import Place
 
 DEFAULT = "inventory"
 ENGINES = ("duckdb", "spark")
@@ -26,19 +28,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     def action(name: str, words: str) -> argparse.ArgumentParser:
         made = actions.add_parser(name, help=words, allow_abbrev=False)
-        made.add_argument("--inventory", default=DEFAULT, metavar="DIR", help="its folder (default: inventory)")
+        made.add_argument(
+            "--inventory",
+            default=DEFAULT,
+            metavar="DIR",
+            help="its folder (default: inventory), or s3://BUCKET/PREFIX to read",
+        )
         return made
 
     engines = "spark: the same question on a Spark cluster"
     terms = "packages (name, name@range, @scope/*, purl, sha512:…) and conditions (key:value, is:word)"
-    add = action("add", "add builds: of a store, of SBOMs in a folder, of one SBOM")
-    add.add_argument("sources", nargs="+", metavar="STORE|DIR|FILE", help="evidence, or SBOMs")
-    add.add_argument("--trust", metavar="FILE", help="whose evidence is labelled verified")
-    rebuild = action("rebuild", "make it again; deployments stay")
-    rebuild.add_argument(
-        "--from", dest="sources", nargs="+", required=True, metavar="STORE|DIR|FILE", help="what `add` takes"
+    add = action("add", "add builds: of a store, of a registry, of SBOMs in a folder, of one SBOM")
+    add.add_argument(
+        "sources", nargs="+", metavar="SOURCE", help="evidence: DIR, oci:HOST/REPO[@DIGEST]; SBOMs: DIR, FILE"
     )
-    rebuild.add_argument("--trust", metavar="FILE", help="whose evidence is labelled verified")
+    add.add_argument("--trust", metavar="FILE", help="whose evidence is labelled verified, and whose revocations count")
+    rebuild = action("rebuild", "make it again; deployments stay")
+    rebuild.add_argument("--from", dest="sources", nargs="+", required=True, metavar="SOURCE", help="what `add` takes")
+    rebuild.add_argument("--trust", metavar="FILE", help="as for `add`")
+    push = action("push", "copy it into object storage, where it is read")
+    push.add_argument("target", metavar="s3://BUCKET/PREFIX", help="its place there")
     action("compact", "make one sorted file of all; `add` does what is due by itself")
     find = action("find", "which builds hold a package")
     find.add_argument("terms", nargs="+", metavar="TERM", help=terms)
@@ -53,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("terms", nargs="*", metavar="TERM", help=f"{terms}; none: everything")
     export.add_argument("-o", "--output", required=True, metavar="FILE", help=".csv, .json, .parquet, or .zip: SBOMs")
     export.add_argument("--from", dest="sources", nargs="+", metavar="STORE|DIR|FILE", help="where the SBOMs lie")
-    sql = action("sql", "one SELECT over the tables package, build and deployment, as CSV")
+    sql = action("sql", "one SELECT over the tables package, build, deployment and amendment, as CSV")
     sql.add_argument("query", metavar="SELECT", help="what to ask, in the SQL of DuckDB")
     deployed = action("deployed", "tell that an artefact runs in an environment, or does not any more")
     deployed.add_argument("subject", help="file:PATH, git:COMMIT or oci:HOST/REPO@sha256:DIGEST")
@@ -68,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     asked.add_argument("--feed", nargs="+", metavar="FILE", help="OSV zip or JSON, or CSV with name and version")
     asked.add_argument("--policy", metavar="DIR", help="judge the stored builds by this policy")
     sweep.add_argument(
-        "--format", choices=("text", "json", "markdown", "csv"), default="text", help="how it is written"
+        "--format", choices=("text", "json", "markdown", "csv", "sarif"), default="text", help="how it is written"
     )
     sweep.add_argument("--engine", choices=ENGINES, default="duckdb", help=engines)
     sweep.add_argument(
@@ -79,7 +88,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     sweep.add_argument("--supersede", action="store_true", help="sign a FAILED decision on each build that is hit")
     sweep.add_argument("--incident", metavar="FILE", help="write what is known as an incident file; --key signs it too")
-    sweep.add_argument("--notify", metavar="COMMAND", help="run it when something is left to do, the JSON on its stdin")
+    sweep.add_argument(
+        "--notify",
+        metavar="TARGET",
+        help="when something is left to do: a command, with the JSON on its stdin, or https://… that it is posted to",
+    )
+    sweep.add_argument("--notify-token", metavar="TOKEN", help="for https: the file of a bearer token, or env:NAME")
     sweep.add_argument("--trust", metavar="FILE", help="for --supersede: the trust file")
     sweep.add_argument("--key", "--signer", dest="signer", metavar="SIGNER", help="what signs, as `gate` takes it")
 
@@ -101,14 +115,50 @@ def folder_at(named: str, env: Environment) -> Folder:
 
     if "://" in named:
         raise UsageError(
-            "an inventory lies in a folder", where=named.partition("?")[0][:200], hint="mount the object storage"
+            "an inventory is written in a folder; in object storage it is read",
+            where=_shown(named),
+            hint="write it in a folder, and copy it with `sbomgate inventory push s3://BUCKET/PREFIX`",
         )
     duck.require()
     return Folder(env.working_directory / named)
 
 
+def place(named: str, env: Environment) -> Place:
+    """Return the inventory of that name, for reading: a folder, or object storage.
+
+    Raises:
+        UsageError: the URL is of none that is read, or what reads it is not installed.
+    """
+    from sbomgate.errors import UsageError
+    from sbomgate.inventory.engines import duck
+
+    if "://" not in named:
+        return folder_at(named, env)
+    if not named.startswith("s3://"):
+        raise UsageError(
+            "is no object storage that is read", where=_shown(named), hint="s3://BUCKET/PREFIX, or a folder"
+        )
+    duck.require()
+    return bucket(named)
+
+
+def bucket(named: str) -> Bucket:
+    """Return an inventory in object storage.
+
+    Raises:
+        UsageError: it is none, or what reads it is not installed.
+    """
+    from sbomgate.inventory.bucket import Bucket
+
+    return Bucket(named)
+
+
+def _shown(named: str) -> str:
+    return named.partition("?")[0].rpartition("@")[2][:200]
+
+
 @contextmanager
-def asking(args: argparse.Namespace, env: Environment) -> Iterator[tuple[Folder, Engine]]:
+def asking(args: argparse.Namespace, env: Environment) -> Iterator[tuple[Place, Engine]]:
     """Open an inventory that exists with the engine that was asked for.
 
     Raises:
@@ -129,7 +179,7 @@ def asking(args: argparse.Namespace, env: Environment) -> Iterator[tuple[Folder,
 
 
 @contextmanager
-def opened(args: argparse.Namespace, env: Environment) -> Iterator[tuple[Folder, DuckDB]]:
+def opened(args: argparse.Namespace, env: Environment) -> Iterator[tuple[Place, DuckDB]]:
     """Open an inventory that exists, for reading.
 
     Raises:
@@ -137,7 +187,7 @@ def opened(args: argparse.Namespace, env: Environment) -> Iterator[tuple[Folder,
     """
     from sbomgate.errors import UsageError
 
-    inventory = folder(args, env)
+    inventory = place(args.inventory, env)
     if not inventory.exists():
         raise UsageError("no inventory here", where=args.inventory, hint="make one with `sbomgate inventory add`")
     engine = inventory.reader()
@@ -154,12 +204,12 @@ def satisfies() -> Callable[[str, str], bool | None]:
     return _range.satisfies
 
 
-def running_now(inventory: Folder, artefacts: Any, now: datetime) -> dict[str, list[str]]:
+def running_now(inventory: Place, artefacts: Any, now: datetime) -> dict[str, list[str]]:
     """Return digest → the environments in which it runs, sorted."""
     return {digest: [one.environment for one in found] for digest, found in placed(inventory, artefacts, now).items()}
 
 
-def placed(inventory: Folder, artefacts: Any, now: datetime) -> dict[str, list[Deployment]]:
+def placed(inventory: Place, artefacts: Any, now: datetime) -> dict[str, list[Deployment]]:
     """Return digest → what says that it runs, sorted by environment."""
     from sbomgate.inventory import answers, deployments
 

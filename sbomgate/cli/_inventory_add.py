@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sbomgate.cli import _inventory
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sbomgate.cli._environment import Environment
-    from sbomgate.evidence.record import Record
+    from sbomgate.cli._inventory_evidence import Held
+    from sbomgate.evidence.record import Record, Statements
+    from sbomgate.inventory.amendments import Amendment
     from sbomgate.inventory.folder import Folder
     from sbomgate.model import DependencyGraph, PackageFacts, Trust
 
@@ -49,10 +53,33 @@ def compact(args: argparse.Namespace, env: Environment) -> int:
     """Make one segment of everything."""
     from sbomgate.cli._environment import say
 
-    with _inventory.opened(args, env) as (inventory, _):
-        rows = inventory.compact(everything=True)
+    inventory = _inventory.folder(args, env)
+    _must_exist(inventory, args)
+    rows = inventory.compact(everything=True)
     say(f"{rows:,} rows rewritten" if rows else "nothing to do")
     return EXIT_ALLOWED
+
+
+def push(args: argparse.Namespace, env: Environment) -> int:
+    """Copy what counts now into object storage."""
+    from sbomgate.cli._environment import discreet
+
+    inventory = _inventory.folder(args, env)
+    _must_exist(inventory, args)
+    pushed = _inventory.bucket(args.target).push(inventory)
+    print(
+        discreet(
+            f"{pushed.builds:,} builds in {args.target}: {pushed.sent:,} files sent, {pushed.there:,} there already"
+        )
+    )
+    return EXIT_ALLOWED
+
+
+def _must_exist(inventory: Folder, args: argparse.Namespace) -> None:
+    from sbomgate.errors import UsageError
+
+    if not inventory.exists():
+        raise UsageError("no inventory here", where=args.inventory, hint="make one with `sbomgate inventory add`")
 
 
 def after_gate(inventory: Folder, record: Record, trust: Trust) -> None:
@@ -75,68 +102,120 @@ def after_gate(inventory: Folder, record: Record, trust: Trust) -> None:
 def _fill(inventory: Folder, args: argparse.Namespace, env: Environment) -> int:
     from sbomgate import trust as trust_file
     from sbomgate.cli._environment import say
+    from sbomgate.inventory import amendments
     from sbomgate.inventory import rows as inventory_rows
 
     trust = trust_file.NOBODY if args.trust is None else trust_file.load(args.trust, project_root=None)
     engine = inventory.reader()
     standing: dict[int, str] = dict(inventory.ask(engine, lambda e: e.query("SELECT build, standing FROM build")))
     engine.close()
-    known = set(standing)
-    unverified = 0
-    failed: list[str] = []
-    notes: list[str] = []
-    added = there = 0
+    reading = _Reading(env=env, trust=trust, known=set(standing))
+    unverified = added = there = amended = 0
     batch: list[tuple[int, Rows]] = []
-    for key, rows in _additions(args.sources, env, trust, known, notes, failed):
-        if key in known:
+
+    def keep() -> None:
+        nonlocal added, amended, batch
+        # First what is revoked: no reader sees it as PASSED.
+        amended += amendments.append(inventory, reading.amended)
+        reading.amended.clear()
+        inventory.add(batch)
+        added += len(batch)
+        batch = []
+        inventory.compact_if_due()
+
+    for key, rows in _additions(args.sources, reading):
+        if key in reading.known:
             there += 1
             unverified += standing.get(key) == inventory_rows.UNVERIFIED
             continue
-        known.add(key)
+        reading.known.add(key)
         batch.append((key, rows))
         if len(batch) == BATCH:
-            inventory.add(batch)
-            added += len(batch)
-            batch = []
-            inventory.compact_if_due()
-    inventory.add(batch)
-    inventory.compact_if_due()
-    added += len(batch)
+            keep()
+    keep()
     if unverified and trust.signers:
         say(f"note: {unverified:,} of them are labelled unverified from before: `inventory rebuild` labels them anew")
-    for note in notes:
+    for note in reading.notes:
         say(f"note: {note}")
-    for problem in failed:
+    for problem in reading.failed:
         say(f"error: {problem}")
-    print(f"{added:,} builds added, {there:,} there already" + (f", {len(failed):,} not read" if failed else ""))
-    return EXIT_NO_DECISION if failed else EXIT_ALLOWED
+    more = f", {amended:,} revocations and overrides" if amended else ""
+    failed = f", {len(reading.failed):,} not read" if reading.failed else ""
+    print(f"{added:,} builds added, {there:,} there already{more}{failed}")
+    return EXIT_NO_DECISION if reading.failed else EXIT_ALLOWED
 
 
-def _additions(
-    sources: Iterable[str], env: Environment, trust: Trust, known: set[int], notes: list[str], failed: list[str]
-) -> Iterator[tuple[int, Rows]]:
+@dataclass(slots=True, kw_only=True)
+class _Reading:
+    """What is known while sources are read: the builds' keys, what cannot be read, what is told, what is amended."""
+
+    env: Environment
+    trust: Trust
+    known: set[int]
+    failed: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    amended: list[Amendment] = field(default_factory=list)
+
+
+def _additions(sources: Iterable[str], reading: _Reading) -> Iterator[tuple[int, Rows]]:
     """Yield what the sources hold: rows, or none where the key is known. What cannot be read is told in `failed`."""
     from sbomgate.cli._environment import say
     from sbomgate.errors import SbomgateError, UsageError
 
-    if not trust.signers:
-        say("note: without --trust nobody is accepted: evidence is labelled unverified")
+    if not reading.trust.signers:
+        say("note: without --trust nobody is accepted: evidence is labelled unverified, and no revocation counts")
     for source in sources:
-        path = env.working_directory / source
-        if not path.exists():
-            raise UsageError("no such file or folder", where=source, hint="give a store, a folder of SBOMs, or an SBOM")
-        empty = True
-        stored = is_evidence(path)
-        for one in builds_of(path) if stored else files_of(path):
+        is_registry = source.startswith("oci:")
+        path = reading.env.working_directory / source
+        if not is_registry and not path.exists():
+            raise UsageError(
+                "no such file or folder",
+                where=source,
+                hint="give a store, oci:HOST/REPO, a folder of SBOMs, or an SBOM",
+            )
+        before, found = len(reading.failed), 0
+        try:
+            for addition in (
+                _of_source(source, path, reading) if is_registry or is_evidence(path) else _of_files(path, reading)
+            ):
+                found += 1
+                yield addition
+        except SbomgateError as e:
+            reading.failed.append(str(e))
+        if not found and len(reading.failed) == before:
+            reading.failed.append(f"{source}: holds neither evidence nor an SBOM")
+
+
+def _of_source(source: str, path: Path, reading: _Reading) -> Iterator[tuple[int, Rows]]:
+    """Yield what a store or a registry holds; one build that cannot be read stops none of the others."""
+    from sbomgate.cli import _inventory_evidence
+    from sbomgate.errors import SbomgateError
+    from sbomgate.evidence.revocation import accepted_of
+
+    with ExitStack() as stack:
+        if source.startswith("oci:"):
+            held = stack.enter_context(_inventory_evidence.of_registry(source, reading.env))
+        else:
+            held = _inventory_evidence.of_folder(path)
+        revoking, refused = accepted_of(held.view.revocations, reading.trust.signers)
+        reading.notes += refused
+        for open_build in held.builds:
             try:
-                for addition in _of_build(one, trust, known, notes) if stored else _of_file(one, path, notes, known):
-                    empty = False
-                    yield addition
+                one = open_build()
+                reading.amended += _inventory_evidence.amendments(one, held.view, revoking, reading.trust, reading.env)
+                yield from _of_build(one, reading)
             except SbomgateError as e:
-                empty = False
-                failed.append(str(e))
-        if empty:
-            failed.append(f"{source}: holds neither evidence nor an SBOM")
+                reading.failed.append(str(e))
+
+
+def _of_files(path: Path, reading: _Reading) -> Iterator[tuple[int, Rows]]:
+    from sbomgate.errors import SbomgateError
+
+    for file in files_of(path):
+        try:
+            yield from _of_file(file, path, reading.notes, reading.known)
+        except SbomgateError as e:
+            reading.failed.append(str(e))
 
 
 def is_evidence(path: Path) -> bool:
@@ -155,22 +234,22 @@ def builds_of(path: Path) -> tuple[Path, ...]:
     return (path,) if layout.is_build(path) else layout.scan(path).builds
 
 
-def _of_build(path: Path, trust: Trust, known: set[int], notes: list[str]) -> Iterator[tuple[int, Rows]]:
-    from sbomgate.evidence import layout
+def _of_build(held: Held, reading: _Reading) -> Iterator[tuple[int, Rows]]:
     from sbomgate.inventory import rows as inventory_rows
 
-    one = path.parent.name == "decisions"
-    base = path.parent.parent if one else path
-    keys = {s.id: inventory_rows.key_of(s.id) for s in layout.read_statements(base)}
-    if keys and all(key in known for key in keys.values()):
-        yield from ((key, []) for key in keys.values())
-        return
-    for record in layout.read_all(path) if one else layout.read_build(path):
-        key = keys[record.id]
-        if key in known:
-            yield key, []
-            continue
-        yield _of_record(record, trust, notes)
+    statements = held.statements
+    if len({one.id for one in statements}) < len(statements):
+        statements = tuple(sorted(statements, key=lambda one: not _is_signed(one, reading.trust)))
+    for one in statements:
+        key = inventory_rows.key_of(one.id)
+        yield (key, []) if key in reading.known else _of_record(held.whole(one), reading.trust, reading.notes)
+
+
+def _is_signed(one: Statements, trust: Trust) -> bool:
+    """Whether an accepted signer signed it: in a registry anybody can attach another summary to a decision."""
+    from sbomgate.evidence.verify import Signed, signed_by
+
+    return isinstance(signed_by(one, trust.signers), Signed)
 
 
 def _of_record(record: Record, trust: Trust, notes: list[str] | None = None) -> tuple[int, Rows]:

@@ -11,6 +11,7 @@ from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from datetime import datetime
 
     from sbomgate.cli._environment import Environment
     from sbomgate.inventory.answers import Artefact
@@ -60,7 +61,7 @@ def coverage(args: argparse.Namespace, env: Environment) -> int:
     for artefact in artefacts.values():
         if artefact.build["digest"] is not None:
             known.setdefault(artefact.build["digest"], []).append(artefact)
-    found = {digest: _state(known.get(digest, ())) for digest in asked}
+    found = {digest: _state(known.get(digest, ()), env.now) for digest in asked}
     counted = {state: sum(one == state for one in found.values()) for state in _STATES}
     if args.json:
         _inventory.dump(
@@ -91,21 +92,28 @@ def coverage(args: argparse.Namespace, env: Environment) -> int:
 _STATES = {
     "never": "never met the gate",
     "failed": "FAILED",
+    "revoked": "REVOKED",
+    "overridden": "FAILED, OVERRIDDEN",
     "observed": "only observed",
     "unverified": "unverified evidence",
     "passed": "PASSED",
 }
 
 
-def _state(artefacts: Sequence[Artefact]) -> str:
+def _state(artefacts: Sequence[Artefact], now: datetime) -> str:
     """Return the worst that the newest decisions on an artefact, one for each workspace, say."""
     if not artefacts:
         return "never"
     states = set()
     for artefact in artefacts:
         build = artefact.build
-        if build["verdict"] == "denied":
+        overridden = artefact.overridden
+        if overridden is not None and overridden.until is not None and now < overridden.until:
+            states.add("overridden")
+        elif build["verdict"] == "denied":
             states.add("failed")
+        elif build["verdict"] == "revoked":
+            states.add("revoked")
         elif build["profile"] == "observe":
             states.add("observed")
         else:

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sbomgate.cli._environment import Environment
+    from sbomgate.inventory.amendments import Amendment
     from sbomgate.inventory.answers import Artefact, Found, Hit
 
-_WORDS = {"allowed": "PASSED", "denied": "FAILED", None: "not judged"}
+_WORDS = {"allowed": "PASSED", "denied": "FAILED", "revoked": "REVOKED", None: "not judged"}
 _STANDING = {
     "verified": "",
     "unverified": "  unverified",
@@ -86,6 +87,10 @@ def line(artefact: Artefact, running: Mapping[str, Sequence[str]]) -> str:
         parts.append(f"{build['decided']:%Y-%m-%d %H:%M} UTC")
     if build["digest"] is not None:
         parts.append(_WORDS.get(build["verdict"], plain(build["verdict"] or "")))
+        if (revoked := artefact.revoked) is not None:
+            parts.append(f"revoked by {plain(revoked.by)} at {revoked.at:%Y-%m-%d %H:%M} UTC: {plain(revoked.reason)}")
+        if (overridden := artefact.overridden) is not None and overridden.until is not None:
+            parts.append(f"OVERRIDDEN until {overridden.until:%Y-%m-%d %H:%M} UTC by {plain(overridden.by)}")
     where = running.get(build["digest"] or "", ())
     if where:
         parts.append(f"runs in {plain(', '.join(where))}")
@@ -131,6 +136,23 @@ def artefact_columns(artefact: Artefact, running: Mapping[str, Sequence[str]]) -
         "decisions": artefact.decisions,
         "first_decided": _inventory.columns({"first": artefact.first}, ["first"])["first"],
         "running_in": list(running.get(artefact.build["digest"] or "", ())),
+        "revoked": amendment_columns(artefact.revoked),
+        "overridden": amendment_columns(artefact.overridden),
+    }
+
+
+def amendment_columns(one: Amendment | None) -> dict[str, Any] | None:
+    """Return a revocation or an override as JSON has it."""
+    if one is None:
+        return None
+    from sbomgate.times import format_time
+
+    return {
+        "statement": one.statement,
+        "by": one.by,
+        "at": format_time(one.at),
+        "until": None if one.until is None else format_time(one.until),
+        "reason": one.reason,
     }
 
 
@@ -152,6 +174,8 @@ def stats(args: argparse.Namespace, env: Environment) -> int:
                 "schema": "sbomgate/inventory-stats/v1",
                 "builds": len(artefacts),
                 "decisions": sum(standing.values()),
+                "revoked": sum(a.revoked is not None for a in artefacts),
+                "overridden": sum(a.overridden is not None for a in artefacts),
                 "standing": dict(sorted(standing.items())),
                 "projects": len({a.project for a in artefacts}),
                 "packages": packages[0][0],

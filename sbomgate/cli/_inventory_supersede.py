@@ -69,8 +69,10 @@ def supersede(
         engine = stack.enter_context(EmbeddedEngine(env.cache / "engine", say))
         for artefact in (one for affected in found for one, _ in affected.artefacts):
             build = artefact.build
-            if build["evidence"] is None or build["verdict"] != "allowed" or build["profile"] == "observe":
+            if build["evidence"] is None or build["profile"] == "observe":
                 continue
+            if build["verdict"] == "denied" and artefact.overridden is None:
+                continue  # refused already; a revocation can lose its signer, and an override stands for one decision
             try:
                 record = record_of(artefact, args, env)
                 if env.now < record.claimed_time:  # (P19) the older decision would lose

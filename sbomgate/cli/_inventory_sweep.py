@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sbomgate.cli import _inventory, _policy
@@ -10,27 +10,32 @@ from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sbomgate.cli._environment import Environment
+    from sbomgate.errors import SbomgateError
     from sbomgate.inventory.sweep import Affected, Judge
     from sbomgate.model import PolicyBundle
 
     Running = Mapping[str, Sequence[str]]
 
 FEED = "sweep/feed.csv"  # what the list is called in the evidence that supersedes
-NOTIFY_SECONDS = 60  # what a webhook's client waits for an answer
 
 
 def sweep(args: argparse.Namespace, env: Environment) -> int:
     """Print what is hit; sign FAILED decisions where that is asked for."""
-    from sbomgate.cli import _inventory_supersede, _inventory_words
+    from sbomgate.cli import _inventory_notify, _inventory_supersede, _inventory_words
+    from sbomgate.cli._environment import say
     from sbomgate.errors import UsageError
     from sbomgate.inventory import answers
     from sbomgate.inventory import sweep as sweeps
 
     if args.supersede and (args.trust is None or args.signer is None):
         raise UsageError("signs decisions", where="--supersede", hint="add --trust FILE and --key FILE, as for `gate`")
+    if args.supersede:
+        _inventory.folder(args, env)  # what is signed is added to it: it is written
+    if args.notify is not None:
+        _inventory_notify.check(args.notify, args.notify_token, env)
     lists = {} if args.feed is None else _feed(args.feed, env)
     with _inventory.asking(args, env) as (inventory, engine):
 
@@ -46,13 +51,33 @@ def sweep(args: argparse.Namespace, env: Environment) -> int:
         found, running = inventory.ask(engine, question)
     _write(_inventory_words.RENDERINGS[args.format](found, running))
     left = any(_inventory_words.is_open(artefact, running) for one in found for artefact, _ in one.artefacts)
-    if args.incident is not None and found:
-        _incident(found, running, lists, args, env)
-    if args.notify is not None and left:
-        _notify(args.notify, _inventory_words.to_json(found, running), env)
-    if args.supersede:
-        _inventory_supersede.supersede(found, lists, args, env)
+    # Each is done whatever becomes of the others: the result is written, and one that fails is said and exit code 2.
+    failed: list[SbomgateError] = []
+    with _collecting(failed):
+        if args.supersede:
+            _inventory_supersede.supersede(found, lists, args, env)
+    with _collecting(failed):
+        if args.incident is not None and found:
+            _incident(found, running, lists, args, env)
+    with _collecting(failed):
+        if args.notify is not None and left:
+            body = _inventory_words.to_json(found, running)
+            _inventory_notify.notify(args.notify, args.notify_token, body, env)
+    if failed:
+        for error in failed[:-1]:
+            say(f"error: {error}")
+        raise failed[-1]
     return EXIT_DENIED if left else EXIT_ALLOWED
+
+
+@contextmanager
+def _collecting(failed: list[SbomgateError]) -> Iterator[None]:
+    from sbomgate.errors import SbomgateError
+
+    try:
+        yield
+    except SbomgateError as e:
+        failed.append(e)
 
 
 def _write(text: str) -> None:
@@ -186,30 +211,3 @@ def _incident(
     if signed is not None:
         emit(signed, f"{args.incident}.sigstore.json", env)
         say(f"signed: {args.incident}.sigstore.json")
-
-
-def _notify(command: str, text: str, env: Environment) -> None:
-    """Run a command with the result on its stdin, and wait for it.
-
-    Raises:
-        UsageError: it is none, or fails: somebody who should know may not.
-    """
-    import shlex
-    import subprocess
-
-    from sbomgate.errors import UsageError
-
-    try:
-        words = shlex.split(command)
-        done = subprocess.run(
-            words,
-            input=text.encode(),
-            cwd=env.working_directory,
-            stdout=subprocess.DEVNULL,
-            timeout=NOTIFY_SECONDS,
-            check=False,
-        )
-    except (ValueError, IndexError, OSError, subprocess.TimeoutExpired) as e:
-        raise UsageError(f"could not be run: {e}", where="--notify", hint="name a program and its arguments") from e
-    if done.returncode != 0:
-        raise UsageError(f"ended with {done.returncode}: nobody may have been told", where="--notify")

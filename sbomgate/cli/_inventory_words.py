@@ -20,8 +20,9 @@ SHOWN = 8  # builds of one project, and packages that going back changes, in tex
 
 
 def is_open(artefact: Artefact, running: Running) -> bool:
-    """Whether something is left to do about a build that is hit: nobody refuses it yet, or it runs."""
-    return artefact.build["verdict"] != "denied" or bool(_where(artefact, running))
+    """Whether something is left to do about a build that is hit: `verify` may accept it still, or it runs."""
+    refused = artefact.build["verdict"] in ("denied", "revoked") and artefact.overridden is None
+    return not refused or bool(_where(artefact, running))
 
 
 def _where(artefact: Artefact, running: Running) -> Sequence[str]:
@@ -45,7 +46,9 @@ def _text_lines(found: Sequence[Affected], running: Running) -> Iterator[str]:
         return
     builds, projects = _total(found)
     left = sum(is_open(artefact, running) for one in found for artefact, _ in one.artefacts)
-    done = "" if left == builds else f", {builds - left:,} of them FAILED already and run nowhere that was told"
+    done = (
+        "" if left == builds else f", {builds - left:,} of them FAILED or revoked already and run nowhere that was told"
+    )
     yield f"HIT  {count(builds, 'build')} of {count(projects, 'project')}{done}"
     for one in found:
         yield ""
@@ -189,10 +192,17 @@ def _csv(found: Sequence[Affected], running: Running) -> str:
     return text.getvalue()
 
 
+def _sarif(found: Sequence[Affected], running: Running) -> str:
+    from sbomgate.cli import _inventory_sarif
+
+    return _inventory_sarif.render(found, running)
+
+
 RENDERINGS: Mapping[str, Callable[[Sequence[Affected], Running], str]] = {
     "text": _text,
     "json": to_json,
     "markdown": _markdown,
     "csv": _csv,
+    "sarif": _sarif,
 }
 """By what `--format` calls them."""

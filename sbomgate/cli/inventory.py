@@ -5,6 +5,7 @@ the digest of the evidence that they come from. It needs DuckDB: pip install 'sb
 
 examples:
   sbomgate inventory add evidence --trust trust.toml              a store; `gate --inventory DIR` adds each build
+  sbomgate inventory add oci:HOST/team/evidence --trust trust.toml   what a registry holds
   sbomgate inventory add sboms/ vendor.cdx.json                   SBOMs, anybody's
   sbomgate inventory find axios@1.14.1 plain-crypto-js --paths    which builds hold it, and through what
   sbomgate inventory find 'axios@>=1.14 <2' environment:production --running
@@ -12,6 +13,7 @@ examples:
   sbomgate inventory deployed file:dist/app.tgz --environment production
   sbomgate inventory coverage --deployed running.txt              what runs and never met the gate
   sbomgate inventory sweep --feed osv-npm.zip                     everything that a list hits, and what to go back to
+  sbomgate inventory push s3://bucket/inventory                   a copy that others read: --inventory s3://bucket/inventory
   sbomgate inventory sql "SELECT project, count(*) FROM build GROUP BY project"
 
 exit codes: 0 done, 1 `sweep` hit something, `coverage` found something uncovered, 2 not done
@@ -36,6 +38,7 @@ _ACTIONS = {
     "add": "_inventory_add",
     "rebuild": "_inventory_add",
     "compact": "_inventory_add",
+    "push": "_inventory_add",
     "find": "_inventory_find",
     "stats": "_inventory_find",
     "sql": "_inventory_find",

@@ -13,6 +13,7 @@ believed as far as its digests and signatures go, and what was written is read a
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -45,6 +46,9 @@ MAX_EVIDENCE_BYTES = 4 << 30  # of all decisions on one build together
 WORKERS = 8  # requests at once: a registry far away takes 50 ms for each
 PAUSES = (0.2, 0.5, 1.0, 2.0)  # seconds: a registry of several machines may list a moment later what it took
 
+_REVOCATIONS_TAG = "revocations"
+_NAMED = re.compile(r"(?:build|sha256)-([0-9a-f]{64})")  # tags of ours, and the fallback tag of any manifest
+
 # What a list calls what may be ours. Some registries take the type of its config, which is the empty one, or a general
 # one; what has a type of its own that is none of these was made by others.
 _POSSIBLY = (dsse.BUNDLE_MEDIA_TYPE, RECORD_MEDIA_TYPE, "application/vnd.oci.", "application/vnd.unknown.")
@@ -74,6 +78,55 @@ def find(client: Client, subject: Subject) -> tuple[Record, ...]:
         return _records(client, about, client.referrers(about), pool)
 
 
+def listed(client: Client) -> tuple[str, ...]:
+    """Return the digests in a repository that evidence may refer to, as far as its tags lead to them, sorted.
+
+    A build manifest has a tag. An image is found by its own tag, by that of an index that lists it, or where the
+    registry has no referrers API by the fallback tag; what nothing tags has to be named by its digest.
+
+    Raises:
+        FetchError, EvidenceError: as `find`.
+    """
+    found: set[str] = set()
+    others: list[str] = []
+    for tag in client.tags():
+        if (match := _NAMED.fullmatch(tag)) is not None:
+            found.add(f"sha256:{match[1]}")
+        elif tag != _REVOCATIONS_TAG:
+            others.append(tag)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for tag, data in zip(others, pool.map(client.tagged, others), strict=True):
+            if data is None:  # removed meanwhile
+                continue
+            found.add(f"sha256:{hashlib.sha256(data).hexdigest()}")
+            match dsse.loads(data, f"{client.repository}:{tag}"):
+                case {"manifests": list(entries)}:
+                    named = (str(one.get("digest")) for one in entries if isinstance(one, dict))
+                    found.update(one for one in named if DIGEST.fullmatch(one))
+    return tuple(sorted(found - {f"sha256:{hashlib.sha256(_revocations()).hexdigest()}"}))
+
+
+def statements(client: Client, about: str) -> tuple[Statements, ...]:
+    """Return the signed statements of the decisions that are attached to a digest, without what they name.
+
+    Raises:
+        FetchError, EvidenceError: as `find`.
+    """
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return _statements(client, about, client.referrers(about), pool)
+
+
+def whole(client: Client, of: Statements) -> Record:
+    """Return a decision with every material that it names, each hashed.
+
+    Raises:
+        FetchError, EvidenceError: as `find`.
+    """
+    with ThreadPoolExecutor(WORKERS) as pool:
+        (record,) = _whole(client, (of,), str(client.repository), pool)
+    return record
+
+
 def revocations(client: Client) -> dict[str, bytes]:
     """Return the revocations in a store's repository by the SHA-256 (hex) of each; whose they are is for `verify`.
 
@@ -100,6 +153,11 @@ def digest(subject: Subject) -> str:
 
 
 def _records(client: Client, about: str, listing: Listing, pool: ThreadPoolExecutor) -> tuple[Record, ...]:
+    records = _whole(client, _statements(client, about, listing, pool), f"{client.repository}@{about}", pool)
+    return tuple(sorted(records, key=lambda one: (one.claimed_time, one.id), reverse=True))
+
+
+def _statements(client: Client, about: str, listing: Listing, pool: ThreadPoolExecutor) -> tuple[Statements, ...]:
     where = f"{client.repository}@{about}"
     # (1) the bundles that are attached
     found, named_by_files = _bundles(client, about, listing, pool)
@@ -120,24 +178,26 @@ def _records(client: Client, about: str, listing: Listing, pool: ThreadPoolExecu
             hint=_AGAIN,
         )
     # Anybody can sign a summary of any detail: whose counts is for `verify`.
-    statements = [
+    return tuple(
         _paired(detail, summary, f"{where}: {name}")
         for name, detail in details.items()
         for summary in (summaries.get(name) or (None,))
-    ]
+    )
+
+
+def _whole(client: Client, of: Sequence[Statements], where: str, pool: ThreadPoolExecutor) -> list[Record]:
     # (4) every stored material
-    wanted = {f"sha256:{m.sha256}": m.size for one in statements for m in one.stored}
+    wanted = {f"sha256:{m.sha256}": m.size for one in of for m in one.stored}
     _must_fit(wanted, where)
     blobs = _all(client, wanted, pool)
-    records = [
+    return [
         Record(
             detail=one.detail,
             summary=one.summary,
             blobs={m.name: blobs[f"sha256:{m.sha256}"] for m in one.stored},
         )
-        for one in statements
+        for one in of
     ]
-    return tuple(sorted(records, key=lambda one: (one.claimed_time, one.id), reverse=True))
 
 
 def _bundles(
@@ -304,7 +364,7 @@ def attach_revocations(
         sha256 = hashlib.sha256(one).hexdigest()
         held = layer(f"{sha256}.sigstore.json", dsse.BUNDLE_MEDIA_TYPE, sha256, len(one))
         referrers.append(referrer(about, dsse.BUNDLE_MEDIA_TYPE, [held], annotations))
-    _publish(client, about, referrers, bundles, own=(root, "revocations"), sleep=sleep)
+    _publish(client, about, referrers, bundles, own=(root, _REVOCATIONS_TAG), sleep=sleep)
 
 
 def _revocations() -> bytes:

@@ -29,6 +29,7 @@ MAX_MANIFEST_BYTES = (
 )  # what registries take at least, and most take at most (specification, "Pushing manifests")
 MAX_LIST_BYTES = 8 << 20  # one page of referrers: about 15,000
 MAX_PAGES = 100  # of referrers
+MAX_TAGS = 100_000  # of a repository: the builds of ten years
 MAX_REFERRERS = 20_000  # of one build: 5,000 decisions
 MAX_ERROR_BYTES = 16 << 10  # what is read of an error's own words
 MAX_ATTEMPTS = 4  # the first and three more
@@ -54,6 +55,7 @@ _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NO_REFERRERS = frozenset({400, 404, 405, 406})  # how registries say that they do not know the API
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _CODE = re.compile(r"[A-Z][A-Z_]{1,39}")
 _NEXT = re.compile(r'<([^>]{1,8192})>\s*;[^,]*\brel="?next"?')
 _MEDIA_TYPE = re.compile(r"[a-z0-9]{1,32}/[A-Za-z0-9!#$&^_.+-]{1,127}")
@@ -176,6 +178,37 @@ class Client:
         """Return a manifest by its digest (`sha256:…`), or None where there is none."""
         answer = self._get(f"manifests/{digest}", accept=", ".join(_MANIFESTS), limit=MAX_MANIFEST_BYTES)
         return None if answer is None else self._hashed(answer.body, digest)
+
+    def tags(self) -> tuple[str, ...]:
+        """Return the tags of the repository, sorted; none where there is no such repository."""
+        url = f"{self.repository.url}/tags/list?n=1000"
+        found: set[str] = set()
+        for page in range(MAX_PAGES):
+            answer = self._ask("GET", url, headers={"accept": "application/json"}, limit=MAX_LIST_BYTES)
+            if answer.status == 404 and page == 0:
+                return ()
+            if answer.status != 200:
+                raise self._refused(answer, url)
+            tags = dsse.loads(answer.body, show(url))
+            tags = tags.get("tags") if isinstance(tags, dict) else tags
+            if tags is not None:  # some registries have null for an empty list
+                if not isinstance(tags, list) or not all(isinstance(tag, str) and TAG.fullmatch(tag) for tag in tags):
+                    raise EvidenceError("not a list of tags", where=show(url), place="tags")
+                found.update(tags)
+            if len(found) > MAX_TAGS:
+                raise FetchError(f"lists more than {MAX_TAGS} tags", where=show(url))
+            following = _NEXT.search(answer.headers.get("link", ""))
+            if following is None:
+                return tuple(sorted(found))
+            url = self._allowed(following[1], url, what="goes on with its list")
+            if origin(url) != self._origin:
+                raise FetchError("lists tags on another host", where=show(url))
+        raise FetchError(f"lists tags on more than {MAX_PAGES} pages", where=show(url))
+
+    def tagged(self, tag: str) -> bytes | None:
+        """Return the manifest that a tag names now, by the registry's word, or None where there is none."""
+        answer = self._get(f"manifests/{tag}", accept=", ".join(_MANIFESTS), limit=MAX_MANIFEST_BYTES)
+        return None if answer is None else answer.body
 
     def referrers(self, digest: str) -> Listing:
         """Return what refers to a manifest: by the referrers API, else by the fallback tag."""

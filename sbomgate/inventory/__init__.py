@@ -4,6 +4,7 @@
       segments.json            which segments count; replaced as a whole: the commit point of a compaction
       segments/000001.parquet  rows of many builds, sorted by name, version, build
       delta/<key>.parquet      the rows of one build; its name is the commit point
+      amended.jsonl            what was signed about decisions after them: revoked, overridden
       deployed.jsonl           what was deployed where and when: the one thing here that is nowhere else
 
 `rows` makes rows of an SBOM, `folder` keeps them, `engines` run the SQL that `terms` and `answers` write, `sweep`

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from sbomgate.errors import UsageError
+from sbomgate.inventory import amendments
+from sbomgate.inventory.amendments import Amendment
 from sbomgate.inventory.engines import Engine
 from sbomgate.inventory.rows import BUILD_COLUMNS, PACKAGE_COLUMNS
 from sbomgate.inventory.terms import Condition, Selector, Terms, aware, like
@@ -34,12 +36,31 @@ class Artefact:
         key: its key.
         first: when it was decided on for the first time, or None.
         decisions: how many decisions there are on it that the question found.
+        amended: what was signed about the newest decision after it, the last word first.
     """
 
     build: Mapping[str, Any]
     key: int
     first: datetime | None
     decisions: int
+    amended: tuple[Amendment, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether the newest decision allows it, counts, and is not revoked. Whose word that is says `standing`."""
+        return bool(self.build["verdict"] == "allowed" and self.build["profile"] != "observe")
+
+    @property
+    def revoked(self) -> Amendment | None:
+        """What revokes it; a decision that FAILED can be revoked as well."""
+        return next((one for one in self.amended if one.word == amendments.REVOKED), None)
+
+    @property
+    def overridden(self) -> Amendment | None:
+        """What overrides its FAILED decision, ended or not; nothing where it is revoked."""
+        if self.build["verdict"] != "denied" or self.revoked is not None:
+            return None
+        return next((one for one in self.amended if one.word == amendments.OVERRIDDEN), None)
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -146,7 +167,7 @@ def hits(engine: Engine, conditions: Sequence[Condition], *, join: str = "") -> 
         raise UsageError(f"more than {MAX_HITS:,} packages in builds", hint="ask for less, or use `inventory sql`")
     width = len(_PACKAGE)
     builds = _builds(engine, {row[width] for row in found})
-    artefacts = _artefacts(builds)
+    artefacts = _artefacts(builds, amendments.of(engine))
     # One line for a package in an artefact, as its newest decision has it.
     newest: dict[tuple[Any, ...], Hit] = {}
     for row in found:
@@ -160,7 +181,7 @@ def hits(engine: Engine, conditions: Sequence[Condition], *, join: str = "") -> 
 
 def builds(engine: Engine) -> dict[tuple[str, ...], Artefact]:
     """Return every artefact by its identity."""
-    return _artefacts(_builds(engine, None))
+    return _artefacts(_builds(engine, None), amendments.of(engine))
 
 
 def _builds(engine: Engine, keys: Set[int] | None) -> dict[int, Mapping[str, Any]]:
@@ -173,16 +194,26 @@ def _builds(engine: Engine, keys: Set[int] | None) -> dict[int, Mapping[str, Any
     return {row[0]: _named(_BUILD, row[1:]) for row in rows if keys is None or row[0] in keys}
 
 
-def _artefacts(builds: Mapping[int, Mapping[str, Any]]) -> dict[tuple[str, ...], Artefact]:
+def _artefacts(
+    builds: Mapping[int, Mapping[str, Any]], amended: Mapping[str, tuple[Amendment, ...]]
+) -> dict[tuple[str, ...], Artefact]:
     together: dict[tuple[str, ...], list[tuple[int, Mapping[str, Any]]]] = {}
     for key, build in builds.items():
         together.setdefault(identity(build), []).append((key, build))
     found = {}
     for name, held in together.items():
         # At the same moment the decision that denied comes later, as `verify` has it (P19).
-        held.sort(key=lambda one: (_moment(one[1]["decided"]), one[1]["verdict"] == "denied", one[1]["evidence"] or ""))
+        held.sort(
+            key=lambda one: (_moment(one[1]["decided"]), one[1]["verdict"] != "allowed", one[1]["evidence"] or "")
+        )
         key, build = held[-1]
-        found[name] = Artefact(build=build, key=key, first=held[0][1]["decided"], decisions=len(held))
+        found[name] = Artefact(
+            build=build,
+            key=key,
+            first=held[0][1]["decided"],
+            decisions=len(held),
+            amended=amended.get(build["evidence"] or "", ()),
+        )
     return found
 
 

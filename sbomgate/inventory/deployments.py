@@ -6,22 +6,18 @@ environment from its event until a later one says that it stopped, or that anoth
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from sbomgate import files
 from sbomgate.errors import EvidenceError
+from sbomgate.inventory import lines
 from sbomgate.inventory.folder import Folder
+from sbomgate.inventory.place import Place
 from sbomgate.times import format_time, parse_time
 
 FILE = "deployed.jsonl"
-MAX_BYTES = 1 << 30
-"""Bytes of the file: five million events, a thousand a day for fourteen years."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +34,7 @@ class Deployment:
     stopped: bool = False
 
 
-def read(folder: Folder) -> tuple[Deployment, ...]:
+def read(place: Place) -> tuple[Deployment, ...]:
     """Return every event, sorted by time; of one moment in the order in which they were told.
 
     What a killed writer left of a last line was never reported and is not read.
@@ -46,11 +42,7 @@ def read(folder: Folder) -> tuple[Deployment, ...]:
     Raises:
         EvidenceError: a line is no event.
     """
-    at = folder.path / FILE
-    if not at.exists():
-        return ()
-    whole, _, _ = files.read(at, limit=MAX_BYTES, error=EvidenceError).rpartition(b"\n")
-    found = [_event(line, f"line {number}", at) for number, line in enumerate(whole.split(b"\n"), 1) if line]
+    found = lines.read(place.read(FILE, lines.MAX_BYTES), _event, "a deployment", place.at(FILE))
     return tuple(sorted(found, key=lambda event: event.at))
 
 
@@ -60,30 +52,20 @@ def append(folder: Folder, events: Sequence[Deployment]) -> None:
     Raises:
         EvidenceError: it cannot be written.
     """
-    lines = b"".join(
-        json.dumps(
-            {
-                "digest": event.digest,
-                "name": event.name,
-                "environment": event.environment,
-                "at": format_time(event.at),
-                "stopped": event.stopped,
-            }
-        ).encode()
-        + b"\n"
+    told = [
+        {
+            "digest": event.digest,
+            "name": event.name,
+            "environment": event.environment,
+            "at": format_time(event.at),
+            "stopped": event.stopped,
+        }
         for event in events
-    )
+    ]
     at = folder.path / FILE
     try:
         with folder.lock(".deploying"):
-            descriptor = os.open(at, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
-            with os.fdopen(descriptor, "r+b", buffering=0) as file:
-                file.seek(_whole(file))
-                file.truncate()
-                view = memoryview(lines)
-                while view:
-                    view = view[file.write(view) or 0 :]
-                os.fsync(file.fileno())
+            lines.append(at, told)
     except OSError as e:
         raise EvidenceError(f"cannot be written: {(e.strerror or str(e)).lower()}", where=str(at)) from e
 
@@ -114,33 +96,16 @@ def running(
     return {(event.environment, event.digest): event for event in placed.values()}
 
 
-def _whole(file: Any) -> int:
-    """Return where the last whole line ends."""
-    end: int = file.seek(0, os.SEEK_END)
-    while end:
-        begin = max(0, end - 4096)
-        file.seek(begin)
-        found = file.read(end - begin).rfind(b"\n")
-        if found >= 0:
-            return begin + int(found) + 1
-        end = begin
-    return 0
-
-
-def _event(line: bytes, place: str, at: Path) -> Deployment:
-    try:
-        value = json.loads(line)
-        event = Deployment(
-            digest=value["digest"],
-            name=value["name"],
-            environment=value["environment"],
-            at=parse_time(value["at"]),
-            stopped=value["stopped"],
-        )
-        if not all(isinstance(text, str) for text in (event.digest, event.name, event.environment)):
-            raise TypeError("a text is none")
-        if not isinstance(event.stopped, bool):
-            raise TypeError("stopped is neither true nor false")
-    except (ValueError, KeyError, TypeError, RecursionError) as e:
-        raise EvidenceError(f"not a deployment: {e}", where=str(at), place=place, hint="remove the line") from e
+def _event(value: Mapping[str, Any]) -> Deployment:
+    event = Deployment(
+        digest=value["digest"],
+        name=value["name"],
+        environment=value["environment"],
+        at=parse_time(value["at"]),
+        stopped=value["stopped"],
+    )
+    if not all(isinstance(text, str) for text in (event.digest, event.name, event.environment)):
+        raise TypeError("a text is none")
+    if not isinstance(event.stopped, bool):
+        raise TypeError("stopped is neither true nor false")
     return event

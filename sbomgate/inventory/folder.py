@@ -11,62 +11,37 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 
 from sbomgate import files
 from sbomgate.errors import EvidenceError, UsageError
-from sbomgate.inventory.engines import Engine, VanishedError
+from sbomgate.inventory import amendments, lines
+from sbomgate.inventory.engines import VanishedError
 from sbomgate.inventory.engines.duck import DuckDB, Writer
+from sbomgate.inventory.place import DELTA, MANIFEST, REBUILD, SEGMENTS, Listing, Place, Segment, manifest
 
-SCHEMA = "sbomgate/inventory/v1"
-MANIFEST = "segments.json"
-DELTA = "delta"
-SEGMENTS = "segments"
-
-MAX_MANIFEST_BYTES = 1 << 20  # a line of 80 bytes for each segment, of which there are a dozen
 MAX_DELTAS = 500
 """Files of single builds before they are made one segment: each costs a query a fifth of a millisecond."""
 MAX_SEGMENT_ROWS = 64_000_000
 """Rows of a segment that is still merged with others: beyond it rewriting costs more than opening one more file."""
-LISTINGS = 20  # times that a reader lists again: compactions take seconds, listing milliseconds
 LOCK_WAIT_SECONDS = 60  # a compaction of 500 builds takes seconds
 
 _TEMPORARY = ".tmp-"
 _LOCKS = frozenset({".lock", ".writing", ".deploying"})
 _DELTA = re.compile(r"([0-9a-f]{16})\.parquet")
 
-T = TypeVar("T")
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """A sorted file of many builds: its name in `segments/`, and how many rows and builds it holds."""
-
-    name: str
-    rows: int
-    builds: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """What counted at one moment."""
-
-    segments: tuple[Segment, ...]
-    deltas: tuple[Path, ...]
-
-
-class Folder:
+class Folder(Place):
     """An inventory on disk."""
 
     def __init__(self, path: Path) -> None:
@@ -76,72 +51,38 @@ class Folder:
 
     # -- reading
 
-    def exists(self) -> bool:
-        """Whether there is an inventory here."""
-        return (self.path / MANIFEST).exists()
+    @property
+    def where(self) -> str:
+        """See `Place`."""
+        return str(self.path)
 
-    def listing(self) -> Listing:
-        """Return what counts now.
+    def at(self, name: str) -> str:
+        """See `Place`."""
+        return str(self.path.absolute() / name)
 
-        Raises:
-            EvidenceError: this is no inventory.
-        """
-        deltas = self._deltas()
-        return Listing(segments=self._segments(), deltas=deltas)
-
-    def ask(self, engine: Engine, question: Callable[[Engine], T]) -> T:
-        """Have a question answered over everything that counts, again where files vanish while it is answered.
-
-        Raises:
-            EvidenceError: a file cannot be read; two builds have one key.
-        """
-
-        def attempt() -> T:
-            listing = self.listing()
-            paths = [self.path / SEGMENTS / segment.name for segment in listing.segments]
-            engine.open(paths)
-            if listing.deltas:
-                held = {key for (key,) in engine.query("SELECT build FROM build")}
-                engine.open([*paths, *(path for path in listing.deltas if int(path.stem, 16) not in held)])
-            twice = engine.query("SELECT build FROM build GROUP BY build HAVING count(*) > 1 LIMIT 1")
-            if twice:
-                raise EvidenceError("two builds have one key", where=str(self.path), place=f"{twice[0][0]:016x}")
-            return question(engine)
-
-        return self._retried(attempt)
+    def read(self, name: str, limit: int) -> bytes | None:
+        """See `Place`."""
+        at = self.path / name
+        return files.read(at, limit=limit, error=EvidenceError, follow=False) if at.exists() else None
 
     def reader(self) -> DuckDB:
-        """Return the engine that reads this folder and nothing else."""
-        return DuckDB([self.path / SEGMENTS, self.path / DELTA])
+        """See `Place`."""
+        return DuckDB([self.at(SEGMENTS), self.at(DELTA)])
 
-    def _retried(self, attempt: Callable[[], T]) -> T:
-        for _ in range(LISTINGS):
-            try:
-                return attempt()
-            except VanishedError as e:
-                vanished = e
-        raise EvidenceError(f"a file that is listed is not there: {vanished}", where=str(self.path), hint=_HINT)
+    @property
+    def is_rebuilding(self) -> bool:
+        """Whether somebody makes it again just now."""
+        return self._aside.is_dir()
 
-    def _deltas(self) -> tuple[Path, ...]:
+    @property
+    def _aside(self) -> Path:
+        return self.path / f"{_TEMPORARY}rebuilt"
+
+    def _deltas(self) -> tuple[str, ...]:
         try:
-            names = sorted(path.name for path in (self.path / DELTA).iterdir() if _DELTA.fullmatch(path.name))
+            return tuple(sorted(path.name for path in (self.path / DELTA).iterdir() if _DELTA.fullmatch(path.name)))
         except OSError as e:
             raise self._could_not("read", e) from e
-        return tuple(self.path / DELTA / name for name in names)
-
-    def _segments(self) -> tuple[Segment, ...]:
-        at = self.path / MANIFEST
-        data = files.read(at, limit=MAX_MANIFEST_BYTES, error=EvidenceError, follow=False)
-        try:
-            value = json.loads(data)
-            if value["schema"] != SCHEMA:
-                raise EvidenceError(f"{value['schema']!r:.80}, expected {SCHEMA!r}", where=str(at), hint=_HINT)
-            found = [Segment(name=s["name"], rows=s["rows"], builds=s["builds"]) for s in value["segments"]]
-            if not all(re.fullmatch(r"[0-9]{6}\.parquet", s.name) for s in found):
-                raise ValueError("a name that is no segment's")
-        except (ValueError, KeyError, TypeError) as e:
-            raise EvidenceError(f"not the list of an inventory's segments: {e}", where=str(at), hint=_HINT) from e
-        return tuple(found)
 
     # -- writing
 
@@ -215,9 +156,23 @@ class Folder:
             with self.lock(".lock", wait=wait) as held:
                 return self._compact(everything=everything) if held else 0
         except VanishedError as e:
-            raise EvidenceError(f"a file that is listed is not there: {e}", where=str(self.path), hint=_HINT) from e
+            raise EvidenceError(f"a file that is listed is not there: {e}", where=str(self.path), hint=REBUILD) from e
         except OSError as e:
             raise self._could_not("be written", e) from e
+
+    @contextlib.contextmanager
+    def still(self) -> Iterator[Listing]:
+        """Compact what is due, and yield what counts while no other compaction and no rebuild runs.
+
+        Raises:
+            EvidenceError: as `compact`.
+        """
+        try:
+            with self.lock(".lock"):
+                self._compact(everything=False)
+                yield self.listing()
+        except OSError as e:
+            raise self._could_not("be read", e) from e
 
     def compact_if_due(self) -> int:
         """Compact where so many builds were added that readers feel it, and nobody else does."""
@@ -232,17 +187,23 @@ class Folder:
         Raises:
             EvidenceError: it cannot be written, or another compaction does not finish.
         """
-        aside = Folder(self.path / f"{_TEMPORARY}rebuilt")
+        aside = Folder(self._aside)
         try:
             with self.lock(".lock"):
                 before = self.listing()
-                files_before = {path: path.stat().st_ino for path in before.deltas}
+                files_before = {path: path.stat().st_ino for path in self._paths(before)}
                 shutil.rmtree(aside.path, ignore_errors=True)
                 try:
                     aside.create()
+                    with self.lock(".deploying"):
+                        amended = lines.size(self.path / amendments.FILE)
                     yield aside
                     aside.compact(everything=True)
+                    # Until the end what is revoked by the old or by the new evidence is.
+                    amendments.append(self, amendments.read(aside), again=True)
                     self._take(aside, before, files_before)
+                    with self.lock(".deploying"):
+                        lines.cut(self.path / amendments.FILE, amended)
                 finally:
                     shutil.rmtree(aside.path, ignore_errors=True)
         except OSError as e:
@@ -266,10 +227,10 @@ class Folder:
         self._clean(listing)
         segments = listing.segments
         held = self._writer().keys([self.path / SEGMENTS / segment.name for segment in segments])
-        new = [path for path in listing.deltas if int(path.stem, 16) not in held]
+        new = [path for path in self._paths(listing) if int(path.stem, 16) not in held]
         merged = list(segments) if everything else _tier(segments, new)
         if not new and len(merged) < 2:
-            self._remove(listing.deltas)
+            self._remove(self._paths(listing))
             return 0
         last = max((int(segment.name[:6]) for segment in segments), default=0)
         name = f"{last + 1:06}.parquet"
@@ -281,8 +242,11 @@ class Folder:
         files.sync(self.path / SEGMENTS)
         kept = [segment for segment in segments if segment not in merged]
         self._publish((*kept, Segment(name=name, rows=rows, builds=builds)))
-        self._remove([*(self.path / SEGMENTS / segment.name for segment in merged), *listing.deltas])
+        self._remove([*(self.path / SEGMENTS / segment.name for segment in merged), *self._paths(listing)])
         return rows
+
+    def _paths(self, listing: Listing) -> list[Path]:
+        return [self.path / DELTA / name for name in listing.deltas]
 
     def _clean(self, listing: Listing) -> None:
         """Remove what a killed compaction left, and what killed writers left where none is writing."""
@@ -297,8 +261,7 @@ class Folder:
             path.unlink(missing_ok=True)
 
     def _publish(self, segments: Sequence[Segment]) -> None:
-        listed = [{"name": s.name, "rows": s.rows, "builds": s.builds} for s in segments]
-        data = orjson.dumps({"schema": SCHEMA, "segments": listed}, option=orjson.OPT_INDENT_2) + b"\n"
+        data = manifest(segments)
         made = self.path / f"{_TEMPORARY}{MANIFEST}"
         with made.open("wb") as file:
             file.write(data)
@@ -342,9 +305,6 @@ class Folder:
         return EvidenceError(
             f"cannot {what}: {(e.strerror or str(e)).lower()}", where=str(e.filename or self.path), hint=hint
         )
-
-
-_HINT = "make it again from the evidence: `sbomgate inventory rebuild`"
 
 
 def _tier(segments: Sequence[Segment], new: Sequence[Path]) -> list[Segment]:

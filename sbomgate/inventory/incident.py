@@ -93,6 +93,7 @@ def _artefact(artefact: Artefact, running: Mapping[str, Sequence[str]]) -> dict[
         "environment": build["environment"],
         "decided": _time(build["decided"]),
         "verdict": build["verdict"],
+        "overridden_until": None if artefact.overridden is None else _time(artefact.overridden.until),
         "standing": build["standing"],
         "runs_in": sorted(running.get(build["digest"] or "", ())),
         "evidence": build["evidence"],

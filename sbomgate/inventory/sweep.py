@@ -121,11 +121,7 @@ def _with_ids(
 
 def _last_good(builds: Sequence[Artefact], held: Mapping[tuple[str, ...], Any]) -> Artefact | None:
     """Return the newest build that is not hit and PASSED; where any evidence is verified, only such counts."""
-    passed = [
-        one
-        for one in builds
-        if one.identity not in held and one.build["verdict"] == "allowed" and one.build["profile"] != "observe"
-    ]
+    passed = [one for one in builds if one.identity not in held and one.passed]
     verified = any(one.build["standing"] == "verified" for one in builds)
     return next((one for one in passed if not verified or one.build["standing"] == "verified"), None)
 

@@ -26,9 +26,7 @@ MAX_RESULTS = 25_000  # what GitHub takes of one run; what denies comes first
 MAX_LOCATIONS = 100  # copies of one package that GitHub shows
 MAX_TEXT = 2_000  # characters
 
-_PLAIN_URL = re.compile(
-    r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~+@-]+)*/?"
-)  # what SARIF takes as a URI
+PLAIN_URL = re.compile(r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~+@-]+)*/?")  # what SARIF takes as a URI
 
 _LEVEL = {Level.DENY: "error", Level.WARN: "warning", Level.NOTE: "note"}
 _ORDER = {Level.DENY: 0, Level.WARN: 1, Level.NOTE: 2}
@@ -84,7 +82,7 @@ def _run(report: Report) -> dict[str, Any]:
         },
     }
     repository = "" if context.repository is None else context.repository.value
-    if _PLAIN_URL.fullmatch(repository):
+    if PLAIN_URL.fullmatch(repository):
         source = {"repositoryUri": repository}
         if context.commit is not None:
             source["revisionId"] = plain(context.commit.value, 200)
@@ -117,19 +115,19 @@ def _notifications(report: Report, left: int) -> Iterator[dict[str, Any]]:
 
 
 def _notification(text: str, *, level: str = "warning") -> dict[str, Any]:
-    return {"level": level, "message": {"text": _text(text)}}
+    return {"level": level, "message": {"text": inert(text)}}
 
 
 def _rule(report: Report, id_: str) -> dict[str, Any]:
     about = report.whole.rules.get(id_)
     if about is None:  # an organisation's own
-        return {"id": plain(id_, 200), "shortDescription": {"text": _text(id_)}}
+        return {"id": plain(id_, 200), "shortDescription": {"text": inert(id_)}}
     return {
         "id": id_,
         "name": "".join(part.capitalize() for part in id_.split("_")),
-        "shortDescription": {"text": _text(about.title)},
-        "fullDescription": {"text": _text(about.description)},
-        "help": {"text": _text(f"{about.why} {about.fix}")},
+        "shortDescription": {"text": inert(about.title)},
+        "fullDescription": {"text": inert(about.description)},
+        "help": {"text": inert(f"{about.why} {about.fix}")},
         "properties": {"tags": ["security", "supply-chain"]},
     }
 
@@ -150,7 +148,7 @@ def _result(
         "ruleId": plain(finding.rule, 200),
         "ruleIndex": rules.index(finding.rule),
         "level": _LEVEL[finding.level],
-        "message": {"text": _text(text)},
+        "message": {"text": inert(text)},
         "locations": list(_locations(report, packages))[:MAX_LOCATIONS],
         "partialFingerprints": {FINGERPRINT: finding.fingerprint},
         "properties": {
@@ -161,7 +159,7 @@ def _result(
     }
     if finding.waived:
         result["suppressions"] = [
-            {"kind": "external", "status": "accepted", "justification": _text(_waived(signed.get(id_), id_))}
+            {"kind": "external", "status": "accepted", "justification": inert(_waived(signed.get(id_), id_))}
             for id_ in report.evaluation.waived_by.get(finding.fingerprint, ())
         ] or [{"kind": "external", "status": "accepted"}]
     return result
@@ -204,6 +202,6 @@ def _place(report: Report) -> str:
     return quote("/".join(part for part in parts if part is not None))
 
 
-def _text(text: str) -> str:
+def inert(text: str) -> str:
     """Return a plain text message: no placeholder (§3.11.5) and no embedded link (§3.11.6) from outside."""
     return plain(text, MAX_TEXT).replace("](", "] (").replace("{", "{{").replace("}", "}}")

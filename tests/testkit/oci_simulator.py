@@ -87,6 +87,8 @@ class Simulator:
 
     def serve(self, asked: Asked) -> Reply:
         """Answer a request without a fault."""
+        if asked.method == "GET" and asked.path.endswith("/tags/list"):
+            return self.tags(asked)
         match = re.fullmatch(r"/v2/.+/(blobs/uploads|blobs|manifests|referrers)/([^/]*)", asked.path)
         if match is None:
             return Reply(status=404)
@@ -121,6 +123,14 @@ class Simulator:
                 return Reply(status=201)
             case _:
                 return Reply(status=404)
+
+    def tags(self, asked: Asked) -> Reply:
+        """List the tags, a page at a time."""
+        tags = sorted(name for name in self.manifests if not name.startswith("sha256:"))
+        start = int(asked.query.get("from", "0"))
+        more = start + self.page < len(tags)
+        headers = {"Link": f'<{asked.path}?from={start + self.page}>; rel="next"'} if more else {}
+        return Reply(headers=headers, body=json.dumps({"tags": tags[start : start + self.page]}).encode())
 
     def referrers(self, asked: Asked, digest: str) -> Reply:
         """List what refers to a digest, a page at a time."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 Answer = list[tuple[Any, ...]]
@@ -16,7 +15,7 @@ class VanishedError(Exception):
 class Engine(Protocol):
     """Runs queries over the tables `package`, `build` and those that were made beside them."""
 
-    def open(self, files: Sequence[Path]) -> None:
+    def open(self, files: Sequence[str]) -> None:
         """Have the tables `package` and `build` hold the rows of these files; without any they are empty.
 
         Raises:
@@ -26,6 +25,10 @@ class Engine(Protocol):
 
     def table(self, name: str, columns: Mapping[str, Sequence[str | None]]) -> None:
         """Make a table of texts, in place of one of that name."""
+        ...
+
+    def revoke(self, evidence: Sequence[str]) -> None:
+        """Have `build` say `revoked` in place of `allowed` for these decisions (SHA-256 in hex of their evidence)."""
         ...
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:

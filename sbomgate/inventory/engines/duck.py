@@ -31,13 +31,19 @@ _HINT = "make the inventory again from the evidence: `sbomgate inventory rebuild
 class DuckDB:
     """One connection, in memory. `folders` are all that it may read."""
 
-    def __init__(self, folders: Sequence[Path] = ()) -> None:
+    def __init__(self, folders: Sequence[str] = (), storage: Any = None) -> None:
         """Open it.
+
+        Args:
+            folders: paths, or URLs that `storage` reads.
+            storage: a file system of fsspec.
 
         Raises:
             UsageError: DuckDB is not installed.
         """
         self._connection = _connect()
+        if storage is not None:
+            self._connection.register_filesystem(storage)
         self._run("SET autoinstall_known_extensions = false")
         self._run("SET autoload_known_extensions = false")
         self._run("SET python_enable_replacements = false")
@@ -47,10 +53,10 @@ class DuckDB:
         self._run("SET enable_external_access = false")
         self._run("SET lock_configuration = true")
 
-    def open(self, files: Sequence[Path]) -> None:
+    def open(self, files: Sequence[str]) -> None:
         """See `Engine`."""
         if files:
-            listed = ", ".join(_literal(str(path)) for path in files)
+            listed = ", ".join(map(_literal, files))
             self._run(f"CREATE OR REPLACE TEMP VIEW held AS SELECT * FROM read_parquet([{listed}])")
         else:
             empty = ", ".join(f"NULL::{type_} AS {column}" for column, type_ in COLUMNS.items())
@@ -65,6 +71,14 @@ class DuckDB:
         """See `Engine`."""
         chosen = ", ".join(f"unnest(?::VARCHAR[]) AS {column}" for column in columns)
         self._run(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {chosen}", [list(c) for c in columns.values()])
+
+    def revoke(self, evidence: Sequence[str]) -> None:
+        """See `Engine`."""
+        self._run(
+            "UPDATE build SET verdict = 'revoked' "
+            "WHERE verdict = 'allowed' AND evidence IN (SELECT unnest(?::VARCHAR[]))",
+            [list(evidence)],
+        )
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:
         """See `Engine`."""

@@ -7,9 +7,9 @@ stay with DuckDB: one build, or what fits a sort on one machine's disk.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbomgate.errors import EvidenceError, UsageError
@@ -41,13 +41,13 @@ class Spark:
         """
         self._session = _session()
 
-    def open(self, files: Sequence[Path]) -> None:
+    def open(self, files: Sequence[str]) -> None:
         """See `Engine`."""
         schema = ", ".join(f"`{column}` {_TYPES[type_]}" for column, type_ in COLUMNS.items())
         with _errors():
             if files:
                 # With the schema given, no file is read to find it.
-                held = self._session.read.schema(schema).parquet(*(str(path.absolute()) for path in files))
+                held = self._session.read.schema(schema).parquet(*map(_url, files))
             else:
                 held = self._session.createDataFrame([], schema)
             held.createOrReplaceTempView("held")
@@ -56,10 +56,21 @@ class Spark:
 
     def table(self, name: str, columns: Mapping[str, Sequence[str | None]]) -> None:
         """See `Engine`."""
-        schema = ", ".join(f"`{column}` STRING" for column in columns)
+        schema = ", ".join(f"`{column}`: STRING" for column in columns)
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         with _errors():
-            rows = list(zip(*columns.values(), strict=True))
-            self._session.createDataFrame(rows, schema).createOrReplaceTempView(name)
+            # As one text, which becomes a constant of the plan: rows of Python start a Python beside each task.
+            sql = f"SELECT inline(from_json(?, 'ARRAY<STRUCT<{schema}>>'))"
+            self._session.sql(sql, [json.dumps(rows)]).createOrReplaceTempView(name)
+
+    def revoke(self, evidence: Sequence[str]) -> None:
+        """See `Engine`."""
+        hit = "verdict = 'allowed' AND array_contains(from_json(?, 'ARRAY<STRING>'), evidence)"
+        verdict = f"CASE WHEN {hit} THEN 'revoked' ELSE verdict END AS verdict"
+        chosen = ", ".join(verdict if column == "verdict" else column for column in ("build", *BUILD_COLUMNS))
+        with _errors():
+            sql = f"SELECT {chosen} FROM held WHERE name = ''"
+            self._session.sql(sql, [json.dumps(list(evidence))]).createOrReplaceTempView("build")
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:
         """See `Engine`."""
@@ -74,6 +85,11 @@ class Spark:
     def _view(self, name: str, columns: Iterator[str] | Sequence[str] | Mapping[str, str], where: str) -> None:
         chosen = ", ".join(columns)
         self._session.sql(f"SELECT {chosen} FROM held WHERE {where}").createOrReplaceTempView(name)
+
+
+def _url(file: str) -> str:
+    """Return a file as Hadoop names it: its connector for S3 is `s3a`."""
+    return f"s3a{file.removeprefix('s3')}" if file.startswith("s3://") else file
 
 
 def _session() -> SparkSession:
@@ -108,6 +124,11 @@ def _errors() -> Iterator[None]:
     except (PySparkException, Py4JError) as e:
         if any(word in str(e) for word in ("PATH_NOT_FOUND", "FILE_NOT_EXIST", "FileNotFoundException")):
             raise VanishedError(_said(e)) from e
+        if "S3AFileSystem" in str(e):
+            raise UsageError(
+                "this Spark has no connector for S3",
+                hint="set spark.jars.packages to org.apache.hadoop:hadoop-aws of Spark's own Hadoop version",
+            ) from e
         raise EvidenceError(_said(e), where="inventory", hint=_HINT) from e
 
 

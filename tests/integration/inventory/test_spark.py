@@ -5,16 +5,18 @@ from __future__ import annotations
 import importlib.util
 import shutil
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sbomgate.inventory import answers, sweep, terms
+from sbomgate.inventory import amendments, answers, sweep, terms
+from sbomgate.inventory.amendments import Amendment
 from sbomgate.inventory.engines import Engine, VanishedError
 from sbomgate.inventory.folder import Folder
 from sbomgate.lockfiles import _range
-from testkit.inventories import EXAMPLES, SRI, build
+from testkit.inventories import EXAMPLES, NOW, SRI, build
 
 pytestmark = pytest.mark.spark
 
@@ -22,6 +24,7 @@ QUESTIONS = (
     ["axios@>=1.14 <2"], ["axios@^1.14.1 || ~0.30"], ["@tanstack/*"], ["lod_sh"], ["lod%*"], [SRI], ["*"],
     ["axios", "licence:M*"], ["maintainer:bob"], ["axios", "after:2026-03-30"], ["before:2026-03-31T19:00:01Z"],
     ["is:transitive", "is:unattested"], ["is:scripted", "younger:2h"], ["verdict:denied", "environment:staging"],
+    ["verdict:revoked"],
     ["it's"], ["a\\b"], ["über*"],
 )  # fmt: skip
 HOSTILE = build("hostile", [("it's", "1.0.0"), ("a\\b", "1.0.0"), ("überall", "1.0.0"), ("\U0001f600", "1.0.0")])
@@ -48,6 +51,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     made.add(EXAMPLES[:2])
     made.compact()
     made.add([*EXAMPLES[2:], HOSTILE])
+    revoked, overridden = EXAMPLES[0][1][0]["evidence"], EXAMPLES[2][1][0]["evidence"]
+    said = {"statement": "ab" * 32, "by": "ann", "reason": "it's stolen"}
+    amendments.append(made, [
+        Amendment(decision=revoked, word="revoked", at=NOW, until=None, **said),
+        Amendment(decision=overridden, word="overridden", at=NOW, until=NOW + timedelta(hours=4), **said),
+    ])  # fmt: skip
     return made
 
 
@@ -85,4 +94,4 @@ def test_an_empty_inventory_and_a_file_that_vanished(tmp_path: Path, spark: Engi
     folder.create()
     assert ask(folder, spark, ["axios"]).hits == ()
     with pytest.raises(VanishedError):
-        spark.open([tmp_path / "nowhere.parquet"])
+        spark.open([str(tmp_path / "nowhere.parquet")])

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sbomgate.errors import EvidenceError, UsageError
-from sbomgate.inventory import folder as folders
+from sbomgate.inventory import place
 from sbomgate.inventory.engines import Engine
 from sbomgate.inventory.engines.duck import DuckDB
 from sbomgate.inventory.folder import Folder
@@ -232,7 +232,7 @@ MANIFESTS = {
 
 @pytest.mark.parametrize("case", MANIFESTS)
 def test_a_list_of_segments_that_is_none(folder: Folder, engine: DuckDB, case: str) -> None:
-    (folder.path / folders.MANIFEST).write_bytes(MANIFESTS[case])
+    (folder.path / place.MANIFEST).write_bytes(MANIFESTS[case])
     with pytest.raises(EvidenceError, match=r"segments|expected"):
         folder.ask(engine, keys)
 
