@@ -49,7 +49,7 @@ def sweep(args: argparse.Namespace, env: Environment) -> int:
     if args.incident is not None and found:
         _incident(found, running, lists, args, env)
     if args.notify is not None and left:
-        _notify(args.notify, _inventory_words.to_json(found, running), env)
+        notify(args.notify, _inventory_words.to_json(found, running), env)
     if args.supersede:
         _inventory_supersede.supersede(found, lists, args, env)
     return EXIT_DENIED if left else EXIT_ALLOWED
@@ -188,7 +188,7 @@ def _incident(
         say(f"signed: {args.incident}.sigstore.json")
 
 
-def _notify(command: str, text: str, env: Environment) -> None:
+def notify(command: str, text: str, env: Environment) -> None:
     """Run a command with the result on its stdin, and wait for it.
 
     Raises:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sbomgate.decision import Decision
-from sbomgate.model import AttestationState, DependencyGraph, Kind, Package, PackageFacts, Sbom
+from sbomgate.model import AttestationState, DependencyGraph, Kind, ManagerSettings, Package, PackageFacts, Sbom
 
 VERIFIED = "verified"
 """The evidence was signed by a signer that the trust file accepts, when the build was added."""
@@ -42,12 +42,14 @@ PACKAGE_COLUMNS: Mapping[str, str] = {
     "published": "TIMESTAMP",
     "published_by": "VARCHAR",
     "path": "VARCHAR[]",
+    "registry": "VARCHAR",
 }
 """Column → SQL type, of a package in a build.
 
 `called` is `name@version` of the lockfile's entry where the row stands for what that entry's address names instead;
 `repository` is of verified provenance only; `published_by` says whose word `published` is; `path` is one shortest chain
-of names from the project to the package, without the project.
+of names from the project to the package, without the project; `registry` is the URL of the registry that a package of
+the kind `registry` comes from, where that is known.
 """
 
 BUILD_COLUMNS: Mapping[str, str] = {
@@ -181,11 +183,21 @@ def rows(
             continue
         chain = chains.get(package.id)
         row = _row(build.key, package, facts.get(package.id), None if chain is None else list(chain[1:]))
+        if package.kind is Kind.REGISTRY:
+            row["registry"] = _registry(package, facts.get(package.id), graph.manager)
         for one in (row, *_elsewhere(row, package, addressed)):
             key = (one["name"], one["version"], one["integrity"], one["called"])
             known = held.get(key)
             held[key] = one if known is None else _together(known, one)
     return [own, *(held[key] for key in sorted(held, key=lambda k: tuple(part or "" for part in k)))]
+
+
+def _registry(package: Package, facts: PackageFacts | None, manager: ManagerSettings) -> str | None:
+    """Return the registry that was asked about it, else the one that the package manager's settings name."""
+    if facts is not None and facts.registry is not None:
+        return facts.registry
+    scope, slash, _ = package.name.partition("/")
+    return (manager.scopes.get(scope, manager.registry) if slash else manager.registry) or None
 
 
 def _row(build: int, package: Package, facts: PackageFacts | None, path: list[str] | None) -> dict[str, Any]:
