@@ -826,6 +826,47 @@ class Replays(Wire):
     builds: list[ReplayedBuild]
 
 
+class WatchAlert(Wire):
+    """One thing that is wrong with one new release; the same `id` in every run, and told once."""
+
+    id: Sha256
+    registry: str
+    name: str
+    version: str
+    published: Time | None = Field(description="by the registry's word")
+    code: str
+    message: str
+    found: Time
+    held: list[str] = Field(description="versions of the package that the inventory held")
+    builds: int = Field(description="how many builds held any of them")
+
+
+class WatchUnknown(Wire):
+    """What could not be looked at; `version` is null where nothing of the package could."""
+
+    registry: str
+    name: str
+    version: str | None
+    reason: str
+
+
+class Watch(Wire):
+    """What `sbomgate watch --json` prints."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate watch, version 1")
+
+    schema_: Literal["sbomgate/watch/v1"] = Field(alias="schema")
+    at: Time
+    window_days: int = Field(description="at the first look at a package, releases younger than this were judged")
+    packages: int = Field(description="how many were looked at")
+    unchanged: int = Field(description="of how many the registry says that nothing changed")
+    first: int = Field(description="how many were looked at for the first time")
+    releases: int = Field(description="how many new releases were judged")
+    alerts: list[WatchAlert] = Field(description="what was not told before, by package, version and code")
+    unknown: list[WatchUnknown] = Field(description="looked at again in the next run")
+    notes: list[str]
+
+
 class StoreCounts(Wire):
     """How much was judged, and what came of it."""
 

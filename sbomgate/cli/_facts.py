@@ -108,7 +108,8 @@ def collect(
 ) -> Mapping[FactKey, CollectedFacts]:
     """Collect the facts: recorded, then on this machine, then from the network; `keep` gets the tarballs from there.
 
-    Without a project only the user's own credentials are sent. Of what is `measured`, the releases before it are asked for too.
+    Without a project only the user's own credentials are sent. Of what is `measured`, the releases before it are asked
+    for too.
     """
     from sbomgate.npm import collect as collecting
     from sbomgate.npm.cache import FactCache
