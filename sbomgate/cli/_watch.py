@@ -164,8 +164,10 @@ class Watcher:
         scopes |= {one.name.partition("/")[0]: registry for one in candidates if "/" in one.name}
         graph = judgement.graph(candidates, registry=registry, scopes=scopes)
         question = self._asked()
+        engine = self._engine()
+        gate.prepare(question.bundle, engine)  # compiles while the network is waited for
         gathered = gate.gather(graph, question, collect=self._collect({one.id for one in candidates}))
-        answer = gate.decide(graph, gathered, question, engine=self._engine())
+        answer = gate.decide(graph, gathered, question, engine=engine)
         facts, findings = answer.sbom.facts, answer.evaluation.findings
         collected = {
             package.id: answer.collected[key_of(package)]

@@ -64,10 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"at the first look, judge releases younger than this (default: {WINDOW_DAYS})",
     )
     told = parser.add_mutually_exclusive_group()
-    told.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
-    told.add_argument(
-        "--format", choices=("text", "json", "markdown"), default="text", help="how it is written (default: text)"
-    )
+    told.add_argument("--json", action="store_true", help="the same as --format json")
+    told.add_argument("--format", choices=("text", "json", "markdown"), help="how it is written (default: text)")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of stdout")
     parser.add_argument("--notify", metavar="COMMAND", help="run it when there are alerts, the JSON on its stdin")
 
@@ -317,7 +315,8 @@ def _tell(watched: Watched, args: argparse.Namespace, env: Environment) -> None:
 
     if args.notify is not None and watched.alerts:
         _inventory_sweep.notify(args.notify, watch_json.render(watched), env)
-    text = import_module(f"sbomgate.report.watch_{args.format}").render(watched)
+    form = "json" if args.json else args.format or "text"
+    text = import_module(f"sbomgate.report.watch_{form}").render(watched)
     emit(text.encode("utf-8", "backslashreplace"), args.output, env)
 
 
