@@ -545,6 +545,18 @@ class Standing(Wire):
     reasons: list[str] = Field(description="why a deployment by this trust file's terms is refused all the same")
 
 
+class Ran(Wire):
+    """Where a decision was made, by the word of that machine's environment: nobody else vouches for it."""
+
+    source: Literal["environment"]
+    system: str = Field(description="github-actions, gitlab-ci, buildkite, azure-pipelines, circleci, jenkins, or none")
+    runner: str | None = Field(description="name of the runner, agent or node, else of the host")
+    runner_id: str | None
+    job: str | None = Field(description="URL of the job, without a query")
+    run: str | None = Field(description="id of the workflow run, pipeline or build")
+    repository: str | None
+
+
 class Report(Wire):
     """What `check --json`, `gate --json` and `report --format json` print. Entries are sorted, the worst first."""
 
@@ -570,6 +582,7 @@ class Report(Wire):
     evaluation_sha256: Sha256
     evidence: str | None = Field(description="where the evidence lies; null for `check`")
     decision_sha256: Sha256 | None
+    ran: Ran | None
     standing: Standing | None = Field(description="of stored evidence that was read back; null where it was just made")
 
 

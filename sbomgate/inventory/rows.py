@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from sbomgate.canonical import dumps
 from sbomgate.decision import Decision
 from sbomgate.model import AttestationState, DependencyGraph, Kind, ManagerSettings, Package, PackageFacts, Sbom
 
@@ -71,8 +72,11 @@ BUILD_COLUMNS: Mapping[str, str] = {
     "policy": "VARCHAR",
     "decided": "TIMESTAMP",
     "packages": "BIGINT",
+    "ran": "VARCHAR",
 }
-"""Column → SQL type, of a build: `digest` is the artefact's, `sha256:…` or `gitCommit:…`; the other digests are hex."""
+"""Column → SQL type, of a build: `digest` is the artefact's, `sha256:…` or `gitCommit:…`; the other digests are hex.
+
+`ran` is where the decision was made (`model.Ran`) as canonical JSON, by that machine's own word."""
 
 COLUMNS: Mapping[str, str] = {**PACKAGE_COLUMNS, **BUILD_COLUMNS}
 
@@ -102,6 +106,7 @@ class Build:
     policy: str | None
     decided: datetime | None
     packages: int
+    ran: str | None = None
 
     @property
     def key(self) -> int:
@@ -140,6 +145,7 @@ def of_decision(decision: Decision, evidence: str, sbom: Sbom, *, signer: str | 
         policy=decision.policy,
         decided=context.evaluated_at,
         packages=len(sbom.graph.packages) - 1,
+        ran=None if context.ran is None else dumps(asdict(context.ran)).decode(),
     )
 
 
