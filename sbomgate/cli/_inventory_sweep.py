@@ -157,17 +157,20 @@ def _incident(
 
     from sbomgate import dsse
     from sbomgate import trust as trust_file
-    from sbomgate.cli import _signing
+    from sbomgate.cli import _checklist, _signing
     from sbomgate.cli._environment import emit, say
     from sbomgate.inventory import incident
     from sbomgate.policy import bundle as bundles
+    from sbomgate.report import checklist_json
 
+    rollback = _checklist.of_sweep(found, running, args, env)
     about = incident.predicate(
         found,
         running,
         lists={name: hashlib.sha256(data).hexdigest() for name, data in lists.items()},
         policy=None if args.policy is None else bundles.load(_policy.located(args.policy, env)).sha256,
         now=env.now,
+        rollback=checklist_json.document(rollback),
     )
     subjects = set()
     for artefact in (artefact for one in found for artefact, _ in one.artefacts):
@@ -183,6 +186,9 @@ def _incident(
             signed = _signing.open_signer(args, env, trust, stack).sign(statement)
     emit(statement, args.incident, env)
     say(f"incident: {args.incident}")
+    if args.incident != "-":
+        _checklist.write(rollback, f"{args.incident}.checklist.md", env)
+        say(f"what is left to do: {args.incident}.checklist.md")
     if signed is not None:
         emit(signed, f"{args.incident}.sigstore.json", env)
         say(f"signed: {args.incident}.sigstore.json")
