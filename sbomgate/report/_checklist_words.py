@@ -57,8 +57,8 @@ def _machines(checklist: Checklist, mark: Mark) -> Iterator[str]:
     for one in checklist.machines:
         yield _machine(one, mark)
     if checklist.unrecorded:
-        number = checklist.unrecorded
-        yield f"{number:,} build{'s' if number > 1 else ''} do{'es' if number == 1 else ''} not say where: find the jobs"
+        builds = "1 build does" if checklist.unrecorded == 1 else f"{checklist.unrecorded:,} builds do"
+        yield f"{builds} not say where: find the jobs"
     if checklist.machines or checklist.unrecorded:
         yield (
             "what any job of these runs could read counts as known to others: tokens of the registry, the forge, the "
