@@ -98,7 +98,8 @@ def machine(tmp_path: Path, registry: Simulator, request: pytest.FixtureRequest)
     if manager == "yarn 2+":
         (tmp_path / "project" / "yarn.lock").write_text("")
         (tmp_path / "project" / ".yarnrc.yml").write_text(
-            f'npmRegistryServer: "{registry.url.rstrip("/")}"\nunsafeHttpWhitelist: ["127.0.0.1"]\nnpmMinimalAgeGate: 0\n'
+            f'npmRegistryServer: "{registry.url.rstrip("/")}"\n'
+            'unsafeHttpWhitelist: ["127.0.0.1"]\nnpmMinimalAgeGate: 0\n'
         )
     made.run(MANAGERS[manager][1])
     return made
