@@ -45,7 +45,11 @@ class Watcher:
         self._question: Question | None = None
 
     def looks(
-        self, known: Mapping[Place, Known | None], window: timedelta, report: Callable[[int], None] | None
+        self,
+        known: Mapping[Place, Known | None],
+        held: Mapping[Place, Sequence[str]],
+        window: timedelta,
+        report: Callable[[int], None] | None,
     ) -> dict[Place, Looked[Look] | Missing]:
         """Ask about packages: what is new since the last look, or that nothing is, or why that is not known."""
         from sbomgate.watch import releases
@@ -53,7 +57,13 @@ class Watcher:
         def read(place: Place, data: bytes) -> Look:
             registry, name = place
             return releases.read(
-                data, name=name, registry=registry, known=known[place], now=self._env.now, window=window
+                data,
+                name=name,
+                registry=registry,
+                known=known[place],
+                held=held[place],
+                now=self._env.now,
+                window=window,
             )
 
         return self._ask({place: None if one is None else one.etag for place, one in known.items()}, read, report)

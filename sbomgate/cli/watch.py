@@ -192,7 +192,8 @@ def _look(
 
     known = {place: state.packages.get(place) for place in held}
     looks: dict[Place, tuple[Look, str | None]] = {}
-    for place, answer in sorted(watcher.looks(known, window, report).items()):
+    versions = {place: one.versions for place, one in held.items()}
+    for place, answer in sorted(watcher.looks(known, versions, window, report).items()):
         if isinstance(answer, Missing):
             ran.unknown.append(NotKnown(registry=place[0], name=place[1], version=None, reason=answer.reason))
         elif answer.value is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -48,7 +48,8 @@ class Release:
         before: the earlier releases that it is measured against (`npm.earlier`), the nearest first.
         gained: name → range of what it depends on and one of those does not, by the registry's manifests.
         silent_since: when the release before it was published, where that is `SILENCE` or more before; else None.
-        newest: the newest stable version of a newer major line that was out by then; None where it is on the newest.
+        newest: the newest stable version of a newer major line that was out by then; None where it is on the newest, or
+            on a line that no build holds.
     """
 
     itself: Version_
@@ -71,7 +72,16 @@ class Look:
     waiting: frozenset[str]
 
 
-def read(data: bytes, *, name: str, registry: str, known: Known | None, now: datetime, window: timedelta) -> Look:
+def read(
+    data: bytes,
+    *,
+    name: str,
+    registry: str,
+    known: Known | None,
+    held: Iterable[str],
+    now: datetime,
+    window: timedelta,
+) -> Look:
     """Return what is new in a packument.
 
     Args:
@@ -79,6 +89,7 @@ def read(data: bytes, *, name: str, registry: str, known: Known | None, now: dat
         name: of the package.
         registry: its URL.
         known: what earlier runs left; None at the first look, where only what was published within `window` is new.
+        held: versions that builds hold: only on their major lines can an older line's release land.
         now: when it was asked for.
         window: see `known`.
 
@@ -98,7 +109,7 @@ def read(data: bytes, *, name: str, registry: str, known: Known | None, now: dat
     chosen = ordered[:MAX_NEW]
     return Look(
         versions=frozenset(published),
-        releases=_releases(data, sorted(chosen), published, name=name, registry=registry, now=now),
+        releases=_releases(data, sorted(chosen), published, frozenset(held), name=name, registry=registry, now=now),
         waiting=frozenset(ordered[MAX_NEW:]),
     )
 
@@ -107,6 +118,7 @@ def _releases(
     data: bytes,
     versions: list[str],
     published: Mapping[str, datetime | None],
+    held: Iterable[str],
     *,
     name: str,
     registry: str,
@@ -133,7 +145,7 @@ def _releases(
                 before=tuple(_version(one, word) for one, word in before),
                 gained=_gained(own.word, [word for _, word in before]),
                 silent_since=_silent_since(version, published, now),
-                newest=_newer_line(version, published, now),
+                newest=_newer_line(version, published, held, now),
             )
         )
     return tuple(found)
@@ -158,15 +170,18 @@ def _silent_since(version: str, published: Mapping[str, datetime | None], now: d
     return last if at - last >= SILENCE else None
 
 
-def _newer_line(version: str, published: Mapping[str, datetime | None], now: datetime) -> str | None:
+def _newer_line(
+    version: str, published: Mapping[str, datetime | None], held: Iterable[str], now: datetime
+) -> str | None:
     own = parse_version(version)
+    lines = {parsed[0] for one in held if (parsed := parse_version(one)) is not None}
     at = published[version] or now
     stable = [
         (parsed, other)
         for other, time in published.items()
         if (parsed := parse_version(other)) is not None and parsed[3] == _FINAL and (time is None or time <= at)
     ]
-    if own is None or not stable:
+    if own is None or not stable or own[0] not in lines:
         return None
     newest, text = max(stable)
     return text if newest[0] > own[0] else None

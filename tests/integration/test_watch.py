@@ -136,6 +136,7 @@ def day(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Day]:
         for version, days in (("1.13.0", 200), ("1.14.0", 30)):
             made.publish("axios", version, timedelta(days=days), attested=True, dependencies=needed)
         made.hold(("axios", "1.14.0"), ("follow-redirects", "1.15.6"))
+        made.hold(("axios", "0.30.3"))
         yield made
 
 
@@ -170,7 +171,7 @@ def test_the_axios_incident(day: Day) -> None:
     (dropper,) = (one for one in found["alerts"] if (one["version"], one["code"]) == ("1.14.1", "young-dependency"))
     assert "plain-crypto-js 4.2.1" in dropper["message"]
     assert "postinstall `node setup.js`" in dropper["message"]
-    assert (dropper["held"], dropper["builds"]) == (["1.14.0"], 1)
+    assert (dropper["held"], dropper["builds"]) == (["0.30.3", "1.14.0"], 2)
     assert found["unchanged"] == 1  # follow-redirects: 304
     assert found["unknown"] == []
     second = day.told(code=0)
@@ -208,7 +209,8 @@ RELEASES: Mapping[str, tuple[Mapping[str, Any], set[str]]] = {
     "a listed dependency": ({"dependencies": {"listed-pad": "2.0.0"}}, {"listed"}),
     "a dependency from git": ({"dependencies": {"x": f"git+https://{SECRET}@h.example/x"}}, {"dependency-elsewhere"}),
     "a dependency from elsewhere": ({"dependencies": {"x": "somebody/x"}}, {"dependency-elsewhere"}),
-    "an old major": ({"version": "0.9.1"}, {"old-major"}),
+    "an old major": ({"version": "0.9.1", "held": "0.9.0"}, {"old-major"}),
+    "an old major that nobody holds": ({"version": "0.9.1"}, NONE),
     "a prerelease": ({"version": "1.1.0-beta.1"}, set()),
     "after years": ({"age": 3 * 365}, {"after-silence"}),
     "nearly after years": ({"age": 700}, set()),
@@ -231,12 +233,12 @@ def test_what_a_release_alerts(day: Day) -> None:
         age = timedelta(days=about.get("age", 365))
         day.publish(f"pad-{number}", "0.9.0", age + timedelta(days=1), **before)
         day.publish(f"pad-{number}", "1.0.0", age, **before)
-        day.hold((f"pad-{number}", "1.0.0"))
+        day.hold((f"pad-{number}", about.get("held", "1.0.0")))
     assert day.codes(code=0) == set()
     day.now += timedelta(days=1)
     day.publish("fresh", "1.0.0", timedelta(hours=19))
     for number, (said, alerts) in enumerate(RELEASES.values()):
-        about = {name: value for name, value in said.items() if name not in ("before", "age", "hidden")}
+        about = {name: value for name, value in said.items() if name not in ("before", "age", "hidden", "held")}
         version = about.pop("version", "1.0.1")
         day.publish(f"pad-{number}", version, timedelta(hours=1), **about)
         if "hidden" in said:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,8 +28,8 @@ def packument(versions: Mapping[str, float | None], name: str = "pad", **manifes
     return json.dumps({"name": name, "versions": said, "time": times}).encode()
 
 
-def read(data: bytes, known: Known | None = None, window: timedelta = 7 * DAY) -> Look:
-    return releases.read(data, name="pad", registry=REGISTRY, known=known, now=NOW, window=window)
+def read(data: bytes, known: Known | None = None, held: Sequence[str] = ("1.0.0",)) -> Look:
+    return releases.read(data, name="pad", registry=REGISTRY, known=known, held=held, now=NOW, window=7 * DAY)
 
 
 def known(*versions: str, **more: Any) -> Known:
@@ -82,6 +82,13 @@ LINES: Mapping[str, tuple[Mapping[str, float | None], bool, str | None]] = {
 def test_silence_and_lines(versions: Mapping[str, float | None], silent: bool, newest: str | None) -> None:
     (release,) = read(packument(versions), known(*(versions.keys() - {"1.0.1"}))).releases
     assert (release.silent_since is not None, release.newest) == (silent, newest)
+
+
+@pytest.mark.parametrize("held", [(), ("2.0.0",), ("nonsense", "")], ids=["none", "the newer one", "no version"])
+def test_a_line_that_no_build_holds_is_nobodys(held: Sequence[str]) -> None:
+    data = packument({"1.0.0": 100, "2.0.0": 50, "1.0.1": 0})
+    (release,) = read(data, known("1.0.0", "2.0.0"), held).releases
+    assert release.newest is None
 
 
 def test_what_any_of_the_earlier_releases_had_not_is_gained() -> None:
