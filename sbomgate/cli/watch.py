@@ -40,6 +40,8 @@ HELP = "look for new releases of what the inventory holds that look wrong"
 WINDOW_DAYS = 7
 """How young a release is that the first look judges, and how long one is judged again that is not wholly known."""
 
+MAX_WINDOW_DAYS = 3650  # ten years
+
 CHUNK = 500
 """Packages that are looked at before the state is written: what a kill has to do again."""
 
@@ -71,10 +73,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _days(text: str) -> int:
-    days = int(text)
-    if not 0 <= days <= 3650:
-        raise ValueError(text)
-    return days
+    from argparse import ArgumentTypeError
+
+    if not (text.isascii() and text.isdecimal() and len(text) < 5) or int(text) > MAX_WINDOW_DAYS:
+        raise ArgumentTypeError(f"got {text[:40]!r}, expected whole days, 0 to {MAX_WINDOW_DAYS}")
+    return int(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,6 +151,8 @@ def alone(path: Path) -> Iterator[None]:
     Raises:
         UsageError: another run holds it, or it cannot be taken.
     """
+    if path.is_dir():
+        raise UsageError("is a folder", where=str(path), hint="name a file in it (`--state`)")
     lock = path.with_name(f"{path.name}.lock")
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
     try:

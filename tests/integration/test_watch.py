@@ -463,12 +463,19 @@ def test_a_state_that_is_none_is_not_an_empty_one(day: Day, data: bytes) -> None
     refused(day.world, "watch", says=["inventory.watch.json"])
 
 
+@pytest.mark.parametrize("state", ["no/such/folder.json", "shop"], ids=["nowhere", "a folder"])
+def test_a_state_that_cannot_be_kept(day: Day, state: str) -> None:
+    refused(day.world, "watch", "--state", state, says=[state])
+    assert day.registry.requests == []
+
+
 def test_nothing_to_watch(world: World) -> None:
     must_be_refused(world.run("watch"), says=["inventory"])
     folder = Folder(world.root / "inventory")
     folder.create()
     must_be_refused(world.run("watch"), says=["nothing to watch"])
-    assert world.run("watch", "--window", "-1").code == 2
+    for window in ("-1", "x", "3651", "1e3", "", "9" * 5000):
+        assert world.run("watch", "--window", window).code == 2
     assert world.run("watch", "--json", "--format", "markdown").code == 2
 
 
