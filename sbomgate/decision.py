@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -23,12 +23,14 @@ from urllib.parse import quote
 from sbomgate import dsse
 from sbomgate.errors import EvidenceError
 from sbomgate.model import (
+    RAN_SOURCE,
     SELF_DECLARED,
     TIME_SOURCES,
     Claimed,
     Context,
     Evaluation,
     Level,
+    Ran,
     Subject,
     SubjectKind,
     Verdict,
@@ -243,6 +245,8 @@ def write_detail(decision: Decision) -> bytes:
                 "workspace": context.workspace,
             },
             "environment": _claimed(context.environment),
+            # Left out where nobody said it, as in what older versions wrote.
+            **({} if context.ran is None else {"ran": {"source": RAN_SOURCE, **asdict(context.ran)}}),
             "verifier": {"id": decision.verifier_id, "sbomgate": decision.sbomgate},
             "engine": {
                 "name": decision.engine.name,
@@ -546,6 +550,13 @@ def _read_ties(value: dict[str, Any]) -> Ties:
     )
 
 
+def _read_ran(value: dict[str, Any]) -> Ran:
+    others = {name: value[name] for name in Ran.__slots__ if name != "system"}
+    return Ran(
+        system=_str(value["system"]), **{name: None if one is None else _str(one) for name, one in others.items()}
+    )
+
+
 def _decision(predicate: dict[str, Any]) -> Decision:
     """Build the value. What is wrong shows when it is written again, or raises KeyError, TypeError or ValueError."""
 
@@ -568,6 +579,7 @@ def _decision(predicate: dict[str, Any]) -> Decision:
                 name=_str(subject["name"]),
                 digest={_str(k): _str(v) for k, v in subject["digest"].items()},
             ),
+            ran=_read_ran(predicate["ran"]) if "ran" in predicate else None,
         ),
         time_source=_str(predicate["timeSource"]),
         link=_str(predicate["link"]),

@@ -554,6 +554,18 @@ class Standing(Wire):
     reasons: list[str] = Field(description="why a deployment by this trust file's terms is refused all the same")
 
 
+class Ran(Wire):
+    """Where a decision was made, by the word of that machine's environment: nobody else vouches for it."""
+
+    source: Literal["environment"]
+    system: str = Field(description="github-actions, gitlab-ci, buildkite, azure-pipelines, circleci, jenkins, or none")
+    runner: str | None = Field(description="name of the runner, agent or node, else of the host")
+    runner_id: str | None
+    job: str | None = Field(description="URL of the job, without a query")
+    run: str | None = Field(description="id of the workflow run, pipeline or build")
+    repository: str | None
+
+
 class Report(Wire):
     """What `check --json`, `gate --json` and `report --format json` print. Entries are sorted, the worst first."""
 
@@ -579,6 +591,7 @@ class Report(Wire):
     evaluation_sha256: Sha256
     evidence: str | None = Field(description="where the evidence lies; null for `check`")
     decision_sha256: Sha256 | None
+    ran: Ran | None
     standing: Standing | None = Field(description="of stored evidence that was read back; null where it was just made")
 
 
@@ -841,6 +854,47 @@ class Replays(Wire):
 
     schema_: Literal["sbomgate/replays/v1"] = Field(alias="schema")
     builds: list[ReplayedBuild]
+
+
+class WatchAlert(Wire):
+    """One thing that is wrong with one new release; the same `id` in every run, and told once."""
+
+    id: Sha256
+    registry: str
+    name: str
+    version: str
+    published: Time | None = Field(description="by the registry's word")
+    code: str
+    message: str
+    found: Time
+    held: list[str] = Field(description="versions of the package that the inventory held")
+    builds: int = Field(description="how many builds held any of them")
+
+
+class WatchUnknown(Wire):
+    """What could not be looked at; `version` is null where nothing of the package could."""
+
+    registry: str
+    name: str
+    version: str | None
+    reason: str
+
+
+class Watch(Wire):
+    """What `sbomgate watch --json` prints."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate watch, version 1")
+
+    schema_: Literal["sbomgate/watch/v1"] = Field(alias="schema")
+    at: Time
+    window_days: int = Field(description="at the first look at a package, releases younger than this were judged")
+    packages: int = Field(description="how many were looked at")
+    unchanged: int = Field(description="of how many the registry says that nothing changed")
+    first: int = Field(description="how many were looked at for the first time")
+    releases: int = Field(description="how many new releases were judged")
+    alerts: list[WatchAlert] = Field(description="what was not told before, by package, version and code")
+    unknown: list[WatchUnknown] = Field(description="looked at again in the next run")
+    notes: list[str]
 
 
 class StoreCounts(Wire):

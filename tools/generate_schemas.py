@@ -13,6 +13,7 @@
 | schemas/audit.schema.json | what `audit --json` prints |
 | schemas/revoked.schema.json | what `revoke --json` prints |
 | schemas/replays.schema.json | what `replay --json` prints |
+| schemas/watch.schema.json | what `watch --json` prints |
 | schemas/store-head.schema.json | the predicate of a store's head |
 | schemas/revocation.schema.json | the predicate of a revocation |
 | schemas/config.schema.json | sbomgate.toml |
@@ -144,6 +145,7 @@ def generate() -> dict[Path, str]:
         schemas / "audit.schema.json": {"$schema": DRAFT, **wire.Audit.model_json_schema()},
         schemas / "revoked.schema.json": {"$schema": DRAFT, **wire.RevokedList.model_json_schema()},
         schemas / "replays.schema.json": {"$schema": DRAFT, **wire.Replays.model_json_schema()},
+        schemas / "watch.schema.json": {"$schema": DRAFT, **wire.Watch.model_json_schema()},
         schemas / "store-head.schema.json": {"$schema": DRAFT, **wire.StoreHeadPredicate.model_json_schema()},
         schemas / "revocation.schema.json": {"$schema": DRAFT, **wire.RevocationPredicate.model_json_schema()},
         schemas / "config.schema.json": config(rules),

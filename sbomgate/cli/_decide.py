@@ -212,7 +212,7 @@ def judging(
         keep: gets the tarballs that come from the network, by SHA-512.
     """
     from sbomgate import gate, project
-    from sbomgate.cli import _approvals, _authors, _facts, _sbom
+    from sbomgate.cli import _approvals, _authors, _facts, _ran, _sbom
     from sbomgate.cli._baseline import open_baselines
     from sbomgate.cli._project import together
     from sbomgate.model import Bootstrap, Claimed, Context
@@ -233,6 +233,7 @@ def judging(
         commit=claims.get("commit"),
         environment=claims.get("environment"),
         time_source=time_source,
+        ran=_ran.where(env),
     )
     material = shipped.load()
     question = gate.Question(

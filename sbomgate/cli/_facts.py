@@ -97,7 +97,7 @@ def recorded(path: str | None, env: Environment, trust: Trust, *, offline: bool)
 def collect(
     graph: DependencyGraph,
     env: Environment,
-    opened: Project,
+    opened: Project | None,
     trust: Trust,
     known: Mapping[FactKey, CollectedFacts],
     measured: Mapping[FactKey, Measured],
@@ -108,7 +108,8 @@ def collect(
 ) -> Mapping[FactKey, CollectedFacts]:
     """Collect the facts: recorded, then on this machine, then from the network; `keep` gets the tarballs from there.
 
-    Of what is `measured`, the releases before it are asked for too.
+    Without a project only the user's own credentials are sent. Of what is `measured`, the releases before it are asked
+    for too.
     """
     from sbomgate.npm import collect as collecting
     from sbomgate.npm.cache import FactCache
@@ -123,8 +124,8 @@ def collect(
             cache=cache,
             npm_cache=env.npm_cache,
             yarn_cache=env.yarn_cache,
-            credentials=_credentials(env, opened, trust),
-            client=None if offline else lambda: _client(env),
+            credentials=credentials(env, opened, trust),
+            client=None if offline else lambda: client(env),
             word_age=timedelta(0) if signs else WORD_AGE,
             trust_cache=not signs,
             keep=keep,
@@ -147,8 +148,9 @@ def releases(name: str, registry: str, env: Environment, opened: Project, trust:
     from sbomgate.npm.registry import Registry
 
     async def ask() -> Sequence[Release]:
-        async with _client(env) as client:
-            answer = await Registry(client, _credentials(env, opened, trust), now=env.now).packument(registry, name)
+        async with client(env) as http:
+            asked = Registry(http, credentials(env, opened, trust), now=env.now)
+            answer = await asked.packument(registry, name)
         if isinstance(answer, Missing):
             raise FetchError(answer.reason, where=name, hint="try again when the registry answers")
         return packument.releases(answer.body, name=name)
@@ -156,21 +158,23 @@ def releases(name: str, registry: str, env: Environment, opened: Project, trust:
     return asyncio.run(ask())
 
 
-def _credentials(env: Environment, opened: Project, trust: Trust) -> Credentials:
+def credentials(env: Environment, opened: Project | None, trust: Trust) -> Credentials:
+    """Return the registries' credentials, from the user's .npmrc and that of the project, where there is one."""
     from urllib.parse import urlsplit
 
     from sbomgate.npm import auth
 
     user = env.home / ".npmrc"
     return auth.read(
-        project=(opened.files.read(".npmrc") or b"").decode("utf-8", "replace"),
+        project="" if opened is None else (opened.files.read(".npmrc") or b"").decode("utf-8", "replace"),
         user=user.read_text("utf-8", "replace") if user.is_file() else "",
         environment=env.variables,
         project_hosts={host for one in trust.registries if (host := urlsplit(one.url).netloc)},
     )
 
 
-def _client(env: Environment) -> httpx.AsyncClient:
+def client(env: Environment) -> httpx.AsyncClient:
+    """Return the HTTP client that asks registries."""
     from sbomgate.npm.registry import open_client
 
     return open_client(ca_file=None if env.ca_file is None else str(env.ca_file), proxy=env.https_proxy)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from sbomgate.cli import _notify
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator, Sequence
@@ -88,12 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     sweep.add_argument("--supersede", action="store_true", help="sign a FAILED decision on each build that is hit")
     sweep.add_argument("--incident", metavar="FILE", help="write what is known as an incident file; --key signs it too")
-    sweep.add_argument(
-        "--notify",
-        metavar="TARGET",
-        help="when something is left to do: a command, with the JSON on its stdin, or https://… that it is posted to",
-    )
-    sweep.add_argument("--notify-token", metavar="TOKEN", help="for https: the file of a bearer token, or env:NAME")
+    _notify.add_arguments(sweep, "something is left to do")
     sweep.add_argument("--trust", metavar="FILE", help="for --supersede: the trust file")
     sweep.add_argument("--key", "--signer", dest="signer", metavar="SIGNER", help="what signs, as `gate` takes it")
 

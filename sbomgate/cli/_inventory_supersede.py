@@ -83,7 +83,8 @@ def supersede(
                 bom, before = gate.stored(record)
                 question = replace(
                     before,
-                    context=replace(before.context, evaluated_at=env.now, time_source=signer.time_source),
+                    # No build ran where this is signed.
+                    context=replace(before.context, evaluated_at=env.now, time_source=signer.time_source, ran=None),
                     trust=trust,
                     # A builder that is not accepted any more ties nothing; the build is refused all the same.
                     ties={

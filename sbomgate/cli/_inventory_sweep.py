@@ -24,7 +24,7 @@ FEED = "sweep/feed.csv"  # what the list is called in the evidence that supersed
 
 def sweep(args: argparse.Namespace, env: Environment) -> int:
     """Print what is hit; sign FAILED decisions where that is asked for."""
-    from sbomgate.cli import _inventory_notify, _inventory_supersede, _inventory_words
+    from sbomgate.cli import _inventory_supersede, _inventory_words, _notify
     from sbomgate.cli._environment import say
     from sbomgate.errors import UsageError
     from sbomgate.inventory import answers
@@ -35,7 +35,7 @@ def sweep(args: argparse.Namespace, env: Environment) -> int:
     if args.supersede:
         _inventory.folder(args, env)  # what is signed is added to it: it is written
     if args.notify is not None:
-        _inventory_notify.check(args.notify, args.notify_token, env)
+        _notify.check(args.notify, args.notify_token, env)
     lists = {} if args.feed is None else _feed(args.feed, env)
     with _inventory.asking(args, env) as (inventory, engine):
 
@@ -62,7 +62,7 @@ def sweep(args: argparse.Namespace, env: Environment) -> int:
     with _collecting(failed):
         if args.notify is not None and left:
             body = _inventory_words.to_json(found, running)
-            _inventory_notify.notify(args.notify, args.notify_token, body, env)
+            _notify.notify(args.notify, args.notify_token, body, env)
     if failed:
         for error in failed[:-1]:
             say(f"error: {error}")
@@ -182,17 +182,20 @@ def _incident(
 
     from sbomgate import dsse
     from sbomgate import trust as trust_file
-    from sbomgate.cli import _signing
+    from sbomgate.cli import _checklist, _signing
     from sbomgate.cli._environment import emit, say
     from sbomgate.inventory import incident
     from sbomgate.policy import bundle as bundles
+    from sbomgate.report import checklist_json
 
+    rollback = _checklist.of_sweep(found, running, args, env)
     about = incident.predicate(
         found,
         running,
         lists={name: hashlib.sha256(data).hexdigest() for name, data in lists.items()},
         policy=None if args.policy is None else bundles.load(_policy.located(args.policy, env)).sha256,
         now=env.now,
+        rollback=checklist_json.document(rollback),
     )
     subjects = set()
     for artefact in (artefact for one in found for artefact, _ in one.artefacts):
@@ -208,6 +211,9 @@ def _incident(
             signed = _signing.open_signer(args, env, trust, stack).sign(statement)
     emit(statement, args.incident, env)
     say(f"incident: {args.incident}")
+    if args.incident != "-":
+        _checklist.write(rollback, f"{args.incident}.checklist.md", env)
+        say(f"what is left to do: {args.incident}.checklist.md")
     if signed is not None:
         emit(signed, f"{args.incident}.sigstore.json", env)
         say(f"signed: {args.incident}.sigstore.json")

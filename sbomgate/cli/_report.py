@@ -391,6 +391,7 @@ def _report(
         trust_root=trust_root,
         evidence=evidence,
         decision=decision,
+        ran=context.ran,
         detail=detail,
     )
 

@@ -4,11 +4,14 @@ It pins what is denied: to the version of the last approved build, else to the n
 allow and that is old enough, else to an older one; in package.json, and by overrides (npm, bun, pnpm) or resolutions
 (yarn). The real package manager then makes the lockfile, in a copy without scripts and without the project's own
 settings and manager code, and the result is judged again. Only what is allowed is proposed; nothing is installed.
+What is denied for more than a debt may have been installed before: stderr says what is left to do then, builds to
+redeploy, caches to purge, machines whose credentials to rotate.
 
 examples:
   sbomgate fix --trust ../trust.toml                    what would change, as a patch on stdout
   sbomgate fix --trust ../trust.toml -o fix.patch
   sbomgate fix --trust ../trust.toml --write            change package.json and the lockfile
+  sbomgate fix --trust ../trust.toml --inventory /srv/inventory --checklist rollback.md
 
 exit codes: 0 allowed, or a change that is, 1 no such change was found, 2 no decision could be made
 """
@@ -45,6 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", nargs="?", default=".", help="the project's folder, or its lockfile (default: here)")
     parser.add_argument("--write", action="store_true", help="change the project's files")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the patch to FILE instead of stdout")
+    parser.add_argument(
+        "--inventory", metavar="DIR", help="for the rollback checklist: which builds hold what is denied"
+    )
+    parser.add_argument("--checklist", metavar="FILE", help="write the rollback checklist: .md, .json, else text")
     parser.add_argument("--profile", choices=_decide.PROFILES, help="how strict (only stricter than the trust file)")
     _decide.add_question(parser)
 
@@ -60,14 +67,9 @@ class Search:
 
 
 def run(args: argparse.Namespace, env: Environment) -> int:
-    """Search, prove, print or write."""
-    import tempfile
-    from pathlib import Path
-
-    from sbomgate import fix
+    """Search, prove, print or write; then say what is left to do."""
     from sbomgate.cli._environment import say
-    from sbomgate.errors import InputError, UsageError
-    from sbomgate.fix import _copy
+    from sbomgate.errors import UsageError
     from sbomgate.model import Verdict
 
     if args.offline:
@@ -78,6 +80,22 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     if decided.answer.evaluation.verdict is Verdict.ALLOWED:
         say("allowed as it is: there is nothing to fix")
         return EXIT_ALLOWED
+    code = _search(args, env, tree, decided)
+    _checklist(args, env, decided)
+    return code
+
+
+def _search(args: argparse.Namespace, env: Environment, tree: Tree, decided: Decided) -> int:
+    """Try other versions until nothing denies, and hand over what was found."""
+    import tempfile
+    from pathlib import Path
+
+    from sbomgate import fix
+    from sbomgate.cli._environment import say
+    from sbomgate.errors import InputError
+    from sbomgate.fix import _copy
+    from sbomgate.model import Verdict
+
     graph = tree.parts[0]
     manager = _manager(graph)
     command = manager.command(_settings(graph))
@@ -119,6 +137,23 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         decided = judged
     say(f"{MAX_ROUNDS} changes were tried, and none is allowed")
     return EXIT_DENIED
+
+
+def _checklist(args: argparse.Namespace, env: Environment, decided: Decided) -> None:
+    """Say what is left to do where the packages that are denied were installed, whatever becomes of the fix."""
+    from sbomgate import fix
+    from sbomgate.cli import _checklist as checklists
+    from sbomgate.cli._environment import say
+    from sbomgate.report import checklist_text
+
+    bad = fix.suspects(decided.answer.graph, _denials(decided))
+    if not bad:
+        return
+    made = checklists.of_packages(bad, args, env)
+    for line in checklist_text.render(made).splitlines():
+        say(line)
+    if args.checklist is not None:
+        checklists.write(made, args.checklist, env)
 
 
 def _judge(args: argparse.Namespace, env: Environment, path: str) -> tuple[Tree, Decided]:

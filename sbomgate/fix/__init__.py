@@ -6,6 +6,7 @@ own files and how its lockfile is made again:
 
     def edit(files: Mapping[str, bytes], pins: Sequence[Pin], folder: str) -> dict[str, bytes]
     def command(settings: Settings) -> Command
+    def purge(name: str, version: str) -> dict[str, str]     manager → the command that takes it out of its cache
 """
 
 from __future__ import annotations
@@ -107,6 +108,22 @@ def to_blame(graph: DependencyGraph, findings: Iterable[PolicyFinding]) -> tuple
             above.setdefault(edge.target, set()).add(edge.source)
     top = [id_ for id_ in denied if not above.get(id_) or not above[id_] <= denied]
     return sorted(top or denied), stuck
+
+
+DEBTS = frozenset({"approved_changes", "deprecated", "licences"})
+"""Rules whose findings say nothing against what ran where the package was installed."""
+
+
+def suspects(graph: DependencyGraph, findings: Iterable[PolicyFinding]) -> list[tuple[str, str]]:
+    """Return (name, version) of the packages that are denied for more than a debt, sorted: they may have done harm."""
+    held = {package.id: package for package in graph.packages if package.kind is Kind.REGISTRY}
+    return sorted(
+        {
+            (held[one.package].name, held[one.package].version or "")
+            for one in findings
+            if one.package in held and one.rule in FIXABLE - DEBTS
+        }
+    )
 
 
 def candidates(

@@ -41,3 +41,8 @@ def command(settings: Settings) -> Command:
             + (f"\n[install.scopes]\n{scopes}" if scopes else "")
         },
     )
+
+
+def purge(name: str, version: str) -> dict[str, str]:
+    """Return what takes a version out of bun's cache: unpacked files, and links to them by name."""
+    return {"bun": f'rm -rf "$(bun pm cache)"/{name}@{version}@* "$(bun pm cache)"/{name}/{version}@*'}

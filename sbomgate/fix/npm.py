@@ -38,3 +38,9 @@ def command(settings: Settings) -> Command:
         variables={"npm_config_update_notifier": "false", "npm_config_min_release_age": "0"},
         files={".npmrc": "\n".join(sorted(lines)) + "\n"},
     )
+
+
+def purge(name: str, version: str) -> dict[str, str]:
+    """Return what takes a version out of npm's cache: what the registry said of the package goes with it."""
+    keys = f"npm cache ls {name}@{version}"
+    return {"npm": f'{keys} | while read -r key; do npm cache clean "$key"; done'}

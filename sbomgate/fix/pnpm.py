@@ -70,3 +70,8 @@ def command(settings: Settings) -> Command:
         },
         files={".npmrc": "\n".join(sorted(lines)) + "\n"},
     )
+
+
+def purge(name: str, version: str) -> dict[str, str]:  # noqa: ARG001 - it can only forget all that nobody uses
+    """Return what takes a version out of pnpm's store: it keeps files, and drops those that no project refers to."""
+    return {"pnpm": "rm -rf node_modules && pnpm store prune   # in each project that held it"}

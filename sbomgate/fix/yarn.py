@@ -51,3 +51,12 @@ def command(settings: Settings) -> Command:
         variables={"YARN_IGNORE_PATH": "1", "YARN_ENABLE_IMMUTABLE_INSTALLS": "false"},
         files={".yarnrc.yml": "\n".join(lines) + "\n"},
     )
+
+
+def purge(name: str, version: str) -> dict[str, str]:
+    """Return what takes a version out of yarn's caches: yarn 1 knows only all versions of a name."""
+    slug = name.replace("/", "-")
+    return {
+        "yarn 1": f"yarn cache clean {name}",
+        "yarn 2+": f'rm -f "$(yarn config get cacheFolder)"/{slug}-npm-{version}-*.zip',
+    }

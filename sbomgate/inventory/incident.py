@@ -39,6 +39,7 @@ def predicate(
     lists: Mapping[str, str],
     policy: str | None,
     now: datetime,
+    rollback: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what is known of an incident.
 
@@ -48,6 +49,7 @@ def predicate(
         lists: the name of each list → its SHA-256 (hex).
         policy: SHA-256 (hex) of the policy that judged, where one did.
         now: when the sweep was made.
+        rollback: what is left to do, as JSON; None where nobody asked.
     """
     return {
         "made_at": format_time(now),
@@ -55,6 +57,7 @@ def predicate(
         "judged_by": {"lists": dict(sorted(lists.items())), "policy": policy},
         "packages": _packages(found),
         "products": [_product(one, running) for one in found],
+        "rollback": rollback,
         "early_warning_24h": {"fill_in": _EARLY},
         "notification_72h": {"fill_in": _NOTIFICATION},
         "not_known": [

@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from sbomgate.canonical import dumps
 from sbomgate.decision import Decision
-from sbomgate.model import AttestationState, DependencyGraph, Kind, Package, PackageFacts, Sbom
+from sbomgate.model import AttestationState, DependencyGraph, Kind, ManagerSettings, Package, PackageFacts, Sbom
 
 VERIFIED = "verified"
 """The evidence was signed by a signer that the trust file accepts, when the build was added."""
@@ -42,12 +43,14 @@ PACKAGE_COLUMNS: Mapping[str, str] = {
     "published": "TIMESTAMP",
     "published_by": "VARCHAR",
     "path": "VARCHAR[]",
+    "registry": "VARCHAR",
 }
 """Column → SQL type, of a package in a build.
 
 `called` is `name@version` of the lockfile's entry where the row stands for what that entry's address names instead;
 `repository` is of verified provenance only; `published_by` says whose word `published` is; `path` is one shortest chain
-of names from the project to the package, without the project.
+of names from the project to the package, without the project; `registry` is the URL of the registry that a package of
+the kind `registry` comes from, where that is known.
 """
 
 BUILD_COLUMNS: Mapping[str, str] = {
@@ -69,8 +72,11 @@ BUILD_COLUMNS: Mapping[str, str] = {
     "policy": "VARCHAR",
     "decided": "TIMESTAMP",
     "packages": "BIGINT",
+    "ran": "VARCHAR",
 }
-"""Column → SQL type, of a build: `digest` is the artefact's, `sha256:…` or `gitCommit:…`; the other digests are hex."""
+"""Column → SQL type, of a build: `digest` is the artefact's, `sha256:…` or `gitCommit:…`; the other digests are hex.
+
+`ran` is where the decision was made (`model.Ran`) as canonical JSON, by that machine's own word."""
 
 COLUMNS: Mapping[str, str] = {**PACKAGE_COLUMNS, **BUILD_COLUMNS}
 
@@ -100,6 +106,7 @@ class Build:
     policy: str | None
     decided: datetime | None
     packages: int
+    ran: str | None = None
 
     @property
     def key(self) -> int:
@@ -138,6 +145,7 @@ def of_decision(decision: Decision, evidence: str, sbom: Sbom, *, signer: str | 
         policy=decision.policy,
         decided=context.evaluated_at,
         packages=len(sbom.graph.packages) - 1,
+        ran=None if context.ran is None else dumps(asdict(context.ran)).decode(),
     )
 
 
@@ -181,11 +189,21 @@ def rows(
             continue
         chain = chains.get(package.id)
         row = _row(build.key, package, facts.get(package.id), None if chain is None else list(chain[1:]))
+        if package.kind is Kind.REGISTRY:
+            row["registry"] = _registry(package, facts.get(package.id), graph.manager)
         for one in (row, *_elsewhere(row, package, addressed)):
             key = (one["name"], one["version"], one["integrity"], one["called"])
             known = held.get(key)
             held[key] = one if known is None else _together(known, one)
     return [own, *(held[key] for key in sorted(held, key=lambda k: tuple(part or "" for part in k)))]
+
+
+def _registry(package: Package, facts: PackageFacts | None, manager: ManagerSettings) -> str | None:
+    """Return the registry that was asked about it, else the one that the package manager's settings name."""
+    if facts is not None and facts.registry is not None:
+        return facts.registry
+    scope, slash, _ = package.name.partition("/")
+    return (manager.scopes.get(scope, manager.registry) if slash else manager.registry) or None
 
 
 def _row(build: int, package: Package, facts: PackageFacts | None, path: list[str] | None) -> dict[str, Any]:

@@ -47,6 +47,32 @@ class Claimed:
     source: str
 
 
+RAN_SOURCE = "environment"
+"""Who says where a decision was made: the environment of the machine itself, and nobody else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """Where the decision was made, by the word of that machine's environment: nobody else vouches for it.
+
+    It is no input of the policy and no condition of `verify`; it says on which machines to look on a bad day.
+
+    Attributes:
+        system: `github-actions`, `gitlab-ci`, `buildkite`, `jenkins`, `azure-pipelines`, `circleci`, or `none`.
+        runner: the name of the runner, agent or node, else the host's; None where nothing says it.
+        runner_id: its id in that system, or None.
+        job: URL of the job, or None. run: id of the workflow run, pipeline or build, or None.
+        repository: that the job is of, or None.
+    """
+
+    system: str
+    runner: str | None = None
+    runner_id: str | None = None
+    job: str | None = None
+    run: str | None = None
+    repository: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What the decision is about, beyond the SBOM.
@@ -58,6 +84,7 @@ class Context:
         link: how the artefact is tied to the lockfile (P13), one of `LINKS`; None without an artefact.
         ties: what that rests on; None where nothing was compared.
         time_source: who vouches for the time (P17), one of `TIME_SOURCES`; None where nothing is signed.
+        ran: where the decision was made; None where nobody said (a decision of an older version).
     """
 
     evaluated_at: datetime
@@ -71,6 +98,7 @@ class Context:
     link: str | None = None
     ties: Ties | None = None
     time_source: str | None = None
+    ran: Ran | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,7 +81,7 @@ def wanted(
             continue
         key = key_of(package)
         nowhere = why_nothing(package)
-        if nowhere is None and _is_first_party(package.name, first_party):
+        if nowhere is None and is_first_party(package.name, first_party):
             reason = "first-party: the trust file asks for no public evidence of it"
             nowhere = Missing(absence=Absence.NOT_APPLICABLE, reason=reason)
         if nowhere is not None and package.sha512 is None:
@@ -109,7 +109,8 @@ def registry_of(name: str, manager: ManagerSettings) -> str:
     return manager.scopes.get(scope, manager.registry) if slash else manager.registry
 
 
-def _is_first_party(name: str, first_party: Sequence[str]) -> bool:
+def is_first_party(name: str, first_party: Sequence[str]) -> bool:
+    """Whether a name is among the scopes and names that no registry is asked about."""
     return any(
         name == one or name.startswith(one.removesuffix("*").removesuffix("/") + "/")
         for one in first_party

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from sbomgate.model import Context, Evaluation, Package, People, PolicyFinding, Sbom, TrustRoot, Verdict
+from sbomgate.model import Context, Evaluation, Package, People, PolicyFinding, Ran, Sbom, TrustRoot, Verdict
 from sbomgate.model.review import Review
 
 UNKNOWN_RULE = "complete_evidence"
@@ -139,6 +139,7 @@ class Report:
         unknown: what is not known, one finding for each kind of evidence, and what an SBOM does not say.
         evidence: path of the stored evidence, or None where nothing was stored.
         decision: SHA-256 (hex) of the decision statement, or None.
+        ran: where it was decided, by that machine's own word; None where nobody said.
         detail: what some renderings need beside this.
     """
 
@@ -161,6 +162,7 @@ class Report:
     evaluation: Evaluation
     evidence: str | None = None
     decision: str | None = None
+    ran: Ran | None = None
     detail: Detail | None = None
 
     @property
@@ -187,6 +189,7 @@ def build(
     trust_root: TrustRoot,
     evidence: str | None = None,
     decision: str | None = None,
+    ran: Ran | None = None,
     detail: Detail | None = None,
 ) -> Report:
     """Group an evaluation's findings for people.
@@ -202,6 +205,7 @@ def build(
         trust_root: what package provenance was verified against.
         evidence: where the evidence lies.
         decision: digest of the decision.
+        ran: where it was decided.
         detail: what only some renderings show.
     """
     graph = sbom.graph
@@ -248,6 +252,7 @@ def build(
         evaluation=evaluation,
         evidence=evidence,
         decision=decision,
+        ran=ran,
         detail=detail,
     )
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-from sbomgate.model import PolicyFinding
+from sbomgate.model import RAN_SOURCE, PolicyFinding
 from sbomgate.report import Entry, Report
 from sbomgate.report.escape import document
 from sbomgate.times import format_time
@@ -44,6 +45,7 @@ def render(report: Report, *, stored: bool = False) -> str:
         "evaluation_sha256": report.evaluation.sha256,
         "evidence": report.evidence,
         "decision_sha256": report.decision,
+        "ran": None if report.ran is None else {"source": RAN_SOURCE, **asdict(report.ran)},
         "standing": None
         if standing is None
         else {

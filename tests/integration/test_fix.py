@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
-from testkit import tarballs
+from sbomgate import canonical
+from sbomgate.inventory import deployments
+from sbomgate.inventory.folder import Folder
+from testkit import inventories, tarballs
 from testkit.commandline import World, must_be_refused
 from testkit.registry import Simulator
 
@@ -127,6 +130,8 @@ def test_the_axios_story(world: World, registry: Simulator, manager: str, story:
     assert applied.returncode == 0, applied.stdout
     assert world.run(*FIX, "--write", env=environment).code == 0
     assert "plain-crypto-js" not in lock.read_text()
+    assert "Rollback, wherever axios 1.14.1, plain-crypto-js 4.2.1 was installed" in made.err
+    assert "not known: no inventory was asked" in made.err
     manifest = json.loads((world.project / "package.json").read_text())
     if "axios" in STORIES[story]:
         assert manifest["dependencies"]["axios"] == "1.14.0"
@@ -135,6 +140,54 @@ def test_the_axios_story(world: World, registry: Simulator, manager: str, story:
     again = lock.read_bytes()
     install(world, manager)
     assert lock.read_bytes() == again
+
+
+@pytest.mark.managers
+def test_what_is_left_to_do_beside_the_fix(world: World, registry: Simulator) -> None:
+    """Which builds hold it, where they run and what to go back to; caches; and the machines, from the inventory."""
+    project(world, registry, "npm", {"axios": "^1.14.0"})
+    folder = Folder(world.root / "inventory")
+    folder.create()
+    jobs = {"job": "https://ci.example/jobs/7", "run": "7", "repository": "https://ci.example/shop"}
+    ran = canonical.dumps({"system": "gitlab-ci", "runner": "runner-3", "runner_id": "3", **jobs}).decode()
+    builds = [
+        inventories.build("good", [("axios", "1.14.0")], decided=inventories.NOW - timedelta(days=2)),
+        inventories.build("bad", [("axios", "1.14.1"), ("plain-crypto-js", "4.2.1")], decided=inventories.NOW, ran=ran),
+    ]
+    folder.add(builds)
+    deployments.append(
+        folder,
+        [
+            deployments.Deployment(
+                digest=builds[1][1][0]["digest"], name="a", environment="production", at=inventories.NOW
+            )
+        ],
+    )
+    asked = ("--inventory", "inventory", "--checklist")
+    made = world.run(*FIX, *asked, "todo.json", env=variables(world))
+    assert made.code == 0, made.err
+    told = json.loads((world.root / "todo.json").read_bytes())
+    assert [one["name"] for one in told["packages"]] == ["axios", "plain-crypto-js"]
+    (todo,) = told["redeploy"]
+    assert (todo["runs_in"], todo["builds"]) == (["production"], [builds[1][1][0]["digest"]])
+    assert (todo["last_good"], todo["holds"]) == (
+        builds[0][1][0]["digest"], ["axios@1.14.1", "plain-crypto-js@4.2.1"],
+    )  # fmt: skip
+    assert told["rotate_credentials"] == [
+        {
+            "system": "gitlab-ci",
+            "runner": "runner-3",
+            "runner_id": "3",
+            "repository": jobs["repository"],
+            "runs": [jobs["job"]],
+        }
+    ]
+    assert {one["manager"] for one in told["caches"]} == {"npm", "pnpm", "yarn 1", "yarn 2+", "bun"}
+    for line in (
+        "runner-3 (id 3), gitlab-ci of https://ci.example/shop: https://ci.example/jobs/7",
+        "runs in production",
+    ):
+        assert line in made.err
 
 
 @pytest.mark.managers

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sbomgate import dsse
+from sbomgate import canonical, dsse
 from sbomgate.decision import (
     BaselineRecord,
     Decision,
@@ -25,7 +25,7 @@ from sbomgate.decision import (
     write_summary,
 )
 from sbomgate.errors import EvidenceError
-from sbomgate.model import Claimed, Evaluation, Level, PolicyFinding, Subject, SubjectKind, Verdict
+from sbomgate.model import Claimed, Evaluation, Level, PolicyFinding, Ran, Subject, SubjectKind, Verdict
 from sbomgate.subject import build_manifest
 from testkit.evidence import COMMIT, IMAGE, NOW, POLICY, REPOSITORY, TARBALL, decision, key
 
@@ -56,6 +56,24 @@ def test_unknown_values_are_null() -> None:
     predicate = statement(write_detail(made))["predicate"]
     assert predicate["environment"] is None
     assert predicate["project"]["repository"] is None
+
+
+def test_where_it_ran_is_the_machines_own_word() -> None:
+    """In the detail, labelled; not in the summary, which nobody judges by it; left out where nobody said it."""
+    plain = decision()
+    assert "ran" not in statement(write_detail(plain))["predicate"]
+    ran = Ran(system="gitlab-ci", runner="runner 7", run="12", job="https://gitlab.example/-/jobs/12")
+    made = replace(plain, context=replace(plain.context, ran=ran))
+    data = write_detail(made)
+    assert read_detail(data, "here") == made
+    said = statement(data)["predicate"]["ran"]
+    assert (said["source"], said["system"], said["runner_id"]) == ("environment", "gitlab-ci", None)
+    assert b"runner 7" not in (write_summary(made, b"bundle") or b"")
+    for change in ({"source": "ci"}, {"more": "1"}, {"runner": 7}):
+        document = statement(data)
+        document["predicate"]["ran"] |= change
+        with pytest.raises(EvidenceError):
+            read_detail(canonical.dumps(document), "here")
 
 
 def test_the_summary_is_a_slsa_vsa() -> None:

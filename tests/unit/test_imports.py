@@ -46,6 +46,7 @@ MAY_USE = {
     "conform": set(),
     "fix": {"lockfiles"},  # whether a version satisfies a range
     "inventory": {"decision"},  # what a build's evidence says of it
+    "watch": {"lockfiles", "npm"},  # ranges and integrities; what a packument says
     "hunt": {"lockfiles", "project"},  # what a lockfile locks is said by its reader
     "decision": set(),
     "trust": set(),
@@ -71,6 +72,7 @@ MAY_DO_IO = {
     "tuf",
     "policy",
     "inventory",
+    "watch",
 }
 
 

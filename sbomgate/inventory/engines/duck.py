@@ -55,12 +55,7 @@ class DuckDB:
 
     def open(self, files: Sequence[str]) -> None:
         """See `Engine`."""
-        if files:
-            listed = ", ".join(map(_literal, files))
-            self._run(f"CREATE OR REPLACE TEMP VIEW held AS SELECT * FROM read_parquet([{listed}])")
-        else:
-            empty = ", ".join(f"NULL::{type_} AS {column}" for column, type_ in COLUMNS.items())
-            self._run(f"CREATE OR REPLACE TEMP VIEW held AS SELECT {empty} WHERE false")
+        self._run(f"CREATE OR REPLACE TEMP VIEW held AS {_rows(files)}")
         # `name` is never NULL; the build's own rows sort first and are found by the files' statistics.
         columns = ", ".join(PACKAGE_COLUMNS)
         self._run(f"CREATE OR REPLACE TEMP VIEW package AS SELECT {columns} FROM held WHERE name > ''")
@@ -155,7 +150,7 @@ class Writer:
         """
         listed = ", ".join(_literal(str(path)) for path in sources)
         self._run(
-            f"COPY (SELECT {', '.join(COLUMNS)} FROM read_parquet([{listed}]) ORDER BY {_ORDER}) "
+            f"COPY (SELECT {', '.join(COLUMNS)} FROM ({_rows([str(path) for path in sources])}) ORDER BY {_ORDER}) "
             f"TO {_literal(str(target))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
         )
         held = "SELECT count(*), count(*) FILTER (name = '') FROM read_parquet([{}])"
@@ -216,6 +211,16 @@ def _errors() -> Iterator[None]:
 
 def _said(error: Exception) -> str:
     return str(error).strip().partition("\n")[0]
+
+
+def _rows(files: Sequence[str]) -> str:
+    """Return the SELECT of all rows of files, with every column: one that an older version did not write is NULL."""
+    columns = ", ".join(f"NULL::{type_} AS {column}" for column, type_ in COLUMNS.items())
+    empty = f"SELECT {columns} WHERE false"
+    if not files:
+        return empty
+    listed = ", ".join(map(_literal, files))
+    return f"SELECT * FROM read_parquet([{listed}], union_by_name = true) UNION ALL BY NAME {empty}"
 
 
 def _literal(text: str) -> str:

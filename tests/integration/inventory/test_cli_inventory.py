@@ -115,6 +115,12 @@ def test_an_incident_is_written_signed_and_told(world: World) -> None:
     assert made.code == 1, made.err
     assert json.loads(told.read_text())["affected"][0]["project"] == "shop"
     statement = json.loads((world.root / "incident.json").read_bytes())
+    rollback = statement["predicate"]["rollback"]
+    assert [one["project"] for one in rollback["redeploy"]] == ["shop"]
+    assert rollback["rotate_credentials"][0]["system"] == "none"
+    checklist = (world.root / "incident.json.checklist.md").read_text()
+    assert "npm cache ls fetch-it@1.14.1" in checklist
+    assert checklist.count("- [ ] ") >= 4
     said = statement["predicate"]
     assert [one["name"] for one in statement["subject"]] == ["file:bad.tgz"]
     assert [package["name"] for package in said["packages"]] == ["fetch-it", "fetch-it-core"]

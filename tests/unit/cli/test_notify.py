@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sbomgate.cli import _inventory_notify as notify
+from sbomgate.cli import _notify as notify
 from sbomgate.cli._environment import Environment
 from sbomgate.errors import FetchError, SbomgateError, UsageError
 from testkit.commandline import TOKEN

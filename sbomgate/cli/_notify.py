@@ -1,4 +1,4 @@
-"""Telling somebody what a sweep found: a command with the JSON on its stdin, or a webhook that it is posted to.
+"""Telling somebody what `sweep` or `watch` found: a command with the JSON on its stdin, or a webhook that takes it.
 
 A webhook is asked over https, or http on this machine. Where it redirects to nothing is sent. Its URL is shown without
 path and query, which often are the secret; the token, of a file or an environment variable, is shown nowhere.
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from sbomgate.errors import FetchError, UsageError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
     from sbomgate.cli._environment import Environment
@@ -25,11 +26,21 @@ MAX_PAUSE_SECONDS = 30.0  # that a webhook may ask for with Retry-After
 MAX_TOKEN_BYTES = 16 << 10  # a token of GitHub has 2 kB
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
-_HINT = "the result is complete; only the telling failed. Tell them otherwise, or run the sweep again"
+_HINT = "the result is complete; only the telling failed. Tell them otherwise, or run it again"
+
+
+def add_arguments(parser: argparse.ArgumentParser, when: str) -> None:
+    """Declare the arguments; `when` says when somebody is told."""
+    parser.add_argument(
+        "--notify",
+        metavar="TARGET",
+        help=f"when {when}: a command, with the JSON on its stdin, or https://… that it is posted to",
+    )
+    parser.add_argument("--notify-token", metavar="TOKEN", help="for https: the file of a bearer token, or env:NAME")
 
 
 def check(target: str, token: str | None, env: Environment) -> None:
-    """Refuse a target that nothing can be sent to, before a long sweep rather than after it.
+    """Refuse a target that nothing can be sent to, before long work rather than after it.
 
     Raises:
         UsageError: it is no URL that is spoken to, or the token is not there.
