@@ -70,7 +70,7 @@ class Found:
         lockfile: the one that is judged; `others` are lockfiles of other managers beside it, which nobody gates.
         packages: entries of it, without the project itself; `workspaces` of them are the project's own.
         registries: scope ("" is the default) → URL, those that are not the public one.
-        first_party: scopes that look like the project's own: of its packages' names, and those with a registry of their own.
+        first_party: scopes that look like the project's own: of its packages' names, or with a registry of their own.
         systems: CI systems with a template of ours, the likeliest first; `strangers` without, by name.
         repository: its https address by the remote `origin`; None where there is none that can be written exactly.
     """
@@ -104,7 +104,7 @@ def look(
     Raises:
         InputError: package.json is malformed.
     """
-    from sbomgate.lockfiles import READERS
+    from sbomgate import lockfiles
     from sbomgate.lockfiles._npmrc import PUBLIC_REGISTRY
 
     root = graph.packages[0]
@@ -118,15 +118,15 @@ def look(
     host = None if address is None else _HOSTS.get(urlsplit(address).hostname or "")
     if host is not None:  # where the repository lies says more than a file that was left behind
         systems = [host, *(name for name in systems if name != host)]
-    kind = READERS.get(graph.lockfile.path.rpartition("/")[2])
+    kind = lockfiles.READERS.get(graph.lockfile.path.rpartition("/")[2])
     return Found(
         name=root.name,
         project_version=root.version,
         lockfile=graph.lockfile.path,
-        others=tuple(name for name, reader in READERS.items() if reader != kind and project.has(name)),
+        others=tuple(name for name, reader in lockfiles.READERS.items() if reader != kind and project.has(name)),
         manager=manager,
         packages=len(graph.packages) - 1,
-        workspaces=len(own) - 1,
+        workspaces=len(lockfiles.workspaces(graph)) - 1,
         registries=registries,
         first_party=tuple(sorted(scope for scope in scopes if _SCOPE.fullmatch(scope))),
         systems=tuple(systems),

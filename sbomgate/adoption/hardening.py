@@ -215,7 +215,7 @@ def _form(manager: Manager, hours: float) -> _Form | str:
                         key="enableScripts",
                         value="false",
                         line="enableScripts: false",
-                        why="runs no package's install script, but those that dependenciesMeta in package.json names as built",
+                        why="runs no install script but of packages that dependenciesMeta in package.json has as built",
                     ),
                     Wanted(
                         key="npmMinimalAgeGate",

@@ -129,7 +129,7 @@ def _first_party(found: Found) -> list[str]:
         return []
     scopes = ", ".join(_toml(scope) for scope in found.first_party)
     return [
-        "# Scopes that look like your own. What stands here needs no public evidence: take the # away only where nobody",
+        "# Scopes that look like your own. What stands here needs no public evidence: uncomment it only where nobody",
         "# else can publish under the name, and name its registry below.",
         f"# first_party = [{scopes}]",
         "",
@@ -170,14 +170,14 @@ def ci_steps(system: str | None, found: Found) -> list[str]:
     match system:
         case "github":
             steps = [
-                "set the repository variables SBOMGATE (what pip installs: a wheel's address that ends in #sha256=…) and",
+                "set the repository variables SBOMGATE (what pip installs: a wheel's address with #sha256=…) and",
                 "  SBOMGATE_TRUST (as above), under Settings, Secrets and variables, Actions, Variables",
                 "call .github/workflows/sbomgate.yml from your release workflow: the lines are at the file's top",
             ]
         case "gitlab":
             steps = [
                 "include it from .gitlab-ci.yml:  include: [{ local: .gitlab/sbomgate.gitlab-ci.yml }]",
-                "set the protected variables SBOMGATE, SBOMGATE_TRUST and SBOMGATE_ARTEFACT under Settings, CI/CD, Variables",
+                "set the protected variables SBOMGATE, SBOMGATE_TRUST and SBOMGATE_ARTEFACT (Settings, CI/CD)",
             ]
         case "azure":
             steps = ["extend .azure-pipelines/sbomgate.yml from your pipeline: the lines are at the file's top"]

@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trust",
         metavar="FILE",
-        help="the trust file, outside the repository (default: FOLDER-trust/trust.toml beside it); made where it is not there",
+        help="the trust file, outside the repository (default: FOLDER-trust/trust.toml beside it); made if absent",
     )
     parser.add_argument("--key", metavar="FILE", help="what signs the baseline, where the trust file is there already")
     parser.add_argument("--no-baseline", action="store_true", help="decide nothing now")
@@ -109,13 +109,13 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         origin=None if config is None else looking.origin(config),
     )
     system = None if args.ci == NONE else args.ci or next(iter(found.systems), None)
-    for line in _told(found, system):
-        print(line)
     trust = _where(args, env, opened, found, system)
     hard = hardening.plan(found.manager, opened.files, minimum_age_hours=_minimum_age())
     written = [*_project_files(opened), *_templates(repository, system)]
     if args.harden and hard.after is not None:
         written.append(_hardened(opened, hard))
+    for line in _told(found, system):
+        print(line)
     print()
     for file in written:
         for line in _apply(file, dry_run=args.dry_run):
@@ -168,8 +168,9 @@ def _told(found: Found, system: str | None) -> Iterator[str]:
     by = f"{found.manager.name}{version}" + (
         f", by {found.manager.source}" if found.manager.source else ", version unknown"
     )
-    spaces = f" · {found.workspaces} workspaces" if found.workspaces else ""
-    yield f"Found    {title} · {plain(found.lockfile)} · {found.packages} packages{spaces} · {plain(by)}"
+    spaces = f" · {found.workspaces} of them workspaces" if found.workspaces else ""
+    packages = "1 package" if found.packages == 1 else f"{found.packages} packages"
+    yield f"Found    {title} · {plain(found.lockfile)} · {packages}{spaces} · {plain(by)}"
     if found.others:
         yield f"         beside it {', '.join(found.others)}: whoever installs from there installs something else"
     for scope, url in found.registries.items():
@@ -382,9 +383,7 @@ def _trust_file(args: argparse.Namespace, env: Environment, trust: _Trust, found
         ) from error
     text = proposal.trust(found, system, public_key=made.public_key)
     _write(_File(path=trust.path, shown=shown, before=None, after=text.encode(), why=""))
-    print(
-        f"Wrote    {shown}: who and what is accepted, outside the repository: no change of the project changes it"
-    )
+    print(f"Wrote    {shown}: who and what is accepted, outside the repository: no change of the project changes it")
     print(f"Wrote    {key}: the key that signs, readable by you alone, and its public half")
     return True
 
