@@ -9,6 +9,7 @@ from sbomgate import config, resources, trust
 from sbomgate.adoption import proposal
 from sbomgate.adoption.found import SYSTEMS, Found, Manager
 from sbomgate.errors import TrustError
+from sbomgate.model import Trust
 from sbomgate.signing import local_key
 
 FOUND = Found(
@@ -32,7 +33,7 @@ def public_key(tmp_path_factory: pytest.TempPathFactory) -> str:
     return local_key.generate(tmp_path_factory.mktemp("key") / "a.key").public_key
 
 
-def parsed(found: Found, system: str | None, public_key: str) -> trust.Trust:
+def parsed(found: Found, system: str | None, public_key: str) -> Trust:
     text = proposal.trust(found, system, public_key=public_key)
 
     def pinned(name: str, _: str) -> bytes:
