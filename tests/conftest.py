@@ -25,6 +25,7 @@ PARTS = {
     "npm": (("node", "npm"), "install Node.js 20 or newer with npm"),
     "go": (("go",), "install Go 1.26"),
     "chromium": (("chromium",), "apt-get install chromium"),
+    "shells": (("bash", "zsh", "fish"), "apt-get install zsh fish"),
     "managers": (
         ("node", "git", *(str(MANAGERS / ".bin" / name) for name in ("bun", "npm", "pnpm", "yarn"))),
         "sh tools/install_parts.sh .tools/bin",

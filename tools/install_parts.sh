@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs the real parts that the tests run against into DIR, at the pinned versions: opa as the embedded engine's go.mod
 # names it, cosign, actionlint, a whole sigstore (install_sigstore_parts.sh), all Go modules, and registries
-# (install_registry_parts.sh); beside DIR, in managers/, the package managers that write the fixtures; and Debian's Chromium,
-# which the HTML reports are opened in.
+# (install_registry_parts.sh); beside DIR, in managers/, the package managers that write the fixtures; and from Debian
+# Chromium, which the HTML reports are opened in, the shells that the completion is for, and debootstrap for the image's root.
 # usage: install_parts.sh DIR
 set -eu
 mkdir -p "$1"
@@ -26,11 +26,14 @@ if ! cmp -s tools/managers/package.json "$managers/package.json"; then
 fi
 sh tools/install_sigstore_parts.sh "$dir"
 sh tools/install_registry_parts.sh "$dir"
-if ! command -v chromium >/dev/null 2>&1; then # half a minute, as root or where sudo asks nothing
+missing=
+for part in chromium zsh fish debootstrap; do command -v "$part" >/dev/null 2>&1 || missing="$missing $part"; done
+if [ -n "$missing" ]; then # half a minute, as root or where sudo asks nothing
     root=
     [ "$(id -u)" = 0 ] || root='sudo -n'
+    # shellcheck disable=SC2086  names of packages
     $root apt-get update -qq &&
-        $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null ||
-        echo "chromium is missing, and could not be installed: its tests will not run" >&2
+        $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null ||
+        echo "missing, and could not be installed:$missing: their tests will not run" >&2
 fi
 echo "opa $opa, cosign $cosign, node $(node --version), npm $(npm --version), $(go version | cut -d' ' -f3)"
