@@ -131,7 +131,7 @@ def _bash(commands: list[Command]) -> str:
         '  elif [[ -n "$values" ]]; then COMPREPLY=($(compgen -W "$values" -- "$current"))',
         '  elif [[ "$current" == -* ]]; then COMPREPLY=($(compgen -W "$flags" -- "$current"))',
         '  elif [[ -n "$below" ]]; then COMPREPLY=($(compgen -W "$below" -- "$current"))',
-        '  else local IFS=$\'\\n\'; COMPREPLY=($(compgen -f -- "$current")); fi',
+        "  else local IFS=$'\\n'; COMPREPLY=($(compgen -f -- \"$current\")); fi",
         "}",
         "complete -o filenames -F _sbomgate sbomgate",
     ]

@@ -83,8 +83,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Look at everything, and print it."""
+    import sys
+
+    from sbomgate.cli import _colour
+
     lines = list(_lines(args, env))
-    print(_json(lines) if args.json else _text(lines))
+    print(_json(lines) if args.json else _colour.verdicts(_text(lines), env.variables, sys.stdout))
     return EXIT_DENIED if any(line.state is State.PREVENTS for line in lines) else EXIT_ALLOWED
 
 

@@ -56,8 +56,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Print the result."""
+    import sys
+
     from sbomgate import trust
-    from sbomgate.cli import _bundles, _store
+    from sbomgate.cli import _bundles, _colour, _store
     from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
     from sbomgate.evidence import bundles, head, overrides, summaries, verify
     from sbomgate.policy import bundle
@@ -94,7 +96,10 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     if folder is not None and not folder.startswith(_store.REGISTRY):  # a registry keeps none
         honoured = overrides.honour(found.result, env.working_directory / folder, accepted, now=env.now)
         found = replace(found, result=honoured)
-    print(_json(found, args.subject) if args.json else _text(found, args.subject))
+    if args.json:
+        print(_json(found, args.subject))
+    else:
+        print(_colour.verdicts(_text(found, args.subject), env.variables, sys.stdout))
     return EXIT_ALLOWED if found.result.accepted else EXIT_DENIED
 
 
