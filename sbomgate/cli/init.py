@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from sbomgate.project import DiskFiles
 
 HELP = "take sbomgate into a project"
+TEMPLATES = ("github", "gitlab", "azure", "jenkins")  # as in adoption.found, which `--help` need not import
 NONE = "none"
 MAX_DIFF = 16  # lines of a difference that are shown for each file
 MAX_KEPT_BYTES = 4 << 20  # of a file that is there already
@@ -45,14 +46,12 @@ MAX_KEPT_BYTES = 4 << 20  # of a file that is there already
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    from sbomgate.adoption.found import SYSTEMS
-
     parser.add_argument("path", nargs="?", default=".", help="the project's folder, or its lockfile (default: here)")
     parser.add_argument("--dry-run", action="store_true", help="say what would be written, and write nothing")
     parser.add_argument(
         "--harden", action="store_true", help="write hardened settings into the package manager's own file"
     )
-    parser.add_argument("--ci", choices=(*SYSTEMS, NONE), help="the CI system (default: the one that is found)")
+    parser.add_argument("--ci", choices=(*TEMPLATES, NONE), help="the CI system (default: the one that is found)")
     parser.add_argument(
         "--trust",
         metavar="FILE",

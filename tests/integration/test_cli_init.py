@@ -13,7 +13,8 @@ import pytest
 
 from sbomgate import config, resources, trust
 from sbomgate.adoption import hardening
-from sbomgate.adoption.found import Manager, parse_version
+from sbomgate.adoption.found import SYSTEMS, Manager, parse_version
+from sbomgate.cli.init import TEMPLATES
 from sbomgate.project import DiskFiles
 from testkit.commandline import World, refused
 
@@ -66,6 +67,10 @@ def test_the_key_is_for_its_owner_alone(fresh: World) -> None:
     key = fresh.root / "shop-trust" / "baseline.key"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert stat.S_IMODE(key.parent.stat().st_mode) == 0o700
+
+
+def test_the_systems_are_those_that_are_looked_for() -> None:
+    assert tuple(SYSTEMS) == TEMPLATES
 
 
 def test_twice_is_as_once(fresh: World) -> None:
@@ -137,7 +142,7 @@ def test_a_project_without_git_and_ci(fresh: World) -> None:
     assert (fresh.root / "shop-trust" / "release.key").is_file()
 
 
-@pytest.mark.parametrize("system", ["github", "gitlab", "azure", "jenkins"])
+@pytest.mark.parametrize("system", TEMPLATES)
 def test_the_templates_of_each_system(fresh: World, system: str) -> None:
     made = fresh.run("init", "shop", "--offline", "--no-baseline", "--ci", system)
     assert made.code == 0, made.err
