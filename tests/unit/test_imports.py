@@ -104,7 +104,7 @@ ALL = dict(modules())
 def test_imports_run_one_way(module: str) -> None:
     own = step(module)
     used = imported(ALL[module]) - {own, "__version__"}
-    if own in ("cli", "__main__", "wire", "wire_trust"):
+    if own in ("cli", "__main__", "wire", "wire_trust", "library", "__init__"):  # the library tells the verbs' story
         return
     if own in ("gate", "audit"):  # the stories
         assert "cli" not in used
