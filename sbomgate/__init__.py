@@ -18,13 +18,15 @@ __version__ = "0.1.0"
 __all__ = ["Checked", "Verified", "__version__", "check", "generate", "verify"]
 
 
-def __getattr__(name: str) -> object:
-    """Load the library when one of its names is asked for (PEP 562): the command line starts without it."""
-    if name in ("Checked", "Verified", "check", "generate", "verify"):
-        from sbomgate import library
+if not TYPE_CHECKING:  # a type checker is to refuse every other name
 
-        return getattr(library, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        """Load the library when one of its names is asked for (PEP 562): the command line starts without it."""
+        if name in ("Checked", "Verified", "check", "generate", "verify"):
+            from sbomgate import library
+
+            return getattr(library, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
