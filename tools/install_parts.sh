@@ -2,7 +2,7 @@
 # Installs the real parts that the tests run against into DIR, at the pinned versions: opa as the embedded engine's go.mod
 # names it, cosign, actionlint, a whole sigstore (install_sigstore_parts.sh), all Go modules, and registries
 # (install_registry_parts.sh); beside DIR, in managers/, the package managers that write the fixtures; and from Debian
-# Chromium, which the HTML reports are opened in, the shells that the completion is for, and debootstrap for the image's root.
+# Chromium, which the HTML reports are opened in, the shells that the completion is for, and mmdebstrap for the image's root.
 # usage: install_parts.sh DIR
 set -eu
 mkdir -p "$1"
@@ -27,7 +27,7 @@ fi
 sh tools/install_sigstore_parts.sh "$dir"
 sh tools/install_registry_parts.sh "$dir"
 missing=
-for part in chromium zsh fish debootstrap; do command -v "$part" >/dev/null 2>&1 || missing="$missing $part"; done
+for part in chromium zsh fish mmdebstrap; do command -v "$part" >/dev/null 2>&1 || missing="$missing $part"; done
 if [ -n "$missing" ]; then # half a minute, as root or where sudo asks nothing
     root=
     [ "$(id -u)" = 0 ] || root='sudo -n'
