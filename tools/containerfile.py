@@ -192,7 +192,7 @@ def _run(
     network: bool = True,
     check: bool = True,
 ) -> int:
-    """Run a command in the image, as its user; the machine's name service, certificates and package sources are lent."""
+    """Run a command in the image, as its user; how the network is reached is lent by the machine."""
     lent = list(binds)
     if network:
         lent += [f"{path}:{path}" for path in ("/etc/resolv.conf", "/etc/pip.conf") if Path(path).is_file()]

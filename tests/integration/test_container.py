@@ -1,4 +1,4 @@
-"""The Containerfile's own steps, run in a Debian root of their own (tools/containerfile.py), and the image they make."""
+"""The Containerfile's own steps, run in a Debian root of their own (tools/containerfile.py), and what they make."""
 
 from __future__ import annotations
 
@@ -100,5 +100,5 @@ def test_what_the_tool_cannot_do_is_an_error(tmp_path: Path, text: str, monkeypa
     containerfile = importlib.import_module("containerfile")
     (tmp_path / "Containerfile").write_text(text)
     (tmp_path / "base").mkdir()
-    with pytest.raises(ValueError, match="stage|Debian|instruction"):
+    with pytest.raises(ValueError, match=r"stage|Debian|instruction"):
         containerfile.build(tmp_path / "Containerfile", tmp_path / "root", {}, base=tmp_path / "base")
