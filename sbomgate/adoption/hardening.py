@@ -330,4 +330,5 @@ def _into_install(text: str, lines: list[str]) -> str:
     for number, line in enumerate(out):
         if line.partition("#")[0].strip() == "[install]":
             return "\n".join([*out[: number + 1], *lines, *out[number + 1 :]])
-    return _append(text + ("\n" if text and not text.endswith("\n") else ""), ["[install]", *lines])
+    gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
+    return _append(text + gap, ["[install]", *lines])

@@ -467,7 +467,7 @@ def _next(env: Environment, trust: _Trust, found: Found, system: str | None, *, 
     shown = discreet(_relative(trust.path, env))
     steps = [
         f"read {shown}, and uncomment what is yours; it belongs where only those who answer for releases can change it",
-        f"sbomgate check --trust {shown}",
+        f"sbomgate check --trust {shown} --verbose    what warns, and the lines that approve an install script",
         "commit sbomgate.toml, .sbomgate/ and evidence/: the next build is compared with that decision",
     ]
     if trust.path.is_file():
