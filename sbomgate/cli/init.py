@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 HELP = "take sbomgate into a project"
 TEMPLATES = ("github", "gitlab", "azure", "jenkins")  # as in adoption.found, which `--help` need not import
 NONE = "none"
+BASELINE_KEY = "baseline.key"  # decides for the environment `proposal.BOOTSTRAP` alone
+RELEASE_KEY = "release.key"
 MAX_DIFF = 16  # lines of a difference that are shown for each file
 MAX_KEPT_BYTES = 4 << 20  # of a file that is there already
 
@@ -124,7 +126,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     _trust_file(args, env, trust, found, system)
     code = EXIT_ALLOWED
     if not args.no_baseline:
-        code = _baseline(args, env, opened, graph, trust, found, system)
+        code = _baseline(args, env, opened, graph, trust, found)
     print()
     for line in _next(env, trust, found, system, dry_run=args.dry_run):
         print(line)
@@ -338,8 +340,8 @@ def _where(args: argparse.Namespace, env: Environment, opened: Project, found: F
         trust_file.load(args.trust if args.trust is not None else str(path), project_root=root)
     key = None if args.key is None else env.working_directory / args.key
     if key is None:
-        name = "baseline.key" if proposal.identity(found, system) else "release.key"
-        beside = [path.parent / other for other in ("baseline.key", "release.key")]
+        name = BASELINE_KEY if proposal.identity(found, system) else RELEASE_KEY
+        beside = [path.parent / other for other in (BASELINE_KEY, RELEASE_KEY)]
         # Only a key that `init` made is taken without being asked for: beside the trust file that it made.
         key = next((other for other in beside if other.is_file()), None) if exists else path.parent / name
         key = key if args.trust is None or not exists else None
@@ -394,7 +396,6 @@ def _baseline(
     graph: DependencyGraph,
     trust: _Trust,
     found: Found,
-    system: str | None,
 ) -> int:
     """Sign the first decision, where there is none that the trust file accepts; return its exit code."""
     from sbomgate import cli
@@ -420,7 +421,7 @@ def _baseline(
         given += ["--repository", found.repository]
     elif (accepted := _accepted(args, opened, trust).repository) is not None:
         given += ["--repository", accepted]
-    if not trust.exists and proposal.identity(found, system):
+    if trust.key.name == BASELINE_KEY:  # made here, for this alone
         given += ["--environment", proposal.BOOTSTRAP]
     if args.offline:
         given.append("--offline")

@@ -84,6 +84,15 @@ def test_twice_is_as_once(fresh: World) -> None:
     assert again.out.count("Kept ") >= 6
 
 
+def test_a_baseline_that_was_lost_is_made_again(fresh: World) -> None:
+    assert fresh.run("init", "shop", "--offline").code == 0
+    shutil.rmtree(fresh.store)
+    again = fresh.run("init", "shop", "--offline")
+    assert again.code == 0, again.err
+    checked = fresh.run("check", "shop", "--offline", "--trust", "shop-trust/trust.toml")
+    assert "Compared with: the build of" in checked.out
+
+
 def test_a_dry_run_writes_nothing_and_decides_nothing(fresh: World) -> None:
     before = fresh.snapshot()
     made = fresh.run("init", "shop", "--dry-run", "--harden", "--offline")
