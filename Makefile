@@ -27,7 +27,7 @@ $(VENV)/.test: $(VENV)/.run requirements/test.txt
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/test.txt
 	@touch $@
 
-SOURCES := $(shell git ls-files sbomgate policies schemas trust_root engine/dist pyproject.toml README.md LICENSE 2>/dev/null)
+SOURCES := $(shell git ls-files sbomgate policies schemas trust_root ci-templates engine/dist pyproject.toml README.md LICENSE 2>/dev/null)
 $(VENV)/.installed: $(VENV)/.run $(SOURCES)
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/build.txt
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --force-reinstall .

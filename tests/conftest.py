@@ -31,6 +31,8 @@ PARTS = {
     "npm": (("node", "npm"), "install Node.js 20 or newer with npm"),
     "go": (("go",), "install Go 1.26"),
     "chromium": (("chromium",), "apt-get install chromium"),
+    "debian": (("mmdebstrap", "unshare", "chroot"), "apt-get install mmdebstrap"),
+    "shells": (("bash", "zsh", "fish"), "apt-get install zsh fish"),
     "managers": (
         ("node", "git", *(str(MANAGERS / ".bin" / name) for name in ("bun", "npm", "pnpm", "yarn"))),
         "sh tools/install_parts.sh .tools/bin",
@@ -59,7 +61,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 # Why a test may be skipped in CI: data that a lone clone does not have, and what root cannot try. Nothing else.
-MAY_SKIP_IN_CI = ("shared", "root writes everywhere", "root may write", "POSIX")
+MAY_SKIP_IN_CI = ("shared", "root writes everywhere", "root may write", "POSIX", "only root may")
 
 
 @pytest.hookimpl(wrapper=True)

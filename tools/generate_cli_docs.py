@@ -40,6 +40,7 @@ A crash is 2 as well. No flag turns a check off, and no environment variable cha
 | `SSL_CERT_FILE`, `SSL_CERT_DIR` | where OpenSSL finds the system's certificates |
 | `HTTPS_PROXY` | the proxy for registries; this machine itself is asked directly |
 | `SBOMGATE_OPA_TOKEN` | the bearer token for `--opa-url` |
+| `NO_COLOR`, `FORCE_COLOR` | no colour; colour where the output is no terminal (a terminal's verdicts have it) |
 | variables that the user's `.npmrc` names | tokens, sent to the registry that the line is for, and to no other host |
 """
 

@@ -2,7 +2,8 @@
 # Installs the real parts that the tests run against into DIR, at the pinned versions: opa as the embedded engine's go.mod
 # names it, cosign, actionlint, act, a whole sigstore (install_sigstore_parts.sh), all Go modules, and registries
 # (install_registry_parts.sh); beside DIR, in managers/, the package managers that write the fixtures, in runners/ what
-# runs the GitLab template; and of Debian Chromium, which the HTML reports are opened in, and what the runners call.
+# runs the GitLab template; and of Debian Chromium, which the HTML reports are opened in, what the
+# runners call, the shells that the completion is for, and mmdebstrap, which makes the image's root.
 # usage: install_parts.sh DIR
 set -eu
 mkdir -p "$1"
@@ -29,12 +30,13 @@ done
 sh tools/install_sigstore_parts.sh "$dir"
 sh tools/install_registry_parts.sh "$dir"
 debian=
-for program in chromium rsync sudo; do
+for program in chromium rsync sudo zsh fish mmdebstrap; do
     command -v "$program" >/dev/null 2>&1 || debian="$debian $program"
 done
 if [ -n "$debian" ]; then # half a minute, as root or where sudo asks nothing
     root=
     [ "$(id -u)" = 0 ] || root='sudo -n'
+    # shellcheck disable=SC2086  names of packages
     $root apt-get update -qq &&
         $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $debian >/dev/null ||
         echo "$debian: missing, and could not be installed: their tests will not run" >&2

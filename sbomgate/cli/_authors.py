@@ -51,7 +51,6 @@ def of_change(
 def _token(env: Environment, trust: Trust, *, offline: bool) -> str | None:
     """Return this job's identity token: the one that it was given, else the one that its CI system gives."""
     from sbomgate.cli import _signing
-    from sbomgate.cli._environment import say
     from sbomgate.errors import SigningError
 
     if not trust.token_issuers:
@@ -63,5 +62,5 @@ def _token(env: Environment, trust: Trust, *, offline: bool) -> str | None:
     try:
         return _signing.ambient(trust.token_issuers[0].audience)()
     except SigningError as e:
-        say(f"warning: who made the change is proved by commits alone: {e}")
+        env.tell(f"warning: who made the change is proved by commits alone: {e}")
         return None

@@ -315,12 +315,11 @@ def check_policy(bundle: PolicyBundle, env: Environment, *, strict: bool = False
     Raises:
         PolicyError: it does. (`strict` also refuses what `opa check --strict` does.)
     """
-    from sbomgate.cli._environment import say
     from sbomgate.policy.engines.embedded import EmbeddedEngine
     from sbomgate.resources import path as resource
 
     schema = resource("schemas", "rego", "policy-input.json").read_bytes()
-    with EmbeddedEngine(env.cache / "engine", say) as checker:
+    with EmbeddedEngine(env.cache / "engine", env.tell) as checker:
         checker.check(bundle, {"policy-input": schema}, strict=strict)
 
 

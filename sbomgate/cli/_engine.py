@@ -64,12 +64,11 @@ def opa_on_path(env: Environment, project: Path, *, asked: str = "--engine opa")
 
 
 def _engine_settings(args: argparse.Namespace, env: Environment, opa: Path | None) -> EngineSettings:
-    from sbomgate.cli._environment import say
     from sbomgate.policy.engines import EngineSettings
 
     return EngineSettings(
         cache_dir=env.cache / "engine",
-        notify=say,
+        notify=env.tell,
         opa=opa,
         url=args.opa_url,
         token=env.variables.get("SBOMGATE_OPA_TOKEN"),

@@ -5,12 +5,30 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sbomgate.errors import UsageError
+
+if TYPE_CHECKING:
+    import httpx
+
+
+def discreet(text: str) -> str:
+    """Return a message as it may be shown: inert (P39), and without the path of the home folder (P40)."""
+    from sbomgate.report.escape import plain
+
+    home = (os.environ.get("HOME") or os.environ.get("USERPROFILE") or "").rstrip("/\\")
+    return plain(text.replace(home + os.sep, "~" + os.sep) if home else text)
+
+
+def say(message: str) -> None:
+    """Write one line to stderr: what happens, never the result. That nobody reads it changes nothing."""
+    with contextlib.suppress(OSError):
+        print(discreet(message), file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,11 +39,15 @@ class Environment:
         now: the time of evaluation, UTC, whole seconds: read once, so that everything in one run agrees.
         variables: the process environment. No variable overrides what the trust file says (PROMISES P21).
         working_directory: where relative paths start.
+        tell: is told what happens, one sentence each, never the result; writes to stderr unless a program listens.
+        open_client: opens the HTTP client that registries are asked with; None for the usual one.
     """
 
     now: datetime
     variables: Mapping[str, str]
     working_directory: Path
+    tell: Callable[[str], None] = say
+    open_client: Callable[[], httpx.AsyncClient] | None = None
 
     @classmethod
     def of_process(cls) -> Environment:
@@ -108,20 +130,6 @@ class Environment:
                 where="SOURCE_DATE_EPOCH",
                 hint="unset it, or set it to `git log -1 --format=%ct`",
             ) from error
-
-
-def discreet(text: str) -> str:
-    """Return a message as it may be shown: inert (P39), and without the path of the home folder (P40)."""
-    from sbomgate.report.escape import plain
-
-    home = (os.environ.get("HOME") or os.environ.get("USERPROFILE") or "").rstrip("/\\")
-    return plain(text.replace(home + os.sep, "~" + os.sep) if home else text)
-
-
-def say(message: str) -> None:
-    """Write one line to stderr: what happens, never the result. That nobody reads it changes nothing."""
-    with contextlib.suppress(OSError):
-        print(discreet(message), file=sys.stderr, flush=True)
 
 
 def emit(data: bytes, output: str | None, env: Environment) -> None:

@@ -44,7 +44,6 @@ def about(
         SbomgateError: the trust file, the recorded facts or a cache cannot be read.
     """
     from sbomgate import gate, trust
-    from sbomgate.cli._environment import say
     from sbomgate.cli._project import together
     from sbomgate.npm.wanted import measure
     from sbomgate.provenance import shipped
@@ -65,7 +64,7 @@ def about(
         collect=lambda graph: collect(graph, env, opened, accepted, known, measured, offline=offline, signs=False),
     )
     if not_known := unknown(collected.values()):
-        say(f"note: of {len(collected)} packages not known: {not_known}")
+        env.tell(f"note: of {len(collected)} packages not known: {not_known}")
 
     def of(part: DependencyGraph) -> Mapping[str, PackageFacts]:
         return gate.package_facts(part, collected, verified, looks={}, now=env.now, rebuilders=accepted.rebuilders)
@@ -78,14 +77,13 @@ def recorded(path: str | None, env: Environment, trust: Trust, *, offline: bool)
     if path is None:
         return {}
     from sbomgate import facts, files
-    from sbomgate.cli._environment import say
     from sbomgate.errors import InputError
     from sbomgate.signing.verify import NotAccepted, verify
 
     data = files.read(env.working_directory / path, limit=MAX_INPUT_BYTES, error=InputError)
     found = verify(data, trust.signers, role="facts", where=path)
     if isinstance(found, NotAccepted):
-        say(f"warning: {path}: {found.reason}: its facts count as unknown")
+        env.tell(f"warning: {path}: {found.reason}: its facts count as unknown")
         from sbomgate import dsse
 
         payload = dsse.read_bundle(data, path).payload
@@ -131,7 +129,7 @@ def collect(
             keep=keep,
         )
         asked = wanted(graph, first_party=trust.first_party, measured=measured)
-        return collecting.collect(asked, sources=sources, progress=_progress())
+        return collecting.collect(asked, sources=sources, progress=_progress(env))
 
 
 def releases(name: str, registry: str, env: Environment, opened: Project, trust: Trust) -> Sequence[Release]:
@@ -175,6 +173,8 @@ def credentials(env: Environment, opened: Project | None, trust: Trust) -> Crede
 
 def client(env: Environment) -> httpx.AsyncClient:
     """Return the HTTP client that asks registries."""
+    if env.open_client is not None:
+        return env.open_client()
     from sbomgate.npm.registry import open_client
 
     return open_client(ca_file=None if env.ca_file is None else str(env.ca_file), proxy=env.https_proxy)
@@ -192,11 +192,13 @@ def unknown(collected: Iterable[CollectedFacts]) -> str:
     return ", ".join(f"{what} of {count}" for what, count in parts.items() if count)
 
 
-def _progress() -> Callable[[int, int], None] | None:
-    """Return a progress line for a terminal, or None where stderr is none."""
+def _progress(env: Environment) -> Callable[[int, int], None] | None:
+    """Return a progress line for a terminal, or None where stderr is none, or a program listens."""
     import sys
 
-    if not sys.stderr.isatty():
+    from sbomgate.cli._environment import say
+
+    if env.tell is not say or not sys.stderr.isatty():
         return None
 
     def show(done: int, all_: int) -> None:

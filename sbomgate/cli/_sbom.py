@@ -124,9 +124,7 @@ def rendering(args: argparse.Namespace, env: Environment, project: Project | Non
         raise UsageError("the SBOM is JSON already", where="--json", hint="leave it out, or add --conform PROFILE")
     time = env.source_date if project is None else source_date(env, project)
     if time is None and args.spec_version == "1.7":
-        from sbomgate.cli._environment import say
-
-        say("note: no time is known (SOURCE_DATE_EPOCH, or a commit), so the SBOM holds no citations")
+        env.tell("note: no time is known (SOURCE_DATE_EPOCH, or a commit), so the SBOM holds no citations")
     return Rendering(
         timestamp=time,
         parties=parties(None if project is None else config_of(project), args),

@@ -21,6 +21,7 @@ from sbomgate.errors import InputError
 MAX_REF_BYTES = 4096  # "ref: " and a name, or a commit id
 MAX_PACKED_REFS_BYTES = 64 << 20  # a million refs
 MAX_INDEX_BYTES = 256 << 20  # a million files
+MAX_CONFIG_BYTES = 1 << 20  # remotes and branches; a fork with hundreds of remotes has some 100 kB
 MAX_LINKS = 5  # symbolic refs that lead to others; git follows as many
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -43,6 +44,15 @@ def head(repository: Path) -> str | None:
         if not text.startswith("ref:") or not _REF.fullmatch(at) or ".." in at:
             return None
     return None
+
+
+def config(repository: Path) -> bytes | None:
+    """Return the bytes of the repository's own git configuration, or None where the files do not tell."""
+    folders = _folders(repository)
+    try:
+        return None if folders is None else files.read(folders[1] / "config", limit=MAX_CONFIG_BYTES, error=InputError)
+    except InputError:
+        return None
 
 
 def changed(repository: Path, contents: Mapping[str, bytes]) -> tuple[str, ...]:

@@ -56,9 +56,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Print the result."""
+    import sys
+
+    from sbomgate.cli import _colour
+    from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
+
+    found = verified(args, env)
+    if args.json:
+        print(_json(found, args.subject))
+    else:
+        print(_colour.verdicts(_text(found, args.subject), env.variables, sys.stdout))
+    return EXIT_ALLOWED if found.result.accepted else EXIT_DENIED
+
+
+def verified(args: argparse.Namespace, env: Environment) -> Combined:
+    """Return what the store and the bundles say of the subject, by the trust file."""
     from sbomgate import trust
     from sbomgate.cli import _bundles, _store
-    from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
     from sbomgate.evidence import bundles, head, overrides, summaries, verify
     from sbomgate.policy import bundle
 
@@ -94,8 +108,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     if folder is not None and not folder.startswith(_store.REGISTRY):  # a registry keeps none
         honoured = overrides.honour(found.result, env.working_directory / folder, accepted, now=env.now)
         found = replace(found, result=honoured)
-    print(_json(found, args.subject) if args.json else _text(found, args.subject))
-    return EXIT_ALLOWED if found.result.accepted else EXIT_DENIED
+    return found
 
 
 def _text(found: Combined, subject: str) -> str:

@@ -92,8 +92,25 @@ class EmbeddedEngine:
         self._seconds = seconds
         self._memory_bytes = memory_bytes
         self._turn = threading.Lock()
-        self._compiled: tuple[wasmtime.Engine, wasmtime.Module] | None = None
+        self._loaded: tuple[wasmtime.Engine, wasmtime.Module] | None = None
         self._ahead: tuple[bytes, _Run] | None = None
+
+    @property
+    def kept_at(self) -> Path:
+        """Where the compiled module is kept; it is not there before the first use."""
+        import wasmtime
+
+        version = _version(wasmtime.__file__)
+        return self._cache_dir / f"opa-{self._sha256}-wasmtime-{version}-{_SETTINGS}.cwasm"
+
+    def compile(self) -> None:
+        """Compile the module, or load what was compiled before: what the first use would do.
+
+        Raises:
+            PolicyError: the shipped module is damaged, or the folder is not private.
+        """
+        with self._turn:
+            self._module()
 
     def prepare(self, bundle: PolicyBundle, query: str) -> None:
         """Start in the background and compile the policy, so that `evaluate` of the same has only the input to do."""
@@ -132,7 +149,7 @@ class EmbeddedEngine:
         """Forget the compiled module, and end what was prepared for nothing."""
         with self._turn:
             self._forget()
-            self._compiled = None
+            self._loaded = None
 
     def __enter__(self) -> Self:
         """Return the engine."""
@@ -172,8 +189,8 @@ class EmbeddedEngine:
             self._ahead = None
 
     def _module(self) -> tuple[wasmtime.Engine, wasmtime.Module]:
-        self._compiled = self._compiled or self._load()
-        return self._compiled
+        self._loaded = self._loaded or self._load()
+        return self._loaded
 
     def _instance(self, engine: wasmtime.Engine, module: wasmtime.Module, stdin: _Stdin) -> tuple[int, bytes]:
         import wasmtime
@@ -245,7 +262,7 @@ class EmbeddedEngine:
         config.native_unwind_info = os.name == "nt"  # for debuggers alone; Windows always has it
         config.cranelift_opt_level = "none"  # "speed" compiles a fifth slower and evaluates no faster: Go has optimised
         engine = wasmtime.Engine(config)
-        name = f"opa-{self._sha256}-wasmtime-{_version(wasmtime.__file__)}-{_SETTINGS}.cwasm"
+        name = self.kept_at.name
 
         def deserialize(path: str) -> wasmtime.Module | None:
             try:
