@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import re
 import sys
 from pathlib import Path
 
@@ -42,13 +43,16 @@ A crash is 2 as well. No flag turns a check off, and no environment variable cha
 | variables that the user's `.npmrc` names | tokens, sent to the registry that the line is for, and to no other host |
 """
 
+# What is done before a verb's examples when the tests run them (tests/testkit/pages.py).
+PREPARED: dict[str, str] = {}
+
 
 def page() -> bytes:
     """Return the page's bytes."""
     parts = [HEAD]
     verbs = _subcommands(cli.parser())
     for name, parser in verbs.items():
-        parts.append(f"\n## sbomgate {name}\n\n{_prose(parser.description or '')}\n")
+        parts.append(f"\n## sbomgate {name}\n\n{_prose(parser.description or '', name)}\n")
         actions = _subcommands(parser)
         for action, sub in actions.items():
             parts.append(f"\n### sbomgate {name} {action}\n\n{_table(sub)}")
@@ -64,14 +68,15 @@ def _subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.Argument
     return {}
 
 
-def _prose(text: str) -> str:
+def _prose(text: str, verb: str) -> str:
     """Return a verb's docstring with its examples and lists as code."""
     head, *rest = inspect.cleandoc(text).split("\n\n")
     out = [head]
     for block in rest:
         title, _, body = block.partition("\n")
         if title.endswith(":") and body:
-            out.append(f"{title[0].upper()}{title[1:]}\n\n```sh\n{inspect.cleandoc(body)}\n```")
+            shown = re.sub(r"(?<=\S) {2,}(?=\S)", "   # ", inspect.cleandoc(body))
+            out.append(f"{title[0].upper()}{title[1:]}\n\n{PREPARED.get(verb, '')}```sh\n{shown}\n```")
         elif not title.startswith("exit codes"):
             out.append(block)
     return "\n\n".join(out)
