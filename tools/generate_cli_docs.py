@@ -44,7 +44,10 @@ A crash is 2 as well. No flag turns a check off, and no environment variable cha
 """
 
 # What is done before a verb's examples when the tests run them (tests/testkit/pages.py).
-PREPARED: dict[str, str] = {}
+PREPARED = {
+    "approve": "<!-- run: keyless:ann.token is bob.key -->\n",
+    "audit": '<!-- run: first, cp -r evidence ../srv/evidence && cp evidence/log/*/*1.sigstore.json kept.sigstore.json -->\n',
+}
 
 
 def page() -> bytes:

@@ -60,7 +60,7 @@ def test_a_page(name: str, first: Reader, tmp_path: Path) -> None:
     for block in pages.blocks(PAGES[name]):
         own |= block.stands_for
         if block.first:
-            script.append(block.first)
+            script.append(reader.stands_for(block.first, own))
             asked.append((block, None))
         for command in () if block.why_not else block.commands:
             script.append(reader.stands_for(command.text, own))

@@ -91,7 +91,7 @@ def _block(line: int, commands: tuple[Command, ...], marks: list[str]) -> Block:
             code = int(match[1])
         elif match := re.fullmatch(r"first, (\S.*)", text, re.S):
             first = match[1]
-        elif match := re.fullmatch(r"(\S+) is (\S+)", text):
+        elif match := re.fullmatch(r"(.+?) is (.+)", text):
             stands_for[match[1]] = match[2]
         else:
             raise ValueError(f"line {line}: not a mark that is known: {text}")

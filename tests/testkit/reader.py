@@ -90,8 +90,8 @@ newest() { ls -1td "$@" | head -n 1; }
 build() { dirname "$(dirname "$(newest "${STORE:-evidence}"/??/*/decisions/*)")"; }
 decision() { basename "$(newest "${STORE:-evidence}"/??/*/decisions/*)"; }
 digest() { echo "sha256:$(sha256sum "$1" | cut -d ' ' -f 1)"; }
-change() { sbomgate review --trust ../trust.toml --format json | jq -r .change; }
-finding() { sbomgate check --trust ../trust.toml --json | jq -r '.findings[0].fingerprint'; }
+change() { sbomgate review --trust ../trust.toml --format json | jq -r '"sha256:" + .sha256'; }
+finding() { sbomgate check --trust ../trust.toml --json | jq -r '[.notes[].findings[] | select(.rule == "pinned")][0].fingerprint'; }
 """
 
 
@@ -222,7 +222,7 @@ def _lock(npm: registry.Simulator, held: Mapping[str, str]) -> dict[str, Any]:
         published = npm.packuments[name]["versions"][version]
         entry = {
             "version": version,
-            "resolved": published["dist"]["tarball"],
+            "resolved": f"{commandline.NPM}{name}/-/{name}-{version}.tgz",
             "integrity": published["dist"]["integrity"],
         }
         entry |= {"dependencies": published["dependencies"]} if "dependencies" in published else {}
