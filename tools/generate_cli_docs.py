@@ -43,11 +43,8 @@ A crash is 2 as well. No flag turns a check off, and no environment variable cha
 | variables that the user's `.npmrc` names | tokens, sent to the registry that the line is for, and to no other host |
 """
 
-# What is done before a verb's examples when the tests run them (tests/testkit/pages.py).
-PREPARED = {
-    "approve": "<!-- run: keyless:ann.token is bob.key -->\n",
-    "audit": '<!-- run: first, cp -r evidence ../srv/evidence && cp evidence/log/*/*1.sigstore.json kept.sigstore.json -->\n',
-}
+# The tests (tests/integration/test_docs.py) parse these; what they show is run on the page of its subject.
+MARK = "<!-- run: no, examples of the help text: parsed here, run on the page of their subject -->\n"
 
 
 def page() -> bytes:
@@ -55,7 +52,7 @@ def page() -> bytes:
     parts = [HEAD]
     verbs = _subcommands(cli.parser())
     for name, parser in verbs.items():
-        parts.append(f"\n## sbomgate {name}\n\n{_prose(parser.description or '', name)}\n")
+        parts.append(f"\n## sbomgate {name}\n\n{_prose(parser.description or '')}\n")
         actions = _subcommands(parser)
         for action, sub in actions.items():
             parts.append(f"\n### sbomgate {name} {action}\n\n{_table(sub)}")
@@ -71,7 +68,7 @@ def _subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.Argument
     return {}
 
 
-def _prose(text: str, verb: str) -> str:
+def _prose(text: str) -> str:
     """Return a verb's docstring with its examples and lists as code."""
     head, *rest = inspect.cleandoc(text).split("\n\n")
     out = [head]
@@ -79,7 +76,7 @@ def _prose(text: str, verb: str) -> str:
         title, _, body = block.partition("\n")
         if title.endswith(":") and body:
             shown = re.sub(r"(?<=\S) {2,}(?=\S)", "   # ", inspect.cleandoc(body))
-            out.append(f"{title[0].upper()}{title[1:]}\n\n{PREPARED.get(verb, '')}```sh\n{shown}\n```")
+            out.append(f"{title[0].upper()}{title[1:]}\n\n{MARK}```sh\n{shown}\n```")
         elif not title.startswith("exit codes"):
             out.append(block)
     return "\n\n".join(out)

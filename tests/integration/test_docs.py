@@ -28,8 +28,8 @@ PAGES = {
     str(path.relative_to(ROOT)): path.read_text()
     for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 }
-WITH_COMMANDS = [name for name, text in PAGES.items() if any(block.commands for block in pages.blocks(text))]
-MAY_NOT_RUN = 60  # commands, in all: a mark is for what needs somebody else's service
+WITH_COMMANDS = [name for name, text in PAGES.items() if any(block.why_not is None for block in pages.blocks(text))]
+MAY_NOT_RUN = 40  # commands beside those of cli.md: a mark is for what needs somebody else's service
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_a_page(name: str, first: Reader, tmp_path: Path) -> None:
         wanted = block.code if command else 0
         if result.code != wanted:
             wrong.append(f"{where}\n  exit code {result.code}, not {wanted}\n{result.out[-1500:]}{result.err[-1500:]}")
-        elif command and (line := pages.missing(command.shows, result.out + "\n" + result.err)):
+        elif command and (line := pages.missing(command.shows, printed(result, first))):
             wrong.append(f"{where}\n  does not print: {line}\n{result.out[-3000:]}{result.err[-1500:]}")
     assert not wrong, "\n".join(wrong)
     assert len(done) == len(script), f"{name}: the shell ended after {script[len(done)]}"
@@ -109,11 +109,15 @@ def test_what_is_not_run() -> None:
         f"{name}:{command.line}: {block.why_not}"
         for name, text in PAGES.items()
         for block in pages.blocks(text)
-        if block.why_not
+        if block.why_not and name != "docs/cli.md"
         for command in block.commands
     ]
-    print("\n".join(reasons))
     assert len(reasons) <= MAY_NOT_RUN
+
+
+def printed(result: shell.Done, who: Reader) -> str:
+    """Return what a command printed, with the name that the pages give to the registry."""
+    return f"{result.out}\n{result.err}".replace(who.oci, "registry.example")
 
 
 def _own(command: str) -> Iterator[list[str]]:

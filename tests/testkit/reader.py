@@ -1,8 +1,8 @@
-"""What a reader of the documentation has at hand: a project, keys, a trust file, registries, one build that was decided.
+"""What a reader of the documentation has at hand: a project, keys, a trust file, registries, a build that was decided.
 
-He stands in `shop`, a git repository with two workspaces. Beside it lie the keys and the trust file, also under the names
-without `../` that hosts without a project use. npm's registry and the registry of images are on loopback; in commands
-`registry.example` is the latter.
+He stands in `shop`, a git repository with two workspaces. Beside it lie the keys and the trust file, also under the
+names without `../` that hosts without a project use. npm's registry and the registry of images are on loopback; in
+commands `registry.example` is the latter.
 """
 
 from __future__ import annotations
