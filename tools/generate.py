@@ -15,6 +15,7 @@ GENERATORS = (
     "generate_schemas.py",
     "generate_trust_schema.py",
     "generate_cli_docs.py",
+    "generate_promises.py",
     "make_cases.py",
 )  # in this order
 

@@ -1,7 +1,7 @@
 """Every command of the documentation is run, page by page, in a real shell; what cannot be run here says why.
 
-Whatever stands in a block must be a command that sbomgate has, run or not. How a page says what it needs: testkit/pages.py;
-what every page has: testkit/reader.py.
+Whatever stands in a block must be a command that sbomgate has, run or not. How a page says what it needs:
+testkit/pages.py; what every page has: testkit/reader.py.
 """
 
 from __future__ import annotations
@@ -68,12 +68,12 @@ def test_a_page(name: str, first: Reader, tmp_path: Path) -> None:
     env = reader_of_it.environment()
     done = shell.run(script, cwd=reader_of_it.cwd, env=env, scratch=tmp_path / "scratch", before=reader.FUNCTIONS)
     wrong = []
-    for (block, command), text, result in zip(asked, script, done, strict=False):
-        where = f"{name}:{command.line if command else block.line}: {text}"
-        wanted = block.code if command else 0
+    for (block, shown), text, result in zip(asked, script, done, strict=False):
+        where = f"{name}:{shown.line if shown else block.line}: {text}"
+        wanted = block.code if shown else 0
         if result.code != wanted:
             wrong.append(f"{where}\n  exit code {result.code}, not {wanted}\n{result.out[-1500:]}{result.err[-1500:]}")
-        elif command and (line := pages.missing(command.shows, printed(result, first))):
+        elif shown and (line := pages.missing(shown.shows, printed(result, first))):
             wrong.append(f"{where}\n  does not print: {line}\n{result.out[-3000:]}{result.err[-1500:]}")
     assert not wrong, "\n".join(wrong)
     assert len(done) == len(script), f"{name}: the shell ended after {script[len(done)]}"

@@ -1,7 +1,8 @@
 """The commands of the documentation: fenced blocks of Markdown, as a reader sees them.
 
 A block whose info string is `sh`, `bash` or `console` is commands; in `console` they follow `$ `, and what stands
-between them is what they print (`…` for whatever; digests and times may differ). A comment before it says what is special:
+between them is what they print (`…` for whatever; digests and times may differ). A comment before a block says what
+is special:
 
     <!-- run: no, REASON -->        it cannot be run here; its commands must still be ones that sbomgate has
     <!-- run: exit 1 -->            its commands end with this code, not with 0

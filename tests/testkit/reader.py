@@ -91,7 +91,7 @@ build() { dirname "$(dirname "$(newest "${STORE:-evidence}"/??/*/decisions/*)")"
 decision() { basename "$(newest "${STORE:-evidence}"/??/*/decisions/*)"; }
 digest() { echo "sha256:$(sha256sum "$1" | cut -d ' ' -f 1)"; }
 change() { sbomgate review --trust ../trust.toml --format json | jq -r '"sha256:" + .sha256'; }
-finding() { sbomgate check --trust ../trust.toml --json | jq -r '[.notes[].findings[] | select(.rule == "pinned")][0].fingerprint'; }
+finding() { sbomgate check --trust ../trust.toml --json | jq -r '.notes[].findings[0].fingerprint' | head -n 1; }
 """
 
 
@@ -133,7 +133,7 @@ def stands_for(command: str, own: Mapping[str, str]) -> str:
     for word, text in own.items():
         command = command.replace(word, text)
     for pattern, text in STANDS_FOR.items():
-        command = re.sub(pattern, lambda _, text=text: text, command)
+        command = re.sub(pattern, text.replace("\\", r"\\"), command)
     return command
 
 

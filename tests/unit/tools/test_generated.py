@@ -13,6 +13,7 @@ GENERATORS = {
     "schemas": ("generate_schemas.py", False),
     "trust schema": ("generate_trust_schema.py", False),
     "command line": ("generate_cli_docs.py", False),
+    "promises": ("generate_promises.py", False),
 }
 
 
