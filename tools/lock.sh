@@ -9,3 +9,4 @@ compile pyproject.toml --extra spark -c requirements/inventory.txt -o requiremen
 compile pyproject.toml --extra inventory --group test -c requirements/run.txt -o requirements/test.txt
 compile pyproject.toml --extra inventory --group test --group dev -c requirements/test.txt -o requirements/dev.txt
 printf 'hatchling==1.27.0\n' | compile - -o requirements/build.txt
+printf 'mkdocs-material==9.8.1\n' | compile - -c requirements/dev.txt -o requirements/docs.txt
