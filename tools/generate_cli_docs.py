@@ -32,13 +32,17 @@ A crash is 2 as well. No flag turns a check off, and no environment variable cha
 
 | variable | what |
 |---|---|
-| `SOURCE_DATE_EPOCH` | the SBOM's timestamp; without it the SBOM has none |
-| `HOME`, `XDG_CACHE_HOME` | where caches lie (`~/.cache/sbomgate`) and the user's `.npmrc` |
-| `npm_config_cache` | npm's cache, where tarballs are looked for by their sha512 (`~/.npm`) |
-| `YARN_CACHE_FOLDER` | that of yarn 1, likewise (`~/.cache/yarn`) |
+| `SOURCE_DATE_EPOCH` | the SBOM's timestamp; without it that of the commit |
+| `HOME` (`USERPROFILE`), `XDG_CACHE_HOME` | where caches lie (`~/.cache/sbomgate`) and the user's `.npmrc` |
+| `XDG_DATA_HOME` | where package managers may have their stores (`~/.local/share`) |
+| `npm_config_cache`, `NPM_CONFIG_CACHE` | npm's cache, where tarballs are looked for by their sha512 (`~/.npm`) |
+| `YARN_CACHE_FOLDER`, `LOCALAPPDATA` | that of yarn 1, likewise (`~/.cache/yarn`) |
 | `DOCKER_CONFIG` | the folder of Docker's `config.json` (`~/.docker`): logins for OCI registries |
 | `NODE_EXTRA_CA_CERTS` | certificates to trust beside the system's |
-| `HTTPS_PROXY` | the proxy for registries; this machine itself is asked directly |
+| `HTTPS_PROXY`, `https_proxy` | the proxy for registries; this machine itself is asked directly |
+| `PATH` | where `--engine opa`, `fix`, `hunt` and `--signer command:` find the programs that they start |
+| `CI`, `SBOMGATE_ID_TOKEN` | whether there is a CI job whose identity token can be asked for; the token itself ([approvals](approvals.md)) |
+| `SBOMGATE_KEY_PASSWORD` | the password of an encrypted key |
 | `SBOMGATE_OPA_TOKEN` | the bearer token for `--opa-url` |
 | variables that the user's `.npmrc` names | tokens, sent to the registry that the line is for, and to no other host |
 """
