@@ -41,7 +41,10 @@ def main(folder: Path) -> int:
         page.feed(path.read_text())
         foreign += [f"{path}: {address}" for address in page.fetched if re.match(r"(https?:)?//", address)]
     for path in sorted(folder.rglob("*.css")):
-        foreign += [f"{path}: {found}" for found in re.findall(r"(?:@import|url\()\s*['\"]?((?:https?:)?//[^'\")]+)", path.read_text())]
+        foreign += [
+            f"{path}: {found}"
+            for found in re.findall(r"(?:@import|url\()\s*['\"]?((?:https?:)?//[^'\")]+)", path.read_text())
+        ]
     print("\n".join(foreign), file=sys.stderr, end="\n" if foreign else "")
     return 1 if foreign else 0
 

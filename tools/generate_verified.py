@@ -1,7 +1,7 @@
 """Write docs/verified.md from the numbered steps in the code, or check that it is current (--check).
 
-A step is a comment `# (3) what is compared` in a module; it ends with the comment. What the module is about is the first
-line of its docstring.
+A step is a comment `# (3) what is compared` in a module; it ends with the comment. What the module is about is the
+first line of its docstring.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ HEAD = """\
 
 <!-- made by tools/generate_verified.py from the numbered steps in the code -->
 
-Each check is a numbered step in the code, under the same number here. What fails a step is refused, or becomes a state that the rules
-judge; no step can be turned off.
+Each check is a numbered step in the code, under the same number here. What fails a step is refused, or becomes a state
+that the rules judge; no step can be turned off.
 
 ## What is not verified
 
-That code is harmless; that provenance proves anybody's intent; the registry's unsigned words (publish times without an attestation,
-maintainers, deprecation), which are labelled as its words; what a package fetches at run time; who stands behind an account. Of
-attestations: [provenance](provenance.md#what-is-not-verified). Of an SBOM that another tool made: nearly all
+That code is harmless; that provenance proves anybody's intent; the registry's unsigned words (publish times without an
+attestation, maintainers, deprecation), which are labelled as its words; what a package fetches at run time; who stands
+behind an account. Of attestations: [provenance](provenance.md#what-is-not-verified). Of an SBOM that another tool made: nearly all
 ([foreign SBOMs](foreign-sbom.md)). Who attacks, and what remains: [security model](security-model.md).
 
 ## The steps
@@ -70,7 +70,8 @@ def page() -> bytes:
 def _plain(text: str) -> str:
     """Return text that Markdown takes as it stands, but for code in backticks."""
     return "".join(
-        part if part.startswith("`") else re.sub(r"([<*_\[\]|])", r"\\\1", part) for part in re.split(r"(`[^`]*`)", text)
+        part if part.startswith("`") else re.sub(r"([<*_\[\]|])", r"\\\1", part)
+        for part in re.split(r"(`[^`]*`)", text)
     )
 
 
