@@ -41,7 +41,7 @@ A crash is 2 as well. No flag turns a check off, and no environment variable cha
 | `NODE_EXTRA_CA_CERTS` | certificates to trust beside the system's |
 | `HTTPS_PROXY`, `https_proxy` | the proxy for registries; this machine itself is asked directly |
 | `PATH` | where `--engine opa`, `fix`, `hunt` and `--signer command:` find the programs that they start |
-| `CI`, `SBOMGATE_ID_TOKEN` | whether a CI job's identity token can be asked for; the token ([approvals](approvals.md)) |
+| `CI`, `SBOMGATE_ID_TOKEN` | whether a CI job has an identity token to ask for; the token ([approvals](approvals.md)) |
 | `SBOMGATE_KEY_PASSWORD` | the password of an encrypted key |
 | `SBOMGATE_OPA_TOKEN` | the bearer token for `--opa-url` |
 | variables that the user's `.npmrc` names | tokens, sent to the registry that the line is for, and to no other host |

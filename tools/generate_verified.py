@@ -25,8 +25,8 @@ that the rules judge; no step can be turned off.
 
 That code is harmless; that provenance proves anybody's intent; the registry's unsigned words (publish times without an
 attestation, maintainers, deprecation), which are labelled as its words; what a package fetches at run time; who stands
-behind an account. Of attestations: [provenance](provenance.md#what-is-not-verified). Of an SBOM that another tool made: nearly all
-([foreign SBOMs](foreign-sbom.md)). Who attacks, and what remains: [security model](security-model.md).
+behind an account. Of attestations: [provenance](provenance.md#what-is-not-verified). Of an SBOM that another tool made:
+nearly all ([foreign SBOMs](foreign-sbom.md)). Who attacks, and what remains: [security model](security-model.md).
 
 ## The steps
 """
