@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import io
 import re
 import shlex
@@ -148,11 +149,16 @@ def _problem(words: list[str]) -> str | None:
     return None
 
 
+@functools.cache
+def _everything() -> argparse.ArgumentParser:
+    return cli.parser()
+
+
 def _unknown(text: str) -> str | None:
     """Return what of `sbomgate VERB … --flag …` does not exist."""
     words = [word.strip("[],.;:") for word in text.split()[1:]]
     flags = {word.partition("=")[0] for word in words if re.match(r"--[a-z]", word)}
-    parser = cli.parser()
+    parser = _everything()
     for word in words:
         inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
         if not inner:

@@ -123,7 +123,7 @@ def run(commands: Sequence[str], *, cwd: Path, env: Mapping[str, str], scratch: 
     script = scratch / "script"
     script.write_text("\n".join(parts) + "\n")
     with (scratch / "bash.err").open("wb") as errors:
-        subprocess.run(["bash", script], cwd=cwd, env=dict(env), stderr=errors, check=False, timeout=300)
+        subprocess.run(["bash", script], cwd=cwd, env=dict(env), stderr=errors, check=False, timeout=900)
     found = []
     for number in range(len(commands)):
         place = scratch / str(number)

@@ -16,9 +16,11 @@ from sbomgate.signing import local_key
 CONSTANTS = {"TOKEN": _authors.TOKEN, "local_key.PASSWORD": local_key.PASSWORD}
 
 
-def trees(repository: Path) -> Iterator[ast.Module]:
-    for path in sorted((repository / "sbomgate").rglob("*.py")):
-        yield ast.parse(path.read_text())
+@pytest.fixture(scope="module")
+def trees() -> list[ast.Module]:
+    """The package's modules."""
+    package = Path(__file__).resolve().parents[3] / "sbomgate"
+    return [ast.parse(path.read_text()) for path in sorted(package.rglob("*.py"))]
 
 
 def variables(tree: ast.Module) -> Iterator[str]:
@@ -43,20 +45,20 @@ def variables(tree: ast.Module) -> Iterator[str]:
             assert ast.unparse(key) == "name", f"{ast.unparse(key)}: which variable is that?"
 
 
-def test_every_variable_that_is_read_is_told(repository: Path) -> None:
+def test_every_variable_that_is_read_is_told(repository: Path, trees: list[ast.Module]) -> None:
     page = (repository / "docs" / "cli.md").read_text()
     table = page.partition("| variable |")[2].partition("\n\n")[0]
-    read = {name for tree in trees(repository) for name in variables(tree)}
+    read = {name for tree in trees for name in variables(tree)}
     assert len(read) > 10, "the variables are read in another way now: mend this test"
     assert not {name for name in read if f"`{name}`" not in table}
     told = set(re.findall(r"`([A-Za-z]+_[A-Za-z_]+)`", table))
     assert told <= read
 
 
-def strings(repository: Path, pattern: str) -> set[str]:
+def strings(trees: list[ast.Module], pattern: str) -> set[str]:
     """Return the parts of the code's texts that match; docstrings are no code."""
     found: set[str] = set()
-    for tree in trees(repository):
+    for tree in trees:
         docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
@@ -67,9 +69,9 @@ def strings(repository: Path, pattern: str) -> set[str]:
 @pytest.mark.parametrize(
     "pattern", [r"https://sbomgate\.dev/[\w/.-]+", r"application/vnd\.sbomgate\.[\w.+-]+"], ids=["predicates", "media"]
 )
-def test_every_type_is_told(repository: Path, pattern: str) -> None:
+def test_every_type_is_told(repository: Path, trees: list[ast.Module], pattern: str) -> None:
     page = (repository / "docs" / "types.md").read_text()
-    used = {name for name in strings(repository, pattern) if "/schemas/" not in name}
+    used = {name for name in strings(trees, pattern) if "/schemas/" not in name}
     assert used
     assert used == set(re.findall(pattern, page))
 
