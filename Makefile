@@ -48,6 +48,15 @@ dev: $(VENV)/.dev
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@rm -f $(VENV)/.installed
 
+$(VENV)/.docs: $(VENV)/.dev requirements/docs.txt
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/docs.txt
+	@touch $@
+
+# Pages, links between them and the navigation are checked; the site fetches nothing from anywhere.
+docs: $(VENV)/.docs
+	@$(BIN)/python -m mkdocs --quiet build --strict --site-dir build/site
+	@$(BIN)/python tools/check_site.py build/site
+
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -67,4 +76,4 @@ engine:
 	@sh engine/build.sh
 
 clean:
-	rm -rf $(VENV) .tools demo/out
+	rm -rf $(VENV) .tools build/site demo/out

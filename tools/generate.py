@@ -15,6 +15,8 @@ GENERATORS = (
     "generate_schemas.py",
     "generate_trust_schema.py",
     "generate_cli_docs.py",
+    "generate_promises.py",
+    "generate_verified.py",
     "make_cases.py",
 )  # in this order
 

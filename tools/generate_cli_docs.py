@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import re
 import sys
 from pathlib import Path
 
@@ -31,18 +32,25 @@ A crash is 2 as well. No flag turns a check off, and no environment variable cha
 
 | variable | what |
 |---|---|
-| `SOURCE_DATE_EPOCH` | the SBOM's timestamp; without it the SBOM has none |
-| `HOME`, `XDG_CACHE_HOME` | where caches lie (`~/.cache/sbomgate`) and the user's `.npmrc` |
-| `npm_config_cache` | npm's cache, where tarballs are looked for by their sha512 (`~/.npm`) |
-| `YARN_CACHE_FOLDER` | that of yarn 1, likewise (`~/.cache/yarn`) |
+| `SOURCE_DATE_EPOCH` | the SBOM's timestamp; without it that of the commit |
+| `HOME` (`USERPROFILE`), `XDG_CACHE_HOME` | where caches lie (`~/.cache/sbomgate`) and the user's `.npmrc` |
+| `XDG_DATA_HOME` | where package managers may have their stores (`~/.local/share`) |
+| `npm_config_cache`, `NPM_CONFIG_CACHE` | npm's cache, where tarballs are looked for by their sha512 (`~/.npm`) |
+| `YARN_CACHE_FOLDER`, `LOCALAPPDATA` | that of yarn 1, likewise (`~/.cache/yarn`) |
 | `DOCKER_CONFIG` | the folder of Docker's `config.json` (`~/.docker`): logins for OCI registries |
 | `NODE_EXTRA_CA_CERTS` | certificates to trust beside the system's |
 | `SSL_CERT_FILE`, `SSL_CERT_DIR` | where OpenSSL finds the system's certificates |
-| `HTTPS_PROXY` | the proxy for registries; this machine itself is asked directly |
+| `HTTPS_PROXY`, `https_proxy` | the proxy for registries; this machine itself is asked directly |
+| `PATH` | where `--engine opa`, `fix`, `hunt` and `--signer command:` find the programs that they start |
+| `CI`, `SBOMGATE_ID_TOKEN` | whether a CI job has an identity token to ask for; the token ([approvals](approvals.md)) |
+| `SBOMGATE_KEY_PASSWORD` | the password of an encrypted key |
 | `SBOMGATE_OPA_TOKEN` | the bearer token for `--opa-url` |
 | `NO_COLOR`, `FORCE_COLOR` | no colour; colour where the output is no terminal (a terminal's verdicts have it) |
 | variables that the user's `.npmrc` names | tokens, sent to the registry that the line is for, and to no other host |
 """
+
+# The tests (tests/integration/test_docs.py) parse these; what they show is run on the page of its subject.
+MARK = "<!-- run: no, examples of the help text: parsed here, run on the page of their subject -->\n"
 
 
 def page() -> bytes:
@@ -73,7 +81,8 @@ def _prose(text: str) -> str:
     for block in rest:
         title, _, body = block.partition("\n")
         if title.endswith(":") and body:
-            out.append(f"{title[0].upper()}{title[1:]}\n\n```sh\n{inspect.cleandoc(body)}\n```")
+            shown = re.sub(r"(?<=\S) {2,}(?=\S)", "   # ", inspect.cleandoc(body))
+            out.append(f"{title[0].upper()}{title[1:]}\n\n{MARK}```sh\n{shown}\n```")
         elif not title.startswith("exit codes"):
             out.append(block)
     return "\n\n".join(out)

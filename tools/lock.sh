@@ -10,3 +10,4 @@ compile pyproject.toml --extra spark -c requirements/inventory.txt -o requiremen
 compile pyproject.toml --extra s3 --group test -c requirements/s3.txt -o requirements/test.txt
 compile pyproject.toml --extra s3 --group test --group dev -c requirements/test.txt -o requirements/dev.txt
 printf 'hatchling==1.27.0\n' | compile - -o requirements/build.txt
+printf 'mkdocs-material==9.8.1\n' | compile - -c requirements/dev.txt -o requirements/docs.txt

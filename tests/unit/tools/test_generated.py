@@ -13,6 +13,8 @@ GENERATORS = {
     "schemas": ("generate_schemas.py", False),
     "trust schema": ("generate_trust_schema.py", False),
     "command line": ("generate_cli_docs.py", False),
+    "promises": ("generate_promises.py", False),
+    "numbered steps": ("generate_verified.py", False),
 }
 
 
