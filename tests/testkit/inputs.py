@@ -54,7 +54,7 @@ PARAMETERS = {
     "pinned": {"mode": "locked"},
     "licences": {"allow": ["*"], "deny": [], "dev_allow": ["*"], "dev_deny": [], "texts": [], "unknown": "note"},
     "deprecated": {"level": "note"},
-    "trust_drift": {"history_days": 30},
+    "trust_drift": {"history_days": 30, "rebuild_is_enough": False},
     "provenance": {"promise_only_before": "2024-01-01", "trust_root_days": 365},
 }
 TRUST_ROOT = TrustRoot(trusted_root="6" * 64, registry_keys="7" * 64, updated=NOW)

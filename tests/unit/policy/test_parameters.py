@@ -49,7 +49,7 @@ def test_the_shipped_defaults() -> None:
             "texts": [],
             "unknown": "note",
         },
-        "trust_drift": {"history_days": 30},
+        "trust_drift": {"history_days": 30, "rebuild_is_enough": False},
         "provenance": {"promise_only_before": "2024-01-01", "trust_root_days": 365},
         "lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},
     }
