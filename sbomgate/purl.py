@@ -101,7 +101,8 @@ def _public_remote(scheme: str, rest: str) -> str:
     if at and user == "git" and not web:
         host = "git@" + host
     tail, mark, fragment = tail.partition("#")
-    tail = tail.partition("?")[0]
+    # What a path holds may be an address again: a mirror's, which fetches what stands behind its own name.
+    tail = re.sub(r"//[^/?#\\]*@", "//", tail.partition("?")[0])
     if mark and (not web or (fragment and set(fragment.lower()) <= set("0123456789abcdef"))):
         tail += "#" + fragment.partition("?")[0]
     return f"{scheme}://{host}{tail}"
