@@ -17,15 +17,17 @@ FIXTURES = Path(__file__).resolve().parent.parent / "tests" / "fixtures"
 
 _MARK = re.compile(rb"(?:\A|\n)\x1e([^\n\x1e]{1,200})\n")
 _TOKENS: tuple[bytes, ...] = (
-    b"", b"\0", b"\n", b"\r\n", b"\t", b" ", b'"', b"'", b"\\", b"{", b"}", b"[", b"]", b":", b",", b"#", b"-", b"...", b"---\n", b"/", b"../",
-    b"//", b"%2e%2e", b"@", b"@@", b"^", b"npm:", b"file:", b"link:", b"git+ssh://", b"http://[", b"https://user:pass@h/", b"__proto__",
-    b"constructor", b"null", b"true", b"0", b"-1", b"1e400", b"NaN", b"9007199254740993", b"\xef\xbb\xbf", b"\xff", b"\xed\xa0\x80",
-    "\u2028".encode(), "\u00a0".encode(), "\u202e".encode(), "\U0001f4a9".encode(), b"&a", b"*a", b"!!x", b"<<", b"|", b">", b"?", b"sha512-",
-    b"sha1-", b"workspace:*", b"patch:", b"portal:", b"virtual:", b"(", b")", b"(a@1.0.0)",
+   b"", b"\0", b"\n", b"\r\n", b"\t", b" ", b'"', b"'", b"\\", b"{", b"}", b"[", b"]", b":", b",", b"#", b"-",
+   b"...", b"---\n", b"/", b"../", b"//", b"%2e%2e", b"@", b"@@", b"^", b"npm:", b"file:", b"link:",
+   b"git+ssh://", b"http://[", b"https://user:pass@h/", b"__proto__", b"constructor", b"null", b"true", b"0",
+   b"-1", b"1e400", b"NaN", b"9007199254740993", b"\xef\xbb\xbf", b"\xff", b"\xed\xa0\x80", "\u2028".encode(),
+   "\u00a0".encode(), "\u202e".encode(), "\U0001f4a9".encode(), b"&a", b"*a", b"!!x", b"<<", b"|", b">", b"?",
+   b"sha512-", b"sha1-", b"workspace:*", b"patch:", b"portal:", b"virtual:", b"(", b")", b"(a@1.0.0)",
 )  # fmt: skip
 _VALUES: tuple[Any, ...] = (
-    None, True, False, 0, 1, -1, 2**53, 2**64, 1.5, 1e300, "", "x", "\0", "\u2028", "\ud800", "../..", "a" * 5000, [], [[]], {}, {"": ""},
-    [None], [{}], {"x": None}, "__proto__", "1.0.0", "npm:x@1", "http://[", "9" * 400, "2026-11-20T12:00:00Z", "0000-00-00T00:00:00Z", "=",
+   None, True, False, 0, 1, -1, 2**53, 2**64, 1.5, 1e300, "", "x", "\0", "\u2028", "\ud800", "../..", "a" * 5000,
+   [], [[]], {}, {"": ""}, [None], [{}], {"x": None}, "__proto__", "1.0.0", "npm:x@1", "http://[", "9" * 400,
+   "2026-11-20T12:00:00Z", "0000-00-00T00:00:00Z", "=",
 )  # fmt: skip
 
 
@@ -38,9 +40,7 @@ def unpack(data: bytes) -> dict[str, bytes]:
     """Return the files of an input; of a name that is there twice the last one."""
     marks = list(_MARK.finditer(data))
     ends = [*(mark.start() for mark in marks[1:]), len(data)] if marks else []
-    return {
-        mark[1].decode("utf-8", "replace"): data[mark.end() : end] for mark, end in zip(marks, ends, strict=True)
-    }
+    return {mark[1].decode("utf-8", "replace"): data[mark.end() : end] for mark, end in zip(marks, ends, strict=True)}
 
 
 def folder(path: Path) -> bytes:

@@ -6,8 +6,11 @@ Seeds that hold signatures differ each time they are made, which is why they are
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
-from run import CORPUS, load, names
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+
+from fuzz.run import CORPUS, load, names
 
 
 def main(chosen: list[str]) -> None:

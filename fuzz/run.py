@@ -1,4 +1,4 @@
-"""Feed the readers what nobody should write: `python fuzz/run.py [HARNESS …] [--runs N] [--seed N] [--atheris SECONDS]`.
+"""Feed the readers what nobody should write: `python fuzz/run.py [HARNESS …] [--runs N] [--atheris SECONDS]`.
 
 Every reader gets its kept corpus, then `--runs` other inputs made of it: the same ones each time. With --atheris (from
 PyPI, `pip install atheris`) coverage leads the way instead, for so many seconds a reader.
@@ -30,11 +30,9 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 CORPUS = HERE / "corpus"
-sys.path[:0] = [str(HERE), str(ROOT / "tests")]  # the sbomgate that is read is the installed one
+sys.path += [str(ROOT / "tests"), str(ROOT)]  # last: it is the installed sbomgate that is tried
 
-import harnesses  # noqa: E402
-import inputs  # noqa: E402
-
+from fuzz import harnesses, inputs  # noqa: E402
 from sbomgate.errors import SbomgateError  # noqa: E402
 
 CPU_SECONDS = 20
@@ -43,7 +41,7 @@ CPU_SECONDS = 20
 MEMORY_BYTES = 3 << 30
 """Address space of a process that reads: the interpreter, the libraries, and what 64 KiB of input may grow to."""
 
-RUNS = 400
+RUNS = 2000
 SEED = 20261121
 
 
@@ -63,7 +61,7 @@ def corpus(name: str) -> dict[str, bytes]:
 
 def load(name: str) -> ModuleType:
     """Return a harness."""
-    return importlib.import_module(f"harnesses.{name}")
+    return importlib.import_module(f"fuzz.harnesses.{name}")
 
 
 def try_one(harness: ModuleType, data: bytes) -> BaseException | None:
@@ -205,7 +203,11 @@ def main() -> int:
 
     with ThreadPoolExecutor(1 if args.atheris else os.cpu_count() or 1) as pool:
         failed = [name for name, code in zip(chosen, pool.map(apart, chosen), strict=True) if code]
-    print(f"{len(chosen)} readers, {len(failed)} with findings: {', '.join(failed)}" if failed else f"{len(chosen)} readers, nothing found")
+    print(
+        f"{len(chosen)} readers, {len(failed)} with findings: {', '.join(failed)}"
+        if failed
+        else f"{len(chosen)} readers, nothing found"
+    )
     return 1 if failed else 0
 
 

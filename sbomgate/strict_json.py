@@ -191,8 +191,8 @@ def _explain(text: str, where: str, cause: BaseException) -> NoReturn:
             _refuse_surrogate(key, refuse, path, offset)
         elif token[0] == '"':
             _refuse_surrogate(json.loads(token), refuse, path, offset)
-        elif token in ("NaN", "Infinity", "-Infinity"):
-            refuse(f"{token} is not JSON", path, offset)
+        elif constant := re.match("NaN|-?Infinity", token):  # whatever follows: the decoder stopped here already
+            refuse(f"{constant.group()} is not JSON", path, offset)
         elif token[0] in "-0123456789":
             try:
                 (_float if any(c in token for c in ".eE") else _integer)(token)

@@ -8,8 +8,7 @@ from functools import cache
 from itertools import product
 from typing import Any
 
-from inputs import FIXTURES
-
+from fuzz.inputs import FIXTURES
 from sbomgate.model import AttestationState
 from sbomgate.provenance import DEFAULT_ISSUERS, Verifier, shipped
 from testkit.sigstore import TestSigstore
@@ -36,9 +35,7 @@ def _verifiers() -> tuple[Verifier, Verifier]:
 def seeds() -> Iterator[tuple[str, bytes]]:
     """Return one document of each kind, and the public samples."""
     own = _sigstore()
-    for bundle, entry, proof in product(
-        ("v0.1", "v0.3"), ("dsse", "intoto", "hashedrekord"), ("inclusion+SET",)
-    ):
+    for bundle, entry, proof in product(("v0.1", "v0.3"), ("dsse", "intoto", "hashedrekord"), ("inclusion+SET",)):
         how: dict[str, Any] = {"bundle": bundle, "entry": entry, "proof": proof}
         both = [own.publish("@a/b", "1.0.0", SHA512, **how), own.provenance("@a/b", "1.0.0", SHA512, **how)]
         yield f"{bundle}-{entry}-{proof}.json", own.attestations_document(both)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import zipfile
@@ -18,9 +19,18 @@ def seeds() -> Iterator[tuple[str, bytes]]:
         "package": {"ecosystem": "npm", "name": "@evil/x", "purl": "pkg:npm/%40evil/x"},
         "versions": ["1.0.0"], "ranges": [{"type": "SEMVER", "events": events}],
     }  # fmt: skip
-    record = {"schema_version": "1.7.0", "id": "MAL-2026-1", "aliases": ["GHSA-x"], "modified": "2026-01-01T00:00:00Z", "affected": [affected]}
+    record = {
+        "schema_version": "1.7.0",
+        "id": "MAL-2026-1",
+        "aliases": ["GHSA-x"],
+        "modified": "2026-01-01T00:00:00Z",
+        "affected": [affected],
+    }
     yield "one.json", json.dumps(record, indent=1).encode()
-    yield "many.json", json.dumps({"vulns": [record, {**record, "id": "MAL-2026-2", "withdrawn": "2026-01-02T00:00:00Z"}]}).encode()
+    yield (
+        "many.json",
+        json.dumps({"vulns": [record, {**record, "id": "MAL-2026-2", "withdrawn": "2026-01-02T00:00:00Z"}]}).encode(),
+    )
     for name, kind in (("stored", zipfile.ZIP_STORED), ("deflated", zipfile.ZIP_DEFLATED)):
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", kind) as archive:
@@ -33,9 +43,7 @@ def seeds() -> Iterator[tuple[str, bytes]]:
 
 def read(data: bytes) -> object:
     """Import it, then load what was made; or load it as a list. What is imported is a list that can be read."""
-    try:
+    with contextlib.suppress(UsageError):
         lists.load(data, name="n", where="w")
-    except UsageError:
-        pass
     made = feed.read({"x": data})
     return lists.load(made.data, name="n", where="w")

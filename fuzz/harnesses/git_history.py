@@ -8,8 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from inputs import pack, unpack
-
+from fuzz.inputs import pack, unpack
 from sbomgate import authors, sshsig, trust
 from sbomgate.cli._objects import Objects
 from sbomgate.errors import EvidenceError
@@ -34,12 +33,15 @@ def seeds() -> Iterator[tuple[str, bytes]]:
         with Objects(made.root / ".git" / "objects") as store:
             for line in made.git("cat-file", "--batch-all-objects", "--batch-check").splitlines():
                 found = store.read(line.split()[0])
-                assert found is not None  # noqa: S101 - a seed
+                assert found is not None
                 objects[line.split()[0]] = found[0].encode() + b"\n" + found[1]
         yield "objects", pack({**about, **objects})
         made.git("repack", "-q", "-a", "-d", "-f", "--depth=50")
         packed = {path.name: path.read_bytes() for path in (made.root / ".git" / "objects" / "pack").glob("pack-*")}
-        yield "packed", pack({**about, **{name: data for name, data in packed.items() if name.endswith((".idx", ".pack"))}})
+        yield (
+            "packed",
+            pack({**about, **{name: data for name, data in packed.items() if name.endswith((".idx", ".pack"))}}),
+        )
 
 
 def read(data: bytes) -> object:
@@ -50,7 +52,11 @@ def read(data: bytes) -> object:
     except EvidenceError:
         key = ("ssh-ed25519", b"")
     people = (Person(name="ann", addresses=("ann@example.test",), ssh_keys=(key,)),)
-    packs = {name: one for name, one in files.items() if name.endswith((".idx", ".pack")) and "/" not in name and "\0" not in name}
+    packs = {
+        name: one
+        for name, one in files.items()
+        if name.endswith((".idx", ".pack")) and "/" not in name and "\0" not in name
+    }
 
     def known(oid: str) -> tuple[str, bytes] | None:
         if oid not in files:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from inputs import pack, unpack
-
+from fuzz.inputs import pack, unpack
 from sbomgate import id_token
 from testkit import tokens
 
@@ -17,7 +16,10 @@ def seeds() -> Iterator[tuple[str, bytes]]:
     """Return a token as its parts in plain text, so that changes reach the claims, and one as it is sent."""
     token = tokens.github(now=NOW)
     yield "sent", pack({"token": token.encode(), "keys": tokens.KEYS})
-    yield "unsent", pack({"header": b'{"alg":"ES256","kid":"one","typ":"JWT"}', "payload": _claims(token), "keys": tokens.KEYS})
+    yield (
+        "unsent",
+        pack({"header": b'{"alg":"ES256","kid":"one","typ":"JWT"}', "payload": _claims(token), "keys": tokens.KEYS}),
+    )
 
 
 def _claims(token: str) -> bytes:

@@ -16,7 +16,9 @@ from testkit import tarballs, trees
 
 def seeds() -> Iterator[tuple[str, bytes]]:
     """Return an application in each kind of archive."""
-    files = {f"app/{path}": data for path, data in trees.files_of("node_modules/a", tarballs.package("a", "1.0.0")).items()}
+    files = {
+        f"app/{path}": data for path, data in trees.files_of("node_modules/a", tarballs.package("a", "1.0.0")).items()
+    }
     link = tarfile.TarInfo("app/node_modules/b")
     link.type, link.linkname = tarfile.SYMTYPE, "a"
     yield "tree.tar", gzip.decompress(trees.tar(files, members=[link]))

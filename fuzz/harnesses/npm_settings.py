@@ -28,11 +28,17 @@ key = \# value # comment
 def seeds() -> Iterator[tuple[str, bytes]]:
     """Return one of each."""
     yield "npmrc", NPMRC
-    yield "docker.json", (
-        b'{"auths":{"r.example":{"auth":"dTpw"},"https://index.docker.io/v1/":{"identitytoken":"t"}},'
-        b'"credHelpers":{"x.example":"gcr"},"credsStore":"pass"}'
+    yield (
+        "docker.json",
+        (
+            b'{"auths":{"r.example":{"auth":"dTpw"},"https://index.docker.io/v1/":{"identitytoken":"t"}},'
+            b'"credHelpers":{"x.example":"gcr"},"credsStore":"pass"}'
+        ),
     )
-    yield "challenge", b'Bearer realm="https://auth.example/token",service="r.example",scope="repository:a/b:pull", Basic realm="x"'
+    yield (
+        "challenge",
+        b'Bearer realm="https://auth.example/token",service="r.example",scope="repository:a/b:pull", Basic realm="x"',
+    )
 
 
 def read(data: bytes) -> object:

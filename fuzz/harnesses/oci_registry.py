@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
-from inputs import pack, unpack
 
+from fuzz.inputs import pack, unpack
 from sbomgate.evidence import registry
 from sbomgate.evidence.registry_client import INDEX_MEDIA_TYPE, Client, repository
 from testkit import evidence, oci_simulator

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from sbomgate.errors import SbomgateError
 from sbomgate.policy import bundle, evaluation, licences
-from testkit import trees
 
 RULE = b"package sbomgate.rules.pinned\n\n# METADATA\n# title: x\nfindings contains {} if false\n"
 EXPRESSION = b"(MIT OR Apache-2.0+) AND GPL-2.0-only WITH Classpath-exception-2.0 OR LicenseRef-x"
@@ -16,8 +17,11 @@ EXPRESSION = b"(MIT OR Apache-2.0+) AND GPL-2.0-only WITH Classpath-exception-2.
 
 def seeds() -> Iterator[tuple[str, bytes]]:
     """Return a policy of one rule, unpacked, an answer, and an expression."""
-    files = {"decision.rego": b"package sbomgate.decision\n", "rules/pinned.rego": RULE, "data.json": b"{}"}
-    yield "small.tar", gzip.decompress(trees.tar(files))
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "rules").mkdir()
+        (Path(folder) / "decision.rego").write_bytes(b"package sbomgate.decision\n")
+        (Path(folder) / "rules" / "pinned.rego").write_bytes(RULE)
+        yield "small.tar", gzip.decompress(bundle.to_tar(bundle.load(Path(folder))))
     answer = {
         "schema": "sbomgate/evaluation/v1", "verdict": "allowed", "profile": "default", "packages": 1, "findings": [],
         "rules": sorted(bundle.shipped().rules), "waived_by": {}, "unused_waivers": [],
@@ -33,4 +37,4 @@ def read(data: bytes) -> object:
     try:
         return evaluation.read(data, known, packages=1, profile="default")
     except SbomgateError:
-        return bundle.from_tar(gzip.compress(data, 1, mtime=0))
+        return bundle.from_tar(bundle._gzip(data))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from inputs import FIXTURES, pack, unpack
-
+from fuzz.inputs import FIXTURES, pack, unpack
 from sbomgate import lockfiles
 from sbomgate import sbom as ours
 from sbomgate.errors import InputError

@@ -18,18 +18,27 @@ def seeds() -> Iterator[tuple[str, bytes]]:
     yield "plain.tar", gzip.decompress(plain)
     yield "plain.tgz", plain
     more = tarballs.package(
-        "@a/b", "1.0.0", scripts={"postinstall": "node setup.js && sh x.sh"},
+        "@a/b",
+        "1.0.0",
+        scripts={"postinstall": "node setup.js && sh x.sh"},
         files={
-            "setup.js": b"1", "x.sh": b"2", "binding.gyp": b"{}", "node_modules/c/package.json": b'{"name":"c","version":"1.0.0"}',
+            "setup.js": b"1",
+            "x.sh": b"2",
+            "binding.gyp": b"{}",
+            "node_modules/c/package.json": b'{"name":"c","version":"1.0.0"}',
             "deep/" + "x" * 120 + "/" + "y" * 120: b"z",
         },
         manifest={"bin": {"x": "setup.js"}, "dependencies": {"c": "1"}, "bundleDependencies": ["c"], "gypfile": True},
-    )  # fmt: skip
+    )
     yield "more.tar", gzip.decompress(more)
     link = tarfile.TarInfo("package/link")
     link.type, link.linkname = tarfile.SYMTYPE, "../../etc/passwd"
     for name, kind in (("gnu", tarfile.GNU_FORMAT), ("ustar", tarfile.USTAR_FORMAT), ("pax", tarfile.PAX_FORMAT)):
-        members = [("package/package.json", b'{"name":"a","version":"1.0.0"}'), (link, b""), ("package/\u00e9", b"x")]
+        members: list[tuple[str, bytes] | tuple[tarfile.TarInfo, bytes]] = [
+            ("package/package.json", b'{"name":"a","version":"1.0.0"}'),
+            (link, b""),
+            ("package/\u00e9", b"x"),
+        ]
         yield f"{name}.tar", gzip.decompress(tarballs.pack(members, format=kind))
 
 

@@ -39,6 +39,7 @@ addresses = ["ann@acme.example"]
 [[approved_scripts]]
 name = "esbuild"
 version = "0.20.0"
+digest = "{"ab" * 32}"
 reason = "read"
 integrity = "sha512-{"A" * 86}=="
 

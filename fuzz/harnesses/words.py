@@ -34,7 +34,13 @@ def read(data: bytes) -> object:
     shown = purl.public_url(text)
     if "secret@" in shown:
         raise AssertionError(f"a secret is shown: {shown}")
-    found: list[object] = [shown, purl.is_iri(text), purl.host_of(text), meets("1.2.3", text, "a"), meets(text, "^1.0.0", "a")]
+    found: list[object] = [
+        shown,
+        purl.is_iri(text),
+        purl.host_of(text),
+        meets("1.2.3", text, "a"),
+        meets(text, "^1.0.0", "a"),
+    ]
     for reader in (purl.parse, lists.order, addresses.origin, times.parse_time, version_set.decode):
         try:
             found.append(reader(text))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from inputs import FIXTURES, folder, unpack
-
+from fuzz.inputs import FIXTURES, folder, unpack
 from sbomgate import lockfiles, purl
 from sbomgate.project import MemoryFiles
 
