@@ -150,7 +150,8 @@ def led_by_coverage(name: str, seconds: int, seed: int) -> None:
 
     with atheris.instrument_imports(include=["sbomgate"]):
         harness = load(name)
-        harness.read(next(iter(corpus(name).values())))  # what is imported late is instrumented as well
+        for data in corpus(name).values():
+            try_one(harness, data)  # what is imported late is instrumented as well
     whole = list(corpus(name).values())
 
     def read(data: bytes) -> None:

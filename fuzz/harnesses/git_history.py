@@ -55,7 +55,7 @@ def read(data: bytes) -> object:
     packs = {
         name: one
         for name, one in files.items()
-        if name.endswith((".idx", ".pack")) and "/" not in name and "\0" not in name
+        if name.endswith((".idx", ".pack")) and "/" not in name and "\0" not in name and len(name.encode()) < 200
     }
 
     def known(oid: str) -> tuple[str, bytes] | None:
