@@ -18,11 +18,10 @@ at opa "$opa" || GOFLAGS='' GOBIN=$dir go install "github.com/open-policy-agent/
 at cosign "$cosign" || GOFLAGS='' GOBIN=$dir go install "github.com/sigstore/cosign/v3/cmd/cosign@$cosign"
 [ -x "$dir/actionlint" ] || GOFLAGS='' GOBIN=$dir go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
 managers=$dir/../managers
-if ! cmp -s tools/managers/package.json "$managers/package.json"; then
+if ! cmp -s tools/managers/package-lock.json "$managers/package-lock.json"; then
     mkdir -p "$managers"
-    cp tools/managers/package.json "$managers/package.json.new"
-    (cd "$managers" && mv package.json.new package.json &&
-        npm install --ignore-scripts --no-package-lock --no-audit --no-fund --silent || { rm package.json; exit 1; })
+    cp tools/managers/package.json tools/managers/package-lock.json "$managers/"
+    (cd "$managers" && npm ci --ignore-scripts --no-audit --no-fund --silent || { rm package-lock.json; exit 1; })
 fi
 sh tools/install_sigstore_parts.sh "$dir"
 sh tools/install_registry_parts.sh "$dir"

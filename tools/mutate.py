@@ -1,8 +1,8 @@
 """Mutation testing: `python tools/mutate.py MODULE [--sample 60]`; needs `pip install cosmic-ray`. Not part of CI.
 
-Copies the tree, lets cosmic-ray change one thing of the module at a time (an operator, a comparison, a number, a `not`, an
-exception), and runs the tests that mirror it. With --sample, every n-th change only, so that about so many are tried:
-the same ones each time. Prints the score, and what the tests did not notice.
+Copies the tree, lets cosmic-ray change one thing of the module at a time (an operator, a comparison, a number, a `not`,
+an exception), and runs the tests that mirror it. With --sample, every n-th change only, so that about so many are
+tried: the same ones each time. Prints the score, and what the tests did not notice.
 """
 
 from __future__ import annotations
@@ -69,10 +69,11 @@ def main() -> int:
 
 
 def _sample(session: Path, wanted: int | None) -> None:
-    """Keep every n-th change, by its place in the module; none of `|`, which stands in annotations: nobody runs them."""
+    """Keep every n-th change, by its place; none of `|`, which stands in annotations that nobody runs."""
     with sqlite3.connect(session) as database:
         rows = database.execute(
-            "SELECT job_id FROM mutation_specs WHERE operator_name NOT LIKE '%BinaryOperator_BitOr%' ORDER BY start_pos_row, start_pos_col, operator_name, occurrence"
+            "SELECT job_id FROM mutation_specs WHERE operator_name NOT LIKE '%BinaryOperator_BitOr%' "
+            "ORDER BY start_pos_row, start_pos_col, operator_name, occurrence"
         ).fetchall()
         step = max(1, len(rows) // wanted) if wanted else 1
         kept = rows[::step]

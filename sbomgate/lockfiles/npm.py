@@ -210,7 +210,8 @@ class _Reader:
                     continue
                 if key == "name" and ours == location.rpartition("node_modules/")[2]:
                     continue
-                if key == "resolved" and theirs and ours and _same_source(theirs, ours):
+                both = type(theirs) is str and type(ours) is str
+                if key == "resolved" and both and _same_source(theirs, ours):
                     continue
                 if key == "resolved" and new.get("inBundle") and theirs is None:
                     continue
