@@ -1,4 +1,4 @@
-"""What we release: a wheel that is the same bytes for all, of dependencies that are told, by jobs without spare rights."""
+"""What we release: a wheel of the same bytes for all, of dependencies that are told, by jobs without spare rights."""
 
 from __future__ import annotations
 
