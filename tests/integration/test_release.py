@@ -160,6 +160,6 @@ def test_zizmor() -> None:
     """Without network: what it would ask of GitHub is not claimed."""
     program = shutil.which("zizmor", path=str(Path(sys.executable).parent)) or shutil.which("zizmor")
     assert program is not None, "zizmor comes with requirements/test.txt"
-    called = [program, "--offline", "--no-progress", *WORKFLOWS]
+    called = [program, "--offline", "--no-progress", *map(str, WORKFLOWS)]
     made = subprocess.run(called, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stdout
