@@ -145,7 +145,7 @@ def test_p27_the_jobs_that_sign_run_no_code_of_a_dependency() -> None:
     assert set(signing) == {"attest", "decide", "publish"}
     for name, job in signing.items():
         text = str([step.get("run", "") for step in job["steps"]])
-        assert not re.search(r"\b(?:npm|npx|make|pytest|build_wheel)\b", text), name
+        assert not re.search(r"(?<![\w/])(?:npm|npx|make|pytest)\b|build_wheel", text), name
         assert "actions/cache" not in str(job)
         assert "sha256sum --check" in text, f"{name} does not compare what it takes with its digest"
 
