@@ -5,12 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test dev lint bench docs generate lock clean engine
+.PHONY: help demo test fuzz dev lint bench docs generate lock clean engine
 
 help:
 	@echo "make demo      set up, then gate three stories (needs Python 3.11+, make, git)"
 	@echo "make test      set up, then run the tests"
-	@echo "make dev lint bench docs generate lock engine clean"
+	@echo "make dev lint fuzz bench docs generate lock engine clean"
 
 # The set-up: a virtual environment with exactly the locked versions (hashes checked), and sbomgate installed from a wheel.
 $(VENV)/.python: tools/check_python.sh
@@ -38,6 +38,10 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.test $(VENV)/.installed
 	@sh tools/run_tests.sh $(BIN)/python
+
+# The same inputs each time: docs/fuzzing.md.
+fuzz: $(VENV)/.test $(VENV)/.installed
+	@$(BIN)/python fuzz/run.py
 
 $(VENV)/.dev: $(VENV)/.test requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt -r requirements/build.txt

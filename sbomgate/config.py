@@ -61,7 +61,7 @@ def parse(data: bytes, *, schema: bytes, where: str = "sbomgate.toml") -> Config
         document = tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError as e:
         raise UsageError(f"not UTF-8 at byte {e.start}", where=where, hint="save it as UTF-8") from e
-    except tomllib.TOMLDecodeError as e:
+    except ValueError as e:  # TOMLDecodeError, and that of an integer of thousands of digits
         raise UsageError(f"not TOML: {e}", where=where, hint="https://toml.io shows the syntax") from e
     except RecursionError as e:
         raise UsageError("not TOML: nested too deeply", where=where, hint="write it flat") from e

@@ -20,6 +20,7 @@ _IRI = PLAIN | frozenset("@:+#?&/=,;!$'()*")
 _QUALIFIER = {Kind.GIT: "vcs_url", Kind.TARBALL: "download_url", Kind.FILE: "download_url"}
 # Patterns are compiled at their first use: most lockfiles need none of them, and every start would pay.
 _FORGE = r"(github|gitlab|bitbucket|gist):(?!//)"
+_USER = r"//[^/?#\\]*@"
 _SCP = r"(?s)([^/@\s]+)@([^/@:\s]+:.*)"
 _DRIVE = r"[A-Za-z]:[\\/]"
 
@@ -73,6 +74,8 @@ def public_url(text: str) -> str:
     scheme, slashes, rest = text.partition("://")
     if slashes and ":" not in scheme:
         return _public_remote(scheme, rest)
+    if slashes:  # no URL, and one in it
+        text = re.sub(_USER, "//", text)
     if text.startswith(("/", "\\", "~/")) or re.match(_DRIVE, text):
         return "file:" + _last(text)
     if text.startswith("file:"):
@@ -104,7 +107,8 @@ def _public_remote(scheme: str, rest: str) -> str:
     tail = tail.partition("?")[0]
     if mark and (not web or (fragment and set(fragment.lower()) <= set("0123456789abcdef"))):
         tail += "#" + fragment.partition("?")[0]
-    return f"{scheme}://{host}{tail}"
+    # What follows may be an address again: a mirror's, which fetches what stands behind its own name.
+    return f"{scheme}://{host}{re.sub(_USER, '//', tail)}"
 
 
 def _last(path: str) -> str:

@@ -191,11 +191,11 @@ def _explain(text: str, where: str, cause: BaseException) -> NoReturn:
             _refuse_surrogate(key, refuse, path, offset)
         elif token[0] == '"':
             _refuse_surrogate(json.loads(token), refuse, path, offset)
-        elif token in ("NaN", "Infinity", "-Infinity"):
-            refuse(f"{token} is not JSON", path, offset)
-        elif token[0] in "-0123456789":
+        elif constant := re.match("NaN|-?Infinity", token):  # whatever follows: the decoder stopped here already
+            refuse(f"{constant.group()} is not JSON", path, offset)
+        elif number := re.match(r"-?(?:0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?", token):
             try:
-                (_float if any(c in token for c in ".eE") else _integer)(token)
+                (_integer if number[1] is number[2] is None else _float)(number.group())
             except ValueError:
                 refuse("a number that not every reader holds exactly", path, offset)
     raise InputError("not JSON with one single meaning", where=where, hint=_HINT) from cause

@@ -128,7 +128,7 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
         document = tomllib.loads(content)
     except UnicodeDecodeError as e:
         raise TrustError("not UTF-8", where=where) from e
-    except tomllib.TOMLDecodeError as e:
+    except ValueError as e:  # TOMLDecodeError, and that of an integer of thousands of digits
         raise TrustError(f"not TOML: {e}", where=where) from e
     except RecursionError as e:
         raise TrustError("not TOML: nested too deeply", where=where) from e

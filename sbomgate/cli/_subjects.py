@@ -115,7 +115,7 @@ def _file(path: str, env: Environment) -> list[tuple[str | None, str]]:
         document = tomllib.loads(text)
     except UnicodeDecodeError as e:
         raise UsageError(f"not UTF-8 at byte {e.start}", where=path, hint="save it as UTF-8") from e
-    except (tomllib.TOMLDecodeError, RecursionError) as e:
+    except (ValueError, RecursionError) as e:
         raise UsageError(f"not TOML: {e}", where=path, hint=hint) from e
     if not document:
         raise UsageError("names no workspace", where=path, hint=hint)

@@ -462,12 +462,12 @@ def _zip(file: IO[bytes], where: str, sha256: str) -> _Tree:
                 if unpacked > MAX_UNPACKED_BYTES:
                     raise InputError(f"unpacks to more than {MAX_UNPACKED_BYTES:,} bytes", where=where)
                 is_link = stat.S_ISLNK(member.external_attr >> 16)
-                if member.is_dir() or not (is_link or MODULES in path.split("/")):
+                if member.filename.endswith("/") or not (is_link or MODULES in path.split("/")):
                     continue
                 path = tree.where(path, rooted=False)
                 tree.put(path, _zip_entry(archive, member, path, where, budget))
     except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError,
-            lzma.LZMAError) as e:  # fmt: skip
+            ValueError, lzma.LZMAError) as e:  # fmt: skip
         raise InputError(f"not a zip that can be read: {e}", where=where, hint=_HINT) from e
     _compare(file, where, sha256)  # nobody wrote to it in between
     return tree

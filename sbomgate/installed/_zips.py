@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import lzma
 import stat
 import zipfile
 import zlib
@@ -74,12 +75,13 @@ def members(data: bytes, name: str, only: str | None = None) -> dict[str, bytes]
                 return None
             for member in listed:
                 path = member.filename.removeprefix(start)
-                if member.is_dir() or path == member.filename or (only is not None and path != only):
+                if member.filename.endswith("/") or path == member.filename or (only is not None and path != only):
                     continue
                 left -= member.file_size
                 if left < 0 or path in found or stat.S_ISLNK(member.external_attr >> 16):
                     return None
                 found[path] = archive.read(member)
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError):
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError,
+            lzma.LZMAError):  # fmt: skip
         return None
     return found

@@ -49,7 +49,7 @@ def load(reading: Reading) -> None:
         raise InputError(f"{len(data):,} bytes, at most {MAX_BYTES:,} are read", where=where, hint="correct the file")
     try:
         settings = tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"not TOML: {str(error)[:200]}", where=where, hint="correct the file") from error
     for path in _RUNS:
         if (value := _at(settings, path)) is not None:

@@ -133,7 +133,7 @@ class _Reader(Reading):
             if type(entry) is not list or not entry or type(entry[0]) is not str:
                 self.refuse("expected an array that begins with name@source", *at)
             name, _, source = entry[0][1:].partition("@")
-            name = entry[0][0] + name
+            name = entry[0][:1] + name
             if not source:
                 self.refuse(f"{entry[0][:100]!a} is no name@source", *at)
             self.entries[key] = entry[0]

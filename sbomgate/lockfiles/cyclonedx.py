@@ -277,8 +277,9 @@ class _Reader(Reading):
         lists = [(component.value.get("hashes"), (*at, "hashes"))]
         references = self._list(component.value.get("externalReferences"), *at, "externalReferences")
         for index, reference in enumerate(references):
-            if reference.get("type") == "distribution":
-                lists.append((reference.get("hashes"), (*at, "externalReferences", index, "hashes")))
+            fields = self.mapping(reference, *at, "externalReferences", index)
+            if fields.get("type") == "distribution":
+                lists.append((fields.get("hashes"), (*at, "externalReferences", index, "hashes")))
         found: dict[str, set[str]] = {}
         for value, where in lists:
             for index, item in enumerate(self._list(value, *where)):

@@ -210,7 +210,7 @@ class _Reader:
                     continue
                 if key == "name" and ours == location.rpartition("node_modules/")[2]:
                     continue
-                if key == "resolved" and theirs and ours and _same_source(theirs, ours):
+                if key == "resolved" and _same_source(theirs, ours):
                     continue
                 if key == "resolved" and new.get("inBundle") and theirs is None:
                     continue
@@ -769,9 +769,9 @@ class _Reader:
         return self._refuse(f"{kind_of(value)}, expected an array of strings", self._place(location, key))
 
 
-def _same_source(old: str, new: str) -> bool:
+def _same_source(old: object, new: object) -> bool:
     """Whether two spellings of a git source name the same commit of the same repository."""
-    if not (is_git(old) and is_git(new)):
+    if not (isinstance(old, str) and isinstance(new, str) and is_git(old) and is_git(new)):
         return False
     return old.partition("#")[2] == new.partition("#")[2] and public_url(old) == public_url(new)
 

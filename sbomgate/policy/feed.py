@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import lzma
 import re
 import zipfile
 import zlib
@@ -119,7 +120,7 @@ def _members(data: bytes, where: str) -> Iterator[tuple[str, bytes]]:
                 if name in seen:
                     raise InputError("is there twice", where=where, place=name[:200])
                 seen.add(name)
-                if member.is_dir():
+                if name.endswith("/"):
                     continue
                 if not name.endswith(".json") or member.flag_bits & 1:
                     raise InputError("is no plain JSON record", where=where, place=name[:200], hint=_HINT)
@@ -134,7 +135,8 @@ def _members(data: bytes, where: str) -> Iterator[tuple[str, bytes]]:
                         place=name[:200],
                     )
                 yield name, record
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as e:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError,
+            lzma.LZMAError) as e:  # fmt: skip
         raise InputError(f"the zip cannot be read: {e}", where=where, hint="download it again") from e
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from sbomgate import canonical, dsse
 from sbomgate.decision import (
+    TIES,
     BaselineRecord,
     Decision,
     count,
@@ -23,11 +24,14 @@ from sbomgate.decision import (
     resource_uri,
     write_detail,
     write_summary,
+    write_time,
 )
 from sbomgate.errors import EvidenceError
 from sbomgate.model import Claimed, Evaluation, Level, PolicyFinding, Ran, Subject, SubjectKind, Verdict
+from sbomgate.model.decision import LOGGED, SELF_DECLARED
+from sbomgate.model.link import BuildLink, Ties
 from sbomgate.subject import build_manifest
-from testkit.evidence import COMMIT, IMAGE, NOW, POLICY, REPOSITORY, TARBALL, decision, key
+from testkit.evidence import BLOBS, COMMIT, IMAGE, NOW, POLICY, REPOSITORY, TARBALL, decision, key
 
 
 def statement(data: bytes | None) -> dict[str, Any]:
@@ -289,6 +293,72 @@ def test_what_no_decision_says_is_not_written(wrong: Decision) -> None:
         write_detail(wrong)
 
 
+def released(**changes: Any) -> Decision:
+    """Return what `release` allows: the artefact's builder is known, and a log has the time."""
+    made = decision(
+        profile="release", blobs={**BLOBS, TIES["provenance"]: ("application/json", b"a bundle")}, **changes
+    )
+    tie = BuildLink(
+        material=made.sha256[TIES["provenance"]], state="verified", reason="", builder="ci", commit="ab" * 20
+    )
+    return replace(made, ties=Ties(provenance=tie), link="provenance", time_source=LOGGED)
+
+
+RELEASED = released()
+
+
+def test_release_allows_what_is_tied_and_dated() -> None:
+    read = read_detail(write_detail(RELEASED), "here")
+    assert (read.link, read.time_source, read.ties) == ("provenance", LOGGED, RELEASED.ties)
+    said = statement(write_summary(RELEASED, b"{}"))
+    assert '"builder":"ci"' in json.dumps(said, separators=(",", ":"))
+
+
+def ended(after: timedelta) -> Decision:
+    return replace(MADE, valid_until=MADE.context.evaluated_at + after)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "place"),
+    [
+        pytest.param(replace(RELEASED, time_source=SELF_DECLARED), "timeSource", id="P17 release on a bare time"),
+        pytest.param(
+            replace(RELEASED, ties=None, link="asserted", materials=MADE.materials),
+            "link",
+            id="P13 release on a bare link",
+        ),
+        pytest.param(replace(RELEASED, link="asserted"), "link", id="P13 a link weaker than what was compared"),
+        pytest.param(replace(RELEASED, link="contained"), "link", id="P13 another link than what was compared"),
+        pytest.param(replace(MADE, link="provenance"), "link", id="P13 a link that nobody compared"),
+        pytest.param(replace(MADE, trust="00" * 32), "trust.sha256", id="P22 another trust file, of a smaller digest"),
+        pytest.param(replace(MADE, trust="ff" * 32), "trust.sha256", id="P22 another trust file, of a larger digest"),
+        pytest.param(ended(timedelta()), "validUntil", id="P29 what it rests on ends now"),
+        pytest.param(ended(timedelta(seconds=-1)), "validUntil", id="P29 what it rests on has ended"),
+        pytest.param(
+            replace(MADE, materials=(replace(MADE.materials[0], sha256="AB" * 32), *MADE.materials[1:])),
+            "materials[0].digest.sha256",
+            id="P22 a digest that is none",
+        ),
+    ],
+)
+def test_where_a_decision_is_wrong(wrong: Decision, place: str) -> None:
+    with pytest.raises(EvidenceError) as caught:
+        write_detail(wrong)
+    assert caught.value.place == place
+
+
+def test_what_it_rests_on_may_end_later() -> None:
+    assert write_detail(ended(timedelta(microseconds=1)))
+
+
+@pytest.mark.parametrize("zone", ["+01:00", "-01:00"])
+def test_times_are_in_utc(zone: str) -> None:
+    data = DETAIL.replace(write_time(MADE.context.evaluated_at).encode(), f"2026-11-20T11:00:00{zone}".encode())
+    assert data != DETAIL
+    with pytest.raises(EvidenceError, match="UTC"):
+        read_detail(data, "here")
+
+
 def test_release_may_deny() -> None:
     assert write_detail(decision(profile="release", verdict=Verdict.DENIED))
 
@@ -323,10 +393,11 @@ def test_counts() -> None:
                 finding(Level.DENY, waived=True),
                 finding(Level.WARN, unknown=True),
                 finding(Level.NOTE),
+                finding(Level.NOTE, waived=True),
             ),
             rules=("pinned",),
         ),
         packages=7,
     )
     assert (found.packages, found.rules, found.denied, found.warnings, found.notes) == (7, 1, 1, 1, 1)
-    assert (found.waived, found.unknown) == (1, 1)
+    assert (found.waived, found.unknown) == (2, 1)

@@ -63,6 +63,10 @@ URLS = [
     ("~/a", "file:a"),
     ("C:\\Users\\me\\a.tgz", "file:a.tgz"),
     ("packages/a", None),
+    ("https://mirror.test/https://u:p@h.test/a.tgz", "https://mirror.test/https://h.test/a.tgz"),
+    ("git+ssh://git@mirror.test//u:p@h.test/a.git#abc", "git+ssh://git@mirror.test//h.test/a.git#abc"),
+    ("x:y/https://u:p@h.test/a", "x:y/https://h.test/a"),
+    ("https://h.test/@scope/a/-/a@1.tgz?x", "https://h.test/@scope/a/-/a@1.tgz"),
 ]
 
 

@@ -24,6 +24,8 @@ REFUSED: dict[str, tuple[bytes, str, str]] = {
     "L05 UTF-32": ('{"a": 1}'.encode("utf-32"), "", "UTF-16 or UTF-32"),
     "Latin-1": (b'{"a":\n "\xe9"}', "line 2, column 3", "0xe9"),
     "L07 NaN": (b'{"a": {"b": NaN}}', "a.b", "NaN is not JSON"),
+    "a huge integer, and no JSON behind it": (b'{"a": {"b": 9007199254740993., "c\n": 1}}', "a.b", "not every reader"),
+    "L07 NaN, and no JSON behind it": (b'{"a": {"b": NaNx, "c\n": 1}}', "a.b", "NaN is not JSON"),
     "L07 Infinity": (b'{"a": -Infinity}', "a", "-Infinity is not JSON"),
     "L08 huge integer": (b'{"a": ' + b"9" * 5000 + b"}", "a", "not every reader"),
     "integer over 2^53": (b'{"a": [0, 9007199254740993]}', "a[1]", "not every reader"),

@@ -404,6 +404,7 @@ def test_P21_a_loose_signer_is_refused(value: str) -> None:
         pytest.param("schema = ", "", id="not TOML"),
         pytest.param('schema = "a"\nschema = "b"', "", id="duplicate key"),
         pytest.param("x = " + "[" * 5000, "", id="deep"),
+        pytest.param("x = " + "9" * 5000, "", id="an integer of thousands of digits"),
         pytest.param("a = 1\n\ufeff", "", id="strange character"),
         pytest.param(MINIMAL.replace("trust/v1", "trust/v2"), "schema", id="another version"),
         pytest.param(MINIMAL.replace("schema", "schemas"), "", id="no version"),

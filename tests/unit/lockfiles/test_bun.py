@@ -364,6 +364,10 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "no workspaces": (b'{"lockfileVersion": 1, "packages": {}}', 'no workspace ""'),
     "workspace outside": (b'{"lockfileVersion": 1, "workspaces": {"": {}, "a/../b": {}}}', "canonical"),
     "entry of another form": (b'{"lockfileVersion": 1, "workspaces": {"": {}}, "packages": {"a": {}}}', "an array"),
+    "an entry without a name": (
+        b'{"lockfileVersion": 1, "workspaces": {"": {}}, "packages": {"a": ["", "", {}, ""]}}',
+        "is no name@source",
+    ),
     "too many fields": (
         b'{"lockfileVersion": 1, "workspaces": {"": {}}, "packages": {"a": ["a@1.0.0", "", {}, "", 1]}}',
         "expected name@version",
@@ -395,8 +399,9 @@ def test_the_binary_lockfile_is_refused_with_the_command() -> None:
     assert "--save-text-lockfile" in caught.value.hint
 
 
-def test_a_broken_bunfig_is_refused() -> None:
+@pytest.mark.parametrize("text", [b"[install\n", b"a = " + b"9" * 5000])
+def test_a_broken_bunfig_is_refused(text: bytes) -> None:
     project = Project()
-    project.files["bunfig.toml"] = b"[install\n"
+    project.files["bunfig.toml"] = text
     with pytest.raises(InputError, match="not TOML"):
         project.read()

@@ -598,6 +598,11 @@ def test_too_many_elements(monkeypatch: pytest.MonkeyPatch) -> None:
         read(xml(ONE.format("<version>1</version>")), "bom.xml")
 
 
+def test_a_reference_that_is_null_says_nothing() -> None:
+    found = read(bom(component(externalReferences=[None])))
+    assert found.packages == read(bom(component(externalReferences=[]))).packages
+
+
 @pytest.mark.parametrize("name", ["bom.json", "bom.xml", "shop.cdx"])
 def test_by_its_suffix(name: str) -> None:
     assert only(read(bom(component()), name)).name == "left-pad"

@@ -204,3 +204,16 @@ def test_every_name_of_a_sealed_list_is_found_and_no_other() -> None:
     for name in ("", "a", "p", "p30000", "zz", "~", "man", "manys", "1.0.0", "#sealed", "name", "\ud800"):
         assert sealed.rows.get(name) is None, name
     assert lists.load(lists.seal([]), name="n", where="w").rows.get("a") is None
+
+
+def test_a_zip_with_a_member_without_a_name() -> None:
+    data = zipped(("x", b"{}")).replace(b"x", b"\0")  # zipfile cuts a name at NUL
+    with pytest.raises(InputError, match="no plain JSON record"):
+        feed.read({"x.zip": data})
+
+
+def test_a_zip_whose_compression_is_broken() -> None:
+    data = bytearray(zipped(("x.json", b"{}" * 100), compression=zipfile.ZIP_LZMA))
+    data[45:60] = b"\xff" * 15
+    with pytest.raises(InputError, match="cannot be read"):
+        feed.read({"x.zip": bytes(data)})
