@@ -218,6 +218,7 @@ class _Plain:
         indent, here = -1, None  # the open container, and where its keys or items stand
         holder: Any = None  # the mapping whose last key has no value yet
         last = ""
+        value: Any
         at, end = 0, len(text)
         match = _LINE.match
         block_of = _BLOCK.match

@@ -205,18 +205,27 @@ def test_the_fast_reader_agrees_or_gives_up(lines: list[str], ended: bool) -> No
 
 WRITTEN = st.sampled_from(
     [
-        "packages:", "snapshots:", "  a@1.0.0:", "  b@2.0.0(c@1.10):", "  '@s/c@1.0.0':", "  d@1.0.0: {}", "  e@1.0.0: {} ",
+        "packages:", "snapshots:", "  a@1.0.0:", "  b@2.0.0(c@1.10):", "  '@s/c@1.0.0':", "  d@1.0.0: {}",
+        "  e@1.0.0: {} ",
         "  f: g", "  1.10:", "  __proto__:", "  true:", "    resolution: {integrity: sha512-abc+/==}", "  h@1.0.0: # i",
         "    resolution: {integrity: sha512-abc, tarball: x}", "    engines: {node: '>=8'}", "    engines: {node: >=8}",
         "    engines: {}", "    engines: {a: b, a: c}", "    cpu: [x64, 1.10]", "    os: [true]", "    libc: glibc",
-        "    hasBin: true", "    peerDependencies:", "    peerDependenciesMeta:", "    dependencies:", "    optional: true",
-        "    optionalDependencies:", "    transitivePeerDependencies:", "      a: 1.0.0", "      b: 1.10", "      c: 1.0.0(d@1)",
-        "      '@s/d': 2.0.0 || ^3.0.0", "      e: ^1", "      e: ~1", "      f: ~", "      g: '1.10'", "      h: link:../h",
-        "      i: 1.0.0 # i", "      j: 1.0.0:", "      k: workspace:*", "      l: 2020-01-01", "      a: '>=1'", "      m: 1.0.0 ",
-        "      null: 1.0.0", "      __proto__: 1.0.0", "      - a", "      - true", "      - '@s/b'", "      - 1.10", "      - c # d",
-        "      n:", "        optional: true", "        optional: false", "        specifier: ^1.0.0", "        version: 1.0.0",
-        "        specifier: 'catalog:'", "        version: 1.10", "        more", "      more", "", "", " ", "# o", "---",
-        "    deprecated: p", "    deprecated: |-", "     q", "      r: '1:2'", "      s: 1.0.0  t", "      u: '1''2'", "      v: ''",
+        "    hasBin: true", "    peerDependencies:", "    peerDependenciesMeta:", "    dependencies:",
+        "    optional: true",
+        "    optionalDependencies:", "    transitivePeerDependencies:", "      a: 1.0.0", "      b: 1.10",
+        "      c: 1.0.0(d@1)",
+        "      '@s/d': 2.0.0 || ^3.0.0", "      e: ^1", "      e: ~1", "      f: ~", "      g: '1.10'",
+        "      h: link:../h",
+        "      i: 1.0.0 # i", "      j: 1.0.0:", "      k: workspace:*", "      l: 2020-01-01",
+        "      a: '>=1'", "      m: 1.0.0 ",
+        "      null: 1.0.0", "      __proto__: 1.0.0", "      - a", "      - true", "      - '@s/b'",
+        "      - 1.10", "      - c # d",
+        "      n:", "        optional: true", "        optional: false", "        specifier: ^1.0.0",
+        "        version: 1.0.0",
+        "        specifier: 'catalog:'", "        version: 1.10", "        more", "      more", "", "", " ",
+        "# o", "---",
+        "    deprecated: p", "    deprecated: |-", "     q", "      r: '1:2'", "      s: 1.0.0  t",
+        "      u: '1''2'", "      v: ''",
     ]
 )  # fmt: skip
 SHAPES = st.one_of(
