@@ -12,7 +12,6 @@ Format: https://github.com/pnpm/spec/tree/master/lockfile; behaviour: pnpm 7 to 
 
 from __future__ import annotations
 
-import base64
 import re
 from hashlib import md5, sha256
 from posixpath import join, normpath
@@ -732,6 +731,8 @@ def _is_optional(meta: Any) -> bool:
 
 def _patch_hashes(data: bytes) -> set[str]:
     """Return what pnpm writes as a patch's hash: SHA-256, up to version 9 MD5 in base 32; line breaks as in Unix."""
+    import base64
+
     data = data.replace(b"\r\n", b"\n")
     old = base64.b32encode(md5(data, usedforsecurity=False).digest()).decode().lower().rstrip("=")
     return {old, sha256(data).hexdigest()}
