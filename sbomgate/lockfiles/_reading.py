@@ -286,7 +286,7 @@ def entry_place(section: str, key: str) -> str:
 
 
 @cache
-def reached(mask: int) -> dict[str, bool]:
+def reached(mask: int) -> dict[str, Any]:
     """Return the fields of a package that say by what edges it is reached."""
     return {
         "dev": bool(mask & links.NEEDED) and not mask & links.NO_DEV,

@@ -416,7 +416,7 @@ class _Reader(Reading):
                     add(Edge(source=source, target=None, name=name, kind=kind, range=range_))
 
     def _led_to(self, prefix: str, name: str, reference: str) -> tuple[str | None, str, str | None, str]:
-        """Return the id that an entry's dependency leads to, the name and version there, and what stands for a range."""
+        """Return the id that an entry's dependency leads to, name and version there, and what stands for a range."""
         target = self._target("", name, reference, prefix, self.majors[prefix])
         real, version = self.names.get(target, (name, None)) if target is not None else (name, None)
         if real != name and target in self.entries:
