@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from testkit import oci_registries, real_sigstore
+from testkit.ci_runners import RUNNERS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / "shared"
@@ -20,6 +21,10 @@ PARTS = {
     "opa": (("opa",), "go install github.com/open-policy-agent/opa@v1.22.0"),
     "cosign": (("cosign",), "go install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3"),
     "actionlint": (("actionlint",), "go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.7"),
+    "runners": (
+        ("act", "git", "openssl", "rsync", "sudo", "unshare", str(RUNNERS / "gitlab-ci-local")),
+        "sh tools/install_parts.sh .tools/bin",
+    ),
     "sigstore": (real_sigstore.COMMANDS, "sh tools/install_sigstore_parts.sh .tools/bin"),
     "oci": (oci_registries.COMMANDS, "sh tools/install_registry_parts.sh .tools/bin"),
     "npm": (("node", "npm"), "install Node.js 20 or newer with npm"),

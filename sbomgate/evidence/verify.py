@@ -202,17 +202,18 @@ def verify_build(
             and other.decision.context.workspace not in (None, workspace)
         )
     ]
-    # (11) a FAILED that is newer, whatever it was for, beats it: it is about the same bytes (P19)
-    if deciding.decision.verdict is Verdict.ALLOWED:
-        for other in rivals:
-            if other.decision.verdict is Verdict.DENIED and other.time >= deciding.time and other.in_environment:
-                message = f"a decision of {other.time.isoformat()} on the same artefact{_for(other.decision)} FAILED"
-                reasons = [*reasons, Reason(code="superseded", message=message)]
-                break
+    # (11) another FAILED that is as new or newer, whatever it was for, beats it: it is about the same bytes (P19). Of
+    # two that FAILED neither may stand alone: an override is of one (P32)
+    for other in rivals:
+        denied = other.decision.verdict is Verdict.DENIED and other.in_environment
+        if denied and other is not deciding and other.time >= deciding.time:
+            message = f"a decision of {other.time.isoformat()} on the same artefact{_for(other.decision)} FAILED"
+            reasons = [*reasons, Reason(code="superseded", message=message)]
+            break
     # (12) the result
-    else:
-        denied = deciding.decision.counts.denied
-        reasons = [*reasons, Reason(code="failed", message=f"the policy denied it: {denied} findings")]
+    if deciding.decision.verdict is not Verdict.ALLOWED:
+        findings = deciding.decision.counts.denied
+        reasons = [*reasons, Reason(code="failed", message=f"the policy denied it: {findings} findings")]
     # (13) a revocation of it, or of another decision on the same bytes that is not newer than the revocation
     hitting = revoked(rivals, revoking, view)
     for revocation, hit in hitting:

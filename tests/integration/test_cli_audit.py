@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -274,12 +275,13 @@ def test_a_stranger_s_decision_is_told_and_does_no_harm(world: World) -> None:
     assert any("does not count" in note for note in found["notes"])
 
 
-def test_p19_the_trust_file_demands_a_young_head(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_p19_the_trust_file_demands_a_young_head(world: World) -> None:
     """P19: `verify` and `audit` by the same key; a fresh head makes both content again."""
     text = world.trust.read_text()
-    world.trust.write_text(text.replace("max_age_hours = 168", "max_age_hours = 168\nmax_head_age_hours = 0.0001"))
+    world.trust.write_text(text.replace("max_age_hours = 168", "max_age_hours = 168\nmax_head_age_hours = 1"))
     for arguments, said in ((world.verify(), "head"), (AUDIT, "age")):
-        made = world.run(*arguments)
+        with commandline.at(datetime.now(UTC) + timedelta(hours=2)):
+            made = world.run(*arguments)
         assert made.code == 1, made.out
         assert said in made.out
         assert "hours ago" in made.out

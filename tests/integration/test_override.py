@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from sbomgate import dsse, override
 from sbomgate.signing import local_key
 from sbomgate.times import parse_time
 from testkit import commandline, tarballs
-from testkit.commandline import World, refused
+from testkit.commandline import World, at, refused
 
 GLASS = "\n[break_glass]\nmax_hours = 8\n"
 
@@ -147,13 +147,27 @@ def test_P32_a_newer_decision_is_not_the_one_that_was_overridden(world: World) -
     assert verified(world)[0] == 1
 
 
+def test_P32_nor_one_of_the_same_second(world: World) -> None:
+    """Which of the two is the newer nobody can say: an override of one lets the other not pass."""
+    with at(datetime.now(UTC) + timedelta(minutes=1)):
+        for version in ("1.3.2", "1.3.3"):
+            world.write_project([("left-pad", version, tarballs.package("left-pad", version))])
+            assert world.run(*world.gate()).code == 1
+        for who in ("ann", "bob"):
+            assert sign(world, who).code == 0
+        code, told = verified(world)
+    assert code == 1
+    assert {reason["code"] for reason in told["reasons"]} == {"failed", "superseded"}
+
+
 def test_P32_what_is_older_than_is_accepted_stays_refused(world: World) -> None:
     """An override is of the policy's word, and of nothing else."""
     for who in ("ann", "bob"):
         assert sign(world, who).code == 0
     text = world.trust.read_text()
-    world.trust.write_text(text.replace("max_age_hours = 168", "max_age_hours = 0.00001"))
-    code, told = verified(world)
+    world.trust.write_text(text.replace("max_age_hours = 168", "max_age_hours = 1"))
+    with at(datetime.now(UTC) + timedelta(hours=2)):
+        code, told = verified(world)
     assert code == 1
     assert {reason["code"] for reason in told["reasons"]} == {"age", "failed"}
 
@@ -164,7 +178,8 @@ def test_P28_nothing_overrides_a_malicious_package(world: World) -> None:
     pin = hashlib.sha256(rows.encode()).hexdigest()
     table = f'\n[[malicious_lists]]\npath = "malicious.csv"\nsha256 = "{pin}"\n'
     world.trust.write_text(world.trust.read_text() + table)
-    assert world.run(*world.gate()).code == 1
+    with at(datetime.now(UTC) + timedelta(minutes=1)):
+        assert world.run(*world.gate()).code == 1
     refused(world, *arguments(world, "ann"), says=["nothing overrides", "known_malicious/listed"])
     # Nor where two persons sign it without asking us.
     code, told = verified(world)

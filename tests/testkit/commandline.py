@@ -15,11 +15,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sbomgate import cli, facts
+from sbomgate.cli import _environment
 from sbomgate.signing import local_key
 from testkit import tarballs
 from testkit.engines import borrow_engine
@@ -251,6 +255,15 @@ def copy(source: World, root: Path) -> World:
 
     shutil.copytree(source.root, root, symlinks=True, copy_function=link_engine)
     return World(root)
+
+
+@contextlib.contextmanager
+def at(now: datetime) -> Iterator[None]:
+    """Run what follows at this time, in this process: two decisions within one second have no order of their own."""
+    real = _environment.Environment.of_process
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_environment.Environment, "of_process", lambda: replace(real(), now=now.replace(microsecond=0)))
+        yield
 
 
 @contextlib.contextmanager
