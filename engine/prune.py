@@ -1,7 +1,7 @@
 """Make the source that the engine is built from: `prune.py FOLDER` fills FOLDER (which is there, and empty).
 
-OPA links what its built-ins may ever need: an HTTP client, TLS, X.509, keys and signatures, GraphQL, templates. The capabilities
-forbid those built-ins, so their code could never run, and a third of the module would be compiled to machine code at
+OPA links what its built-ins may ever need: an HTTP client, TLS, X.509, keys and signatures, GraphQL, templates. The
+capabilities forbid those built-ins, so their code could never run, and a third of the module would be compiled to machine code at
 the first start for nothing. Here the modules of go.sum are copied to vendor/, the files of OPA that hold nothing but
 such built-ins are taken out, and what else imports such packages imports their stand-ins (absent/). No other line
 changes.
@@ -18,7 +18,8 @@ HERE = Path(__file__).parent
 OPA = Path("vendor", "github.com", "open-policy-agent", "opa")
 OURS = ("*.go", "go.mod", "go.sum", "absent", "capabilities")
 
-# Of v1/topdown: http.send, net.*, providers.*, graphql.*, json.match_schema, json.verify_schema, strings.render_template.
+# Of v1/topdown: http.send, net.*, providers.*, graphql.*, json.match_schema, json.verify_schema and
+# strings.render_template.
 TAKEN_OUT = ("http", "http_fixup", "http_fixup_darwin", "net", "providers", "graphql", "jsonschema", "template")
 
 # Package → its stand-in; in the files of OPA that import it.
