@@ -2,9 +2,9 @@
 
 OPA links what its built-ins may ever need: an HTTP client, TLS, X.509, keys and signatures, GraphQL, templates. The
 capabilities forbid those built-ins, so their code could never run, and a third of the module would be compiled to
-machine code at the first start for nothing. Here the modules of go.sum are copied to vendor/, the files of OPA that hold nothing but
-such built-ins are taken out, and what else imports such packages imports their stand-ins (absent/). No other line
-changes.
+machine code at the first start for nothing. Here the modules of go.sum are copied to vendor/, the files of OPA that
+hold nothing but such built-ins are taken out, and what else imports such packages imports their stand-ins (absent/).
+No other line changes.
 """
 
 import os
