@@ -1,10 +1,10 @@
 """Make the source that the engine is built from: `prune.py FOLDER` fills FOLDER (which is there, and empty).
 
-OPA links what its built-ins may ever need: an HTTP client, TLS, X.509, keys and signatures, GraphQL. The capabilities
-forbid those built-ins, so their code could never run, and a third of the module would be compiled to machine code at
-the first start for nothing. Here the modules of go.sum are copied to vendor/, the files of OPA that hold nothing but
-such built-ins are taken out, and what else imports such packages imports their stand-ins (absent/). No other line
-changes.
+OPA links what its built-ins may ever need: an HTTP client, TLS, X.509, keys and signatures, GraphQL, templates. The
+capabilities forbid those built-ins, so their code could never run, and a third of the module would be compiled to
+machine code at the first start for nothing. Here the modules of go.sum are copied to vendor/, the files of OPA that
+hold nothing but such built-ins are taken out, and what else imports such packages imports their stand-ins (absent/).
+No other line changes.
 """
 
 import os
@@ -18,8 +18,9 @@ HERE = Path(__file__).parent
 OPA = Path("vendor", "github.com", "open-policy-agent", "opa")
 OURS = ("*.go", "go.mod", "go.sum", "absent", "capabilities")
 
-# Of v1/topdown: http.send, net.*, providers.*, graphql.*, json.match_schema and json.verify_schema.
-TAKEN_OUT = ("http", "http_fixup", "http_fixup_darwin", "net", "providers", "graphql", "jsonschema")
+# Of v1/topdown: http.send, net.*, providers.*, graphql.*, json.match_schema, json.verify_schema and
+# strings.render_template.
+TAKEN_OUT = ("http", "http_fixup", "http_fixup_darwin", "net", "providers", "graphql", "jsonschema", "template")
 
 # Package → its stand-in; in the files of OPA that import it.
 ABSENT = {
@@ -31,9 +32,15 @@ ABSENT = {
     "crypto/ed25519": "ed25519",
     "github.com/lestrrat-go/jwx/v3/jwk": "jwk",
     "github.com/lestrrat-go/jwx/v3/jws/jwsbb": "jwsbb",
+    "net/mail": "mail",
+    "compress/gzip": "gzip",
+    "github.com/open-policy-agent/opa/internal/methodlesstemplate": "template",
 }
 IMPORTING = (
+    "internal/gojsonschema/errors.go",
+    "internal/gojsonschema/format_checkers.go",
     "internal/gojsonschema/jsonLoader.go",
+    "internal/gojsonschema/schema.go",
     "v1/topdown/crypto.go",
     "v1/topdown/tokens.go",
     "v1/tracing/tracing.go",
@@ -62,7 +69,7 @@ def main() -> None:
         text = path.read_text(encoding="utf-8")
         for package, absent in ABSENT.items():
             text, count = re.subn(
-                rf'^((?:import)?\s)"{package}"$', rf'\1"sbomgate/engine/absent/{absent}"', text, flags=re.M
+                rf'^((?:import)?\s(?:\w+ )?)"{package}"$', rf'\1"sbomgate/engine/absent/{absent}"', text, flags=re.M
             )
             found |= {(package, name)} if count else set()
         path.write_text(text, encoding="utf-8")

@@ -28,7 +28,12 @@ _DRIVE = r"[A-Za-z]:[\\/]"
 def purl(name: str, version: str | None, **qualifiers: str) -> str:
     """Return `pkg:npm/%40scope/name@version?qualifiers`, percent-encoded; the version is left out where it is None."""
     # the slash stays, the scope's @ is encoded
-    text = "pkg:npm/" + (name if _PLAIN_NAME.issuperset(name) else quote(name))
+    if _PLAIN_NAME.issuperset(name):
+        text = "pkg:npm/" + name
+    elif name[:1] == "@" and _PLAIN_NAME.issuperset(name[1:]):
+        text = "pkg:npm/%40" + name[1:]
+    else:
+        text = "pkg:npm/" + quote(name)
     if version:
         text += "@" + (version if PLAIN.issuperset(version) else quote(version, safe=""))
     if qualifiers:

@@ -44,6 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BaseException as error:  # noqa: BLE001 - the one guard: whatever happens is "no decision", never 0
         code = _fail(error, debug=debug)
     _settle()
+    if argv is None:
+        import gc
+
+        gc.freeze()  # Python looks for garbage once more when it ends, whatever `disable` said
     return code
 
 
@@ -122,7 +126,8 @@ def parser(verb: str | None = None) -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"sbomgate {__version__}")
     layout = functools.partial(argparse.RawDescriptionHelpFormatter, max_help_position=32, width=110)
-    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    # `prog`: to find it out, argparse would make a formatter that looks at the terminal.
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, prog=top.prog)
     names = sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
     for name in [verb] if verb in names else names:
         module = importlib.import_module(f"{__name__}.{name}")

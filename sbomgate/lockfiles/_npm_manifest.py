@@ -69,7 +69,8 @@ def _glob(pattern: str) -> str:
 def engines_of(value: Any) -> dict[str, str]:
     """Return `engines` as name → range, whatever form it has."""
     if type(value) is dict:
-        return {name: range_ for name, range_ in sorted(value.items()) if type(range_) is str}
+        pairs = value.items() if len(value) == 1 else sorted(value.items())
+        return {name: range_ for name, range_ in pairs if type(range_) is str}
     if type(value) is list:  # a form of npm's first years: ["node >= 0.6"]
         words = (text.strip().partition(" ") for text in value if type(text) is str)
         return dict(sorted((name, range_.strip()) for name, _, range_ in words if name))

@@ -28,11 +28,10 @@ def without_suffix(key: str) -> str:
     if key[-1:] != ")":
         return key
     at, depth = len(key), 0
-    while at:
-        at -= 1
+    while (at := max(key.rfind("(", 0, at), key.rfind(")", 0, at))) >= 0:
         if key[at] == ")":
             depth += 1
-        elif key[at] == "(":
+        else:
             depth -= 1
             if depth == 0 and key[at - 1 : at] != ")":
                 return key[:at]
@@ -42,9 +41,11 @@ def without_suffix(key: str) -> str:
 def parse(key: str, major: int) -> Key:
     """Return what a key of the lockfile's major version states."""
     if major == 9:
-        name, at, rest = without_suffix(key).partition("@") if key[:1] != "@" else _scoped(without_suffix(key))
-        if not at or not name:
+        key = without_suffix(key)
+        at = key.find("@", 1)
+        if at < 1:
             return Key(None, None, None, None)
+        name, rest = key[:at], key[at + 1 :]
         return Key(name, rest, None, None) if parse_version(rest) else Key(name, None, rest, None)
     if key.startswith("file:"):
         return Key(None, None, without_suffix(key), None)
@@ -65,11 +66,6 @@ def parse(key: str, major: int) -> Key:
 def of_address(url: str) -> str:
     """Return the key that versions 5 and 6 have for the tarball at a URL: without scheme, `+` before the port."""
     return "@" + url.partition("://")[2].replace(":", "+", 1)
-
-
-def _scoped(key: str) -> tuple[str, str, str]:
-    name, at, rest = key[1:].partition("@")
-    return f"@{name}", at, rest
 
 
 def target(reference: str, name: str, major: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from hashlib import sha256
 from posixpath import join, normpath
 from typing import Any, NoReturn
@@ -128,6 +129,12 @@ class Reading:
 
     def texts(self, value: Any, *at: str | int) -> dict[str, str]:
         """Return a mapping of texts that may be absent."""
+        if type(value) is dict and len(value) <= MAX_ENTRIES:  # as nearly all are: one look at each
+            for key, item in value.items():
+                if type(item) is not str or type(key) is not str:
+                    break
+            else:
+                return value
         found = self.mapping(value, *at)
         for key, item in found.items():
             if type(item) is not str:
@@ -278,6 +285,7 @@ def entry_place(section: str, key: str) -> str:
     return place(section, key)
 
 
+@cache
 def reached(mask: int) -> dict[str, Any]:
     """Return the fields of a package that say by what edges it is reached."""
     return {

@@ -30,6 +30,7 @@ MAX_DEPTH = 64
 _HINT = "let the package manager write the file again; do not edit it by hand"
 
 _FORBIDDEN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_ALLOWED = b"\t\n" + bytes(range(0x20, 0x7F))
 _AMBIGUOUS = re.compile(
     r"""(?xi)
       [-+]?(?:0|[1-9])[0-9_]*(?:\.[0-9_]*)?(?:e[-+]?[0-9]+)?    # 1, 1.10, 1e3
@@ -94,7 +95,11 @@ def load_documents(data: bytes, where: str, *, limit: int = MAX_BYTES) -> list[A
     # (3) characters that readers treat differently: a line break to one is text to another
     if "\r" in text:
         text = text.replace("\r\n", "\n")
-    if (found := _FORBIDDEN.search(text)) is not None:
+    # Nearly every byte is one of those that are always allowed: only the rest is looked at one by one.
+    if (
+        _FORBIDDEN.search(data.translate(None, _ALLOWED).decode("utf-8-sig" if data[:1] == b"\xef" else "utf-8"))
+        and (found := _FORBIDDEN.search(text)) is not None
+    ):
         _refuse(f"the character U+{ord(found.group()):04X}", where, text.count("\n", 0, found.start()) + 1)
     # (4) structure
     documents = _Plain(text).documents()
@@ -136,11 +141,61 @@ _LINE = re.compile(
     |   \#[^\n]*
     |   (---)
     )
-    \n""",
+    \n+""",
 )
 _FLOW = re.compile(rf" *(?:([\[\]{{}}])|({_QUOTED})|({_FLOW_WORD}))(: ?)?(,)?")
 _RESOLUTION = re.compile(r"\{integrity: (sha[0-9]+-[A-Za-z0-9+/]+={0,2})\}")
+# What pnpm writes most of, one match for several lines. A text is sure where no reader takes it for a number, a date or
+# a constant: a name begins with a letter, a version has two dots, a range begins with a caret.
+_CHARACTER = r"""[!"$-&(-9;-~]"""
+_REST = rf"{_CHARACTER}*+(?: {_CHARACTER}++)*+"
+_SURE_KEY = r"(?:[A-Za-z][\w.-]{0,300}+|'@[\w./-]{1,300}+'):"
+_SURE = rf"(?:[0-9]+\.[0-9]+\.[0-9]+{_REST}|[~^][0-9]{_REST}|(?:workspace|link):{_CHARACTER}++|'[^'\n]++')"
+_RUN = rf"((?: {{6}}{_SURE_KEY} {_SURE}\n)++)"
+_FLAGS = rf"((?: {{6}}{_SURE_KEY}\n {{8}}optional: true\n)++)"
+_ITEMS = r"((?: {6}- [A-Za-z][\w.-]*+\n)++)"
+_FIELDS = {
+    "resolution": r" \{integrity: (sha[0-9]+-[A-Za-z0-9+/]+={0,2})\}\n",
+    **dict.fromkeys(("engines", "cpu", "os", "libc"), r" ([\[{][^\n]*[\]}])\n"),
+    "hasBin": " (true)\n",
+    "peerDependencies": rf"\n{_RUN}",
+    "peerDependenciesMeta": rf"\n{_FLAGS}",
+    **dict.fromkeys(("dependencies", "optionalDependencies"), rf"\n{_RUN}"),
+    "transitivePeerDependencies": rf"\n{_ITEMS}",
+    "optional": " (true)\n",
+}
+"""Field → its lines in an entry of `packages` or `snapshots`, in pnpm's order; the group holds the value."""
+_OTHERS = tuple(_FIELDS)[2:]
+_BLOCK = re.compile(
+    rf"(?a:  (?:'(@[^'\n]{{1,900}}+)'|([A-Za-z]{_CHARACTER}{{0,900}}+)):(?:( \{{\}})\n|\n"
+    rf"{''.join(f'(?:    {name}:{lines})?' for name, lines in _FIELDS.items())})\n*+(?! {{6}}))"
+)
+_DECLARED = re.compile(rf"(?a:((?: {{6}}{_SURE_KEY}\n {{8}}specifier: {_SURE}\n {{8}}version: {_SURE}\n)++)\n*+)")
+_RUNS = re.compile(rf"(?a:(?:{_RUN}|{_ITEMS})\n*+)")
+_PAIR = re.compile(r"      '?([^':]+)'?: '?([^'\n]+)'?\n")
+_FLAG = re.compile(r"      '?([^':\n]+)'?:\n {8}optional: true\n")
+_DECLARATION = re.compile(r"      '?([^':]+)'?:\n {8}specifier: '?([^'\n]+)'?\n {8}version: '?([^'\n]+)'?\n")
 _NOTHING = object()
+
+
+def _mapping(lines: str) -> dict[str, str] | None:
+    """Return what the lines of a `_RUN` say; None where a key stands twice."""
+    pairs = _PAIR.findall(lines)
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else None
+
+
+def _flags(lines: str) -> dict[str, dict[str, bool]] | None:
+    """Return what the lines of `_FLAGS` say; None where a key stands twice."""
+    names = _FLAG.findall(lines)
+    found = {name: {"optional": True} for name in names}
+    return found if len(found) == len(names) else None
+
+
+def _list(lines: str) -> list[str] | None:
+    """Return what the lines of `_ITEMS` say; None where one of them is a constant."""
+    names = lines[8:-1].split("\n      - ")
+    return names if _CONSTANTS.keys().isdisjoint(names) else None
 
 
 class _Plain:
@@ -163,9 +218,26 @@ class _Plain:
         indent, here = -1, None  # the open container, and where its keys or items stand
         holder: Any = None  # the mapping whose last key has no value yet
         last = ""
+        value: Any
         at, end = 0, len(text)
         match = _LINE.match
+        block_of = _BLOCK.match
         while at < end:
+            if (indent == 4 or indent == 2) and (lines := block_of(text, at)) is not None:
+                opened = self._block(lines)
+                if opened is not None:
+                    if indent == 4:
+                        indent, here = stack.pop()
+                    name, value = opened
+                    if indent != 2 or type(here) is not dict or name in here:
+                        return None
+                    here[name] = value
+                    holder = None
+                    if value:
+                        stack.append((indent, here))
+                        indent, here = 4, value
+                    at = lines.end()
+                    continue
             line = match(text, at)
             if line is None:
                 return None
@@ -225,7 +297,7 @@ class _Plain:
             elif block is not None:
                 if dash is not None or not self.whole:
                     return None
-                literal = self._literal(at, depth, block)
+                literal = self._literal(text.index("\n", line.end(7)) + 1, depth, block)
                 if literal is None:
                     return None
                 value, at = literal
@@ -252,10 +324,56 @@ class _Plain:
                 return None  # YAML limits such keys to 1,024 characters
             here[name] = value
             if value is None and word is None:
-                holder, last = here, name
+                # (4) several lines of what belongs to the key, where they are understood at once
+                several = self._several(at) if depth == 4 else None
+                if several is None:
+                    holder, last = here, name
+                    continue
+                stack.append((indent, here))
+                here[name], at = several
+                indent, here = 6, here[name]
         if started or marked:
             found.append(root)
         return found
+
+    def _block(self, lines: re.Match[str]) -> tuple[str, dict[str, Any]] | None:
+        """Return key and value of a match of `_BLOCK`; None where the lines have to be read one by one."""
+        quoted, plain, empty, integrity, engines, *parts = lines.groups()
+        value: dict[str, Any] = {}
+        if integrity is not None:
+            value["resolution"] = {"integrity": integrity}
+        if engines is not None:
+            value["engines"] = self._flow(engines)
+        if any(parts):
+            for name, part in zip(_OTHERS, parts, strict=True):
+                if part is not None:
+                    value[name] = self._field(part)
+        for read in value.values():
+            if read is None or read is _NOTHING:
+                return None
+        return (plain if quoted is None else quoted, value) if value or empty is not None else None
+
+    def _field(self, text: str) -> Any:
+        """Read a field of a match of `_BLOCK`; None or `_NOTHING` where it has to be read line by line."""
+        if text[0] != " ":
+            return True if text == "true" else self._flow(text)
+        if text[6] == "-":
+            return _list(text)
+        return _flags(text) if text.endswith("\n        optional: true\n") else _mapping(text)
+
+    def _several(self, at: int) -> tuple[Any, int] | None:
+        """Read the lines at `at`, six blanks deep, as far as they are all of one kind; their value and their end."""
+        value: Any
+        if lines := _RUNS.match(self.text, at):
+            value = _list(lines[2]) if lines[1] is None else _mapping(lines[1])
+        elif lines := _DECLARED.match(self.text, at):
+            found = _DECLARATION.findall(lines[1])
+            value = {name: {"specifier": specifier, "version": version} for name, specifier, version in found}
+            if len(value) != len(found):
+                return None
+        else:
+            return None
+        return None if value is None else (value, lines.end())
 
     def _quoted(self, quoted: str) -> Any:
         if quoted[0] == "'":

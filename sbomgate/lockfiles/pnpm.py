@@ -12,7 +12,6 @@ Format: https://github.com/pnpm/spec/tree/master/lockfile; behaviour: pnpm 7 to 
 
 from __future__ import annotations
 
-import base64
 import re
 from hashlib import md5, sha256
 from posixpath import join, normpath
@@ -381,6 +380,8 @@ class _Reader(Reading):
             self.find("config-dependency-unlocked", "manager_code", None, where, message)
 
     def _load_edges(self) -> None:
+        add = self.edges.append
+        led: dict[tuple[str, str, str], tuple[str | None, str, str | None, str]] = {}  # by prefix, name and reference
         for source, snapshot in self.snapshots.items():
             entry = self.entries[source]
             prefix = "env:" if source.startswith("env:") else ""
@@ -396,29 +397,39 @@ class _Reader(Reading):
                 if section not in snapshot:
                     continue
                 for name, reference in self.texts(snapshot[section], *at, section).items():
-                    target = self._target("", name, reference, prefix, self.majors[prefix])
-                    real, version = self.names.get(target, (name, None)) if target is not None else (name, None)
-                    if real != name and target in self.entries:
-                        self._note_alias(str(target), name, real)
-                    # The lockfile keeps no range here, only what was chosen: said in one way for all versions.
-                    range_, edge_kind, satisfied = public_url(reference.removeprefix("/")), kind, None
-                    stated = None if target is None else self.facts.get(target)
-                    if stated is not None and stated.version is not None:
-                        range_ = stated.version if real == name else f"npm:{real}@{stated.version}"
-                    elif stated is not None and stated.source is not None:
-                        range_ = public_url(stated.source)
+                    asked = (prefix, name, reference)
+                    if (known := led.get(asked)) is None:
+                        known = led[asked] = self._led_to(prefix, name, reference)
+                    target, real, version, range_ = known
+                    edge_kind, satisfied = kind, None
                     if name in peers:
                         met.add(name)
                         range_ = peers[name]
                         edge_kind = EdgeKind.PEER_OPTIONAL if _is_optional(meta.get(name)) else EdgeKind.PEER
                         satisfied = None if target is None else meets(version, range_, real)
-                    self.edges.append(
+                    add(
                         Edge(source=source, target=target, name=name, kind=edge_kind, range=range_, satisfied=satisfied)
                     )
             for name, range_ in peers.items():
                 if name not in met:
                     kind = EdgeKind.PEER_OPTIONAL if _is_optional(meta.get(name)) else EdgeKind.PEER
-                    self.edges.append(Edge(source=source, target=None, name=name, kind=kind, range=range_))
+                    add(Edge(source=source, target=None, name=name, kind=kind, range=range_))
+
+    def _led_to(self, prefix: str, name: str, reference: str) -> tuple[str | None, str, str | None, str]:
+        """Return the id that an entry's dependency leads to, name and version there, and what stands for a range."""
+        target = self._target("", name, reference, prefix, self.majors[prefix])
+        real, version = self.names.get(target, (name, None)) if target is not None else (name, None)
+        if real != name and target in self.entries:
+            self._note_alias(str(target), name, real)
+        # The lockfile keeps no range here, only what was chosen: said in one way for all versions.
+        stated = None if target is None else self.facts.get(target)
+        if stated is not None and stated.version is not None:
+            range_ = stated.version if real == name else f"npm:{real}@{stated.version}"
+        elif stated is not None and stated.source is not None:
+            range_ = public_url(stated.source)
+        else:
+            range_ = public_url(reference.removeprefix("/"))
+        return target, real, version, range_
 
     # -- edges → packages
 
@@ -720,6 +731,8 @@ def _is_optional(meta: Any) -> bool:
 
 def _patch_hashes(data: bytes) -> set[str]:
     """Return what pnpm writes as a patch's hash: SHA-256, up to version 9 MD5 in base 32; line breaks as in Unix."""
+    import base64
+
     data = data.replace(b"\r\n", b"\n")
     old = base64.b32encode(md5(data, usedforsecurity=False).digest()).decode().lower().rstrip("=")
     return {old, sha256(data).hexdigest()}

@@ -62,6 +62,7 @@ _ARCHIVE = {"name": BSI_ARCHIVE, "value": "archive"}
 _STRUCTURED = {"name": BSI_STRUCTURED, "value": "structured"}
 _DERIVED = {"name": "sbomgate:distribution", "value": "derived"}
 _WITHHELD = {"name": "sbomgate:withheld", "value": "resolved"}
+_OPTIONAL, _PEER, _DIRECT = ({"name": f"sbomgate:{name}", "value": "true"} for name in ("optional", "peer", "direct"))
 _NO_INTEGRITY = {"name": "sbomgate:integrity:missing", "value": "true"}
 _LICENCE_EMPTY, _LICENCE_OF_FACTS, _LICENCE_UNKNOWN = (
     {"name": "sbomgate:licence", "value": value} for value in ("", "facts", "unknown")
@@ -193,6 +194,7 @@ class _Components:
     def __init__(self, graph: DependencyGraph, supplier: dict[str, Any] | None) -> None:
         self._supplier = supplier
         self._licences: dict[str, list[dict[str, Any]]] = {}
+        self._engines: dict[tuple[tuple[str, str], ...], Property] = {}
         lockfile, manager = graph.lockfile, graph.manager
         self._canonical = lockfile.kind in _CANONICAL and (lockfile.kind, lockfile.version) != ("yarn", "1")
         self._registry = _base(manager.registry)
@@ -255,28 +257,41 @@ class _Components:
             component["externalReferences"] = references
         if kind in _FETCHED and not hashes:
             add(_NO_INTEGRITY)
-        for name in ("alias", "integrity", "target", "deprecated"):
-            value = getattr(package, name)
-            if value is not None:
-                add({"name": f"sbomgate:{name}", "value": value})
-        for name in ("optional", "peer", "direct"):
-            if getattr(package, name):
-                add({"name": f"sbomgate:{name}", "value": "true"})
+        # One by one, without a loop over their names: there are thousands of packages.
+        if package.alias is not None:
+            add({"name": "sbomgate:alias", "value": package.alias})
+        if package.integrity is not None:
+            add({"name": "sbomgate:integrity", "value": package.integrity})
+        if package.target is not None:
+            add({"name": "sbomgate:target", "value": package.target})
+        if package.deprecated is not None:
+            add({"name": "sbomgate:deprecated", "value": package.deprecated})
+        if package.optional:
+            add(_OPTIONAL)
+        if package.peer:
+            add(_PEER)
+        if package.direct:
+            add(_DIRECT)
         if package.has_install_script is not None:
             add({"name": "sbomgate:install_script", "value": "true" if package.has_install_script else "false"})
-        for name in ("os", "cpu", "libc"):
-            for word in getattr(package, name):
-                add({"name": f"sbomgate:{name}", "value": word})
+        if package.os:
+            properties += ({"name": "sbomgate:os", "value": word} for word in package.os)
+        if package.cpu:
+            properties += ({"name": "sbomgate:cpu", "value": word} for word in package.cpu)
+        if package.libc:
+            properties += ({"name": "sbomgate:libc", "value": word} for word in package.libc)
         if package.engines:
-            add({"name": "sbomgate:engines", "value": _json(dict(package.engines))})
+            asked = tuple(package.engines.items())
+            if (engines := self._engines.get(asked)) is None:
+                engines = self._engines[asked] = {"name": "sbomgate:engines", "value": _json(dict(asked))}
+            add(engines)
         if package.licence is None:
             add(_LICENCE_OF_FACTS if licence else _LICENCE_UNKNOWN)
         elif not package.licence:
             add(_LICENCE_EMPTY)
         if package.line is not None:
             add({"name": "sbomgate:line", "value": str(package.line)})
-        for edge in edges:
-            add({"name": "sbomgate:edge", "value": _edge(edge)})
+        properties += [{"name": "sbomgate:edge", "value": _edge(edge)} for edge in edges]
         if facts is not None:
             properties.extend({"name": f"sbomgate:{name}", "value": value} for name, value in _fact_properties(facts))
         component["properties"] = properties
@@ -333,7 +348,7 @@ def _base(registry: str) -> str:
 def _edge(edge: Edge) -> str:
     return _json(
         {
-            "kind": edge.kind.value,
+            "kind": str(edge.kind),
             "name": edge.name,
             "range": purl.public_url(edge.range),
             "satisfied": edge.satisfied,

@@ -201,3 +201,70 @@ def test_the_fast_reader_agrees_or_gives_up(lines: list[str], ended: bool) -> No
     fast = _yaml._Plain(text).documents()
     if fast is not None:
         assert typed(fast) == typed(_yaml._exact(text, "x.yaml"))
+
+
+WRITTEN = st.sampled_from(
+    [
+        "packages:", "snapshots:", "  a@1.0.0:", "  b@2.0.0(c@1.10):", "  '@s/c@1.0.0':", "  d@1.0.0: {}",
+        "  e@1.0.0: {} ",
+        "  f: g", "  1.10:", "  __proto__:", "  true:", "    resolution: {integrity: sha512-abc+/==}", "  h@1.0.0: # i",
+        "    resolution: {integrity: sha512-abc, tarball: x}", "    engines: {node: '>=8'}", "    engines: {node: >=8}",
+        "    engines: {}", "    engines: {a: b, a: c}", "    cpu: [x64, 1.10]", "    os: [true]", "    libc: glibc",
+        "    hasBin: true", "    peerDependencies:", "    peerDependenciesMeta:", "    dependencies:",
+        "    optional: true",
+        "    optionalDependencies:", "    transitivePeerDependencies:", "      a: 1.0.0", "      b: 1.10",
+        "      c: 1.0.0(d@1)",
+        "      '@s/d': 2.0.0 || ^3.0.0", "      e: ^1", "      e: ~1", "      f: ~", "      g: '1.10'",
+        "      h: link:../h",
+        "      i: 1.0.0 # i", "      j: 1.0.0:", "      k: workspace:*", "      l: 2020-01-01",
+        "      a: '>=1'", "      m: 1.0.0 ",
+        "      null: 1.0.0", "      __proto__: 1.0.0", "      - a", "      - true", "      - '@s/b'",
+        "      - 1.10", "      - c # d",
+        "      n:", "        optional: true", "        optional: false", "        specifier: ^1.0.0",
+        "        version: 1.0.0",
+        "        specifier: 'catalog:'", "        version: 1.10", "        more", "      more", "", "", " ",
+        "# o", "---",
+        "    deprecated: p", "    deprecated: |-", "     q", "      r: '1:2'", "      s: 1.0.0  t",
+        "      u: '1''2'", "      v: ''",
+    ]
+)  # fmt: skip
+SHAPES = st.one_of(
+    WRITTEN.map(lambda line: [line]),
+    st.sampled_from(
+        [
+            ["packages:", ""],
+            ["snapshots:", "", "  w@1.0.0:", "    dependencies:"],
+            ["  x@1.0.0:", "    resolution: {integrity: sha512-abc==}", "    engines: {node: '>=8'}"],
+            ["    peerDependencies:", "      a: ^1.0.0"],
+            ["    peerDependenciesMeta:", "      a:", "        optional: true"],
+            ["    dependencies:", "      a: 1.0.0", "      '@s/b': 2.0.0(c@1.0.0)"],
+            ["    optionalDependencies:", "      a: 1.0.0"],
+            ["    transitivePeerDependencies:", "      - a", "      - b"],
+            ["  .:", "    dependencies:", "      y:", "        specifier: ^1.0.0", "        version: 1.0.0"],
+            ["  z@1.0.0: {}", ""],
+        ]
+    ),
+)
+
+
+@given(st.lists(SHAPES, max_size=8))
+@settings(max_examples=1500, deadline=None)
+def test_what_pnpm_writes_is_read_as_it_stands_or_left(shapes: list[list[str]]) -> None:
+    text = "\n".join(["a: b", "packages:", *(line for lines in shapes for line in lines), ""])
+    fast = _yaml._Plain(text).documents()
+    if fast is not None:
+        assert typed(fast) == typed(_yaml._exact(text, "x.yaml"))
+
+
+def test_what_pnpm_writes_is_read_by_the_fast_reader() -> None:
+    text = (
+        "importers:\n\n  .:\n    dependencies:\n      a:\n        specifier: ^1.0.0\n        version: 1.0.0(b@1.0.0)\n"
+        "\npackages:\n\n  '@s/b@1.0.0':\n    resolution: {integrity: sha512-abc==}\n    engines: {node: '>=8'}\n"
+        "    cpu: [x64]\n    hasBin: true\n    peerDependencies:\n      c: ^1.0.0 || '>=2'\n      d: '*'\n"
+        "    peerDependenciesMeta:\n      d:\n        optional: true\n\nsnapshots:\n\n  '@s/b@1.0.0': {}\n\n"
+        "  a@1.0.0(b@1.0.0):\n    dependencies:\n      '@s/b': 1.0.0\n    optionalDependencies:\n      d: 1.0.0\n"
+        "    transitivePeerDependencies:\n      - e\n      - f\n    optional: true\n"
+    )
+    fast = _yaml._Plain(text).documents()
+    assert fast is not None
+    assert typed(fast) == typed(_yaml._exact(text, "x.yaml"))
