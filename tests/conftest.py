@@ -9,12 +9,22 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from testkit import oci_registries, real_sigstore
 from testkit.ci_runners import RUNNERS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / "shared"
+
+# A busy machine is no finding; and in CI the same examples come every time: what is new is searched for elsewhere.
+settings.register_profile(
+    "tests",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    derandomize=os.environ.get("CI") == "true",
+)
+settings.load_profile("tests")
 
 MANAGERS = REPOSITORY / ".tools" / "managers" / "node_modules"
 PARTS = {

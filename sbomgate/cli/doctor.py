@@ -250,12 +250,12 @@ def _trust_root(env: Environment, accepted: Trust) -> Iterator[Line]:
 
 
 def _tokens(args: argparse.Namespace, env: Environment, accepted: Trust) -> Iterator[Line]:
-    from sbomgate.cli._facts import _credentials
+    from sbomgate.cli._facts import credentials
     from sbomgate.cli._project import open_project
 
     there = [f"{name} ({what})" for name, what in TOKENS.items() if env.variables.get(name)]
     try:
-        headers = _credentials(env, open_project(args.path, env), accepted).headers
+        headers = credentials(env, open_project(args.path, env), accepted).headers
         there += [f".npmrc, for {place}" for place in sorted(headers)]
     except (SbomgateError, OSError) as error:
         yield Line(name="tokens", state=State.WARNING, says=f".npmrc cannot be read: {error}", next="correct the file")

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbomgate import lockfiles
@@ -68,7 +68,7 @@ def told(graph: DependencyGraph, installed: bool) -> tuple[set[Any], set[Any]]:
 
 
 @pytest.mark.parametrize("format_", [name for name in FORMATS if name != "npm"])
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(made=locks())
 def test_the_same_graph_in_every_format(format_: str, made: tuple[dict[str, Any], dict[str, Any]]) -> None:
     """P4: what npm's reader finds in npm's form, the other readers find in theirs."""

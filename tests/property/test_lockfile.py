@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbomgate import lockfiles, sbom
@@ -59,7 +59,6 @@ def packages(draw: st.DrawFn) -> dict[str, Any]:
     return found
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(packages())
 def test_every_entry_once(found: dict[str, Any]) -> None:
     """P4: optional, peer, bundled, alias, git, without integrity: each once, with a kind; edges are npm's walk."""

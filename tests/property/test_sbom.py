@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbomgate import sbom
@@ -14,9 +14,7 @@ from sbomgate.model import DependencyGraph, PackageFacts
 from testkit.schema import errors, xml_errors
 from testkit.strategies import FACTS, graphs
 
-QUIET = settings(
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None, max_examples=80
-)
+QUIET = settings(max_examples=80)
 
 
 @QUIET

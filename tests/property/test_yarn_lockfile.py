@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbomgate import lockfiles, sbom
@@ -105,7 +105,6 @@ def berry(entries: list[Entry]) -> bytes:
     return "\n".join(lines).encode()
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(graphs(), st.booleans())
 def test_every_entry_once(entries: list[Entry], new: bool) -> None:
     """P4: sha1 only, without a hash, optional, unreachable: each once; every edge leads where it was written to."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sbomgate import lockfiles, sbom
@@ -682,7 +682,6 @@ def locks(draw: st.DrawFn) -> dict[str, Any]:
     return {"lockfileVersion": "9.0", "importers": importers, "packages": entries, "snapshots": snapshots}
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(locks())
 def test_every_entry_once_whatever_the_graph(lock: dict[str, Any]) -> None:
     """P4: each importer, snapshot and package once; each declared edge leads to the key that it names."""
