@@ -45,7 +45,8 @@ A crash is 2 as well. No flag turns a check off, and no environment variable cha
 | `CI`, `SBOMGATE_ID_TOKEN` | whether a CI job has an identity token to ask for; the token ([approvals](approvals.md)) |
 | `SBOMGATE_KEY_PASSWORD` | the password of an encrypted key |
 | `SBOMGATE_OPA_TOKEN` | the bearer token for `--opa-url` |
-| `GITHUB_ACTIONS`, `GITLAB_CI`, `BUILDKITE`, `TF_BUILD`, `CIRCLECI`, `JENKINS_URL` | which CI this is; its runner, run and job are recorded |
+| `GITHUB_ACTIONS`, `GITLAB_CI`, `BUILDKITE`, `TF_BUILD` | which CI this is; its runner, run and job are recorded |
+| `CIRCLECI`, `JENKINS_URL` | the same |
 | `NO_COLOR`, `FORCE_COLOR` | no colour; colour where the output is no terminal (a terminal's verdicts have it) |
 | variables that the user's `.npmrc` names | tokens, sent to the registry that the line is for, and to no other host |
 """
