@@ -1,7 +1,7 @@
 """The CI templates run as a whole: GitHub's by act, GitLab's by gitlab-ci-local, on this machine, without containers.
 
 Real: the templates' text, npm, pip, git, sbomgate's wheel, Fulcio, Rekor and the timestamp authority. Stand-ins:
-GitHub's own actions (`tests/fixtures/actions`), the registry, and the issuer of the job's identity.
+GitHub's own actions (`tests/integration/actions`), the registry, and the issuer of the job's identity.
 """
 
 from __future__ import annotations

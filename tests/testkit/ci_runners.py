@@ -34,7 +34,7 @@ from testkit.registry import Simulator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RUNNERS = REPOSITORY / ".tools" / "runners" / "node_modules" / ".bin"
-ACTIONS = REPOSITORY / "tests" / "fixtures" / "actions"
+ACTIONS = REPOSITORY / "tests" / "integration" / "actions"
 WORKFLOW = "https://github.com/acme/shop/.github/workflows/release.yml@refs/heads/main"
 
 INSTALL = """\
