@@ -18,7 +18,6 @@
 #     registry-integrity-differs: {default: deny, strict: deny, release: deny, waivable: false}
 #     served-bytes-differ: {default: deny, strict: deny, release: deny, waivable: false}
 #     version-withdrawn: {default: deny, strict: deny, release: deny}
-#     copies-differ: {default: deny, strict: deny, release: deny}
 #     approved-bytes-differ: {default: deny, strict: deny, release: deny}
 #     manifest-differs: {default: deny where new or changed; else warn, strict: deny, release: deny}
 package sbomgate.rules.bound_bytes
@@ -37,7 +36,6 @@ codes := {
 	"version-invalid": {"class": "always", "fix": restore},
 	"alias-undeclared": {"class": "always", "fix": restore},
 	"source-undeclared": {"class": "always", "fix": restore},
-	"copies-differ": {"class": "always", "fix": "find out which registry serves which: a version has one tarball; lock it anew from the one that is accepted"},
 	"bytes-unknown": {"class": "changed", "fix": "check the lockfile itself, or have a tool that states hashes make the SBOM", "unknown": true},
 	"purl-differs": {"class": "changed", "fix": "find out which of the two packages is meant: it was judged by the one that the purl names", "unknown": true},
 	"purl-version-differs": {"class": "always", "fix": "find out which version is meant, and who edited the SBOM"},

@@ -231,27 +231,26 @@ def _read(files: ProjectFiles, path: str) -> DependencyGraph:
 
 
 def _with_copies(graph: DependencyGraph) -> DependencyGraph:
-    """Return the graph with a finding for each copy of a version whose bytes are not those of the copy before it.
+    """Return the graph with a finding for each copy of a version that has other bytes than another copy (P5).
 
     A registry never has two tarballs of one version: two registries do, or one that lies (CASES T19).
     """
     first: dict[tuple[str, str], Package] = {}
-    findings = []
+    findings: dict[str, LockFinding] = {}
     for package in graph.packages:
         if package.kind is not Kind.REGISTRY or package.version is None or package.sha512 is None:
             continue
-        other = first.setdefault((package.name, package.version), package)
-        if other.sha512 != package.sha512:
-            findings.append(
-                LockFinding(
-                    code="copies-differ",
-                    rule="bound_bytes",
-                    package=package.id,
-                    place=package.id,
-                    message=f"of the same version as {other.id} ({other.integrity}), and of other bytes",
-                )
+        known = first.setdefault((package.name, package.version), package)
+        if known.sha512 == package.sha512:
+            continue
+        # At both: which of the two is the registry's, the reader does not know.
+        for one, other in ((package, known), (known, package)):
+            message = f"another sha512 of {one.name[:200]}@{str(one.version)[:200]} than at {other.id[:200]}"
+            found = LockFinding(
+                code="integrity-differs", rule="lockfile_sound", package=one.id, place=one.id, message=message
             )
-    return replace(graph, findings=_sorted([*graph.findings, *findings])) if findings else graph
+            findings.setdefault(one.id, found)
+    return replace(graph, findings=_sorted([*graph.findings, *findings.values()])) if findings else graph
 
 
 def _sorted(findings: Iterable[LockFinding]) -> tuple[LockFinding, ...]:

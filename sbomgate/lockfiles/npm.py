@@ -426,7 +426,6 @@ class _Reader:
         own = {"", *self.workspaces}
         direct = {edge.target for edge in self.edges if edge.source in own}
         lower: dict[str, tuple[str, str]] = {}
-        copies: dict[str, tuple[Hash, str]] = {}
         packages: list[Package] = []
         for location in sorted(self.entries):
             entry = self.entries[location]
@@ -476,8 +475,6 @@ class _Reader:
                     self._find("source-missing", "bound_bytes", location, self._place(location), message)
                 if integrity is not None:
                     hashes = self._hashes(location, integrity)
-                    if kind is Kind.REGISTRY and version is not None:
-                        self._compare_copies(location, f"{name}@{version}", hashes, copies)
                 elif kind in (Kind.REGISTRY, Kind.TARBALL, Kind.UNKNOWN) or (
                     kind is Kind.FILE and resolved is not None and resolved.endswith((".tgz", ".tar.gz", ".tar"))
                 ):
@@ -563,20 +560,6 @@ class _Reader:
                 for target in outgoing.get(location, ())
                 if target.startswith(beside) and "node_modules/" not in target[len(beside) :]
             )
-
-    def _compare_copies(
-        self, location: str, release: str, hashes: tuple[Hash, ...], copies: dict[str, tuple[Hash, str]]
-    ) -> None:
-        """One version of a package has one tarball: two entries with other hashes of it contradict each other (P5)."""
-        strongest = hashes[0] if hashes else None
-        if strongest is None or strongest.algorithm != "sha512":
-            return
-        known, elsewhere = copies.setdefault(release, (strongest, location))
-        if known != strongest:
-            # At both: which of the two is the registry's, the reader does not know.
-            for at, other in ((location, elsewhere), (elsewhere, location)):
-                message = f"another sha512 of {release[:200]} than at {other[:200]}"
-                self._find("integrity-differs", "lockfile_sound", at, self._place(at, "integrity"), message)
 
     def _hashes(self, location: str, integrity: str) -> tuple[Hash, ...]:
         hashes, wrong = parse_integrity(integrity)
