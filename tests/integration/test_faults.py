@@ -97,7 +97,8 @@ def tree(folder: Path) -> dict[str, bytes]:
 def test_check(sound: Bench, bad: Bench, allowed: bool) -> None:
     """P1, P2: 0 is never the answer on what is denied."""
     bench = sound if allowed else bad
-    assert any(said.code == 2 for said, _ in tries(bench, "check", without_evidence(bench)))
+    # Which calls fail changes with the code, and much of what `check` reads is a cache it can do without.
+    assert any(failed.failed for _, failed in tries(bench, "check", without_evidence(bench)))
 
 
 @pytest.mark.parametrize("allowed", [True, False])
