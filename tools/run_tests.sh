@@ -7,4 +7,5 @@ cd "$(dirname "$0")/.."
 PATH="$PWD/.tools/bin:$PATH"
 export PATH
 # A file is one worker's: module fixtures are made once. The session's (a server, a sigstore) once a worker, so not many workers.
-exec "$python" -P -m pytest -n auto --maxprocesses 4 --dist loadfile tests
+# In their order (cases, integration, unit): the slow files come first, so that no worker is left with one of them at the end.
+exec "$python" -P -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder tests
