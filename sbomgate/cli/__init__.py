@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BaseException as error:  # noqa: BLE001 - the one guard: whatever happens is "no decision", never 0
         code = _fail(error, debug=debug)
     _settle()
-    if argv is None:
+    if argv is None and "duckdb" not in sys.modules:  # which complains of whatever is not collected at the end
         import gc
 
         gc.freeze()  # Python looks for garbage once more when it ends, whatever `disable` said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 # Characters that move the cursor, reorder text or cannot be seen: C0, C1, bidirectional controls, zero-width
@@ -34,8 +35,20 @@ _GITHUB = re.compile(r"(?:(?<=\s)|^)::")
 # Azure Pipelines, GitHub Actions' older form, TeamCity: each finds its opener anywhere in a line.
 _COMMAND = re.compile(r"##((?:vso|teamcity)?\[)", re.IGNORECASE)
 
+
+def _class(characters: Iterable[int]) -> str:
+    """Return a character class of ranges: of single characters beyond U+FFFF each would be compared with every one."""
+    ranges: list[list[int]] = []
+    for c in sorted(characters):
+        if ranges and c == ranges[-1][1] + 1:
+            ranges[-1][1] = c
+        else:
+            ranges.append([c, c])
+    return "[" + "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges) + "]"
+
+
 # In JSON both can only occur within a text, where every character may be written as an escape.
-_BEYOND_ASCII = re.compile("[" + "".join(f"\\U{c:08x}" for c in sorted(_HIDDEN) if c >= 0x7F) + "]")
+_BEYOND_ASCII = re.compile(_class(c for c in _HIDDEN if c >= 0x7F))
 
 MAX_LENGTH = 500  # characters: a script of a megabyte must not hide the next finding
 

@@ -39,7 +39,7 @@ def test_two_wheels_are_the_same_bytes(tmp_path: Path) -> None:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
     if listed.returncode != 0 or not listed.stdout:
         pytest.fail("the tree is no git checkout: what belongs to it is not known")
-    wanted = ("sbomgate/", "policies/", "schemas/", "engine/", "trust_root/", "tools/build_wheel.sh")
+    wanted = ("sbomgate/", "policies/", "schemas/", "ci-templates/", "engine/", "trust_root/", "tools/build_wheel.sh")
     listed_names = [name for name in listed.stdout.decode().split("\0") if name]
     names = [name for name in listed_names if name.startswith(wanted) or "/" not in name]
     found = []

@@ -117,6 +117,7 @@ def sample(folder: Path) -> Iterator[Sample]:
             "USER": "root" if os.geteuid() == 0 else os.environ.get("USER", "nobody"),
             # What pip would fetch besides the wheel is what the tests run with.
             "PYTHONPATH": str(_dependencies(folder / "dependencies")),
+            "NO_COLOR": "1",  # a runner may give its jobs a terminal
             "PIP_NO_DEPS": "1",
             "PIP_NO_INDEX": "1",
             "KEPT_ARTIFACTS": str(artifacts),
