@@ -1,13 +1,14 @@
 """The bad day as an exercise: a harmless release arrives, passes, turns out bad; how long until it is rolled back?
 
-In a scratch folder, with a key, a trust file, a store and an inventory of its own: your project's npm lockfile is
-copied there (without one a small project is made), a registry on loopback serves a package that does nothing, and
-sbomgate itself does what you would do, one command after the other, each timed: denied by `check`, found by
-`inventory find`, superseded by `inventory sweep --supersede` and refused by `verify`, rolled back to the last good
-build. Nothing of yours is changed, nothing is asked of any registry but that one, and nothing is installed.
+In a scratch folder, with a key, a trust file, a store and an inventory of its own: your project's lockfile is copied
+there (without one a small project is made), a registry on loopback serves a package that does nothing, npm, pnpm, yarn
+or bun, whichever the project uses, locks it, and sbomgate itself does what you would do, one command after the other,
+each timed: denied by `check`, found by `inventory find`, superseded by `inventory sweep --supersede` and refused by
+`verify`, rolled back to the last good build. Nothing of yours is changed, nothing is asked of any registry but that
+one, and nothing is installed.
 
 examples:
-  sbomgate drill                                   this folder's package-lock.json, and a scratch folder that is removed
+  sbomgate drill                                   this folder's lockfile, and a scratch folder that is removed
   sbomgate drill shop --inventory /srv/inventory   among all builds that you have: in a copy of that inventory
   sbomgate drill --keep drill-2026-04              keep the folder, with timeline.json and timeline.md, to look around
   sbomgate drill --format markdown > drill.md
@@ -17,29 +18,27 @@ exit codes: 0 every step did what it should, 1 one did not, 2 the drill could no
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from sbomgate.cli._drill_registry import Release
+    from sbomgate.cli._drill_project import Copy
     from sbomgate.cli._environment import Environment
 
 HELP = "the bad day as an exercise, timed; changes nothing of yours"
 SCHEMA = "sbomgate/drill/v1"
 COMMAND_SECONDS = 1800  # of one command: a sweep of 70,000 builds takes half a minute
-LOCKFILES = ("package-lock.json", "npm-shrinkwrap.json")
 _WHERE = "drill"  # the environment that the exercise deploys to
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("path", nargs="?", default=".", help="the project whose npm lockfile is copied (default: here)")
+    parser.add_argument("path", nargs="?", default=".", help="the project whose lockfile is copied (default: here)")
     parser.add_argument(
         "--inventory", metavar="DIR", help="rehearse in a copy of this inventory (default: an empty one)"
     )
@@ -91,6 +90,7 @@ class _Drill:
     env: Environment
     steps: list[Step] = field(default_factory=list)
     alarm: float | None = None
+    copied: Copy | None = None
     project: str = ""
     packages: int = 0
     builds: int = 0
@@ -135,22 +135,20 @@ class _Drill:
         said = wrong or next((line.strip() for line in (*out.splitlines(), *err.splitlines()) if line.strip()), "")
         if wrong and err.strip():
             said += f": {err.strip().splitlines()[0]}"
+        self.note(name, f"sbomgate {' '.join(arguments)}", start, end, fits=not wrong, said=said)
+
+    def note(self, name: str, command: str, start: float, end: float, *, fits: bool, said: str) -> None:
+        """Write a step down."""
+        since = None if self.alarm is None else end - self.alarm
         self.steps.append(
-            Step(
-                name=name,
-                command=f"sbomgate {' '.join(arguments)}",
-                seconds=end - start,
-                since=None if self.alarm is None else end - self.alarm,
-                fits=not wrong,
-                said=said[:200],
-            )
+            Step(name=name, command=command, seconds=end - start, since=since, fits=fits, said=said[:200])
         )
 
 
-def _gate(name: str) -> tuple[str, ...]:
+def _gate(project: str, name: str) -> tuple[str, ...]:
     # Each build has a store of its own: with a baseline, an unknown new package would be denied here and now.
     return (
-        "gate", "project", "--subject", f"file:{name}.tgz", "--key", "drill.key", "--trust", "trust.toml",
+        "gate", project, "--subject", f"file:{name}.tgz", "--key", "drill.key", "--trust", "trust.toml",
         "--store", f"evidence-{name}", "--environment", _WHERE, "--offline", "--inventory", "inventory",
     )  # fmt: skip
 
@@ -158,6 +156,7 @@ def _gate(name: str) -> tuple[str, ...]:
 def _rehearse(drill: _Drill) -> None:
     import time
 
+    from sbomgate.cli import _drill_project as projects
     from sbomgate.cli import _drill_registry as registry
     from sbomgate.cli._environment import say
     from sbomgate.errors import UsageError
@@ -169,16 +168,13 @@ def _rehearse(drill: _Drill) -> None:
     sweep = ("inventory", "sweep", "--feed", "feed.csv", "--store", "evidence-bad")
     with registry.serving() as url:
         # Before: a good build runs; a release arrives from the registry, nobody suspects it, and it is deployed.
-        base = (
-            None
-            if (drill.root / "project" / _lockfile(drill.root / "project")).exists()
-            else registry.fetch(url, registry.BASE)
-        )
-        if base is not None:
-            say("note: no npm lockfile here: a small project is made")
-            _make_project(drill, base)
-        drill.project, drill.packages = _about(drill)
-        drill.step("good build", _gate("good"), code=0, holds=has())
+        if drill.copied is None:
+            say("note: no lockfile here: a small project is made")
+            drill.copied = projects.small(drill.root, registry.fetch(url, registry.BASE))
+        copied = drill.copied
+        folder = copied.folder.relative_to(drill.root).as_posix()
+        drill.project, drill.packages = projects.name_and_packages(copied.graph())
+        drill.step("good build", _gate(folder, "good"), code=0, holds=has())
         if not drill.passed:
             raise UsageError(
                 f"this project does not pass today, so there is nothing to rehearse with: {drill.steps[-1].said}",
@@ -187,8 +183,11 @@ def _rehearse(drill: _Drill) -> None:
         drill.step(
             "good deployed", ("inventory", "deployed", "file:good.tgz", "--environment", _WHERE), code=0, holds=has()
         )
-        _arrive(drill, registry.fetch(url, registry.MARKER))
-        drill.step("release arrives, and passes", _gate("bad"), code=0, holds=has())
+        release = registry.fetch(url, registry.MARKER)
+        start = time.perf_counter()
+        command, said = projects.arrive(copied, release, url, drill.root, drill.env)
+        drill.note("release arrives", command, start, time.perf_counter(), fits=True, said=said)
+        drill.step("it passes", _gate(folder, "bad"), code=0, holds=has())
         drill.step(
             "it is deployed", ("inventory", "deployed", "file:bad.tgz", "--environment", _WHERE), code=0, holds=has()
         )
@@ -196,9 +195,9 @@ def _rehearse(drill: _Drill) -> None:
     feed = f"name,version\n{registry.MARKER},{registry.VERSION}\n"
     (drill.root / "feed.csv").write_text(feed)
     drill.alarm = time.perf_counter()
-    drill.step("on the list", ("feed", "import", "feed.csv", "-o", "project/malicious.csv"), code=0, holds=has())
-    (drill.root / "project" / "sbomgate.toml").write_text('[malicious]\nlists = ["malicious.csv"]\n')
-    drill.step("denied", ("check", "project", "--trust", "trust.toml", "--offline"), code=1,
+    drill.step("on the list", ("feed", "import", "feed.csv", "-o", f"{folder}/malicious.csv"), code=0, holds=has())
+    (copied.folder / "sbomgate.toml").write_text('[malicious]\nlists = ["malicious.csv"]\n')
+    drill.step("denied", ("check", folder, "--trust", "trust.toml", "--offline"), code=1,
                holds=has("known_malicious", registry.MARKER))  # fmt: skip
     drill.step("found", ("inventory", "find", bad, "--running"), code=0, holds=has("1 build of 1 project", _WHERE))
     drill.step("superseded", (*sweep, "--supersede", "--trust", "trust.toml", "--key", "drill.key"), code=1,
@@ -252,32 +251,17 @@ def _scratch(args: argparse.Namespace, env: Environment) -> Iterator[Path]:
         raise
 
 
-def _lockfile(folder: Path) -> str:
-    return next((name for name in LOCKFILES if (folder / name).exists()), LOCKFILES[0])
-
-
 def _prepare(drill: _Drill, args: argparse.Namespace, env: Environment) -> None:
-    """Copy what a decision reads of the project, never its `.npmrc`; make key, trust file, artefacts and inventory."""
+    """Copy what a lockfile rests on, never the project's settings; make key, trust file, artefacts and inventory."""
     import shutil
 
-    from sbomgate.cli import _inventory
+    from sbomgate.cli import _drill_project, _inventory
     from sbomgate.errors import UsageError
 
     _inventory.folder_at("inventory", env)  # says at once that DuckDB is needed
-    source, target = env.working_directory / args.path, drill.root / "project"
-    if not source.is_dir():
-        raise UsageError("no such folder", where=args.path, hint="give the project's folder")
-    target.mkdir()
-    (target / ".git").mkdir()  # where the project ends
-    name = _lockfile(source)
-    if (source / name).exists():
-        lock = _read(source / name)
-        _must_be_npm(lock, args.path, name)
-        _copy(source, target, name)
-        _copy(source, target, "package.json")
-        for place in filter(_is_own, lock["packages"]):
-            (target / place).mkdir(parents=True, exist_ok=True)
-            _copy(source, target, f"{place}/package.json")
+    if not (env.working_directory / args.path).exists():
+        raise UsageError("no such folder", where=args.path, hint="give the project's folder, or its lockfile")
+    drill.copied = _drill_project.copy(args.path, drill.root, env)
     for build in ("good", "bad"):
         (drill.root / f"{build}.tgz").write_bytes(f"the {build} artefact of a drill\n".encode())
     key = ("key", "new", "--out", "drill.key")
@@ -292,75 +276,6 @@ def _prepare(drill: _Drill, args: argparse.Namespace, env: Environment) -> None:
             raise UsageError("no inventory here", where=args.inventory, hint="leave --inventory out for an empty one")
         drill.builds = sum(segment.builds for segment in copied.listing().segments) + len(copied.listing().deltas)
         shutil.copytree(copied.path, drill.root / "inventory", ignore=shutil.ignore_patterns(".*"))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    from sbomgate import files, strict_json
-    from sbomgate.errors import InputError
-
-    return strict_json.load_object(files.read(path, limit=strict_json.MAX_BYTES, error=InputError), str(path))
-
-
-def _must_be_npm(lock: Mapping[str, Any], path: str, name: str) -> None:
-    from sbomgate.errors import UsageError
-
-    if lock.get("lockfileVersion") not in (2, 3) or not isinstance(lock.get("packages"), dict):
-        raise UsageError(
-            "the drill adds its package to lockfiles of version 2 and 3 only",
-            where=f"{path}/{name}",
-            hint="npm 7 and newer write those; in an empty folder the drill makes a small project",
-        )
-
-
-def _is_own(place: str) -> bool:
-    """Whether an entry is a workspace in the project's folder: a path that leads out of it is not followed."""
-    parts = place.split("/")
-    return all(part not in ("", ".", "..", "node_modules") and not set(part) & set("\\:\0") for part in parts)
-
-
-def _copy(source: Path, target: Path, name: str) -> None:
-    from sbomgate import files, strict_json
-    from sbomgate.errors import InputError
-
-    if (source / name).exists():
-        (target / name).write_bytes(files.read(source / name, limit=strict_json.MAX_BYTES, error=InputError))
-
-
-def _make_project(drill: _Drill, base: Release) -> None:
-    folder = drill.root / "project"
-    root = {"name": "drill", "version": "1.0.0"}
-    lock = {**root, "lockfileVersion": 3, "requires": True, "packages": {"": dict(root)}}
-    (folder / "package.json").write_text(json.dumps(root))
-    (folder / LOCKFILES[0]).write_text(json.dumps(lock))
-    _arrive(drill, base)
-
-
-def _arrive(drill: _Drill, release: Release) -> None:
-    """Have the copied project depend on a release, as `npm install` leaves it."""
-    folder = drill.root / "project"
-    name = _lockfile(folder)
-    manifest, lock = _read(folder / "package.json"), _read(folder / name)
-    for about in (manifest, lock["packages"].setdefault("", {})):
-        about["dependencies"] = {**about.get("dependencies", {}), release.name: f"^{release.version}"}
-    lock["packages"][f"node_modules/{release.name}"] = {
-        "version": release.version,
-        "resolved": release.resolved,
-        "integrity": release.integrity,
-        "license": "MIT",
-    }
-    if isinstance(lock.get("dependencies"), dict):  # version 2 says everything twice
-        lock["dependencies"][release.name] = {
-            "version": release.version,
-            "resolved": release.resolved,
-            "integrity": release.integrity,
-        }
-    (folder / "package.json").write_text(json.dumps(manifest, indent=2) + "\n")
-    (folder / name).write_text(json.dumps(lock, indent=2) + "\n")
-
-
-def _about(drill: _Drill) -> tuple[str, int]:
-    lock = _read(drill.root / "project" / _lockfile(drill.root / "project"))
-    return str(lock.get("name") or "(unnamed)"), len(lock["packages"]) - 1
 
 
 # --------------------------------------------------------------------------------------------------------------------

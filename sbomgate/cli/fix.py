@@ -21,18 +21,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sbomgate.cli import _decide
+from sbomgate.cli import _decide, _relock
 from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
-    from types import ModuleType
 
     from sbomgate.cli._decide import Decided, Tree
     from sbomgate.cli._environment import Environment
-    from sbomgate.fix import Pin, Settings
+    from sbomgate.fix import Pin
     from sbomgate.model import DependencyGraph, PolicyFinding
     from sbomgate.npm.packument import Release
     from sbomgate.policy.lists import MaliciousList
@@ -97,13 +96,12 @@ def _search(args: argparse.Namespace, env: Environment, tree: Tree, decided: Dec
     from sbomgate.model import Verdict
 
     graph = tree.parts[0]
-    manager = _manager(graph)
-    command = manager.command(_settings(graph))
-    program = _program(command.arguments[0], env)
+    manager = _relock.manager(graph)
+    command = manager.command(_relock.settings(graph))
     files = tree.project.files
+    program = _relock.program(command.arguments[0], env, files.repository)
     base = graph.lockfile.path.rpartition("/")[0]
-    paths = [path for path in (graph.lockfile.path, *graph.manager.files) if _copy.belongs(path, graph.lockfile.path)]
-    original = {path: data for path in paths if (data := files.read(path)) is not None}
+    original = _relock.originals(graph, files)
     search = Search()
     say(f"{_counted(decided)}: looking for other versions")
     for _ in range(MAX_ROUNDS):
@@ -128,7 +126,7 @@ def _search(args: argparse.Namespace, env: Environment, tree: Tree, decided: Dec
             except InputError as error:
                 say(f"tried {_said(search)}: {error}")
                 continue
-            _must_be_alike(graph, proof.parts[0])
+            _relock.must_be_alike(graph, proof.parts[0])
             made = {path: (root / path).read_bytes() for path in {*original, *edited}}
         if judged.answer.evaluation.verdict is Verdict.ALLOWED:
             say(f"allowed with {_said(search)}")
@@ -230,76 +228,11 @@ def _registry(graph: DependencyGraph, name: str) -> str:
     return graph.manager.scopes.get(name.partition("/")[0], graph.manager.registry)
 
 
-def _settings(graph: DependencyGraph) -> Settings:
-    from sbomgate.fix import Settings
-
-    return Settings(
-        registry=graph.manager.registry,
-        scopes=graph.manager.scopes,
-        kind=graph.lockfile.kind,
-        version=graph.lockfile.version,
-    )
-
-
-def _manager(graph: DependencyGraph) -> ModuleType:
-    """Return the module of the package manager that writes this lockfile.
-
-    Raises:
-        InputError: it is an SBOM, or of a manager for which there is none.
-    """
-    import pkgutil
-    from importlib import import_module
-
-    from sbomgate import fix
-    from sbomgate.errors import InputError
-
-    names = [one.name for one in pkgutil.iter_modules(fix.__path__) if not one.name.startswith("_")]
-    if graph.lockfile.kind not in names:
-        raise InputError(
-            f"{graph.lockfile.kind} is nothing that a package manager could change",
-            where=graph.lockfile.path,
-            hint=f"name a project: {', '.join(sorted(names))}",
-        )
-    return import_module(f"sbomgate.fix.{graph.lockfile.kind}")
-
-
-def _program(name: str, env: Environment) -> str:
-    """Return the path of the package manager.
-
-    Raises:
-        InputError: it is not there.
-    """
-    import shutil
-
-    from sbomgate.errors import InputError
-
-    found = shutil.which(name, path=env.variables.get("PATH"))
-    if found is None:
-        raise InputError("is not on PATH", where=name, hint="install the one that the project uses, and try again")
-    return found
-
-
 def _variables(env: Environment) -> dict[str, str]:
     """Return what a package manager gets of the environment: where programs, caches and the user's own settings are."""
-    kept = ("PATH", "HOME", "XDG_CACHE_HOME", "HTTPS_PROXY", "https_proxy", "NODE_EXTRA_CA_CERTS", "npm_config_cache")
+    kept = ("PATH", "HOME", "XDG_CACHE_HOME", "NODE_EXTRA_CA_CERTS", "npm_config_cache",
+            "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")  # fmt: skip
     return {name: env.variables[name] for name in kept if name in env.variables}
-
-
-def _must_be_alike(before: DependencyGraph, after: DependencyGraph) -> None:
-    """Refuse a lockfile of another format.
-
-    Raises:
-        InputError: the package manager that is installed writes another one than the project has.
-    """
-    from sbomgate.errors import InputError
-
-    old, new = before.lockfile, after.lockfile
-    if (old.kind, old.version) != (new.kind, new.version):
-        raise InputError(
-            f"the {before.manager.name} that is installed writes version {new.version}, the project has {old.version}",
-            where=old.path,
-            hint="install the version of the package manager that the project uses, and try again",
-        )
 
 
 def _hand_over(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,19 +16,10 @@ from sbomgate.inventory import deployments
 from sbomgate.inventory.folder import Folder
 from testkit import inventories, tarballs
 from testkit.commandline import World, must_be_refused
+from testkit.managers import MANAGERS, install, project, variables
 from testkit.registry import Simulator
 
-MODULES = Path(__file__).resolve().parents[2] / ".tools" / "managers" / "node_modules"
 FIX = ("fix", "shop", "--trust", "trust.toml")
-
-# Manager → where its program is, its lockfile, and how a person makes that.
-MANAGERS = {
-    "npm": ("npm/bin/npm-cli.js", "package-lock.json", "install --package-lock-only --ignore-scripts --no-audit"),
-    "pnpm": ("@pnpm/exe.*/pnpm", "pnpm-lock.yaml", "install --lockfile-only --ignore-scripts"),
-    "bun": ("@oven/bun-*/bin/bun", "bun.lock", "install --lockfile-only"),
-    "yarn 1": ("yarn/bin/yarn.js", "yarn.lock", "install --ignore-scripts"),
-    "yarn": ("@yarnpkg/cli-dist/bin/yarn.js", "yarn.lock", "install --mode=update-lockfile"),
-}
 
 
 def ago(**time: float) -> str:
@@ -53,50 +43,6 @@ def registry() -> Iterator[Simulator]:
         publish(made, "axios", "1.14.1", ago(hours=2), dependencies=more)
         publish(made, "client", "2.0.0", ago(days=200), dependencies={"axios": "^1.12.0"})
         yield made
-
-
-def project(world: World, registry: Simulator, manager: str, dependencies: Mapping[str, str]) -> None:
-    """Write a project, and let its package manager make the lockfile."""
-    for path in world.project.glob("*.json"):
-        path.unlink()
-    world.store.rename(world.root / "unused")
-    manifest = {"name": "shop", "version": "3.2.0", "private": True, "dependencies": dict(dependencies)}
-    (world.project / "package.json").write_text(json.dumps(manifest, indent=2) + "\n")
-    (world.project / ".npmrc").write_text(f"registry={registry.url}\n")
-    if manager == "yarn":
-        (world.project / ".yarnrc.yml").write_text(
-            f'npmRegistryServer: "{registry.url.rstrip("/")}"\nunsafeHttpWhitelist: ["127.0.0.1"]\n'
-            "enableTelemetry: false\nnpmMinimalAgeGate: 0\n"
-        )
-        (world.project / "yarn.lock").write_text("")
-    world.trust.write_text(
-        world.trust.read_text() + f'\n[[registries]]\nurl = "{registry.url}"\nserves_evidence = false\n'
-    )
-    install(world, manager)
-
-
-def install(world: World, manager: str) -> None:
-    """Let the package manager make the lockfile, as a person does."""
-    arguments = [manager.partition(" ")[0], *MANAGERS[manager][2].split()]
-    made = subprocess.run(
-        arguments, cwd=world.project, env=variables(world, manager), capture_output=True, text=True, check=False
-    )
-    assert made.returncode == 0, made.stdout + made.stderr
-
-
-def variables(world: World, manager: str = "npm") -> dict[str, str]:
-    """Return an environment in which this manager is on PATH; no setting of the machine's user counts."""
-    programs = world.root.parent / "programs"
-    programs.mkdir(exist_ok=True)
-    (found,) = MODULES.glob(MANAGERS[manager][0])
-    link = programs / manager.partition(" ")[0]
-    if not link.is_symlink():
-        link.symlink_to(found)
-    return world.environment(
-        PATH=f"{programs}{os.pathsep}{os.environ['PATH']}",
-        pnpm_config_minimum_release_age="0",
-        YARN_ENABLE_IMMUTABLE_INSTALLS="false",
-    )
 
 
 STORIES = {
