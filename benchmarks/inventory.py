@@ -65,12 +65,12 @@ SELECT 'package-' || n AS name, '1.' || v % 10 || '.' || v AS version, (hash(b) 
   CASE WHEN hash(n) % 50 = 0 THEN 'present' ELSE 'none' END AS scripts,
   TIMESTAMP '2020-01-01' + to_seconds((hash(n * 100 + v) % 200000000)::BIGINT) AS published, 'registry' AS published_by,
   ['package-' || hash(p + k) % 500, 'package-' || hash(p * 3 + k) % 5000, 'package-' || n] AS path,
-  {nothing} FROM package
+  'https://registry.npmjs.org/' AS registry, {nothing} FROM package
 UNION ALL
 SELECT '' AS name, NULL, (hash(b) >> 1)::BIGINT AS build, {nulls},
   sha256('evidence' || b), sha256('sbom' || b), 'verified', 'release', 'file:app.tgz', 'sha256:' || sha256('app' || b),
   'project-' || p, '1.' || r, NULL, NULL, 'package-lock.json', NULL, 'production', 'default', 'allowed',
-  sha256('policy'), TIMESTAMP '2026-01-01' + to_hours(b::BIGINT), {packages} FROM b
+  sha256('policy'), TIMESTAMP '2026-01-01' + to_hours(b::BIGINT), {packages}, NULL FROM b
 """
 
 

@@ -16,10 +16,10 @@ exit codes: 0 nothing new that looks wrong, 1 new alerts, 2 none, but not everyt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sbomgate.cli import _notify
 from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED, EXIT_NO_DECISION
@@ -45,9 +45,6 @@ MAX_WINDOW_DAYS = 3650  # ten years
 
 CHUNK = 500
 """Packages that are looked at before the state is written: what a kill has to do again."""
-
-PUBLIC = "https://registry.npmjs.org/"
-"""Where a package is from whose registry nobody names (purl specification, type npm)."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -98,6 +95,7 @@ class Run:
     releases: int = 0
     unknown: list[NotKnown] = field(default_factory=list)
     without_evidence: dict[str, set[str]] = field(default_factory=dict)  # registry → names
+    not_asked: Sequence[str] = ()  # names of which nobody says where they come from
 
 
 def run(args: argparse.Namespace, env: Environment) -> int:
@@ -109,9 +107,9 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     if args.notify is not None:
         _notify.check(args.notify, args.notify_token, env)
     trust = trust_file.NOBODY if args.trust is None else trust_file.load(args.trust, project_root=None)
-    held = _held(args, env, trust)
+    held, not_asked = _held(args, env, trust)
     path = env.working_directory / (args.state or f"{args.inventory.rstrip('/').rpartition('/')[2]}.watch.json")
-    ran = Run()
+    ran = Run(not_asked=not_asked)
     with states.alone(path):
         state = states.load(path)
         places = sorted(held)
@@ -133,8 +131,11 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     return EXIT_NO_DECISION if watched.unknown else EXIT_ALLOWED
 
 
-def _held(args: argparse.Namespace, env: Environment, trust: Trust) -> dict[Place, Held]:
+def _held(args: argparse.Namespace, env: Environment, trust: Trust) -> tuple[dict[Place, Held], list[str]]:
     """Return what the inventory holds from registries, without what the trust file calls first-party.
+
+    Beside it the names of which neither a row nor the trust file says which registry they come from. Nobody is asked
+    about those: the public registry would learn the names of private packages.
 
     Raises:
         UsageError: there is no inventory, or nothing in it that could be watched.
@@ -153,32 +154,53 @@ def _held(args: argparse.Namespace, env: Environment, trust: Trust) -> dict[Plac
 
     with _inventory.opened(args, env) as (inventory, engine):
         rows, counted = inventory.ask(engine, question)
+    place_of = _places(counted, trust)
     versions: dict[Place, set[str]] = {}
     builds: dict[Place, int] = {}
+    not_asked = set()
     for registry, name, version in rows:
-        versions.setdefault(_place(registry, name, trust), set()).add(version or "")
+        if is_first_party(name, trust.first_party):
+            continue
+        if (place := place_of[registry, name]) is None:
+            not_asked.add(name)
+        else:
+            versions.setdefault(place, set()).add(version or "")
     for registry, name, number in counted:
-        place = _place(registry, name, trust)
-        builds[place] = builds.get(place, 0) + number
-    found = {
-        place: Held(versions=tuple(sorted(held)), builds=builds[place])
-        for place, held in versions.items()
-        if not is_first_party(place[1], trust.first_party)
-    }
+        if (place := place_of[registry, name]) is not None:
+            builds[place] = builds.get(place, 0) + number
+    found = {place: Held(versions=tuple(sorted(held)), builds=builds[place]) for place, held in versions.items()}
     if not found:
         raise UsageError(
-            "holds no package of a registry: there is nothing to watch",
+            "holds no package of a registry: there is nothing to watch"
+            if not not_asked
+            else f"nobody says which registries its {len(not_asked):,} packages come from: there is nothing to watch",
             where=args.inventory,
-            hint="add builds with `sbomgate inventory add`",
+            hint="add builds with `sbomgate inventory add`"
+            if not not_asked
+            else "`sbomgate inventory rebuild` reads it from the evidence; `[[registries]]` of the trust file "
+            "says it for a scope",
         )
+    return found, sorted(not_asked)
+
+
+def _places(counted: Iterable[tuple[Any, ...]], trust: Trust) -> dict[tuple[str | None, str], Place | None]:
+    """Return (registry of a row, name) → where it is asked for; None where nobody says that.
+
+    What a row does not say the trust file does, by the scope; else other builds, where all of them name one registry.
+    """
+    of_scope = {one.scope: one.url for one in trust.registries if one.scope is not None}
+    said: dict[str, set[str]] = {}
+    pairs = [(registry, name) for registry, name, _ in counted]
+    for registry, name in pairs:
+        if registry is not None:
+            said.setdefault(name, set()).add(registry)
+    found: dict[tuple[str | None, str], Place | None] = {}
+    for registry, name in pairs:
+        others = said.get(name, set())
+        scope = name.partition("/")[0] if "/" in name else None
+        at = registry or of_scope.get(scope or "") or (next(iter(others)) if len(others) == 1 else None)
+        found[registry, name] = None if at is None else (at, name)
     return found
-
-
-def _place(registry: str | None, name: str, trust: Trust) -> Place:
-    if registry is not None:
-        return registry, name
-    scope = name.partition("/")[0] if "/" in name else None
-    return next((one.url for one in trust.registries if scope is not None and one.scope == scope), PUBLIC), name
 
 
 def _look(
@@ -306,6 +328,10 @@ def _notes(window_days: int, ran: Run) -> Iterator[str]:
     for registry, names in sorted(ran.without_evidence.items()):
         some = ", ".join(sorted(names)[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
         yield f"{show(registry)} serves no signature and no attestation of {some}: a lost provenance shows nowhere"
+    if ran.not_asked:
+        more = f" and {len(ran.not_asked) - 5:,} more" if len(ran.not_asked) > 5 else ""
+        some = ", ".join(ran.not_asked[:5]) + more
+        yield f"unknown registry, not asked: {some}. No build of them says where they come from (docs/watch.md)"
 
 
 def _tell(watched: Watched, args: argparse.Namespace, env: Environment) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from sbomgate.canonical import dumps
 from sbomgate.decision import Decision
@@ -79,6 +80,8 @@ BUILD_COLUMNS: Mapping[str, str] = {
 `ran` is where the decision was made (`model.Ran`) as canonical JSON, by that machine's own word."""
 
 COLUMNS: Mapping[str, str] = {**PACKAGE_COLUMNS, **BUILD_COLUMNS}
+
+_PUBLIC = "https://registry.npmjs.org/"
 
 Addressed = Callable[[Package], tuple[str, str] | None]
 """Returns (name, version) that a package's address names."""
@@ -199,11 +202,26 @@ def rows(
 
 
 def _registry(package: Package, facts: PackageFacts | None, manager: ManagerSettings) -> str | None:
-    """Return the registry that was asked about it, else the one that the package manager's settings name."""
+    """Return the registry that was asked about it, else that of its address, else the one that the settings name.
+
+    None where its address is none of a registry: whoever asked the usual one would tell it a private name.
+    """
     if facts is not None and facts.registry is not None:
         return facts.registry
     scope, slash, _ = package.name.partition("/")
-    return (manager.scopes.get(scope, manager.registry) if slash else manager.registry) or None
+    named = (manager.scopes.get(scope, manager.registry) if slash else manager.registry) or None
+    try:
+        address = urlsplit(package.resolved or "")
+    except ValueError:
+        return None
+    if address.scheme not in ("http", "https"):
+        return named
+    url = f"{address.scheme}://{address.netloc.rpartition('@')[2].lower()}{address.path}"
+    # To npm the public registry's address stands for whichever is configured (package-lock.json, `resolved`).
+    if url.startswith((_PUBLIC, named or _PUBLIC)):
+        return named
+    base, found, _ = unquote(url).partition(f"/{package.name}/-/")
+    return f"{base}/" if found else None
 
 
 def _row(build: int, package: Package, facts: PackageFacts | None, path: list[str] | None) -> dict[str, Any]:

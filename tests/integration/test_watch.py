@@ -345,6 +345,24 @@ def test_an_inventory_that_names_no_registry(day: Day) -> None:
     assert day.registry.asked("/@acme/pad")
 
 
+def test_nobody_is_asked_about_a_package_that_no_registry_is_known_of(day: Day) -> None:
+    """P40: the name of a private package is told to no registry that its build does not name; the output says so."""
+    day.hold(("our-private-tool", "1.0.0"), ("axios", "1.13.0"), registry=None)
+    told = day.told(code=0)
+    assert told["packages"] == 2
+    assert told["unknown"] == []
+    (note,) = [note for note in told["notes"] if "our-private-tool" in note]
+    assert note.startswith("unknown registry, not asked: our-private-tool. ")
+    assert {one.path for one in day.registry.requests} == {"/axios", "/follow-redirects"}, "axios: other builds say it"
+
+
+def test_an_inventory_of_which_nobody_says_where_it_is_from(world: World) -> None:
+    folder = Folder(world.root / "inventory")
+    folder.create()
+    folder.add([inventories.build("foreign", [("private", "1.0.0")])])
+    refused(world, "watch", says=["nobody says which registries its 1 packages come from"])
+
+
 # --------------------------------------------------------------------------------------------------------------------
 # The state
 

@@ -90,6 +90,33 @@ def test_an_entry_is_found_by_what_its_address_names() -> None:
     ]
 
 
+NPM = "https://registry.npmjs.org/"
+REGISTRIES = {
+    "the settings' word": (None, "a", NPM),
+    "the public address stands for the one that is configured": (f"{NPM}a/-/a-1.0.0.tgz", "a", NPM),
+    "another registry": (
+        "https://me:secret@NPM.corp.example/npm/a/-/a-1.0.0.tgz?x",
+        "a",
+        "https://npm.corp.example/npm/",
+    ),
+    "a scope, escaped": ("https://npm.corp.example/@s%2fa/-/a-1.0.0.tgz", "@s/a", "https://npm.corp.example/"),
+    "an address that is no registry's": ("https://files.corp.example/a-1.0.0.tgz", "a", None),
+    "another package's address": ("https://npm.corp.example/b/-/b-1.0.0.tgz", "a", None),
+    "no URL": ("https://[/a", "a", None),
+    "a path": ("file:a.tgz", "a", NPM),
+}
+
+
+@pytest.mark.parametrize(("address", "name", "registry"), REGISTRIES.values(), ids=REGISTRIES)
+def test_the_registry_is_the_one_that_the_lockfile_leads_to(
+    address: str | None, name: str, registry: str | None
+) -> None:
+    """A private package whose address names its registry is never taken for one of the public registry."""
+    rows = made(graph(package(name, "1.0.0", resolved=address)))[1]
+    (found,) = [row["registry"] for row in rows[1:] if row["called"] is None]
+    assert found == registry
+
+
 def test_a_package_without_a_name_is_not_taken_for_the_build() -> None:
     build, found = made(graph(package("", "1.0.0")))
     assert [row["name"] for row in found] == ["", "(unnamed)"]
