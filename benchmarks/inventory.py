@@ -160,7 +160,7 @@ def made(builds: int, packages: int) -> Folder:
         connection.execute(f"COPY ({sql}) TO '{unsorted}' (FORMAT parquet)")
         connection.execute(
             f"COPY (SELECT * FROM '{unsorted}' ORDER BY name, version, build) TO '{target}' "
-            f"(FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE {ROW_GROUP})"
+            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
         )
         unsorted.unlink()
         ((rows,),) = connection.execute(f"SELECT count(*) FROM '{target}'").fetchall()

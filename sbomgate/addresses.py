@@ -89,6 +89,48 @@ def _value(part: str) -> int:
     return int(part[2:] or "0", 16) if base == 16 else int(part, base)
 
 
+def is_direct(url: str, no_proxy: str = "") -> bool:
+    """Return whether no proxy is asked for a URL: this machine itself, and what NO_PROXY names.
+
+    Args:
+        url: of a request.
+        no_proxy: separated by commas: `*` for everything, a host and what is below it (a dot or `*.` before it changes
+            nothing), a host with its port, an address or a network (`10.0.0.0/8`). What is none of these is nothing.
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    port = parts.port or DEFAULT_PORTS.get(parts.scheme)
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        address = None
+    if host == "localhost" or (address is not None and address.is_loopback):
+        return True
+    for one in no_proxy.split(","):
+        text = one.strip().lower()
+        if text == "*":
+            return True
+        if _names(text, host, port) or (address is not None and _holds(text, address)):
+            return True
+    return False
+
+
+def _names(text: str, host: str, port: int | None) -> bool:
+    try:
+        named = urlsplit(f"//{text}")
+        name, own = (named.hostname or "").removeprefix("*").strip("."), named.port
+    except ValueError:
+        return False
+    return bool(name) and not named.path and own in (None, port) and (host == name or host.endswith(f".{name}"))
+
+
+def _holds(network: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    try:
+        return address in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
+
+
 def packed_once(encoding: str | None) -> bool:
     """Whether a Content-Encoding header (RFC 9110, 8.4) names no more than one encoding, and that of a known kind.
 

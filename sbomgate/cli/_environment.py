@@ -113,6 +113,11 @@ class Environment:
         return self.variables.get("HTTPS_PROXY") or self.variables.get("https_proxy") or None
 
     @property
+    def no_proxy(self) -> str:
+        """What is asked without that proxy: NO_PROXY or no_proxy."""
+        return self.variables.get("NO_PROXY") or self.variables.get("no_proxy") or ""
+
+    @property
     def source_date(self) -> datetime | None:
         """SOURCE_DATE_EPOCH (https://reproducible-builds.org/specs/source-date-epoch/), or None where it is not set.
 

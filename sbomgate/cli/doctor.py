@@ -333,7 +333,7 @@ def _asked(urls: list[str], env: Environment) -> Mapping[str, tuple[State, str, 
 
     async def all_() -> list[tuple[State, str, datetime | None]]:
         async with open_client(
-            ca_file=None if env.ca_file is None else str(env.ca_file), proxy=env.https_proxy
+            ca_file=None if env.ca_file is None else str(env.ca_file), proxy=env.https_proxy, no_proxy=env.no_proxy
         ) as client:
             return [await ask(client, url) for url in urls]
 

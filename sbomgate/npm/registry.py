@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urljoin, urlsplit
 
-from sbomgate.addresses import origin, packed_once, place, retry_after, show
+from sbomgate.addresses import is_direct, origin, packed_once, place, retry_after, show
 from sbomgate.errors import FetchError
 from sbomgate.model import Absence, Missing
 from sbomgate.npm.auth import Credentials
@@ -52,14 +52,15 @@ class Answer:
     etag: str | None
 
 
-def open_client(*, ca_file: str | None = None, proxy: str | None = None) -> httpx.AsyncClient:
+def open_client(*, ca_file: str | None = None, proxy: str | None = None, no_proxy: str = "") -> httpx.AsyncClient:
     """Return the HTTP client that a `Registry` uses: for all but tarballs HTTP/2 where it is served, else HTTP/1.1.
 
     It reads no environment: certificates and proxy are arguments.
 
     Args:
         ca_file: PEM file of certificate authorities to trust beside the system's and certifi's.
-        proxy: URL of an HTTP proxy.
+        proxy: URL of an HTTP proxy; this machine itself is asked directly.
+        no_proxy: what else is (`addresses.is_direct`).
     """
     import ssl
 
@@ -85,9 +86,9 @@ def open_client(*, ca_file: str | None = None, proxy: str | None = None) -> http
     class Transport(httpx.AsyncBaseTransport):
         """HTTP/2 for many small answers, HTTP/1.1 for tarballs: each where it was measured to be the faster."""
 
-        def __init__(self) -> None:
+        def __init__(self, proxy: httpx.Proxy | None) -> None:
             self._small, self._bulk = (
-                httpx.AsyncHTTPTransport(verify=context, proxy=by_proxy, limits=limits, trust_env=False, http2=http2)
+                httpx.AsyncHTTPTransport(verify=context, proxy=proxy, limits=limits, trust_env=False, http2=http2)
                 for http2 in (True, False)
             )
 
@@ -98,8 +99,24 @@ def open_client(*, ca_file: str | None = None, proxy: str | None = None) -> http
             await self._small.aclose()
             await self._bulk.aclose()
 
+    class Proxied(Transport):
+        """Asks a proxy, and directly what it is not asked for."""
+
+        def __init__(self, proxy: httpx.Proxy) -> None:
+            super().__init__(proxy)
+            self._direct = Transport(None)
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if is_direct(str(request.url), no_proxy):
+                return await self._direct.handle_async_request(request)
+            return await super().handle_async_request(request)
+
+        async def aclose(self) -> None:
+            await self._direct.aclose()
+            await super().aclose()
+
     return httpx.AsyncClient(
-        transport=Transport(),
+        transport=Transport(None) if by_proxy is None else Proxied(by_proxy),
         trust_env=False,
         follow_redirects=False,
         timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, pool=None),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sbomgate.addresses import packed_once, place
+from sbomgate.addresses import is_direct, packed_once, place
 
 PLACES = {
     "loopback": (
@@ -45,3 +45,31 @@ def test_place(host: str, where: str) -> None:
 def test_packed_once(encoding: str | None, once: bool) -> None:
     """P9: what could become a thousand times a thousand times as much is not undone."""
     assert packed_once(encoding) is once
+
+
+DIRECT = {
+    "this machine": ("http://localhost:4873/a", "", True),
+    "this machine's address": ("http://127.0.0.2:4873/", "", True),
+    "this machine, IPv6": ("http://[::1]:4873/", "", True),
+    "another": ("https://registry.example/", "", False),
+    "named like this machine": ("https://127.0.0.1.example/", "", False),
+    "the host": ("https://Registry.corp.example/a", "other, registry.corp.example", True),
+    "what is below": ("https://npm.registry.corp.example/", "corp.example", True),
+    "with a dot": ("https://npm.corp.example/", ".corp.example", True),
+    "with a star": ("https://npm.corp.example/", "*.Corp.example", True),
+    "what only ends so": ("https://evilcorp.example/", "corp.example", False),
+    "everything": ("https://a.example/", "x, *", True),
+    "its port": ("https://a.example/", "a.example:443", True),
+    "another port": ("https://a.example:8443/", "a.example:443", False),
+    "an address": ("https://10.1.2.3/", "10.1.2.3", True),
+    "a network": ("https://10.1.2.3/", "10.0.0.0/8", True),
+    "another network": ("https://11.1.2.3/", "10.0.0.0/8", False),
+    "a network of IPv6": ("https://[fd00::1]/", "fd00::/8", True),
+    "a name in no network": ("https://a.example/", "10.0.0.0/8", False),
+    "nonsense": ("https://a.example/", ",[,a.example:x,http://a.example/b,.,/", False),
+}
+
+
+@pytest.mark.parametrize(("url", "no_proxy", "direct"), DIRECT.values(), ids=DIRECT)
+def test_what_no_proxy_is_asked_for(url: str, no_proxy: str, direct: bool) -> None:
+    assert is_direct(url, no_proxy) is direct

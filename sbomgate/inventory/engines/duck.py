@@ -151,7 +151,7 @@ class Writer:
         listed = ", ".join(_literal(str(path)) for path in sources)
         self._run(
             f"COPY (SELECT {', '.join(COLUMNS)} FROM ({_rows([str(path) for path in sources])}) ORDER BY {_ORDER}) "
-            f"TO {_literal(str(target))} (FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE {ROW_GROUP})"
+            f"TO {_literal(str(target))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
         )
         held = "SELECT count(*), count(*) FILTER (name = '') FROM read_parquet([{}])"
         before = self._run(held.format(listed)).fetchall()
