@@ -21,7 +21,10 @@ MAX_MANIFEST_BYTES = 4 << 20  # a package.json; the largest in the registry have
 _VERSION = _text.VERSION.decode()
 _INSTALLED = re.compile(r".*/node_modules/((?:@[^/]+/)?[^/@][^/]*)/", re.DOTALL)
 _VIRTUAL = re.compile(rf"(@?[^@]+)@({_VERSION})(?:[(_].*)?", re.DOTALL)
-_BUN = re.compile(rf"([^@]+)@({_VERSION})@@@\d+")
+# bun: name@1.0.0@@@1, and name@1.0.0@@HOST__HASH@@@1 from another registry than the public one. Of what follows a
+# prerelease's or a build's sign only a hash stands there: then the package.json in it says the version.
+_BUN = re.compile(rf"([^@]+)@({_VERSION})(?:@@[^@]+)?@@@\d+")
+_BUN_HASHED = re.compile(r"(?s:.*)/[^@/]+@[0-9.]+[-+][0-9a-f]{16}[^/@]*(?:@@[^@/]+)?@@@\d+/")
 _CLASSIC = re.compile(rf"npm-(@?.+)-({_VERSION})-[0-9a-f]{{40}}(?:-integrity)?")
 _BERRY = re.compile(rf"(@?.+)-npm-({_VERSION})-[0-9a-f]{{10}}-[0-9a-z]+\.zip")
 
@@ -33,13 +36,15 @@ def look(entry: Entry, _: Wanted) -> Iterator[Mention]:
     elif entry.name == "package.json":
         found = _INSTALLED.fullmatch(entry.folder)
         if found is not None:
-            yield from _manifest(entry, found[1])
+            yield from _manifest(entry, found[1], "installed")
+        elif _BUN_HASHED.fullmatch(entry.folder):
+            yield from _manifest(entry, "", "bun cache")
     elif entry.name.endswith(".zip") and (found := _BERRY.fullmatch(entry.name)) is not None:
         for name in _unscoped(found[1]):
             yield Mention(name=name, version=found[2], kind="yarn cache", time=entry.changed())
 
 
-def _manifest(entry: Entry, folder: str) -> Iterator[Mention]:
+def _manifest(entry: Entry, folder: str, kind: str) -> Iterator[Mention]:
     try:
         manifest = orjson.loads(entry.read(MAX_MANIFEST_BYTES).removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError:
@@ -47,8 +52,8 @@ def _manifest(entry: Entry, folder: str) -> Iterator[Mention]:
     if not isinstance(manifest, dict) or not isinstance(version := manifest.get("version"), str):
         return
     own = manifest.get("name")
-    for name in dict.fromkeys((own if isinstance(own, str) else folder, folder)):
-        yield Mention(name=name, version=version, kind="installed", time=entry.changed())
+    for name in filter(None, dict.fromkeys((own if isinstance(own, str) else folder, folder))):
+        yield Mention(name=name, version=version, kind=kind, time=entry.changed())
 
 
 def _folder(entry: Entry) -> Iterator[Mention]:

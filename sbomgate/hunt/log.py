@@ -1,5 +1,6 @@
-"""Logs: of npm, pnpm and yarn, and of CI systems, plain or gzip. A line that names a version or its tarball is a trace.
+"""Logs: of npm, pnpm and yarn, and of CI systems, plain, gzip or zip. A line that names a version or a tarball is a trace.
 
+GitHub hands out the logs of a run as a zip of texts, `logs_123.zip`.
 The time is the line's own (ISO 8601 at its start, as CI systems write it), else that in the name of npm's debug log,
 else when the file was last changed.
 """
@@ -8,9 +9,11 @@ from __future__ import annotations
 
 import gzip
 import re
+import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from operator import itemgetter
 from pathlib import Path
@@ -21,12 +24,14 @@ from sbomgate.hunt import Mention, Wanted, _text, lockfile
 from sbomgate.hunt._walk import Entry
 
 MAX_LOG_BYTES = 4 << 30  # of one log, unpacked
+MAX_MEMBERS = 100_000  # files of one zip: GitHub's has one a step, 1,000 steps a job and 256 jobs at most
 MAX_LINES = 100  # of one log that are told for one version; of the others the number
 _PIECE = 4 << 20  # bytes that are searched at once, cut at the end of a line
 _MAX_LINE = 1 << 20  # a longer line is searched in parts
 
 _LOG = re.compile(r".*\.log(?:\.\d+)?(?:\.gz)?", re.DOTALL)
 _TEXT = re.compile(r".*\.txt(?:\.gz)?", re.DOTALL)
+_ZIP = re.compile(r"(?i:logs?(?:[_-].*)?\.zip|.*[._-]logs?\.zip)", re.DOTALL)
 _LOG_FOLDERS = ("/logs/", "/log/", "/_logs/")
 _NPM_NAME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d)_(\d\d)_(\d\d)_\d+Z-debug")
 _LINE_TIME = re.compile(rb"\s*(?:\d+ )?\[?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|[+-]\d\d:?\d\d)?")
@@ -47,27 +52,69 @@ def look(entry: Entry, wanted: Wanted) -> Iterator[Mention]:
     fallback = (
         datetime.fromisoformat(f"{named[1]}T{named[2]}:{named[3]}:{named[4]}+00:00") if named else entry.changed()
     )
+    if entry.name.lower().endswith(".zip"):
+        yield from _zip(entry, fallback, wanted)
+        return
+    with Path(entry.path).open("rb") as raw:
+        start = raw.read(2)
+        raw.seek(0)
+        if start == b"\x1f\x8b":
+            with gzip.GzipFile(fileobj=raw) as file:
+                yield from _lines(file, entry, MAX_LOG_BYTES, fallback, wanted, "")
+        else:
+            yield from _lines(raw, entry, MAX_LOG_BYTES, fallback, wanted, "")
+
+
+def _zip(entry: Entry, fallback: datetime | None, wanted: Wanted) -> Iterator[Mention]:
+    """Yield what the logs in a zip name: its files that end as logs or texts do.
+
+    Raises:
+        InputError: no zip, encrypted, too much of it, or none of its files is a log.
+    """
+    try:
+        with Path(entry.path).open("rb") as raw, zipfile.ZipFile(raw) as archive:
+            members = [
+                one for one in archive.infolist() if _LOG.fullmatch(one.filename) or _TEXT.fullmatch(one.filename)
+            ]
+            if len(members) > MAX_MEMBERS:
+                raise InputError(f"more than {MAX_MEMBERS:,} files, none is read", where=entry.path)
+            if not members:
+                raise InputError("no file in it is a log: unpack it, and name the folder", where=entry.path)
+            left = MAX_LOG_BYTES
+            for member in members:
+                with archive.open(member) as file:
+                    yield from _lines(file, entry, left, fallback, wanted, f"{member.filename}: ")
+                    left -= file.tell()
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError) as error:
+        # encrypted is a RuntimeError, an unknown compression a NotImplementedError
+        raise InputError(f"a zip that cannot be unpacked to its end: {error}", where=entry.path) from error
+
+
+def _lines(
+    file: IO[bytes], entry: Entry, limit: int, fallback: datetime | None, wanted: Wanted, place: str
+) -> Iterator[Mention]:
     number, told = 1, Counter[tuple[str, str]]()
-    for piece in _pieces(entry):
+    for piece in _pieces(file, entry, limit):
         if wanted.may_be_in(piece):
             for one in _of(piece, number, fallback, wanted):
                 told[one.name, one.version] += 1
                 if told[one.name, one.version] <= MAX_LINES:
-                    yield one
+                    yield replace(one, place=f"{place}{one.place}")
         number += piece.count(b"\n")
     for (name, version), times in told.items():
         if times > MAX_LINES:
-            yield Mention(name=name, version=version, kind="log", place=f"{times - MAX_LINES:,} more", time=fallback)
+            more = f"{place}{times - MAX_LINES:,} more"
+            yield Mention(name=name, version=version, kind="log", place=more, time=fallback)
 
 
 def _is_log(entry: Entry) -> bool:
     if entry.is_named:
-        return (
-            not lockfile.reads(entry.name) and entry.name != "package.json" and not entry.name.endswith((".zip", ".db"))
-        )
+        return not lockfile.reads(entry.name) and entry.name != "package.json" and not entry.name.endswith(".db")
     if "/node_modules/" in entry.folder:
         return False  # what a package ships is no log of this machine
-    return _LOG.fullmatch(entry.name) is not None or (
+    if _LOG.fullmatch(entry.name) or _ZIP.fullmatch(entry.name):
+        return True
+    return (entry.name.endswith(".zip") and entry.folder.endswith(_LOG_FOLDERS)) or (
         _TEXT.fullmatch(entry.name) is not None and any(name in entry.folder for name in _LOG_FOLDERS)
     )
 
@@ -109,31 +156,24 @@ def _time(line: bytes) -> datetime | None:
         return None
 
 
-def _pieces(entry: Entry) -> Iterator[bytes]:
+def _pieces(file: IO[bytes], entry: Entry, limit: int) -> Iterator[bytes]:
     """Yield a log in pieces that end with a line.
 
     Raises:
-        InputError: gzip that is broken or cut, or more than `MAX_LOG_BYTES`; what came before was yielded.
+        InputError: what is packed is broken or cut, or more than `limit` bytes; what came before was yielded.
     """
-    with Path(entry.path).open("rb") as raw:
-        start = raw.read(2)
-        raw.seek(0)
-        file: IO[bytes] = gzip.GzipFile(fileobj=raw) if start == b"\x1f\x8b" else raw  # type: ignore[assignment]
-        size, rest = 0, b""
-        try:
-            while data := file.read(_PIECE):
-                size += len(data)
-                if size > MAX_LOG_BYTES:
-                    raise InputError(f"more than {MAX_LOG_BYTES:,} bytes, the rest is not read", where=entry.path)
-                data = rest + data
-                end = data.rfind(b"\n") + 1
-                if end == 0 and len(data) > _MAX_LINE:
-                    end = len(data)
-                yield data[:end]
-                rest = data[end:]
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise InputError(f"gzip that cannot be unpacked to its end: {error}", where=entry.path) from error
-        finally:
-            if file is not raw:
-                file.close()
-        yield rest
+    size, rest = 0, b""
+    try:
+        while data := file.read(_PIECE):
+            size += len(data)
+            if size > limit:
+                raise InputError(f"more than {MAX_LOG_BYTES:,} bytes, the rest is not read", where=entry.path)
+            data = rest + data
+            end = data.rfind(b"\n") + 1
+            if end == 0 and len(data) > _MAX_LINE:
+                end = len(data)
+            yield data[:end]
+            rest = data[end:]
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"cannot be unpacked to its end: {error}", where=entry.path) from error
+    yield rest

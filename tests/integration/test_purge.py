@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sbomgate.fix._purge import purges
+from sbomgate.hunt import Wanted, hunt
 from testkit import tarballs
 from testkit.registry import Simulator
 
@@ -105,16 +106,28 @@ def machine(tmp_path: Path, registry: Simulator, request: pytest.FixtureRequest)
     return made
 
 
+def hunted(machine: Machine) -> set[tuple[str, str]]:
+    """Return what `hunt` finds of the bad packages in the caches and stores below the home folder."""
+    wanted = Wanted(ids=lambda name, version: ("MAL-1",) if (name, version) in BAD else ())
+    found = hunt([machine.root / "home"], wanted, git=None)
+    assert found.unread == ()
+    kinds = ("npm cache", "pnpm store", "yarn cache", "bun cache")
+    return {(one.mention.name, one.mention.version) for one in found.traces if one.mention.kind in kinds}
+
+
 @pytest.mark.managers
 @pytest.mark.parametrize(
     ("machine", "manager"), [(one, one) for one in MANAGERS], indirect=["machine"], ids=list(MANAGERS)
 )
 def test_what_was_bad_is_gone_and_the_rest_is_not(machine: Machine, manager: str) -> None:
     assert all(machine.holds(name) for name, _ in (*BAD, GOOD))
+    assert hunted(machine) == set(BAD), "what `hunt` finds in the caches as this package manager lays them out"
     commands, unnamed = purges(BAD)
     assert unnamed == ()
     for command in dict(commands)[manager]:
         machine.run(command)
     assert not any(machine.holds(name) for name, _ in BAD)
+    if manager != "npm":  # whose index remembers what was removed: that is told too
+        assert hunted(machine) == set()
     # pnpm forgets everything that nobody uses: installing again fetches it again
     assert machine.holds(GOOD[0]) == (manager != "pnpm")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import sqlite3
+import zipfile
 from pathlib import Path
 
 INTEGRITY = "sha512-" + "A" * 85 + "w=="
@@ -126,6 +127,7 @@ def plant(root: Path, name: str, version: str) -> dict[str, str]:
     folders = {
         f"pnpm/node_modules/.pnpm/{flat}@{version}_peer@2.0.0": "installed",
         f".bun/install/cache/{name}@{version}@@@1": "bun cache",
+        f"corp/.bun/install/cache/{name}@{version}@@npm.corp.example__1d2ed7bcb97e8772@@@1": "bun cache",
         f".cache/yarn/v6/npm-{dashed}-{version}-{'0' * 40}-integrity": "yarn cache",
     }
     for path, (_, text) in texts.items():
@@ -134,13 +136,16 @@ def plant(root: Path, name: str, version: str) -> dict[str, str]:
     for path in folders:
         (root / path).mkdir(parents=True, exist_ok=True)
     (root / "ci/build.log.gz").write_bytes(gzip.compress(f"a\nb\nnpm warn deprecated {name}@{version}: no\n".encode()))
+    with zipfile.ZipFile(root / "ci/logs_4711.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("build/1_Set up job.txt", "2026-03-31T00:21:50.0000000Z nothing\n")
+        archive.writestr("build/2_npm ci.txt", f"a\n2026-03-31T00:21:58.1234567Z npm http fetch GET 200 {url} 34ms\n")
     (root / "pnpm/v11").mkdir(parents=True, exist_ok=True)
     with sqlite3.connect(root / "pnpm/v11/index.db") as connection:
         connection.execute("CREATE TABLE package_index (key TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID")
         connection.execute("INSERT INTO package_index VALUES (?, x'00')", (f"{INTEGRITY}\t{name}@{version}",))
     connection.close()
     found = {path: kind for path, (kind, _) in texts.items()} | folders
-    return found | {"ci/build.log.gz": "log", "pnpm/v11/index.db": "pnpm store"}
+    return found | {"ci/build.log.gz": "log", "ci/logs_4711.zip": "log", "pnpm/v11/index.db": "pnpm store"}
 
 
 def decoys(root: Path, name: str, version: str, *, packages: int = 20) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +58,8 @@ def test_place_time_address_and_integrity(tmp_path: Path) -> None:
     assert (debug.place, debug.time) == ("line 2", TIME)
     assert (found["ci/logs/build.txt"].place, found["ci/logs/build.txt"].time) == ("line 1", TIME)
     assert found["ci/build.log.gz"].place == "line 3"
+    archived = found["ci/logs_4711.zip"]
+    assert (archived.place, archived.time) == ("build/2_npm ci.txt: line 2", TIME)
     cache = found[".npm/_cacache/index-v5/1a/2b/3c"]
     assert (cache.time, cache.address, cache.integrity) == (TIME, address("axios", VERSION), INTEGRITY)
     assert found["pnpm/v11/index.db"].integrity == INTEGRITY
@@ -208,10 +212,25 @@ def test_what_would_never_end(tmp_path: Path, made: Callable[[Path], None]) -> N
     assert len(look(tmp_path, wanted("axios")).traces) > 10
 
 
+def zipped(name: str) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo(name), "+ axios@1.14.1\n" * 9)
+    return data.getvalue()
+
+
 UNREAD: dict[str, tuple[str, bytes, str]] = {
     "bun's binary lockfile": ("bun.lockb", b"#!/usr/bin/env bun\nbun-lockfile-format-v0\n", "binary"),
     "gzip: cut": ("a.log.gz", gzip.compress(b"x" * 100_000)[:50], "unpacked"),
     "gzip: broken": ("a.log.gz", b"\x1f\x8b" + b"\x00" * 40, "unpacked"),
+    "zip: broken": ("logs_1.zip", b"PK\x03\x04" + b"\x00" * 40, "unpacked"),
+    "zip: cut": ("logs_1.zip", zipped("1_build.txt")[:-9], "unpacked"),
+    "zip: encrypted": (
+        "logs_1.zip",
+        zipped("1_build.txt").replace(b"PK\x01\x02\x14\x03\x14\x00\x00", b"PK\x01\x02\x14\x03\x14\x00\x01"),
+        "encrypted",
+    ),
+    "zip: no log in it": ("logs_1.zip", zipped("a.png"), "no file in it is a log"),
     "pnpm's index: broken": ("index.db", b"SQLite format 3\x00" + b"\x00" * 200, "pnpm"),
 }
 
@@ -230,6 +249,24 @@ def test_a_cut_gzip_is_searched_as_far_as_it_goes(tmp_path: Path) -> None:
     found = look(tmp_path, wanted("axios"))
     assert found.traces
     assert found.unread
+
+
+def test_a_zip_that_is_named_is_no_all_clear(tmp_path: Path) -> None:
+    """Whatever it is called: its logs are read, or that they are not is said."""
+    (tmp_path / "download.zip").write_bytes(zipped("0_build.txt"))
+    (tmp_path / "image.zip").write_bytes(zipped("a.png"))
+    assert look(tmp_path, wanted("axios")).traces == ()
+    assert len(look(tmp_path / "download.zip", wanted("axios")).traces) == 9
+    assert look(tmp_path / "image.zip", wanted("axios")).unread
+
+
+def test_a_prerelease_in_buns_cache(tmp_path: Path) -> None:
+    """bun's folder has a hash of what follows the sign: the package.json in it says the version."""
+    folder = tmp_path / ".bun/install/cache/@acme/pad@1.0.0-e98b97fd2a5d7e3c@@@1"
+    folder.mkdir(parents=True)
+    (folder / "package.json").write_text('{"name": "@acme/pad", "version": "1.0.0-rc.1"}')
+    (trace,) = look(tmp_path, wanted("@acme/pad", "1.0.0-rc.1")).traces
+    assert trace.mention.kind == "bun cache"
 
 
 @pytest.mark.parametrize("name", ["nothing", "pipe"])
