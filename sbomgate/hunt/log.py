@@ -1,4 +1,4 @@
-"""Logs: of npm, pnpm and yarn, and of CI systems, plain, gzip or zip. A line that names a version or a tarball is a trace.
+"""Logs of npm, pnpm, yarn and CI systems, plain, gzip or zip. A line that names a version or a tarball is a trace.
 
 GitHub hands out the logs of a run as a zip of texts, `logs_123.zip`.
 The time is the line's own (ISO 8601 at its start, as CI systems write it), else that in the name of npm's debug log,
@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from operator import itemgetter
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from sbomgate.errors import InputError
 from sbomgate.hunt import Mention, Wanted, _text, lockfile
@@ -60,7 +60,7 @@ def look(entry: Entry, wanted: Wanted) -> Iterator[Mention]:
         raw.seek(0)
         if start == b"\x1f\x8b":
             with gzip.GzipFile(fileobj=raw) as file:
-                yield from _lines(file, entry, MAX_LOG_BYTES, fallback, wanted, "")
+                yield from _lines(cast("IO[bytes]", file), entry, MAX_LOG_BYTES, fallback, wanted, "")
         else:
             yield from _lines(raw, entry, MAX_LOG_BYTES, fallback, wanted, "")
 
