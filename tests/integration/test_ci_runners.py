@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import subprocess
 import tarfile
@@ -137,6 +138,7 @@ def test_github_denied(github: Sample) -> None:
 
 def test_github_review(github: Sample) -> None:
     """The comment on a pull request is made by a job without rights; only posting it is GitHub's."""
+    github.lock("npm")
     event = github.folder / "event.json"
     event.write_text(json.dumps({"pull_request": {"number": 7, "head": {"repo": {"full_name": "acme/shop"}}}}))
     shown = act(github, "review", "pull_request", "--job", "review", "--eventpath", str(event))
@@ -170,7 +172,8 @@ def test_gitlab(sample: Sample) -> None:
         "SIGSTORE_ID_TOKEN": sample.sigstore.identity.token(seconds=3600),
         "GITLAB_CI": "true",
         "CI_BUILDS_DIR": str(builds),
-        **{name: value for name, value in sample.environment.items() if name not in ("PATH", "PIP_NO_INDEX")},
+        **{name: value for name, value in sample.environment.items() if name != "PATH"},
+        "PIP_NO_INDEX": "0",
     }
     made = sample.run(
         ci_runners.find("gitlab-ci-local"), "--force-shell-executor", "--shell-isolation", "--concurrency", "1",
@@ -294,9 +297,13 @@ def test_a_lockfile_that_does_not_fit_is_not_installed_from(project: Project) ->
 def test_the_version_that_is_named(project: Project) -> None:
     """It comes from the registry, without its own scripts; bun's program is found where its script would take it from."""
     registry = project.sample.registry
-    binary = {"bin/bun": ci_runners.PROGRAMS["bun"].replace("exec", "#!/bin/sh\nexec").encode()}
-    registry.publish("@oven/bun-linux-x64", "1.4.5", tarballs.package("@oven/bun-linux-x64", "1.4.5", files=binary))
-    manifest = {"bin": {"bun": "bin/bun.exe"}, "optionalDependencies": {"@oven/bun-linux-x64": "1.4.5"}}
+    name = f"@oven/bun-linux-{platform.machine().replace('x86_64', 'x64')}"
+    program = tarfile.TarInfo("package/bin/bun")
+    program.mode = 0o755
+    text = f"#!/bin/sh\n{ci_runners.PROGRAMS['bun']}\n".encode()
+    about = json.dumps({"name": name, "version": "1.4.5"}).encode()
+    registry.publish(name, "1.4.5", tarballs.pack([("package/package.json", about), (program, text)]))
+    manifest = {"bin": {"bun": "bin/bun.exe"}, "optionalDependencies": {name: "1.4.5"}}
     data = tarballs.package("bun", "1.4.5", manifest=manifest, files={"bin/bun.exe": b"#!/bin/sh\nexit 9\n"})
     registry.publish("bun", "1.4.5", data, manifest=manifest)
     ci_runners.lock(project.folder, "bun", registry, project.sample.environment)
