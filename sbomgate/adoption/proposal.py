@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from sbomgate.adoption.found import Found
+from sbomgate.adoption.found import Found, Manager
 
 SCHEMA_COPY = ".sbomgate/config.schema.json"
 """Where a project keeps the schema of sbomgate.toml, for editors: offline, and of the version that wrote the file."""
@@ -21,6 +21,7 @@ BOOTSTRAP = "bootstrap"
 
 _WORKFLOW = ".github/workflows/sbomgate.yml"
 _TAKEN = "#:schema "
+_MANAGER = re.compile(rb"npm(?=[' }]*(?:#|//) init writes here what it finds)")
 
 
 def config() -> str:
@@ -165,6 +166,17 @@ def destination(system: str, template: str) -> str:
             return f"{system}/sbomgate.{template}"
 
 
+def template(data: bytes, manager: Manager) -> bytes:
+    """Return a CI template that installs with this package manager.
+
+    Its version is written where one is known: a machine of a CI system seldom has another manager than npm. Of npm only
+    one that the project names, not the one that happens to be on somebody's PATH.
+    """
+    named = manager.name != "npm" or manager.source.endswith("package.json")
+    version = "" if manager.version is None or not named else f"@{'.'.join(map(str, manager.version))}"
+    return _MANAGER.sub(f"{manager.name}{version}".encode(), data)
+
+
 def ci_steps(system: str | None, found: Found) -> list[str]:
     """Return what a person still has to do in the CI system, one step a line."""
     match system:
@@ -187,10 +199,9 @@ def ci_steps(system: str | None, found: Found) -> list[str]:
             steps = [
                 "run `sbomgate check --trust FILE` before anything is installed, and `sbomgate gate` in the release job"
             ]
-    if system is not None and found.manager.name != "npm":
-        steps.append(
-            f"this project installs with {found.manager.name}: read the template's install step before you use it"
-        )
+    if system is not None and found.manager.version is None and found.manager.name != "npm":
+        name = found.manager.name
+        steps.append(f"name the version of {name} in the template, {name}@…: few machines of a CI system have it")
     return steps
 
 

@@ -22,7 +22,8 @@ from sbomgate import cli
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "ci-templates"
 GITHUB = sorted((TEMPLATES / "github").glob("*.yml"))
-ALL = sorted(path for path in TEMPLATES.rglob("*") if path.is_file())
+INSTALL = TEMPLATES / "install.sh"
+ALL = sorted(path for path in TEMPLATES.rglob("*") if path.is_file() and path != INSTALL)
 
 MANAGER = re.compile(r"\b(?:npm|npx|pnpm|yarn|bun|bunx|node|corepack)\b")
 FORBIDDEN_ACTIONS = ("actions/setup-node", "actions/cache", "UseNode", "NodeTool", "Cache@")
@@ -43,7 +44,7 @@ def scripts_of(job: Any) -> str:
     """Return every command of a job as one text, whatever its system calls them."""
     if isinstance(job, dict):
         found = [scripts_of(value) for key, value in job.items() if key in ("steps", "jobs")]
-        for key in ("run", "script", "before_script", "bash", "sh"):
+        for key in ("run", "before_script", "script", "bash", "sh"):
             value = job.get(key, "")
             found += [value] if isinstance(value, str) else [str(one) for one in value]
         return "\n".join(found)
@@ -97,7 +98,7 @@ def test_p27_the_job_that_signs_runs_no_code_of_a_dependency(name: str) -> None:
 def test_rights_are_the_least(name: str) -> None:
     job = dict(github_jobs())[name]
     assert "permissions" in job
-    build = "npm ci" in scripts_of(job)
+    build = "npm ci" in scripts_of(job)  # as install.sh has it
     assert not build or job["permissions"] == {"contents": "read"}
     assert "secrets." not in str(job)
 
@@ -144,7 +145,8 @@ def test_its_commands_are_those_that_there_are(path: Path) -> None:
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.relative_to(TEMPLATES).as_posix())
 def test_its_scripts_are_shell(path: Path) -> None:
     if path.name == "Jenkinsfile":
-        shell = "\n".join(re.findall(r"sh '([^']*)'", path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        shell = "\n".join("".join(found) for found in re.findall(r"sh '''(.*?)'''|sh '([^']+)'", text, re.DOTALL))
     else:
         document = load(path)
         shell = "\n".join(scripts_of(one) for one in (*document.values(), *dict(document.get("jobs", {})).values()))
@@ -152,6 +154,19 @@ def test_its_scripts_are_shell(path: Path) -> None:
     subprocess.run(
         ["bash", "-n"], input=shell.replace("${{", "${X{") if "${{" in shell else shell, text=True, check=True
     )
+
+
+@pytest.mark.parametrize("system", ["github", "gitlab", "azure", "jenkins"])
+def test_one_job_of_each_system_installs_and_holds_no_secret(system: str) -> None:
+    """P27: what install.sh does stands in one place of one template, below no step that signs or has a token."""
+    files = [path for path in ALL if path.parts[len(TEMPLATES.parts)] == system]
+    texts = [text for path in files if "install.sh begins" in (text := path.read_text(encoding="utf-8"))]
+    assert len(texts) == 1
+    assert texts[0].count("# install.sh begins") == 1
+    job = re.split(r"# install\.sh (?:begins|ends)", texts[0])[1]
+    assert [line.strip() for line in job.splitlines() if line.strip()] == [
+        line.strip() for line in INSTALL.read_text(encoding="utf-8").splitlines() if line.strip()
+    ]
 
 
 SCHEMAS = {
