@@ -317,7 +317,17 @@ def test_the_version_that_is_named(project: Project) -> None:
 
 @pytest.mark.parametrize(
     "manager",
-    ["", "pip", "npm@latest", "npm@^11.0.0", "pnpm@1.2.3 evil", "pnpm@1.2.3;id", "@", "yarn@1.22.22@2", "pnpm@1.2.x/.."],
+    [
+        "",
+        "pip",
+        "npm@latest",
+        "npm@^11.0.0",
+        "pnpm@1.2.3 evil",
+        "pnpm@1.2.3;id",
+        "@",
+        "yarn@1.22.22@2",
+        "pnpm@1.2.x/..",
+    ],
 )
 def test_a_manager_that_is_none(project: Project, manager: str) -> None:
     made = project.install(manager, npm_config_registry=project.sample.registry.url)

@@ -158,7 +158,11 @@ def test_the_templates_of_each_system(fresh: World, system: str) -> None:
     assert made.code == 0, made.err
     manager = Manager(name="npm", version=(11, 19, 1), source="packageManager in package.json")
     there = set(tree(fresh.project).values())
-    assert {proposal.template(path.read_bytes(), manager) for path in resources.path("ci-templates", system).rglob("*") if path.is_file()} <= there
+    assert {
+        proposal.template(path.read_bytes(), manager)
+        for path in resources.path("ci-templates", system).rglob("*")
+        if path.is_file()
+    } <= there
 
 
 @POSIX

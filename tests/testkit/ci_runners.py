@@ -407,7 +407,9 @@ def jenkins(sample: Sample, template: Path, values: Mapping[str, str]) -> str:
         variables |= {"WORKSPACE_TMP": str(machine.parent / "temporary"), "GIT_COMMIT": sample.head()}
         for found in step.finditer(stage):
             if command := (found["block"] or found["sh"] or found["value"]):
-                made = _run("sh", "-ec" if found["block"] else "-xec", command.replace("\\\\", "\\"), cwd=machine, env=variables)
+                made = _run(
+                    "sh", "-ec" if found["block"] else "-xec", command.replace("\\\\", "\\"), cwd=machine, env=variables
+                )
                 shown += made.stdout + made.stderr
                 assert made.returncode == 0, shown
                 if found["value"]:
