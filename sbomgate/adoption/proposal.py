@@ -157,13 +157,17 @@ def destination(system: str, template: str) -> str:
             folder, _, name = template.rpartition("/")
             if folder:  # an action of its own
                 return f".github/actions/sbomgate-{template}"
-            return f".github/workflows/{name if name.startswith('sbomgate') else f'sbomgate-{name}'}"
+            return f".github/workflows/{_named(name)}"
         case "gitlab":
-            return f".gitlab/{template}"
+            return f".gitlab/{_named(template)}"
         case "azure":
-            return f".azure-pipelines/{template}"
+            return f".azure-pipelines/{_named(template)}"
         case _:
             return f"{system}/sbomgate.{template}"
+
+
+def _named(name: str) -> str:
+    return name if name.startswith("sbomgate") else f"sbomgate-{name}"
 
 
 def template(data: bytes, manager: Manager) -> bytes:
@@ -190,11 +194,18 @@ def ci_steps(system: str | None, found: Found) -> list[str]:
             steps = [
                 "include it from .gitlab-ci.yml:  include: [{ local: .gitlab/sbomgate.gitlab-ci.yml }]",
                 "set the protected variables SBOMGATE, SBOMGATE_TRUST and SBOMGATE_ARTEFACT (Settings, CI/CD)",
+                "for a note on merge requests include .gitlab/sbomgate-review.gitlab-ci.yml: its top names the token",
             ]
         case "azure":
-            steps = ["extend .azure-pipelines/sbomgate.yml from your pipeline: the lines are at the file's top"]
+            steps = [
+                "extend .azure-pipelines/sbomgate.yml from your pipeline: the lines are at the file's top",
+                "for a comment on pull requests a second pipeline extends .azure-pipelines/sbomgate-review.yml",
+            ]
         case "jenkins":
-            steps = ["point a pipeline job at jenkins/sbomgate.Jenkinsfile, and set the variables at its top"]
+            steps = [
+                "point a pipeline job at jenkins/sbomgate.Jenkinsfile, and set the variables at its top",
+                "for a comment on pull requests point a multibranch job at jenkins/sbomgate.review.Jenkinsfile",
+            ]
         case _:
             steps = [
                 "run `sbomgate check --trust FILE` before anything is installed, and `sbomgate gate` in the release job"

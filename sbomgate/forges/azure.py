@@ -1,8 +1,8 @@
 """Azure Repos: a thread of a pull request with one comment, by REST. The token is the job's own (System.AccessToken).
 
-The build's identity needs "Contribute to pull requests" on the repository. The thread gets no status: it is information,
-and nothing that has to be resolved. Source: Azure DevOps REST reference 7.0 (connection data, pull request threads,
-pull request thread comments).
+The build's identity needs "Contribute to pull requests" on the repository. The thread gets no status: it is
+information, and nothing that has to be resolved. Source: Azure DevOps REST reference 7.0 (connection data, pull request
+threads, pull request thread comments).
 """
 
 from __future__ import annotations

@@ -11,16 +11,20 @@ import os
 import platform
 import re
 import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sbomgate import __version__
+from sbomgate.forges import MARK
 from testkit import ci_runners, tarballs
 from testkit.ci_runners import Sample
+from testkit.forges import TOKEN, Forge, forge
 from testkit.identity import JOB
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "ci-templates"
@@ -146,6 +150,26 @@ def test_github_review(github: Sample) -> None:
     comment = (github.artifacts / "sbomgate-review" / "review.md").read_text()
     assert "native-thing" in comment
     assert "node install.js" in comment
+    job = yaml.safe_load((GITHUB.parent / "review.yml").read_text())["jobs"]["comment"]
+    with forge("github") as there:
+        variables = {
+            "GH_TOKEN": TOKEN,
+            "NUMBER": "7",
+            "GITHUB_SERVER_URL": there.pull.removesuffix("/acme/shop/pull/7"),
+            "GITHUB_REPOSITORY": "acme/shop",
+            "RUNNER_TEMP": str(github.artifacts / "sbomgate-review"),
+            "PATH": f"{Path(sys.executable).parent}:{github.environment['PATH']}",
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        }
+        made = github.run("bash", "-ec", job["steps"][-1]["run"], **variables)
+        assert made.returncode == 0, made.stderr
+        assert commented(there) == comment.strip()
+
+
+def commented(there: Forge) -> str:
+    """Return what the one comment says."""
+    ((_, text),) = there.comments
+    return text.removeprefix(f"{MARK}\n").strip()
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -188,6 +212,37 @@ def test_gitlab(sample: Sample) -> None:
     assert "PASSED by release workflow" in verified[0]
 
 
+def test_gitlab_review(sample: Sample) -> None:
+    """Two jobs: the one that reads the project, and the one that puts what it wrote on the merge request."""
+    name = "review.gitlab-ci.yml"
+    (sample.clone / "ci" / name).write_bytes((GITLAB.parent / name).read_bytes())
+    (sample.clone / ".gitlab-ci.yml").write_text(f"include:\n  - local: ci/{name}\n")
+    sample.lock("npm")
+    builds = sample.folder / "review-builds"
+    builds.mkdir()
+    with forge("gitlab") as there:
+        variables = {
+            "SBOMGATE": sample.wheel,
+            "SBOMGATE_TRUST": sample.trust_pin,
+            "SBOMGATE_COMMENT_TOKEN": TOKEN,
+            "CI_PIPELINE_SOURCE": "merge_request_event",
+            "CI_MERGE_REQUEST_PROJECT_URL": there.pull.removesuffix("/-/merge_requests/7"),
+            "CI_MERGE_REQUEST_IID": "7",
+            "CI_BUILDS_DIR": str(builds),
+            **{name: value for name, value in sample.environment.items() if name != "PATH"},
+        }
+        made = sample.run(
+            ci_runners.find("gitlab-ci-local"), "--force-shell-executor", "--shell-isolation", "--concurrency", "1",
+            "--home", str(sample.folder / "home"), "--state-dir", ".state", "--no-color", "--artifacts-to-source",
+            "--no-evaluate-rule-changes",
+            *(part for name, value in variables.items() for part in ("--variable", f"{name}={value}")),
+        )  # fmt: skip
+        shown = made.stdout + made.stderr
+        assert made.returncode == 0, shown
+        assert "native-thing" in commented(there), shown
+        assert TOKEN not in shown
+
+
 # --------------------------------------------------------------------------------------------------------------------
 # Azure Pipelines and Jenkins: their runners cannot be had as a package, so the commands run from the templates' text
 
@@ -204,6 +259,40 @@ def test_azure(sample: Sample) -> None:
     shown = ci_runners.azure(sample, TEMPLATES / "azure" / "sbomgate.yml", values)
     assert said(sample.folder / "azure-artefacts" / "sbomgate-artefact" / "app.tgz") == "no network"
     assert re.search(r"VERIFIED  file:\S+/sbomgate-artefact/app\.tgz · PASSED by release key", shown)
+
+
+def test_azure_review(sample: Sample) -> None:
+    """The token is in the one step that maps it."""
+    with forge("azure") as there:
+        predefined = {
+            "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI": there.pull.partition("shop/_git")[0],
+            "SYSTEM_TEAMPROJECT": "shop",
+            "BUILD_REPOSITORY_NAME": "web",
+            "SYSTEM_PULLREQUEST_PULLREQUESTID": "7",
+        }
+        shown = ci_runners.azure(
+            sample,
+            TEMPLATES / "azure" / "review.yml",
+            {"sbomgate": sample.wheel, "trust": sample.trust_pin},
+            predefined=predefined,
+            secrets={"System.AccessToken": TOKEN},
+        )
+        assert "shop" in commented(there)
+    assert "Written" in shown
+
+
+def test_jenkins_review(sample: Sample) -> None:
+    with forge("gitlab") as there:
+        values = {
+            "SBOMGATE": sample.wheel,
+            "TRUST": sample.trust_pin,
+            "COMMENT": "a-credential",
+            "SBOMGATE_COMMENT_TOKEN": TOKEN,
+            "CHANGE_URL": there.pull,
+        }
+        shown = ci_runners.jenkins(sample, TEMPLATES / "jenkins" / "review.Jenkinsfile", values)
+        assert "shop" in commented(there)
+    assert "Written" in shown
 
 
 def test_jenkins(sample: Sample) -> None:
@@ -295,7 +384,7 @@ def test_a_lockfile_that_does_not_fit_is_not_installed_from(project: Project) ->
 
 
 def test_the_version_that_is_named(project: Project) -> None:
-    """It comes from the registry, without its own scripts; bun's program is found where its script would take it from."""
+    """It comes from the registry, without its own scripts; bun's program is found where its script would look."""
     registry = project.sample.registry
     name = f"@oven/bun-linux-{platform.machine().replace('x86_64', 'x64')}"
     program = tarfile.TarInfo("package/bin/bun")

@@ -122,7 +122,7 @@ def commands(path: Path) -> Iterator[list[str]]:
     if path.name.endswith("gitlab-ci.yml"):
         text = "\n".join(scripts_of(job) for job in load(path).values())
     for line in text.splitlines():
-        found = re.search(r'(?:^|[\s/"])sbomgate"? ((?:check|gate|verify|review) .*)', line.strip())
+        found = re.search(r'(?:^|[\s/"])sbomgate"? ((?:check|gate|verify|review|comment) .*)', line.strip())
         if found and not line.lstrip().startswith(("#", "//")):
             end = found[1].removesuffix("'").partition(" || ")[0]
             yield shlex.split(end)
@@ -139,12 +139,12 @@ def test_every_template_calls_sbomgate() -> None:
 def test_its_commands_are_those_that_there_are(path: Path) -> None:
     for arguments in commands(path):
         made = cli.parser(arguments[0]).parse_args(arguments)
-        assert made.trust is not None
+        assert made.verb == "comment" or made.trust is not None
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.relative_to(TEMPLATES).as_posix())
 def test_its_scripts_are_shell(path: Path) -> None:
-    if path.name == "Jenkinsfile":
+    if path.name.endswith("Jenkinsfile"):
         text = path.read_text(encoding="utf-8")
         shell = "\n".join("".join(found) for found in re.findall(r"sh '''(.*?)'''|sh '([^']+)'", text, re.DOTALL))
     else:
@@ -169,12 +169,55 @@ def test_one_job_of_each_system_installs_and_holds_no_secret(system: str) -> Non
     ]
 
 
+def commenting_jobs() -> Iterator[tuple[str, str, str]]:
+    """Yield the system, the job that comments and all the rest, of each system: as text."""
+    for system, name, parts in (
+        ("github", "review.yml", r"(?m)^(?=  \w+:$)"),
+        ("gitlab", "review.gitlab-ci.yml", r"(?m)^(?=[.\w:]+:$)"),
+        ("azure", "review.yml", r"(?m)^(?=  - stage:)"),
+        ("jenkins", "review.Jenkinsfile", r"(?=\bstage\(')"),
+    ):
+        text = (TEMPLATES / system / name).read_text(encoding="utf-8")
+        text = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(("#", "//")))
+        jobs = re.split(parts, text)
+        (job,) = [one for one in jobs if "comment review.md" in one or '/review.md" --on' in one]
+        yield system, job, "".join(one for one in jobs if one is not job)
+
+
+TOKENS = {
+    "github": ("github.token", "pull-requests: write"),
+    "gitlab": ("SBOMGATE_COMMENT_TOKEN", "name: sbomgate/review"),
+    "azure": ("System.AccessToken",),
+    "jenkins": ("SBOMGATE_COMMENT_TOKEN", "withCredentials"),
+}
+CHECKOUT = {
+    "github": "actions/checkout",
+    "gitlab": "GIT_STRATEGY: none",
+    "azure": "checkout: none",
+    "jenkins": "skipDefault",
+}
+
+
+@pytest.mark.parametrize(("system", "job", "rest"), commenting_jobs(), ids=TOKENS)
+def test_the_job_that_comments_has_the_token_and_nothing_of_the_project(system: str, job: str, rest: str) -> None:
+    """P27: the token is in the one job that reads no file of the pull request, and runs nothing of it."""
+    for word in TOKENS[system]:
+        assert word in job
+        assert word not in rest
+    assert "sbomgate review" not in job
+    assert (CHECKOUT[system] in job) == (system != "github")
+    assert not MANAGER.search(job)
+    assert "sbomgate comment" in job or 'sbomgate" comment' in job
+
+
 SCHEMAS = {
     "github/sbomgate.yml": ("github-workflows", None),
     "github/review.yml": ("github-workflows", None),
     "github/verify/action.yml": ("github-actions", None),
     "gitlab/sbomgate.gitlab-ci.yml": ("gitlab-ci", "gitlab-ci"),
+    "gitlab/review.gitlab-ci.yml": ("gitlab-ci", "gitlab-ci"),
     "azure/sbomgate.yml": ("azure-pipelines", "azure-pipelines"),
+    "azure/review.yml": ("azure-pipelines", "azure-pipelines"),
 }
 
 

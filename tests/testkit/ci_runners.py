@@ -333,11 +333,18 @@ def _files(folder: Path) -> Iterator[str]:
         thread.join()
 
 
-def azure(sample: Sample, template: Path, values: Mapping[str, str]) -> str:
+def azure(
+    sample: Sample,
+    template: Path,
+    values: Mapping[str, str],
+    *,
+    predefined: Mapping[str, str] | None = None,
+    secrets: Mapping[str, str] | None = None,
+) -> str:
     """Run the commands of the Azure template, each stage in a clone and folders of its own; return what they print.
 
     Of the system itself only this is here: parameters in the place of `${{ parameters.NAME }}`, `publish` and
-    `download` as copies, output variables by `##vso[task.setvariable]`.
+    `download` as copies, output variables by `##vso[task.setvariable]`. A secret is seen by the step alone that maps it.
     """
     document = yaml.safe_load(template.read_text(encoding="utf-8"))
     parameters = {one["name"]: str(one.get("default", "")) for one in document["parameters"]} | dict(values)
@@ -359,6 +366,7 @@ def azure(sample: Sample, template: Path, values: Mapping[str, str]) -> str:
             "BUILD_ARTIFACTSTAGINGDIRECTORY": str(staging),
             "BUILD_REPOSITORY_URI": "https://github.com/acme/shop",
             "BUILD_SOURCEVERSION": sample.head(),
+            **(predefined or {}),
         }
         for name, value in job.get("variables", {}).items():
             asked = re.fullmatch(r"\$\[ stageDependencies\.\w+\.\w+\.outputs\['(\S+)'\] \]", value)
@@ -366,7 +374,10 @@ def azure(sample: Sample, template: Path, values: Mapping[str, str]) -> str:
             variables[name] = outputs[asked[1]]
         for step in job["steps"]:
             if "bash" in step:
-                more = {name: filled(value) for name, value in step.get("env", {}).items()}
+                more = {
+                    name: re.sub(r"\$\(([\w.]+)\)", lambda found: (secrets or {})[found[1]], filled(value))
+                    for name, value in step.get("env", {}).items()
+                }
                 made = _run(
                     "bash", "--noprofile", "--norc", "-c", filled(step["bash"]), cwd=machine, env=variables | more
                 )
@@ -377,7 +388,8 @@ def azure(sample: Sample, template: Path, values: Mapping[str, str]) -> str:
                 ):
                     outputs[f"{step['name']}.{name}"] = value
             elif "publish" in step:
-                source = machine / filled(step["publish"]).replace("$(Build.ArtifactStagingDirectory)", str(staging))
+                named = filled(step["publish"]).replace("$(Build.ArtifactStagingDirectory)", str(staging))
+                source = machine / named.replace("$(Agent.TempDirectory)", variables["AGENT_TEMPDIRECTORY"])
                 kept = sample.folder / "azure-artefacts" / step["artifact"]
                 _copy(source, kept if source.is_dir() else kept / source.name)
             elif "download" in step:
@@ -395,7 +407,7 @@ def jenkins(sample: Sample, template: Path, values: Mapping[str, str]) -> str:
     """
     text = template.read_text(encoding="utf-8")
     declared = dict(re.findall(r"^    (\w+) = '([^']*)'(?: //.*)?$", text, re.MULTILINE))
-    assert not values.keys() - declared.keys() - {"KEY"}
+    assert not values.keys() - declared.keys() - {"KEY", "SBOMGATE_COMMENT_TOKEN", "CHANGE_URL"}
     shown, variables = "", {**sample.environment, **declared, **values, "GIT_URL": "https://github.com/acme/shop"}
     step = re.compile(
         r"sh '''(?P<block>.*?)'''|sh '(?P<sh>[^']*)'|script: '(?P<value>[^']*)'"
@@ -415,7 +427,9 @@ def jenkins(sample: Sample, template: Path, values: Mapping[str, str]) -> str:
                 if found["value"]:
                     variables["SHA256"] = made.stdout.strip()
             else:
-                held = {"artefact": variables["ARTEFACT"], "evidence": "evidence"}[found["name"]]
+                held = {"artefact": variables.get("ARTEFACT", ""), "evidence": "evidence", "review": "review.md"}[
+                    found["name"]
+                ]
                 kept = sample.folder / "jenkins-stash" / found["name"]
                 _copy(*((machine / held, kept) if found["stash"] == "stash" else (kept, machine / held)))
     return shown

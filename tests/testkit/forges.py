@@ -36,7 +36,7 @@ class Forge:
         pull: the address of the pull request.
         comments: [author, text], the oldest first; a comment's number is its place, from 1.
         calls: method and path of each request that was answered.
-        answers: (status, headers, body) for the next requests, in the place of the real answer; status 0 is none at all.
+        answers: (status, headers, body) for the next requests, in the place of the real answer; status 0 is none.
     """
 
     pull: str = ""
