@@ -198,7 +198,7 @@ CHECKOUT = {
 }
 
 
-@pytest.mark.parametrize(("system", "job", "rest"), commenting_jobs(), ids=TOKENS)
+@pytest.mark.parametrize(("system", "job", "rest"), [*commenting_jobs()], ids=TOKENS)
 def test_the_job_that_comments_has_the_token_and_nothing_of_the_project(system: str, job: str, rest: str) -> None:
     """P27: the token is in the one job that reads no file of the pull request, and runs nothing of it."""
     for word in TOKENS[system]:

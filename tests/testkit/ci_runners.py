@@ -344,7 +344,7 @@ def azure(
     """Run the commands of the Azure template, each stage in a clone and folders of its own; return what they print.
 
     Of the system itself only this is here: parameters in the place of `${{ parameters.NAME }}`, `publish` and
-    `download` as copies, output variables by `##vso[task.setvariable]`. A secret is seen by the step alone that maps it.
+    `download` as copies, output variables by `##vso[task.setvariable]`; a secret is seen where a step maps it.
     """
     document = yaml.safe_load(template.read_text(encoding="utf-8"))
     parameters = {one["name"]: str(one.get("default", "")) for one in document["parameters"]} | dict(values)
