@@ -50,19 +50,20 @@ def comment(pull: Pull, text: str) -> Story:
     """Write the comment, or replace our own; among several the oldest."""
     wanted = body(text, LIMIT)
     owner, _, name = pull.project.partition("/")
-    subject, ours, before = None, None, None
+    subject, before = "", None
+    ours: Mapping[str, Any] | None = None
     for _ in range(MAX_PAGES):
         variables = {"owner": owner, "name": name, "number": pull.number, "before": before}
         match (yield from _ask(pull, _LIST, variables)):
             case {
                 "repository": {
                     "pullRequest": {
-                        "id": str(subject),
+                        "id": str(found),
                         "comments": {"nodes": list(nodes), "pageInfo": {"hasPreviousPage": more, **rest}},
                     }
                 }
             }:
-                pass
+                subject = found
             case _:
                 raise strange(pull.api, "the pull request's comments")
         for node in nodes:

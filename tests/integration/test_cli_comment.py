@@ -85,7 +85,7 @@ def test_a_long_text_is_cut_at_a_line(world: World, there: Forge) -> None:
     assert text.splitlines()[-3] == "- `é` runs something"
 
 
-BUSY = [(503, {}, b""), (0, {}, b"")]
+BUSY: list[tuple[int, dict[str, str], bytes]] = [(503, {}, b""), (0, {}, b"")]
 
 
 def test_a_forge_that_is_busy_is_asked_again(world: World, there: Forge) -> None:

@@ -67,7 +67,8 @@ def forge(kind: str) -> Iterator[Forge]:
             sent = json.loads(self.rfile.read(length)) if length else None
             made.calls.append(f"{self.command} {self.path.partition('?')[0]}")
             made.tokens.add(self.headers.get("authorization", ""))
-            status, headers, data = 200, {}, b""
+            status, data = 200, b""
+            headers: dict[str, str] = {}
             if made.answers:
                 status, headers, data = made.answers.pop(0)
                 if status == 0:
