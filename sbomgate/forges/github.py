@@ -67,7 +67,7 @@ def comment(pull: Pull, text: str) -> Story:
             case _:
                 raise strange(pull.api, "the pull request's comments")
         for node in nodes:
-            if node.get("viewerDidAuthor") is True and is_ours(node.get("body")):
+            if isinstance(node, dict) and node.get("viewerDidAuthor") is True and is_ours(node.get("body")):
                 ours = node
                 break
         before = rest.get("startCursor")
