@@ -201,7 +201,7 @@ def _project(folder: Path, registry: Simulator, environment: Mapping[str, str]) 
     }  # fmt: skip
     (folder / "package.json").write_text(json.dumps(document, indent=2) + "\n")
     (folder / ".npmrc").write_text(f"registry={registry.url}\n")
-    (folder / ".gitignore").write_text("node_modules/\ndist/\nsaid.txt\n")
+    (folder / ".gitignore").write_text("node_modules/\ndist/\nsaid.txt\nevidence/\nreview.md\nsbomgate.env\n.state/\n")
     lock(folder, "npm", registry, environment)
 
 
