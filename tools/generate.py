@@ -17,6 +17,7 @@ GENERATORS = (
     "generate_cli_docs.py",
     "generate_promises.py",
     "generate_verified.py",
+    "generate_ci_templates.py",
     "make_cases.py",
 )  # in this order
 

@@ -304,7 +304,7 @@ def _read_yarnrc(data: bytes, where: str) -> Settings:
 def _read_bunfig(data: bytes, where: str) -> Settings:
     try:
         document = tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or an integer of thousands of digits
         raise InputError(f"not TOML: {str(error)[:200]}", where=where, hint="correct the file") from error
     install = document.pop("install", {})
     if not isinstance(install, dict):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from sbomgate.adoption.found import Found
+from sbomgate.adoption.found import Found, Manager
 
 SCHEMA_COPY = ".sbomgate/config.schema.json"
 """Where a project keeps the schema of sbomgate.toml, for editors: offline, and of the version that wrote the file."""
@@ -21,6 +21,7 @@ BOOTSTRAP = "bootstrap"
 
 _WORKFLOW = ".github/workflows/sbomgate.yml"
 _TAKEN = "#:schema "
+_MANAGER = re.compile(rb"npm(?=[' }]*(?:#|//) init writes here what it finds)")
 
 
 def config() -> str:
@@ -156,13 +157,28 @@ def destination(system: str, template: str) -> str:
             folder, _, name = template.rpartition("/")
             if folder:  # an action of its own
                 return f".github/actions/sbomgate-{template}"
-            return f".github/workflows/{name if name.startswith('sbomgate') else f'sbomgate-{name}'}"
+            return f".github/workflows/{_named(name)}"
         case "gitlab":
-            return f".gitlab/{template}"
+            return f".gitlab/{_named(template)}"
         case "azure":
-            return f".azure-pipelines/{template}"
+            return f".azure-pipelines/{_named(template)}"
         case _:
             return f"{system}/sbomgate.{template}"
+
+
+def _named(name: str) -> str:
+    return name if name.startswith("sbomgate") else f"sbomgate-{name}"
+
+
+def template(data: bytes, manager: Manager) -> bytes:
+    """Return a CI template that installs with this package manager.
+
+    Its version is written where one is known: a machine of a CI system seldom has another manager than npm. Of npm only
+    one that the project names, not the one that happens to be on somebody's PATH.
+    """
+    named = manager.name != "npm" or manager.source.endswith("package.json")
+    version = "" if manager.version is None or not named else f"@{'.'.join(map(str, manager.version))}"
+    return _MANAGER.sub(f"{manager.name}{version}".encode(), data)
 
 
 def ci_steps(system: str | None, found: Found) -> list[str]:
@@ -178,19 +194,25 @@ def ci_steps(system: str | None, found: Found) -> list[str]:
             steps = [
                 "include it from .gitlab-ci.yml:  include: [{ local: .gitlab/sbomgate.gitlab-ci.yml }]",
                 "set the protected variables SBOMGATE, SBOMGATE_TRUST and SBOMGATE_ARTEFACT (Settings, CI/CD)",
+                "for a note on merge requests include .gitlab/sbomgate-review.gitlab-ci.yml: its top names the token",
             ]
         case "azure":
-            steps = ["extend .azure-pipelines/sbomgate.yml from your pipeline: the lines are at the file's top"]
+            steps = [
+                "extend .azure-pipelines/sbomgate.yml from your pipeline: the lines are at the file's top",
+                "for a comment on pull requests a second pipeline extends .azure-pipelines/sbomgate-review.yml",
+            ]
         case "jenkins":
-            steps = ["point a pipeline job at jenkins/sbomgate.Jenkinsfile, and set the variables at its top"]
+            steps = [
+                "point a pipeline job at jenkins/sbomgate.Jenkinsfile, and set the variables at its top",
+                "for a comment on pull requests point a multibranch job at jenkins/sbomgate.review.Jenkinsfile",
+            ]
         case _:
             steps = [
                 "run `sbomgate check --trust FILE` before anything is installed, and `sbomgate gate` in the release job"
             ]
-    if system is not None and found.manager.name != "npm":
-        steps.append(
-            f"this project installs with {found.manager.name}: read the template's install step before you use it"
-        )
+    if system is not None and found.manager.version is None and found.manager.name != "npm":
+        name = found.manager.name
+        steps.append(f"name the version of {name} in the template, {name}@…: few machines of a CI system have it")
     return steps
 
 

@@ -51,7 +51,7 @@ def check(target: str, token: str | None, env: Environment) -> None:
         return
     _address(target)
     if token is not None:
-        _token(token, env)
+        bearer(token, env)
 
 
 def notify(
@@ -70,7 +70,7 @@ def notify(
         FetchError: the webhook did not take it.
     """
     if _is_url(target):
-        _post(target, None if token is None else _token(token, env), body.encode(), env, sleep, clock)
+        _post(target, None if token is None else bearer(token, env), body.encode(), env, sleep, clock)
     else:
         _run(target, body, env)
 
@@ -106,8 +106,8 @@ def _address(url: str) -> str:
     return shown
 
 
-def _token(named: str, env: Environment) -> str:
-    """Return what `FILE` or `env:NAME` holds.
+def bearer(named: str, env: Environment, *, flag: str = "--notify-token") -> str:
+    """Return what `FILE` or `env:NAME` holds; `flag` is who names it.
 
     Raises:
         UsageError: nothing, or no token.
@@ -119,13 +119,13 @@ def _token(named: str, env: Environment) -> str:
     else:
         data = files.read(env.working_directory / named, limit=MAX_TOKEN_BYTES, error=UsageError)
         text = data.decode("ascii", "replace")
-    token = text.strip()
-    if not token or not all("!" <= c <= "~" for c in token):  # (RFC 6750, 2.1) and nothing that ends a header
+    found = text.strip()
+    if not found or not all("!" <= c <= "~" for c in found):  # (RFC 6750, 2.1) and nothing that ends a header
         raise UsageError(
-            "holds no token: printable ASCII without a space", where=f"--notify-token {named}"[:300],
+            "holds no token: printable ASCII without a space", where=f"{flag} {named}"[:300],
             hint="FILE, or env:NAME for an environment variable",
         )  # fmt: skip
-    return token
+    return found
 
 
 def _post(

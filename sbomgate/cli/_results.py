@@ -118,16 +118,11 @@ class Results:
 
     def show(self) -> int:
         """Print everything and return the exit code: 2 where one could not be decided, else 1 where one is denied."""
-        import sys
-
         from sbomgate.cli import _colour
-        from sbomgate.cli._environment import emit, say
+        from sbomgate.cli._environment import say
 
         for name, file in self._asked:
-            text = self._rendered(name)
-            if name == "text" and file is None:
-                text = _colour.verdicts(text, self._env.variables, sys.stdout)
-            emit(text.encode("utf-8"), file, self._env)
+            _colour.emit(self._rendered(name), file, self._env, plain=name != "text")
         for result in self._results:
             if result.error is not None:
                 say(f"error: {result.label}: {result.error}")

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     """Print what was found."""
     from sbomgate import audit, files
     from sbomgate import trust as trusts
-    from sbomgate.cli import _processes
+    from sbomgate.cli import _colour, _processes
     from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED, EXIT_NO_DECISION, EvidenceError, UsageError
     from sbomgate.evidence import audit as looking
     from sbomgate.evidence import layout, log
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         notes=sorted(set(notes)),
         renewed=renewed,
     )
-    print(result.json() if args.json else result.text())
+    _colour.emit((result.json() if args.json else result.text()) + "\n", None, env, plain=args.json)
     if any(one.kind == looking.UNREADABLE for one in problems):
         return EXIT_NO_DECISION
     return EXIT_DENIED if problems else EXIT_ALLOWED

@@ -83,12 +83,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Look at everything, and print it."""
-    import sys
-
     from sbomgate.cli import _colour
 
     lines = list(_lines(args, env))
-    print(_json(lines) if args.json else _colour.verdicts(_text(lines), env.variables, sys.stdout))
+    _colour.emit((_json(lines) if args.json else _text(lines)) + "\n", None, env, plain=args.json)
     return EXIT_DENIED if any(line.state is State.PREVENTS for line in lines) else EXIT_ALLOWED
 
 

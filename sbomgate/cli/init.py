@@ -112,7 +112,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     system = None if args.ci == NONE else args.ci or next(iter(found.systems), None)
     trust = _where(args, env, opened, found, system)
     hard = hardening.plan(found.manager, opened.files, minimum_age_hours=_minimum_age())
-    written = [*_project_files(opened), *_templates(repository, system)]
+    written = [*_project_files(opened), *_templates(repository, system, found.manager)]
     if args.harden and hard.after is not None:
         written.append(_hardened(opened, hard))
     for line in _told(found, system):
@@ -208,7 +208,7 @@ def _project_files(opened: Project) -> Iterator[_File]:
     yield _file(opened.files, proposal.SCHEMA_COPY, schema, "its schema, for editors")
 
 
-def _templates(repository: DiskFiles, system: str | None) -> Iterator[_File]:
+def _templates(repository: DiskFiles, system: str | None, manager: Manager) -> Iterator[_File]:
     from sbomgate.adoption import proposal
     from sbomgate.adoption.found import SYSTEMS
     from sbomgate.resources import path as resource
@@ -218,7 +218,8 @@ def _templates(repository: DiskFiles, system: str | None) -> Iterator[_File]:
     folder = resource("ci-templates", system)
     for path in sorted(found for found in folder.rglob("*") if found.is_file()):
         name = proposal.destination(system, path.relative_to(folder).as_posix())
-        yield _file(repository, name, path.read_bytes(), f"template for {SYSTEMS[system]}")
+        data = proposal.template(path.read_bytes(), manager)
+        yield _file(repository, name, data, f"template for {SYSTEMS[system]}")
 
 
 def _file(files: DiskFiles, name: str, data: bytes, why: str) -> _File:

@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Print what came out."""
-    from sbomgate.cli import _processes
+    from sbomgate.cli import _colour, _processes
     from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED, EXIT_NO_DECISION, EvidenceError, UsageError
     from sbomgate.evidence import layout
 
@@ -90,10 +90,8 @@ def run(args: argparse.Namespace, env: Environment) -> int:
             bar = _processes.progress("builds", len(builds))
             rows = [row for part in workers.map(_tasks(builds, REPLAYED), bar, weight=REPLAYED) for row in part]
     rows.sort(key=lambda row: (row.time, row.decision), reverse=True)
-    if args.json:
-        print(_json(rows))
-    else:
-        print(_table(rows, asks=asks) if args.all else "\n".join(rows[0].told))
+    text = _json(rows) if args.json else _table(rows, asks=asks) if args.all else "\n".join(rows[0].told)
+    _colour.emit(text + "\n", None, env, plain=args.json)
     if any(row.error for row in rows):
         return EXIT_NO_DECISION
     return EXIT_DENIED if any(row.worse for row in rows) else EXIT_ALLOWED

@@ -63,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Write the report."""
     from sbomgate import files, trust
+    from sbomgate.cli import _colour
     from sbomgate.cli._environment import emit, say
     from sbomgate.errors import InputError, UsageError
     from sbomgate.evidence import layout
@@ -90,7 +91,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
             at = env.working_directory / args.lockfile
             lockfile = files.read(at, limit=MAX_LOCKFILE_BYTES, error=InputError)
         rendered = _render(name, [_of(layout.read_all(path), path, accepted, lockfile)])
-        emit(rendered.encode("utf-8"), args.output, env)
+        _colour.emit(rendered, args.output, env, plain=name != "text")
         return EXIT_ALLOWED
     if args.lockfile is not None:
         raise UsageError(

@@ -46,12 +46,12 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     """Print the change."""
     from importlib import import_module
 
-    from sbomgate.cli._environment import emit
+    from sbomgate.cli import _colour
     from sbomgate.model import Verdict
 
     _, decided, made = reviewed(args, env)
     rendering = import_module(f"sbomgate.report.review_{args.format}")
-    emit(rendering.render(made).encode("utf-8"), args.output, env)
+    _colour.emit(rendering.render(made), args.output, env, plain=args.format != "text")
     return EXIT_ALLOWED if decided.answer.evaluation.verdict is Verdict.ALLOWED else EXIT_DENIED
 
 

@@ -56,16 +56,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Print the result."""
-    import sys
-
     from sbomgate.cli import _colour
     from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED
 
     found = verified(args, env)
-    if args.json:
-        print(_json(found, args.subject))
-    else:
-        print(_colour.verdicts(_text(found, args.subject), env.variables, sys.stdout))
+    text = _json(found, args.subject) if args.json else _text(found, args.subject)
+    _colour.emit(text + "\n", None, env, plain=args.json)
     return EXIT_ALLOWED if found.result.accepted else EXIT_DENIED
 
 

@@ -22,7 +22,8 @@ from sbomgate import cli
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "ci-templates"
 GITHUB = sorted((TEMPLATES / "github").glob("*.yml"))
-ALL = sorted(path for path in TEMPLATES.rglob("*") if path.is_file())
+INSTALL = TEMPLATES / "install.sh"
+ALL = sorted(path for path in TEMPLATES.rglob("*") if path.is_file() and path != INSTALL)
 
 MANAGER = re.compile(r"\b(?:npm|npx|pnpm|yarn|bun|bunx|node|corepack)\b")
 FORBIDDEN_ACTIONS = ("actions/setup-node", "actions/cache", "UseNode", "NodeTool", "Cache@")
@@ -43,7 +44,7 @@ def scripts_of(job: Any) -> str:
     """Return every command of a job as one text, whatever its system calls them."""
     if isinstance(job, dict):
         found = [scripts_of(value) for key, value in job.items() if key in ("steps", "jobs")]
-        for key in ("run", "script", "before_script", "bash", "sh"):
+        for key in ("run", "before_script", "script", "bash", "sh"):
             value = job.get(key, "")
             found += [value] if isinstance(value, str) else [str(one) for one in value]
         return "\n".join(found)
@@ -97,7 +98,7 @@ def test_p27_the_job_that_signs_runs_no_code_of_a_dependency(name: str) -> None:
 def test_rights_are_the_least(name: str) -> None:
     job = dict(github_jobs())[name]
     assert "permissions" in job
-    build = "npm ci" in scripts_of(job)
+    build = "npm ci" in scripts_of(job)  # as install.sh has it
     assert not build or job["permissions"] == {"contents": "read"}
     assert "secrets." not in str(job)
 
@@ -121,7 +122,7 @@ def commands(path: Path) -> Iterator[list[str]]:
     if path.name.endswith("gitlab-ci.yml"):
         text = "\n".join(scripts_of(job) for job in load(path).values())
     for line in text.splitlines():
-        found = re.search(r'(?:^|[\s/"])sbomgate"? ((?:check|gate|verify|review) .*)', line.strip())
+        found = re.search(r'(?:^|[\s/"])sbomgate"? ((?:check|gate|verify|review|comment) .*)', line.strip())
         if found and not line.lstrip().startswith(("#", "//")):
             end = found[1].removesuffix("'").partition(" || ")[0]
             yield shlex.split(end)
@@ -138,13 +139,14 @@ def test_every_template_calls_sbomgate() -> None:
 def test_its_commands_are_those_that_there_are(path: Path) -> None:
     for arguments in commands(path):
         made = cli.parser(arguments[0]).parse_args(arguments)
-        assert made.trust is not None
+        assert made.verb == "comment" or made.trust is not None
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.relative_to(TEMPLATES).as_posix())
 def test_its_scripts_are_shell(path: Path) -> None:
-    if path.name == "Jenkinsfile":
-        shell = "\n".join(re.findall(r"sh '([^']*)'", path.read_text(encoding="utf-8")))
+    if path.name.endswith("Jenkinsfile"):
+        text = path.read_text(encoding="utf-8")
+        shell = "\n".join("".join(found) for found in re.findall(r"sh '''(.*?)'''|sh '([^']+)'", text, re.DOTALL))
     else:
         document = load(path)
         shell = "\n".join(scripts_of(one) for one in (*document.values(), *dict(document.get("jobs", {})).values()))
@@ -154,12 +156,68 @@ def test_its_scripts_are_shell(path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("system", ["github", "gitlab", "azure", "jenkins"])
+def test_one_job_of_each_system_installs_and_holds_no_secret(system: str) -> None:
+    """P27: what install.sh does stands in one place of one template, below no step that signs or has a token."""
+    files = [path for path in ALL if path.parts[len(TEMPLATES.parts)] == system]
+    texts = [text for path in files if "install.sh begins" in (text := path.read_text(encoding="utf-8"))]
+    assert len(texts) == 1
+    assert texts[0].count("# install.sh begins") == 1
+    job = re.split(r"# install\.sh (?:begins|ends)", texts[0])[1]
+    assert [line.strip() for line in job.splitlines() if line.strip()] == [
+        line.strip() for line in INSTALL.read_text(encoding="utf-8").splitlines() if line.strip()
+    ]
+
+
+def commenting_jobs() -> Iterator[tuple[str, str, str]]:
+    """Yield the system, the job that comments and all the rest, of each system: as text."""
+    for system, name, parts in (
+        ("github", "review.yml", r"(?m)^(?=  \w+:$)"),
+        ("gitlab", "review.gitlab-ci.yml", r"(?m)^(?=[.\w:]+:$)"),
+        ("azure", "review.yml", r"(?m)^(?=  - stage:)"),
+        ("jenkins", "review.Jenkinsfile", r"(?=\bstage\(')"),
+    ):
+        text = (TEMPLATES / system / name).read_text(encoding="utf-8")
+        text = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(("#", "//")))
+        jobs = re.split(parts, text)
+        (job,) = [one for one in jobs if "comment review.md" in one or '/review.md" --on' in one]
+        yield system, job, "".join(one for one in jobs if one is not job)
+
+
+TOKENS = {
+    "github": ("github.token", "pull-requests: write"),
+    "gitlab": ("SBOMGATE_COMMENT_TOKEN", "name: sbomgate/review"),
+    "azure": ("System.AccessToken",),
+    "jenkins": ("SBOMGATE_COMMENT_TOKEN", "withCredentials"),
+}
+CHECKOUT = {
+    "github": "actions/checkout",
+    "gitlab": "GIT_STRATEGY: none",
+    "azure": "checkout: none",
+    "jenkins": "skipDefault",
+}
+
+
+@pytest.mark.parametrize(("system", "job", "rest"), [*commenting_jobs()], ids=TOKENS)
+def test_the_job_that_comments_has_the_token_and_nothing_of_the_project(system: str, job: str, rest: str) -> None:
+    """P27: the token is in the one job that reads no file of the pull request, and runs nothing of it."""
+    for word in TOKENS[system]:
+        assert word in job
+        assert word not in rest
+    assert "sbomgate review" not in job
+    assert (CHECKOUT[system] in job) == (system != "github")
+    assert not MANAGER.search(job)
+    assert "sbomgate comment" in job or 'sbomgate" comment' in job
+
+
 SCHEMAS = {
     "github/sbomgate.yml": ("github-workflows", None),
     "github/review.yml": ("github-workflows", None),
     "github/verify/action.yml": ("github-actions", None),
     "gitlab/sbomgate.gitlab-ci.yml": ("gitlab-ci", "gitlab-ci"),
+    "gitlab/review.gitlab-ci.yml": ("gitlab-ci", "gitlab-ci"),
     "azure/sbomgate.yml": ("azure-pipelines", "azure-pipelines"),
+    "azure/review.yml": ("azure-pipelines", "azure-pipelines"),
 }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sbomgate import config, resources, trust
-from sbomgate.adoption import hardening
+from sbomgate.adoption import hardening, proposal
 from sbomgate.adoption.found import SYSTEMS, Manager, parse_version
 from sbomgate.cli.init import TEMPLATES
 from sbomgate.project import DiskFiles
@@ -46,7 +46,8 @@ def test_a_first_time(fresh: World) -> None:
     assert config.parse((fresh.project / "sbomgate.toml").read_bytes(), schema=schema).profile == "default"
     assert (fresh.project / ".sbomgate" / "config.schema.json").read_bytes() == schema
     written = (fresh.project / ".github" / "workflows" / "sbomgate.yml").read_bytes()
-    assert written == resources.path("ci-templates", "github", "sbomgate.yml").read_bytes()
+    template = resources.path("ci-templates", "github", "sbomgate.yml").read_bytes()
+    assert written == template.replace(b"default: npm #", b"default: npm@11.19.1 #")
     beside = fresh.root / "shop-trust"
     accepted = trust.load(str(beside / "trust.toml"), project_root=fresh.project)
     assert accepted.repository == "https://github.com/acme/shop"
@@ -155,8 +156,13 @@ def test_a_project_without_git_and_ci(fresh: World) -> None:
 def test_the_templates_of_each_system(fresh: World, system: str) -> None:
     made = fresh.run("init", "shop", "--offline", "--no-baseline", "--ci", system)
     assert made.code == 0, made.err
+    manager = Manager(name="npm", version=(11, 19, 1), source="packageManager in package.json")
     there = set(tree(fresh.project).values())
-    assert {path.read_bytes() for path in resources.path("ci-templates", system).rglob("*") if path.is_file()} <= there
+    assert {
+        proposal.template(path.read_bytes(), manager)
+        for path in resources.path("ci-templates", system).rglob("*")
+        if path.is_file()
+    } <= there
 
 
 @POSIX

@@ -34,12 +34,42 @@ from testkit.registry import Simulator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RUNNERS = REPOSITORY / ".tools" / "runners" / "node_modules" / ".bin"
+MANAGERS = REPOSITORY / ".tools" / "managers" / "node_modules"
 ACTIONS = REPOSITORY / "tests" / "integration" / "actions"
+PROGRAMS = {
+    "pnpm": f'exec node "{MANAGERS}/pnpm/bin/pnpm.mjs" "$@"',
+    "yarn-classic": f'exec node "{MANAGERS}/yarn/bin/yarn.js" "$@"',
+    "yarn": f'exec node "{MANAGERS}/@yarnpkg/cli-dist/bin/yarn.js" "$@"',
+    "bun": f'exec "{MANAGERS}/@oven/bun-linux-x64/bin/bun" "$@"',
+}
+"""Package manager → the command that starts the pinned one; npm is the machine's."""
+
+LOCKED: Mapping[str, tuple[tuple[str, ...], Mapping[str, str]]] = {
+    "npm": (("npm", "install", "--package-lock-only", "--ignore-scripts", "--no-audit"), {}),
+    "pnpm": (("pnpm", "install", "--lockfile-only", "--ignore-scripts"), {}),
+    "yarn-classic": (("yarn", "install", "--ignore-scripts", "--non-interactive"), {}),
+    "yarn": (
+        ("env", "YARN_ENABLE_IMMUTABLE_INSTALLS=false", "yarn", "install", "--mode=update-lockfile"),
+        {
+            "yarn.lock": "",
+            ".yarnrc.yml": "npmRegistryServer: {url}\nunsafeHttpWhitelist: [127.0.0.1]\nnpmMinimalAgeGate: 0\n"
+            "enableTelemetry: false\nnodeLinker: node-modules\n",
+        },
+    ),
+    "bun": (
+        ("bun", "install", "--lockfile-only", "--ignore-scripts"),
+        {"bunfig.toml": '[install]\nregistry = "{url}"\n'},
+    ),
+}
+"""Package manager → what writes its lockfile, and the files that it needs besides .npmrc; {url} is the registry's."""
+
+LOCKFILES = ("package-lock.json", "pnpm-lock.yaml", "yarn.lock", "bun.lock", ".yarnrc.yml", "bunfig.toml")
+
 WORKFLOW = "https://github.com/acme/shop/.github/workflows/release.yml@refs/heads/main"
 
 INSTALL = """\
 const tell = (said) => require("fs").writeFileSync("said.txt", said)
-require("net").connect({ port: Number(process.env.npm_config_registry.match(/:(\\d+)/)[1]), host: "127.0.0.1" })
+require("net").connect({ port: PORT, host: "127.0.0.1" })
   .on("connect", function () { tell("reached the network"); this.destroy() })
   .on("error", () => tell("no network"))
 """
@@ -55,6 +85,7 @@ class Sample:
         clone: the project, cloned from the git server.
         registry, sigstore: what runs on loopback.
         wheel: what the template's pip installs.
+        index: the same wheel, in a package index of its own.
         trust_pin: the trust file in the clone, with its digest.
         environment: the variables of a job.
         artifacts: where jobs leave artefacts for each other.
@@ -65,6 +96,7 @@ class Sample:
     registry: Simulator
     sigstore: RealSigstore
     wheel: str
+    index: str
     trust_pin: str
     environment: Mapping[str, str]
     artifacts: Path
@@ -80,13 +112,24 @@ class Sample:
         assert made.returncode == 0, made.stderr
         return clone
 
+    def lock(self, manager: str) -> None:
+        """Let this package manager write the lockfile, in the place of any other; commit it."""
+        for name in LOCKFILES:
+            (self.clone / name).unlink(missing_ok=True)
+        lock(self.clone, manager, self.registry, self.environment)
+        self.commit()
+
+    def path(self, manager: str) -> str:
+        """Return a PATH on which `yarn` is the one that this name stands for."""
+        return f"{self.folder / 'programs' / manager}{os.pathsep}{self.environment['PATH']}"
+
     def head(self) -> str:
         """Return the commit that is built."""
         return self.run("git", "rev-parse", "HEAD").stdout.strip()
 
     def commit(self) -> None:
         """Commit what stands in the clone."""
-        for command in (("add", "-A"), ("commit", "-q", "-m", "a change")):
+        for command in (("add", "-A"), ("commit", "-q", "--allow-empty", "-m", "a change")):
             made = self.run("git", *command)
             assert made.returncode == 0, made.stderr
 
@@ -101,7 +144,10 @@ def sample(folder: Path) -> Iterator[Sample]:
     ):
         registry.publish("left-pad", "1.3.0")
         native = tarballs.package(
-            "native-thing", "1.0.0", scripts={"install": "node install.js"}, files={"install.js": INSTALL.encode()}
+            "native-thing",
+            "1.0.0",
+            scripts={"install": "node install.js"},
+            files={"install.js": INSTALL.replace("PORT", registry.origin.rpartition(":")[2]).encode()},
         )
         registry.publish("native-thing", "1.0.0", native, manifest={"scripts": {"install": "node install.js"}})
         home = folder / "home"
@@ -112,7 +158,7 @@ def sample(folder: Path) -> Iterator[Sample]:
         artifacts = folder / "artifacts"
         artifacts.mkdir()
         environment = {
-            "PATH": os.environ["PATH"],
+            "PATH": f"{_programs(folder / 'programs')}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(home),
             "USER": "root" if os.geteuid() == 0 else os.environ.get("USER", "nobody"),
             # What pip would fetch besides the wheel is what the tests run with.
@@ -129,11 +175,12 @@ def sample(folder: Path) -> Iterator[Sample]:
         _trust(source, registry, sigstore)
         _approve(source, environment)
         _serve(source, folder / "served" / "shop.git", environment)
+        wheel = _wheel(folder / "served" / "simple" / "sbomgate")
         clone = folder / "clone"
         cloned = _run("git", "clone", "-q", f"{served}/shop.git", clone, cwd=folder, env=environment)
         assert cloned.returncode == 0, cloned.stderr
         yield Sample(
-            folder=folder, clone=clone, registry=registry, sigstore=sigstore, wheel=_wheel(folder / "wheel"),
+            folder=folder, clone=clone, registry=registry, sigstore=sigstore, wheel=wheel, index=f"{served}/simple",
             trust_pin=_pinned(clone), environment=environment, artifacts=artifacts,
         )  # fmt: skip
 
@@ -154,9 +201,31 @@ def _project(folder: Path, registry: Simulator, environment: Mapping[str, str]) 
     }  # fmt: skip
     (folder / "package.json").write_text(json.dumps(document, indent=2) + "\n")
     (folder / ".npmrc").write_text(f"registry={registry.url}\n")
-    (folder / ".gitignore").write_text("node_modules/\ndist/\nsaid.txt\n")
-    made = _run("npm", "install", "--package-lock-only", "--ignore-scripts", "--no-audit", cwd=folder, env=environment)
-    assert made.returncode == 0, made.stderr
+    (folder / ".gitignore").write_text("node_modules/\ndist/\nsaid.txt\nevidence/\nreview.md\nsbomgate.env\n.state/\n")
+    lock(folder, "npm", registry, environment)
+
+
+def lock(folder: Path, manager: str, registry: Simulator, environment: Mapping[str, str]) -> None:
+    """Let a package manager write the lockfile of a folder, and leave nothing else of it there."""
+    command, files = LOCKED[manager]
+    for name, text in files.items():
+        (folder / name).write_text(text.replace("{url}", registry.url))
+    programs = Path(environment["HOME"]).parent / "programs" / manager
+    made = _run(*command, cwd=folder, env={**environment, "PATH": f"{programs}{os.pathsep}{environment['PATH']}"})
+    assert made.returncode == 0, made.stdout + made.stderr
+    shutil.rmtree(folder / "node_modules", ignore_errors=True)
+
+
+def _programs(folder: Path) -> Path:
+    """Write the programs of a machine: the pinned package managers, and the Python that runs the tests."""
+    everywhere = {name: PROGRAMS[name] for name in ("pnpm", "bun")} | {"python3": f'exec "{sys.executable}" "$@"'}
+    of_one = {f"{name}/{name.partition('-')[0]}": command for name, command in PROGRAMS.items()}
+    for name, command in ({f"all/{name}": command for name, command in everywhere.items()} | of_one).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{command}\n")
+        path.chmod(0o755)
+    return folder / "all"
 
 
 def _trust(folder: Path, registry: Simulator, sigstore: RealSigstore) -> None:
@@ -264,11 +333,18 @@ def _files(folder: Path) -> Iterator[str]:
         thread.join()
 
 
-def azure(sample: Sample, template: Path, values: Mapping[str, str]) -> str:
+def azure(
+    sample: Sample,
+    template: Path,
+    values: Mapping[str, str],
+    *,
+    predefined: Mapping[str, str] | None = None,
+    secrets: Mapping[str, str] | None = None,
+) -> str:
     """Run the commands of the Azure template, each stage in a clone and folders of its own; return what they print.
 
     Of the system itself only this is here: parameters in the place of `${{ parameters.NAME }}`, `publish` and
-    `download` as copies, output variables by `##vso[task.setvariable]`.
+    `download` as copies, output variables by `##vso[task.setvariable]`; a secret is seen where a step maps it.
     """
     document = yaml.safe_load(template.read_text(encoding="utf-8"))
     parameters = {one["name"]: str(one.get("default", "")) for one in document["parameters"]} | dict(values)
@@ -290,6 +366,7 @@ def azure(sample: Sample, template: Path, values: Mapping[str, str]) -> str:
             "BUILD_ARTIFACTSTAGINGDIRECTORY": str(staging),
             "BUILD_REPOSITORY_URI": "https://github.com/acme/shop",
             "BUILD_SOURCEVERSION": sample.head(),
+            **(predefined or {}),
         }
         for name, value in job.get("variables", {}).items():
             asked = re.fullmatch(r"\$\[ stageDependencies\.\w+\.\w+\.outputs\['(\S+)'\] \]", value)
@@ -297,7 +374,10 @@ def azure(sample: Sample, template: Path, values: Mapping[str, str]) -> str:
             variables[name] = outputs[asked[1]]
         for step in job["steps"]:
             if "bash" in step:
-                more = {name: filled(value) for name, value in step.get("env", {}).items()}
+                more = {
+                    name: re.sub(r"\$\(([\w.]+)\)", lambda found: (secrets or {})[found[1]], filled(value))
+                    for name, value in step.get("env", {}).items()
+                }
                 made = _run(
                     "bash", "--noprofile", "--norc", "-c", filled(step["bash"]), cwd=machine, env=variables | more
                 )
@@ -308,7 +388,8 @@ def azure(sample: Sample, template: Path, values: Mapping[str, str]) -> str:
                 ):
                     outputs[f"{step['name']}.{name}"] = value
             elif "publish" in step:
-                source = machine / filled(step["publish"]).replace("$(Build.ArtifactStagingDirectory)", str(staging))
+                named = filled(step["publish"]).replace("$(Build.ArtifactStagingDirectory)", str(staging))
+                source = machine / named.replace("$(Agent.TempDirectory)", variables["AGENT_TEMPDIRECTORY"])
                 kept = sample.folder / "azure-artefacts" / step["artifact"]
                 _copy(source, kept if source.is_dir() else kept / source.name)
             elif "download" in step:
@@ -325,24 +406,30 @@ def jenkins(sample: Sample, template: Path, values: Mapping[str, str]) -> str:
     script returns, and the credential as a file.
     """
     text = template.read_text(encoding="utf-8")
-    declared = dict(re.findall(r"^    (\w+) = '([^']*)'$", text, re.MULTILINE))
-    assert not values.keys() - declared.keys() - {"KEY"}
+    declared = dict(re.findall(r"^    (\w+) = '([^']*)'(?: //.*)?$", text, re.MULTILINE))
+    assert not values.keys() - declared.keys() - {"KEY", "SBOMGATE_COMMENT_TOKEN", "CHANGE_URL"}
     shown, variables = "", {**sample.environment, **declared, **values, "GIT_URL": "https://github.com/acme/shop"}
     step = re.compile(
-        r"sh '(?P<sh>[^']*)'|script: '(?P<value>[^']*)'|(?P<stash>(?:un)?stash)(?: name:)? '(?P<name>\w+)'"
+        r"sh '''(?P<block>.*?)'''|sh '(?P<sh>[^']*)'|script: '(?P<value>[^']*)'"
+        r"|(?P<stash>(?:un)?stash)(?: name:)? '(?P<name>\w+)'",
+        re.DOTALL,
     )
     for stage in re.split(r"(?=\bstage\(')", text)[1:]:
         machine = sample.machine(f"jenkins-{stage[7:].partition(chr(39))[0]}")
         variables |= {"WORKSPACE_TMP": str(machine.parent / "temporary"), "GIT_COMMIT": sample.head()}
         for found in step.finditer(stage):
-            if command := (found["sh"] or found["value"]):
-                made = _run("sh", "-xec", command.replace("\\\\", "\\"), cwd=machine, env=variables)
+            if command := (found["block"] or found["sh"] or found["value"]):
+                made = _run(
+                    "sh", "-ec" if found["block"] else "-xec", command.replace("\\\\", "\\"), cwd=machine, env=variables
+                )
                 shown += made.stdout + made.stderr
                 assert made.returncode == 0, shown
                 if found["value"]:
                     variables["SHA256"] = made.stdout.strip()
             else:
-                held = {"artefact": variables["ARTEFACT"], "evidence": "evidence"}[found["name"]]
+                held = {"artefact": variables.get("ARTEFACT", ""), "evidence": "evidence", "review": "review.md"}[
+                    found["name"]
+                ]
                 kept = sample.folder / "jenkins-stash" / found["name"]
                 _copy(*((machine / held, kept) if found["stash"] == "stash" else (kept, machine / held)))
     return shown

@@ -56,6 +56,7 @@ MAY_USE = {
     "link": set(),
     "installed": {"link", "npm"},  # what the lockfile says of a tree; reading tarballs and npm's cache
     "project": set(),
+    "forges": set(),
     "adoption": {"lockfiles"},  # what a package manager's own settings say is read by the readers
 }
 MAY_DO_IO = {

@@ -135,6 +135,7 @@ def test_npm_refuses_a_minimum_age_beside_before() -> None:
         ("yarn-classic", ".yarnrc", b"\xff"),
         ("bun", "bunfig.toml", b"[install\n"),
         ("bun", "bunfig.toml", b"install = 7\n"),
+        ("bun", "bunfig.toml", b"[install]\nretry = " + b"9" * 5000),
     ],
 )
 def test_a_file_without_one_meaning_is_an_error(name: str, path: str, text: bytes) -> None:

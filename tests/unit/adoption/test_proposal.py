@@ -102,6 +102,29 @@ def test_every_system_has_templates_with_places_of_their_own(system: str) -> Non
     assert proposal.ci_steps(system, FOUND)
 
 
-def test_a_manager_that_the_template_does_not_install_with_is_said() -> None:
+def test_a_manager_whose_version_nobody_knows_is_said() -> None:
     pnpm = replace(FOUND, manager=Manager(name="pnpm", version=None, source=""))
-    assert any("pnpm" in step for step in proposal.ci_steps("github", pnpm))
+    assert any("pnpm@" in step for step in proposal.ci_steps("github", pnpm))
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize(
+    ("manager", "written"),
+    [
+        (Manager(name="npm", version=None, source=""), b"npm"),
+        (Manager(name="npm", version=(11, 19, 1), source="the one on PATH"), b"npm"),
+        (Manager(name="npm", version=(11, 19, 1), source="packageManager in package.json"), b"npm@11.19.1"),
+        (Manager(name="pnpm", version=(12, 21, 0), source="the one on PATH"), b"pnpm@12.21.0"),
+        (Manager(name="yarn-classic", version=None, source=""), b"yarn-classic"),
+    ],
+)
+def test_the_template_installs_with_the_manager_that_was_found(system: str, manager: Manager, written: bytes) -> None:
+    """One place in one file, and nothing else of any."""
+    folder = resources.path("ci-templates", system)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    after = {path: proposal.template(data, manager) for path, data in before.items()}
+    word = b"init writes here what it finds"
+    (line,) = [line for data in after.values() for line in data.splitlines() if word in line]
+    (was,) = [line for data in before.values() for line in data.splitlines() if word in line]
+    assert line == was.replace(b"npm", written, 1)
+    assert sum(map(len, after.values())) - sum(map(len, before.values())) == len(written) - len(b"npm")
