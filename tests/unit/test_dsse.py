@@ -85,7 +85,9 @@ def test_what_is_written_is_read() -> None:
     certified = dsse.read_bundle(json.dumps(CERTIFIED).encode(), "here")
     assert (certified.hint, certified.certificate, certified.timestamps) == (None, b"certificate", (b"one",))
     assert certified.bundle[MATERIAL]["tlogEntries"] == [{"logIndex": "7"}]
-    assert STAMPS[1] not in json.loads(dsse.write_bundle(PAYLOAD, b"s", "h"))[MATERIAL]
+    unstamped = dsse.write_bundle(PAYLOAD, b"s", "h")
+    assert STAMPS[1] not in json.loads(unstamped)[MATERIAL]
+    assert dsse.read_bundle(unstamped, "here").timestamps == ()
     without = edited(KEYED, drop(*STAMPS, "rfc3161Timestamps"))
     assert dsse.read_bundle(without, "here").timestamps == ()
     unnamed = edited(KEYED, put(*SIGNATURE, "keyid", value=""))  # as some signers write "none"
@@ -99,6 +101,7 @@ REFUSED: dict[str, tuple[Value, Edit, str]] = {
     "an unknown field": (KEYED, put("more", value=1), ""),
     "no material": (KEYED, drop(MATERIAL), ""),
     "material that is no object": (KEYED, put(MATERIAL, value=["certificate"]), MATERIAL),
+    "material that is a number": (KEYED, put(MATERIAL, value=7), MATERIAL),
     "no signer": (KEYED, drop(MATERIAL, "publicKey"), MATERIAL),
     "a key, and a log entry that nobody verifies": (KEYED, put(MATERIAL, "tlogEntries", value=[]), MATERIAL),
     "a key, and a certificate": (KEYED, put(MATERIAL, "certificate", value=CERTIFIED[MATERIAL]["certificate"]),
@@ -150,6 +153,11 @@ def test_P1_a_bundle_with_another_form_is_refused_at_its_place(name: str) -> Non
     with pytest.raises(EvidenceError) as e:
         dsse.read_bundle(edited(document, edit), "here")
     assert (e.value.where, e.value.place) == ("here", place)
+
+
+def test_P7_a_signer_in_another_form_is_said() -> None:
+    with pytest.raises(EvidenceError, match="by a key or a certificate, this one carries x509CertificateChain"):
+        dsse.read_bundle(edited(KEYED, put(MATERIAL, value={"x509CertificateChain": {}})), "here")
 
 
 @pytest.mark.parametrize(
@@ -223,7 +231,7 @@ def test_what_others_write_beside_is_not_read(
         pytest.param(KEYED, put(ENVELOPE, value=[]), ENVELOPE, id="an envelope that is no object"),
         pytest.param(KEYED, put(ENVELOPE, "payloadType", value="a/b"), f"{ENVELOPE}.payloadType", id="another payload"),
         pytest.param(KEYED, put(ENVELOPE, "signatures", value=[]), f"{ENVELOPE}.signatures", id="no signature"),
-        pytest.param(KEYED, put(ENVELOPE, "signatures", value={}), f"{ENVELOPE}.signatures", id="in no list"),
+        pytest.param(KEYED, put(ENVELOPE, "signatures", value={"sig": 1}), f"{ENVELOPE}.signatures", id="in no list"),
         pytest.param(
             KEYED, put(ENVELOPE, "signatures", value=[{"sig": "YQ=="}] * 2), f"{ENVELOPE}.signatures", id="two"
         ),
@@ -330,7 +338,7 @@ def test_a_statement_is_read() -> None:
         pytest.param(put("predicateType", value=""), "predicateType", id="an empty type"),
         pytest.param(put("predicateType", value=["a"]), "predicateType", id="a type that is no text"),
         pytest.param(put("subject", value=[]), "subject", id="no subject"),
-        pytest.param(put("subject", value={}), "subject", id="subjects in no list"),
+        pytest.param(put("subject", value={"name": "a"}), "subject", id="subjects in no list"),
         pytest.param(put("subject", 0, value=None), "subject[0]", id="a subject that is no object"),
         pytest.param(put("subject", 0, "uri", value="x"), "subject[0]", id="a subject with more"),
         pytest.param(put("subject", 0, "name", value=""), "subject[0].name", id="a subject without a name"),
@@ -346,7 +354,6 @@ def test_P1_a_statement_with_another_form_is_refused_at_its_place(edit: Edit, pl
     with pytest.raises(EvidenceError) as e:
         dsse.read_statement(edited(STATEMENT, edit), "here")
     assert (e.value.where, e.value.place) == ("here", place)
-
 
 
 def test_P22_a_statement_is_what_its_content_is_written_as() -> None:
@@ -389,6 +396,7 @@ def test_an_error_of_the_reader_keeps_its_place(given: str, expected: str) -> No
         pytest.param({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}]}, "a[1].b", id="in a list"),
         pytest.param({"a": [1, 2]}, {"a": [1]}, "a", id="a longer list"),
         pytest.param({"a": [1]}, {"a": {"0": 1}}, "a", id="another kind"),
+        pytest.param({"a": {"0": 1}}, {"a": [1]}, "a", id="another kind, the other way round"),
         pytest.param({"a": {"b": {"c": 1}}}, {"a": {"b": {"c": 2}}}, "a.b.c", id="deep"),
     ],
 )
