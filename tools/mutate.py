@@ -1,4 +1,4 @@
-"""Mutation testing: `python tools/mutate.py MODULE… [--only skips] [--sample 80]`; needs `pip install cosmic-ray`.
+"""Mutation testing: `python tools/mutate.py MODULE [--only skips] [--sample 80]`; needs `pip install cosmic-ray`.
 
 Changes one thing of a module at a time and runs the tests that mirror it; prints what they did not notice. Two kinds:
 
@@ -8,9 +8,8 @@ Changes one thing of a module at a time and runs the tests that mirror it; print
 
 With --sample, every n-th change only, so that about so many are tried: the same ones each time. Not part of CI.
 
-The tests run in a copy of the tree, each change in a process of its own, forked from one that has imported what the
-tests import of other people's packages. A first run notes which tests reach which line: these come first, and the
-others after them, so that nothing survives that any of the tests would notice. POSIX only.
+The tests run in a copy of the tree, for each change in a process of its own and only those that reach its line, which
+a first run notes; the quick ones come first. POSIX only.
 """
 
 from __future__ import annotations
@@ -19,22 +18,23 @@ import argparse
 import ast
 import contextlib
 import difflib
-import importlib
+import inspect
 import json
 import os
 import re
 import resource
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Generator, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import pytest
@@ -175,139 +175,124 @@ def sample(changes: list[Change], wanted: int | None) -> list[Change]:
 
 
 # --------------------------------------------------------------------------------------------------------------------
-# Which tests reach what
+# Trying
 
 
-class Reached:
-    """A pytest plugin: the lines of one file that each test reaches, and how long the test takes."""
+class Trials:
+    """A pytest plugin: instead of running the tests once, it runs them for every change.
 
-    def __init__(self, file: Path) -> None:
-        """Note nothing yet."""
-        self._file = str(file)
+    What is inside a function is changed in a fork of this process, where the tests are collected already: its code is
+    another then, and the tests that reach its lines run. Whatever else is changed (a constant, a decorator), or runs
+    while the tests are collected or a fixture is made that they share, is changed on disk, and all tests run anew.
+    """
+
+    def __init__(self, root: Path, module: str, tests: Sequence[str], changes: Sequence[tuple[str, Change]]) -> None:
+        """Prepare to try changes, each with the name of its kind."""
+        self._root, self._module, self._tests, self._changes = root, module, tests, changes
+        self._file = root / module
+        self._text = self._file.read_text()
         self._now = ""
-        self.lines: dict[str, set[int]] = defaultdict(set)
-        self.seconds: dict[str, float] = defaultdict(float)
+        self._lines: dict[str, set[int]] = defaultdict(set)
+        self._seconds: dict[str, float] = {}
+
+    # Which tests reach what
 
     def _called(self, frame: FrameType, _event: str, _argument: object) -> Any:
-        if frame.f_code.co_filename != self._file:
+        if frame.f_code.co_filename != str(self._file):
             return None
-        self.lines[self._now].add(frame.f_lineno)
+        self._lines[self._now].add(frame.f_lineno)
         return self._called
+
+    def _watch(self, called: Any) -> None:
+        sys.settrace(called)
+        threading.settrace(called)
+
+    def pytest_configure(self) -> None:
+        """Watch what runs while the tests are collected."""
+        self._watch(self._called)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Watch a test with its fixtures."""
-        self._now = item.nodeid
-        began = time.process_time()
-        threading.settrace(self._called)
-        sys.settrace(self._called)
+        """Note which test runs, and how long."""
+        self._now, began = item.nodeid, time.process_time()
         try:
             return (yield)
         finally:
-            sys.settrace(None)
-            threading.settrace(None)  # type: ignore[arg-type]
-            self.seconds[item.nodeid] = time.process_time() - began
+            self._now, self._seconds[item.nodeid] = "", time.process_time() - began
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
+        """What a shared fixture reaches is reached by nobody in particular."""
+        before, self._now = self._now, self._now if fixturedef.scope == "function" else ""
+        try:
+            return (yield)
+        finally:
+            self._now = before
 
-class Chosen:
-    """A pytest plugin: only these tests, in this order; or all but these."""
+    # The changes
 
-    def __init__(self, tests: Sequence[str], *, but: bool) -> None:
-        """Choose tests by their ids."""
-        self._tests = {one: place for place, one in enumerate(tests)}
-        self._but = but
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run the tests without a change, then with each."""
+        noted = self._root.parent / "noted.json"
 
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Choose."""
-        items[:] = [one for one in items if (one.nodeid in self._tests) is not self._but]
-        items.sort(key=lambda one: self._tests.get(one.nodeid, 0))
-
-
-# --------------------------------------------------------------------------------------------------------------------
-# Running
-
-
-class Tree:
-    """A copy of the tree in which one module is changed."""
-
-    def __init__(self, folder: Path, module: str) -> None:
-        """Copy the tree."""
-        self.root = folder / "tree"
-        ignored = shutil.ignore_patterns(".git", ".venv", ".tools", "__pycache__", "corpus", "out", "*_cache", "site")
-        shutil.copytree(ROOT, self.root, ignore=ignored, symlinks=True)
-        if (ROOT.parent / "shared").is_dir():
-            (folder / "shared").symlink_to(ROOT.parent / "shared")
-        self.module = self.root / module
-        self.text = self.module.read_text()
-        self.tests = tests_of(module)
-        self._noted = folder / "noted.json"
-        self.log = folder / "log"
-        self.lines: dict[str, list[int]] = {}
-        self.seconds: dict[str, float] = {}
-
-    def baseline(self) -> None:
-        """Run the tests without a change; note what they reach, and import what they import of other packages."""
-
-        def noted() -> int:
-            reached = Reached(self.module)
-            code = self._pytest(self.tests, reached)
-            modules = [
-                name
-                for name, one in list(sys.modules.items())
-                if "site-packages" in (getattr(one, "__file__", None) or "") and not name.startswith("sbomgate")
-            ]
-            lines = {test: sorted(found) for test, found in reached.lines.items()}
-            self._noted.write_text(json.dumps({"lines": lines, "seconds": reached.seconds, "modules": modules}))
+        def baseline() -> int:
+            code = _run(session, session.items)
+            noted.write_text(json.dumps([{k: sorted(v) for k, v in self._lines.items()}, self._seconds]))
             return code
 
-        if code := _forked(noted, self.log, seconds=SECONDS * 2):
-            sys.exit(f"the tests fail without a change ({code}):\n{self.log.read_text()[-4000:]}")
-        found = json.loads(self._noted.read_text())
-        self.lines, self.seconds = found["lines"], found["seconds"]
-        for name in found["modules"]:
-            with contextlib.suppress(ImportError):
-                importlib.import_module(name)
-        for compiled in (self.module.parent / "__pycache__").glob(f"{self.module.stem}.*"):
+        if _forked(baseline, self._root.parent / "log"):
+            sys.exit(f"the tests fail without a change:\n{(self._root.parent / 'log').read_text()[-4000:]}")
+        self._watch(None)
+        self._lines, self._seconds = json.loads(noted.read_text())
+        tried: Counter[str] = Counter()
+        survived: Counter[str] = Counter()
+        for kind, change in self._changes:
+            tried[kind] += 1
+            if not self._notices(session, change):
+                survived[kind] += 1
+                _show(self._module, self._text, change)
+        for kind, count in tried.items():
+            noticed = count - survived[kind]
+            print(f"{self._module} {kind}: {count} tried, {noticed} noticed, {survived[kind]} not", flush=True)
+        return True
+
+    def _notices(self, session: pytest.Session, change: Change) -> bool:
+        lines = _statement(self._text, change.line)
+        function = _function(self._text, change.line)
+        if function is None or lines & set(self._lines.get("", ())):
+            return self._notices_anew(change)
+        reaching = [one for one in session.items if lines & set(self._lines.get(one.nodeid, ()))]
+        reaching.sort(key=lambda one: self._seconds[one.nodeid])
+
+        def changed() -> int:
+            _replace(self._module, function, change.text, str(self._file))
+            return _run(session, reaching)
+
+        return bool(_forked(changed, Path(os.devnull)))
+
+    def _notices_anew(self, change: Change) -> bool:
+        for compiled in (self._file.parent / "__pycache__").glob(f"{self._file.stem}.*"):
             compiled.unlink()
-
-    def notices(self, change: Change) -> bool:
-        """Whether a test fails with this change."""
-        wanted = self._statement(change.line)
-        reaching = [test for test, lines in self.lines.items() if wanted & set(lines)]
-        reaching.sort(key=lambda test: self.seconds[test])
-        self.module.write_text(change.text)
+        command = [sys.executable, "-B", "-m", "pytest", *OPTIONS, *self._tests]
+        self._file.write_text(change.text)
         try:
-            sys.dont_write_bytecode = True
-            files = sorted({test.partition("::")[0] for test in reaching})
-            if reaching and _forked(lambda: self._pytest(files, Chosen(reaching, but=False)), self.log):
-                return True
-            return bool(_forked(lambda: self._pytest(self.tests, Chosen(reaching, but=True)), self.log))
+            done = subprocess.run(command, cwd=self._root, timeout=SECONDS, capture_output=True, check=False)
+        except subprocess.TimeoutExpired:
+            return True
         finally:
-            self.module.write_text(self.text)
-
-    def _statement(self, line: int) -> set[int]:
-        """Return the lines of the innermost statement that holds a line; of one that holds others, of its head."""
-        found: set[int] = {line}
-        for node in ast.walk(ast.parse(self.text)):
-            if isinstance(node, ast.stmt):
-                inside = [one for one in ast.iter_child_nodes(node) if isinstance(one, ast.stmt | ast.match_case)]
-                end = (inside[0].lineno if isinstance(inside[0], ast.stmt) else inside[0].pattern.lineno) - 1 if (
-                    inside) else node.end_lineno  # fmt: skip
-                if node.lineno <= line <= max(end or 0, node.lineno):
-                    found = set(range(node.lineno, max(end or 0, node.lineno) + 1))
-        return found
-
-    def _pytest(self, tests: list[str], plugin: object) -> int:
-        os.chdir(self.root)
-        sys.path[:0] = [str(self.root), str(self.root / "tests")]
-        os.environ["PYTHONPATH"] = os.pathsep.join(sys.path[:2])
-        options = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0")
-        options += ("-W", "ignore::pytest.PytestAssertRewriteWarning", "--no-header", "--tb=line")
-        code = int(pytest.main([*options, *tests], plugins=[plugin]))
-        return 0 if code == pytest.ExitCode.NO_TESTS_COLLECTED else code
+            self._file.write_text(self._text)
+        return done.returncode != 0
 
 
-def _forked(call: Any, log: Path, *, seconds: float = SECONDS) -> int:
+def _run(session: pytest.Session, items: Sequence[pytest.Item]) -> int:
+    for item, after in zip(items, [*items[1:], None], strict=True):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
+        if session.testsfailed:
+            return 1
+    return 0
+
+
+def _forked(call: Callable[[], int], log: Path) -> int:
     """Return what a call returns in a process of its own; not 0 where that dies or takes too long."""
     child = os.fork()
     if child == 0:
@@ -322,18 +307,51 @@ def _forked(call: Any, log: Path, *, seconds: float = SECONDS) -> int:
             sys.stdout.flush()
         finally:
             os._exit(code)
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
+    ends, found, status = time.monotonic() + SECONDS, 0, 0
+    while not found and time.monotonic() < ends:
         found, status = os.waitpid(child, os.WNOHANG)
-        if found:
-            break
-        time.sleep(0.01)
+        time.sleep(0 if found else 0.005)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)  # what the tests started, too
     if not found:
         os.waitpid(child, 0)
-        return 71
-    return status
+    return status if found else 71
+
+
+def _statement(text: str, line: int) -> set[int]:
+    """Return the lines of the innermost statement that holds a line; of one that holds others, of its head."""
+    found = {line}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.stmt):
+            inside = [one for one in ast.iter_child_nodes(node) if isinstance(one, ast.stmt | ast.match_case)]
+            first = inside[0].pattern if inside and isinstance(inside[0], ast.match_case) else None
+            ends = (first or inside[0]).lineno - 1 if inside else node.end_lineno  # type: ignore[attr-defined]
+            if node.lineno <= line <= max(ends, node.lineno):
+                found = set(range(node.lineno, max(ends, node.lineno) + 1))
+    return found
+
+
+def _function(text: str, line: int) -> tuple[str, ...] | None:
+    """Return the name of the outermost function whose body holds a line, with the class that it is in."""
+    for node in ast.parse(text).body:
+        inner = [(node.name, one) for one in node.body] if isinstance(node, ast.ClassDef) else []
+        for names, one in [((), node), *(((name,), one) for name, one in inner)]:
+            if isinstance(one, ast.FunctionDef) and one.body[0].lineno <= line <= (one.end_lineno or 0):
+                return (*names, one.name)
+    return None
+
+
+def _replace(module: str, function: tuple[str, ...], text: str, file: str) -> None:
+    """Give a function of a module that is imported the code that it has in another text."""
+    code = compile(text, file, "exec")
+    for name in function:
+        code = next(one for one in code.co_consts if isinstance(one, CodeType) and one.co_name == name)
+    held: Any = sys.modules[module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")]
+    for name in function:
+        held = vars(held)[name]
+    for wrapper in ("fget", "__func__", "func"):
+        held = getattr(held, wrapper, held)
+    inspect.unwrap(held).__code__ = code
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -358,33 +376,37 @@ def _show(module: str, text: str, change: Change) -> None:
     print(flush=True)
 
 
-def _try(module: str, only: str | None, wanted: int | None) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        tree = Tree(Path(folder).resolve(), module)
-        tree.baseline()
-        for name, operators in (("skips", skips), ("replaced", replacements)):
-            if only not in (None, name):
-                continue
-            changes = sample(list(operators(tree.text)), wanted)
-            survived = [one for one in changes if not tree.notices(one)]
-            for one in survived:
-                _show(module, tree.text, one)
-            found = f"{len(changes)} tried, {len(changes) - len(survived)} noticed, {len(survived)} not"
-            print(f"{module} {name}: {found}", flush=True)
-
-
 def main() -> int:
     """Try the changes; print the survivors."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("modules", metavar="MODULE", nargs="+", help="sbomgate/decision.py")
-    parser.add_argument("--only", choices=("skips", "replaced"))
-    parser.add_argument("--sample", type=int)
+    parser.add_argument("module", metavar="MODULE", help="sbomgate/decision.py")
+    parser.add_argument("--only", choices=sorted(KINDS))
+    parser.add_argument("--sample", type=int, metavar="COUNT")
     args = parser.parse_args()
+    text = (ROOT / args.module).read_text()
+    changes = [
+        (kind, change)
+        for kind, operators in KINDS.items()
+        if args.only in (None, kind)
+        for change in sample(list(operators(text)), args.sample)
+    ]
     os.nice(15)
-    for module in args.modules:
-        _try(module, args.only, args.sample)
-    return 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        ignored = shutil.ignore_patterns(".git", ".venv", ".tools", "__pycache__", "corpus", "out", "*_cache", "site")
+        shutil.copytree(ROOT, folder / "tree", ignore=ignored, symlinks=True)
+        if (ROOT.parent / "shared").is_dir():
+            (folder / "shared").symlink_to(ROOT.parent / "shared")
+        os.chdir(folder / "tree")
+        sys.path[:0] = [str(folder / "tree"), str(folder / "tree" / "tests")]
+        os.environ["PYTHONPATH"] = os.pathsep.join(sys.path[:2])
+        tests = tests_of(args.module)
+        trials = Trials(folder / "tree", args.module, tests, changes)
+        return int(pytest.main([*OPTIONS, "-s", f"--basetemp={folder / 'temporary'}", *tests], plugins=[trials]))
 
+
+KINDS: dict[str, Callable[[str], Iterator[Change]]] = {"skips": skips, "replaced": replacements}
+OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0", "--no-header", "--tb=line")
 
 if __name__ == "__main__":
     sys.exit(main())

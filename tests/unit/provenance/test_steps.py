@@ -15,6 +15,7 @@ from typing import Any, Literal
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from sbomgate.model import Attestation, AttestationState
@@ -85,9 +86,10 @@ def change(*path: str | int, by: Callable[[Any], Any]) -> Edit:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """What is minted, what is wrong with it, and how it must end."""
+    """What is minted, what is wrong with it, and how it must end; `says` where a later line would see it too."""
 
     step: str
+    says: str = ""
     state: AttestationState = INVALID
     kind: Literal["provenance", "publish"] = "provenance"
     mint: dict[str, Any] = field(default_factory=dict)
@@ -122,6 +124,10 @@ CASES = {
     "1 two log entries": Case(step="1", mutate={"bundle": twice(*ENTRY)}),
     "1 no signature": Case(step="1", mutate={"bundle": put("dsseEnvelope", "signatures", value=[])}),
     "1 two signatures": Case(step="1", mutate={"bundle": twice("dsseEnvelope", "signatures")}),
+    "1 signatures in no list": Case(step="1", mutate={"bundle": put("dsseEnvelope", "signatures", value=7)}),
+    "1 a signature that is no object": Case(
+        step="1", mutate={"bundle": put("dsseEnvelope", "signatures", value=["x"])}
+    ),
     "1 no envelope": Case(step="1", mutate={"bundle": drop("dsseEnvelope")}),
     "1 base64url": Case(
         step="1", mutate={"bundle": change("dsseEnvelope", "payload", by=lambda t: t.replace("e", "-", 1))}
@@ -138,6 +144,21 @@ CASES = {
         mint=OLD,
         mutate={"bundle": put("verificationMaterial", "x509CertificateChain", "certificates", value=[])},
     ),
+    "1 chain in no list": Case(
+        step="1",
+        mint=OLD,
+        mutate={"bundle": put("verificationMaterial", "x509CertificateChain", "certificates", value={"0": {}})},
+    ),
+    "1 chain of what is no certificate": Case(
+        step="1",
+        mint=OLD,
+        mutate={"bundle": put("verificationMaterial", "x509CertificateChain", "certificates", value=["AA=="])},
+    ),
+    "1 chain in a version that has one certificate": Case(
+        step="1",
+        mint={"bundle": "v0.2"},
+        mutate={"bundle": put("mediaType", value="application/vnd.dev.sigstore.bundle.v0.3+json")},
+    ),
     "1 two signers": Case(
         step="1", mutate={"bundle": put("verificationMaterial", "publicKey", value={"hint": "SHA256:x"})}
     ),
@@ -152,6 +173,8 @@ CASES = {
     "1 time that is no integer": Case(step="1", mutate={"entry": put("integratedTime", value="1e9")}),
     "1 index with a leading zero": Case(step="1", mutate={"entry": put("logIndex", value="01")}),
     "1 endless proof": Case(step="1", mutate={"proof": put("hashes", value=["AA=="] * 65)}),
+    "1 proof in no list": Case(step="1", mutate={"proof": put("hashes", value=7)}),
+    "1 proof of what is no hash": Case(step="1", mutate={"proof": put("hashes", value=[7])}),
     "1 endless checkpoint": Case(step="1", mutate={"checkpoint": lambda text: text + "x" * 20000}),
     "1 nine timestamps": Case(
         step="1",
@@ -164,6 +187,16 @@ CASES = {
             )
         },
     ),
+    **{
+        f"1 timestamps: {name}": Case(
+            step="1",
+            mint=V2,
+            mutate={
+                "bundle": put("verificationMaterial", "timestampVerificationData", "rfc3161Timestamps", value=value)
+            },
+        )
+        for name, value in {"no list": 7, "an object": {"0": {}}, "of what is no object": ["AA=="]}.items()
+    },
     # (2) kind and version
     "2 kind unknown": Case(step="2", state=CANNOT, mutate={"entry": put("kindVersion", "kind", value="cose")}),
     "2 version unknown": Case(step="2", state=CANNOT, mutate={"entry": put("kindVersion", "version", value="0.0.9")}),
@@ -202,6 +235,10 @@ CASES = {
     "3a checkpoint with text after its signatures": Case(
         step="3a", mutate={"checkpoint": lambda text: text + "and more\n"}
     ),
+    "3a checkpoint without an origin": Case(
+        step="3a", mutate={"checkpoint": lambda text: signed(["", *note_of(text)[1:]])}
+    ),
+    "3a checkpoint of two lines": Case(step="3a", mutate={"checkpoint": lambda text: signed(note_of(text)[:2])}),
     "3a checkpoint signature that is not base64": Case(
         step="3a", mutate={"checkpoint": lambda text: text[:-4] + "=\n"}
     ),
@@ -209,16 +246,20 @@ CASES = {
         step="3a", mutate={"checkpoint": lambda text: text + text[text.index("\u2014") :]}
     ),
     "3b sibling altered": Case(step="3b", mutate={"entry": change("inclusionProof", "hashes", 0, by=flip_text)}),
-    "3b sibling missing": Case(step="3b", mutate={"entry": drop("inclusionProof", "hashes", 0)}),
+    "3b sibling missing": Case(
+        step="3b", says="3 hashes is expected, got 2", mutate={"entry": drop("inclusionProof", "hashes", 0)}
+    ),
     "3b another place in the tree": Case(step="3b", mutate={"entry": put("inclusionProof", "logIndex", value="5")}),
-    "3b outside the tree": Case(step="3b", mutate={"entry": put("inclusionProof", "logIndex", value="7")}),
+    "3b outside the tree": Case(
+        step="3b", says="not in a tree of 7", mutate={"entry": put("inclusionProof", "logIndex", value="7")}
+    ),
     "3b another body in the tree": Case(step="3b", mutate={"proof": change("hashes", 1, by=flip_text)}),
     # (4) time
     "4a time altered": Case(step="4a", mutate={"promise": change("integratedTime", by=lambda t: t - 1)}),
     "4a index altered": Case(step="4a", mutate={"promise": change("logIndex", by=lambda n: n + 1)}),
     "4a other log": Case(step="4a", mutate={"promise": put("logID", value="00" * 32)}),
     "4a other body": Case(step="4a", mint=OLD, mutate={"promise": put("body", value="e30=")}),
-    "4a time missing": Case(step="4a", mutate={"entry": drop("integratedTime")}),
+    "4a time missing": Case(step="4a", says="without the time", mutate={"entry": drop("integratedTime")}),
     "4b timestamp of another signature": Case(
         step="4b",
         mint=V2,
@@ -261,7 +302,9 @@ CASES = {
         mutate={"bundle": change("verificationMaterial", "certificate", "rawBytes", by=lambda t: t[:-8])},
     ),
     "5a certificate expired": Case(
-        step="5a", mutate={"validity": lambda _: (NOW - timedelta(hours=2), NOW - timedelta(hours=1))}
+        step="5a",
+        says="the certificate was not valid",
+        mutate={"validity": lambda _: (NOW - timedelta(hours=2), NOW - timedelta(hours=1))},
     ),
     "5a certificate not yet valid": Case(
         step="5a", mutate={"validity": lambda _: (NOW + timedelta(seconds=1), NOW + timedelta(hours=1))}
@@ -334,7 +377,9 @@ CASES = {
             ]
         },
     ),
-    "5d key unknown (V26)": Case(step="5d", kind="publish", keys=lambda keys: {"keys": keys["keys"][:2]}),
+    "5d key unknown (V26)": Case(
+        step="5d", says="that is known here", kind="publish", keys=lambda keys: {"keys": keys["keys"][:2]}
+    ),
     "5d key for signatures only": Case(
         step="5d",
         kind="publish",
@@ -358,6 +403,9 @@ CASES = {
     ),
     "6b dsse: another payload": Case(step="6b", mutate={"body": put("spec", "payloadHash", "value", value="00" * 32)}),
     "6b dsse: another hash": Case(step="6b", mutate={"body": put("spec", "payloadHash", "algorithm", value="sha1")}),
+    "6b dsse: a digest in upper case": Case(
+        step="6b", mutate={"body": change("spec", "payloadHash", "value", by=str.upper)}
+    ),
     "6b dsse: another signature": Case(step="6b", mutate={"logged_signature": flip}),
     "6b dsse: another signer": Case(step="6b", mutate={"signer": flip}),
     "6b dsse: two signatures": Case(step="6b", mutate={"body": twice("spec", "signatures")}),
@@ -558,6 +606,18 @@ CASES = {
 }
 
 
+def note_of(checkpoint: str) -> list[str]:
+    return checkpoint.partition("\n\n")[0].split("\n")
+
+
+def signed(lines: list[str]) -> str:
+    """A checkpoint of any lines that the log itself signed."""
+    sigstore = TestSigstore(NOW)
+    note = "".join(f"{line}\n" for line in lines)
+    signature = sigstore.log_key.sign(note.encode(), ec.ECDSA(SHA256(), deterministic_signing=True))
+    return f"{note}\n\u2014 log.sigstore.test {base64.b64encode(sigstore.log_id[:4] + signature).decode()}\n"
+
+
 def timestamp_of_another_signature() -> bytes:
     sigstore = TestSigstore(NOW)
     other = sigstore.provenance("other", "1.0.0", SHA512, entry="hashedrekord", proof="inclusion")
@@ -586,6 +646,7 @@ def test_a_step_refuses_what_only_it_can_see(case: Case, sigstore: TestSigstore)
     found = judge(case, sigstore)
     assert found.state is case.state, found.reason
     assert found.reason.startswith(f"step {case.step}: ")
+    assert case.says in found.reason
     assert (found.log_time, found.log_proof, found.claims) == (None, None, None)
     assert found.sha256 is not None
 
