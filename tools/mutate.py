@@ -9,7 +9,7 @@ Changes one thing of a module at a time and runs the tests that mirror it; print
 With --sample, every n-th change only, so that about so many are tried: the same ones each time. Not part of CI.
 
 The tests run in a copy of the tree, for each change in a process of its own and only those that reach its line, which
-a first run notes; the quick ones come first. POSIX only.
+a first run notes. POSIX only.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ class Trials:
 
     What is inside a function is changed in a fork of this process, where the tests are collected already: its code is
     another then, and the tests that reach its lines run. Whatever else is changed (a constant, a decorator), or runs
-    while the tests are collected or a fixture is made that they share, is changed on disk, and all tests run anew.
+    while the tests are collected, is changed on disk, and all tests run anew.
     """
 
     def __init__(self, root: Path, module: str, tests: Sequence[str], changes: Sequence[tuple[str, Change]]) -> None:
@@ -222,8 +222,8 @@ class Trials:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
-        """What a shared fixture reaches is reached by nobody in particular."""
-        before, self._now = self._now, self._now if fixturedef.scope == "function" else ""
+        """What a shared fixture reaches is reached by whoever uses it."""
+        before, self._now = self._now, self._now if fixturedef.scope == "function" else fixturedef.argname
         try:
             return (yield)
         finally:
@@ -261,8 +261,12 @@ class Trials:
         function = _function(self._text, change.line)
         if function is None or lines & set(self._lines.get("", ())):
             return self._notices_anew(change)
-        reaching = [one for one in session.items if lines & set(self._lines.get(one.nodeid, ()))]
-        reaching.sort(key=lambda one: self._seconds[one.nodeid])
+        reached = {name for name, held in self._lines.items() if lines & set(held)}
+        reaching = [one for one in session.items if one.nodeid in reached or reached & set(_fixtures(one))]
+        # First who gets here and not much further: what is refused here ends here.
+        reaching.sort(
+            key=lambda one: (one.nodeid not in reached, len(self._lines.get(one.nodeid, ())), self._seconds[one.nodeid])
+        )
 
         def changed() -> int:
             _replace(self._module, function, change.text, str(self._file))
@@ -282,6 +286,10 @@ class Trials:
         finally:
             self._file.write_text(self._text)
         return done.returncode != 0
+
+
+def _fixtures(item: pytest.Item) -> Sequence[str]:
+    return item.fixturenames if isinstance(item, pytest.Function) else ()
 
 
 def _run(session: pytest.Session, items: Sequence[pytest.Item]) -> int:

@@ -262,8 +262,8 @@ def _index(parent: dict[str, Any]) -> int:
 
 
 def _integrated_time(entry: dict[str, Any]) -> int | None:
-    # protobuf writes an absent number as nothing, null, "0" or 0
-    return None if entry.get("integratedTime") is None else _integer(entry, "integratedTime") or None
+    # protobuf writes an absent number as nothing or null; also as 0, a time for which (4a) and (4d) have no signature
+    return None if entry.get("integratedTime") is None else _integer(entry, "integratedTime")
 
 
 def _entry_timestamp(entry: dict[str, Any]) -> bytes | None:
@@ -344,9 +344,9 @@ def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bo
 
 def _verify_inclusion(form: _Form, proof: _Proof, log: TrustedKey) -> None:
     # (3a) the checkpoint is signed by that log, and commits to the proof's root and size
-    note, separator, signatures = proof.checkpoint.partition("\n\n")
+    note, _, signatures = proof.checkpoint.partition("\n\n")
     lines = note.split("\n")
-    if not separator or len(lines) < 3 or not lines[0] or _NOTE_SIGNATURE.sub("", signatures):
+    if len(lines) < 3 or not lines[0] or _NOTE_SIGNATURE.sub("", signatures):
         raise Invalid("3a", "the checkpoint is malformed")
     signed = f"{note}\n".encode()
     # The four bytes before a signature name its key; other signatures are witnesses'. The log's own must be there once.

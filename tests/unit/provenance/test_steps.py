@@ -149,6 +149,11 @@ CASES = {
         mint=OLD,
         mutate={"bundle": put("verificationMaterial", "x509CertificateChain", "certificates", value={"0": {}})},
     ),
+    "1 chain that is a number": Case(
+        step="1",
+        mint=OLD,
+        mutate={"bundle": put("verificationMaterial", "x509CertificateChain", "certificates", value=7)},
+    ),
     "1 chain of what is no certificate": Case(
         step="1",
         mint=OLD,
@@ -259,6 +264,7 @@ CASES = {
     "4a index altered": Case(step="4a", mutate={"promise": change("logIndex", by=lambda n: n + 1)}),
     "4a other log": Case(step="4a", mutate={"promise": put("logID", value="00" * 32)}),
     "4a other body": Case(step="4a", mint=OLD, mutate={"promise": put("body", value="e30=")}),
+    "4a time 0, which means none": Case(step="4a", mutate={"entry": put("integratedTime", value="0")}),
     "4a time missing": Case(step="4a", says="without the time", mutate={"entry": drop("integratedTime")}),
     "4b timestamp of another signature": Case(
         step="4b",
@@ -649,6 +655,27 @@ def test_a_step_refuses_what_only_it_can_see(case: Case, sigstore: TestSigstore)
     assert case.says in found.reason
     assert (found.log_time, found.log_proof, found.claims) == (None, None, None)
     assert found.sha256 is not None
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        pytest.param(put("verificationMaterial", "timestampVerificationData", value=None), id="null"),
+        pytest.param(put("verificationMaterial", "timestampVerificationData", value={}), id="an empty object"),
+        pytest.param(
+            put("verificationMaterial", "timestampVerificationData", value={"rfc3161Timestamps": None}), id="null in it"
+        ),
+        pytest.param(
+            put("verificationMaterial", "timestampVerificationData", value={"rfc3161Timestamps": []}),
+            id="an empty list",
+        ),
+        pytest.param(drop("dsseEnvelope", "signatures", 0, "keyid"), id="no keyid"),
+    ],
+)
+def test_what_is_absent_may_be_written_in_several_ways(edit: Edit, sigstore: TestSigstore) -> None:
+    """As protobuf's writers in several languages do; none of it is refused."""
+    found = judge(Case(step="1", mutate={"bundle": edit}), sigstore)
+    assert found.state is AttestationState.VERIFIED, found.reason
 
 
 def test_every_step_has_a_case() -> None:
