@@ -28,7 +28,6 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.x509.certificate_transparency import LogEntryType
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, VerificationError
 
@@ -474,8 +473,8 @@ def _verify_sct(certificate: x509.Certificate, issuer_key_hash: bytes, material:
     if len(found) != 1:
         raise Invalid("5b", f"one signed certificate timestamp is expected, got {len(found)}")
     sct = found[0]
-    if sct.entry_type != LogEntryType.PRE_CERTIFICATE or not isinstance(sct.signature_hash_algorithm, SHA256):
-        raise Invalid("5b", "the signed certificate timestamp is not one over a precertificate with SHA-256")
+    if not isinstance(sct.signature_hash_algorithm, SHA256):
+        raise Invalid("5b", "the signed certificate timestamp is not one with SHA-256")
     log = material.ct_logs.get(sct.log_id)
     if log is None:
         raise Invalid("5b", f"no certificate log with the id {sct.log_id.hex()} is in the trusted root")

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -316,7 +316,9 @@ CASES = {
         step="5a", mutate={"validity": lambda _: (NOW + timedelta(seconds=1), NOW + timedelta(hours=1))}
     ),
     "5a authority retired": Case(
-        step="5a", root=put("certificateAuthorities", 0, "validFor", "end", value="2026-11-20T11:59:59Z")
+        step="5a",
+        says="no authority in the trusted root was in use then",
+        root=put("certificateAuthorities", 0, "validFor", "end", value="2026-11-20T11:59:59Z"),
     ),
     "5a authority unknown": Case(
         step="5a",
@@ -365,6 +367,7 @@ CASES = {
     "5c certificate's key of another kind": Case(
         step="5c", state=CANNOT, mutate={"key": lambda _: ec.derive_private_key(7, ec.SECP384R1())}
     ),
+    "5c certificate's key without a curve": Case(step="5c", state=CANNOT, mutate={"key": lambda _: Ed25519()}),
     "5d key of another kind": Case(
         step="5d",
         state=CANNOT,
@@ -612,6 +615,19 @@ CASES = {
 }
 
 
+class Ed25519:
+    """A key that signs as if it were ECDSA's: whatever the algorithm."""
+
+    def __init__(self) -> None:
+        self._key = ed25519.Ed25519PrivateKey.from_private_bytes(b"7" * 32)
+
+    def public_key(self) -> ed25519.Ed25519PublicKey:
+        return self._key.public_key()
+
+    def sign(self, data: bytes, _algorithm: object) -> bytes:
+        return self._key.sign(data)
+
+
 def note_of(checkpoint: str) -> list[str]:
     return checkpoint.partition("\n\n")[0].split("\n")
 
@@ -655,6 +671,11 @@ def test_a_step_refuses_what_only_it_can_see(case: Case, sigstore: TestSigstore)
     assert case.says in found.reason
     assert (found.log_time, found.log_proof, found.claims) == (None, None, None)
     assert found.sha256 is not None
+
+
+def test_what_an_authority_found_is_said(sigstore: TestSigstore) -> None:
+    """5a: an authority that was in use, and did not issue it, is another reason than none in use."""
+    assert "in use then" not in judge(CASES["5a authority unknown"], sigstore).reason
 
 
 @pytest.mark.parametrize(
