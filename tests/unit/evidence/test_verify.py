@@ -227,6 +227,13 @@ def test_P19_the_newest_wins_and_failed_beats_older(records: list[Record], expec
     assert codes(judge(*reversed(records))) == expected
 
 
+def test_P19_of_several_that_failed_the_newest_is_named_once() -> None:
+    late = [record(age=n * HOUR, verdict=Verdict.DENIED, environment="staging") for n in (2, 1)]
+    found = judge(PASSED, *late)
+    assert codes(found) == ["superseded"]
+    assert (NOW - HOUR).isoformat() in found.reasons[0].message
+
+
 WEB, API = "services/web", "services/api"
 
 
