@@ -192,6 +192,7 @@ class Trials:
         self._file = root / module
         self._text = self._file.read_text()
         self._now = ""
+        self._watching: Any = None
         self._lines: dict[str, set[int]] = defaultdict(set)
         self._seconds: dict[str, float] = {}
 
@@ -204,6 +205,7 @@ class Trials:
         return self._called
 
     def _watch(self, called: Any) -> None:
+        self._watching = called
         sys.settrace(called)
         threading.settrace(called)
 
@@ -214,6 +216,7 @@ class Trials:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Note which test runs, and how long."""
+        self._watch(self._watching)  # again: Python stops it where a test exhausts the stack
         self._now, began = item.nodeid, time.process_time()
         try:
             return (yield)

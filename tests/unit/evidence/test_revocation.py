@@ -151,13 +151,11 @@ def test_P19_a_revocation_that_is_dated_back_hits_what_it_names() -> None:
 
 
 def test_of_several_revocations_the_newest_is_the_reason_and_all_are_told() -> None:
-    made = {
-        hours: bundle(
-            replace(DECISION, decision=NEW.id, issued_at=NOW - hours * HOUR, reason=f"reason {hours}"), key(3)
-        )
+    made = [
+        replace(DECISION, decision=NEW.id, issued_at=NOW - hours * HOUR, reason=f"reason {hours}")
         for hours in (2, 0, 1)
-    }
-    found = judge(NEW, revoking=[bundle(one, key(3)) for one in made.values()])
+    ]
+    found = judge(NEW, revoking=[bundle(one, key(3)) for one in made])
     assert codes(found) == ["revoked"]
     assert "reason 0" in found.reasons[0].message
     assert [one.said.reason for one in found.revoked] == ["reason 0", "reason 1", "reason 2"]
