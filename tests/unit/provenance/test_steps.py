@@ -98,6 +98,7 @@ class Case:
     keys: Edit = lambda keys: keys
 
 
+SOURCE = ("buildDefinition", "resolvedDependencies")
 OLD_START = "2000-01-01T00:00:00Z"
 ENTRY = ("verificationMaterial", "tlogEntries")
 OLD = {"bundle": "v0.1", "proof": "SET", "entry": "intoto"}
@@ -482,6 +483,8 @@ CASES = {
     ),
     "7a no predicate": Case(step="7a", mutate={"statement": put("predicate", value=None)}),
     "7b no subject": Case(step="7b", mutate={"statement": put("subject", value=[])}),
+    "7b subjects in no list": Case(step="7b", mutate={"statement": put("subject", value=7)}),
+    "7b a subject that is no object": Case(step="7b", mutate={"statement": put("subject", value=["x"])}),
     "7b two subjects": Case(step="7b", mutate={"statement": twice("subject")}),
     "7b another version (V31)": Case(
         step="7b", mutate={"statement": put("subject", 0, "name", value="pkg:npm/%40a/b@1.0.1")}
@@ -493,6 +496,10 @@ CASES = {
     "7c digest in upper case": Case(
         step="7c", mutate={"statement": put("subject", 0, "digest", "sha512", value="C0" * 64)}
     ),
+    "7c a digest that is no object": Case(step="7c", mutate={"statement": put("subject", 0, "digest", value="x")}),
+    "7c a sha512 that is a number": Case(
+        step="7c", mutate={"statement": put("subject", 0, "digest", "sha512", value=7)}
+    ),
     "7c no sha512": Case(step="7c", mutate={"statement": put("subject", 0, "digest", value={"sha256": "00" * 32})}),
     # (8) identity
     "8 claim malformed": Case(step="8", mutate={"claims": lambda c: {**c, 13: "x" * 70000}}),
@@ -501,13 +508,17 @@ CASES = {
         step="8a", state=CANNOT, mint={"issuer": "https://token.actions.githubusercontent.com/evil"}
     ),
     "8a no issuer": Case(step="8a", mutate={"claims": lambda c: {n: t for n, t in c.items() if n not in (1, 8)}}),
-    "8a a person (facts 1.2)": Case(step="8a", mutate={"identity": lambda _: x509.RFC822Name("a@example.com")}),
+    "8a a person (facts 1.2)": Case(step="8a", mutate={"identity": lambda _: [x509.RFC822Name("a@example.com")]}),
+    "8a two identities": Case(step="8a", mutate={"identity": lambda names: [*names, x509.DNSName("a.example")]}),
     "8b two issuers": Case(step="8b", mutate={"claims": lambda c: {**c, 1: GITLAB}}),
     "8b two repositories": Case(step="8b", mutate={"claims": lambda c: {**c, 5: "example/other"}}),
     "8b two commits": Case(step="8b", mutate={"claims": lambda c: {**c, 3: "f" * 40}}),
     "8b two refs": Case(step="8b", mutate={"claims": lambda c: {**c, 6: "refs/heads/other"}}),
     # (9) predicate
     "9a another name": Case(step="9a", kind="publish", mutate={"statement": put("predicate", "name", value="a")}),
+    "9a a name that is no text": Case(
+        step="9a", kind="publish", mutate={"statement": put("predicate", "name", value=7)}
+    ),
     "9a another version": Case(
         step="9a", kind="publish", mutate={"statement": put("predicate", "version", value="1.0.1")}
     ),
@@ -578,6 +589,25 @@ CASES = {
         step="9b",
         mint={"slsa": "v0.2", "issuer": GITLAB, "repository": "https://gitlab.com/o/r", "workflow": ".gitlab-ci.yml"},
         mutate={"statement": put("predicate", "invocation", "parameters", "CI_COMMIT_BRANCH", value="other")},
+    ),
+    **{
+        f"9b {name}": Case(step="9b", state=CANNOT, mutate={"statement": put("predicate", *path, value=value)})
+        for name, path, value in (
+            ("no commit", (*SOURCE, 0, "digest"), {}),
+            ("no repository", (*SOURCE, 0, "uri"), "https://github.com/example/project"),
+            ("no sources", SOURCE, []),
+            ("sources in no list", SOURCE, {"0": {}}),
+            ("a source that is a text", SOURCE, ["git+https://github.com/example/project@refs/heads/main"]),
+        )
+    },
+    "9b no ref anywhere": Case(
+        step="9b",
+        state=CANNOT,
+        mutate={
+            "statement": lambda s: drop("predicate", "buildDefinition", "externalParameters")(
+                change("predicate", *SOURCE, 0, "uri", by=lambda uri: uri.rpartition("@")[0])(s)
+            )
+        },
     ),
     "9b certificate without a repository": Case(
         step="9b",
