@@ -335,10 +335,10 @@ def _statement(text: str, line: int) -> set[int]:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.stmt):
             inside = [one for one in ast.iter_child_nodes(node) if isinstance(one, ast.stmt | ast.match_case)]
-            first = inside[0].pattern if inside and isinstance(inside[0], ast.match_case) else None
-            ends = (first or inside[0]).lineno - 1 if inside else node.end_lineno  # type: ignore[attr-defined]
-            if node.lineno <= line <= max(ends, node.lineno):
-                found = set(range(node.lineno, max(ends, node.lineno) + 1))
+            starts = [one.lineno if isinstance(one, ast.stmt) else one.pattern.lineno for one in inside]
+            ends = max(starts[0] - 1 if starts else node.end_lineno or 0, node.lineno)
+            if node.lineno <= line <= ends:
+                found = set(range(node.lineno, ends + 1))
     return found
 
 

@@ -15,7 +15,7 @@ from sbomgate.errors import EvidenceError
 Value = Any
 Edit = Callable[[Value], Value]
 
-STATEMENT = {
+STATEMENT: Value = {
     "_type": dsse.STATEMENT_TYPE,
     "subject": [{"name": "shop.tgz", "digest": {"sha256": "1f" * 32}}],
     "predicateType": "https://example.test/v1",
@@ -262,7 +262,8 @@ def test_P1_a_bundle_of_others_is_one_signed_statement(document: Value, edit: Ed
 def test_a_certificate_counts_before_a_chain() -> None:
     both = json.loads(edited(CHAINED, put(MATERIAL, "certificate", value={"rawBytes": "Yw=="})))
     assert dsse.certificate_of(both, "here") == b"c"
-    for document in ({}, {MATERIAL: 7}, {MATERIAL: {}}):
+    lacking: list[Value] = [{}, {MATERIAL: 7}, {MATERIAL: {}}]
+    for document in lacking:
         with pytest.raises(EvidenceError, match="no certificate"):
             dsse.certificate_of(document, "here")
 

@@ -494,7 +494,7 @@ CASES = {
         step="7c", mutate={"statement": put("subject", 0, "digest", "sha512", value="c1" * 64)}
     ),
     "7c digest in upper case": Case(
-        step="7c", mutate={"statement": put("subject", 0, "digest", "sha512", value="C0" * 64)}
+        step="7c", says="in lowercase hex", mutate={"statement": put("subject", 0, "digest", "sha512", value="C0" * 64)}
     ),
     "7c a digest that is no object": Case(step="7c", mutate={"statement": put("subject", 0, "digest", value="x")}),
     "7c a sha512 that is a number": Case(
@@ -594,6 +594,8 @@ CASES = {
         f"9b {name}": Case(step="9b", state=CANNOT, mutate={"statement": put("predicate", *path, value=value)})
         for name, path, value in (
             ("no commit", (*SOURCE, 0, "digest"), {}),
+            ("an empty commit", (*SOURCE, 0, "digest", "gitCommit"), ""),
+            ("a commit that is a number", (*SOURCE, 0, "digest", "gitCommit"), 7),
             ("no repository", (*SOURCE, 0, "uri"), "https://github.com/example/project"),
             ("no sources", SOURCE, []),
             ("sources in no list", SOURCE, {"0": {}}),
