@@ -395,7 +395,7 @@ def test_an_error_of_the_reader_keeps_its_place(given: str, expected: str) -> No
         pytest.param({"a": 1, "b": 2}, {"b": 2}, "a", id="one too many"),
         pytest.param({"b": 2}, {"a": None, "b": 2}, "a", id="one too few, even an empty one"),
         pytest.param({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}]}, "a[1].b", id="in a list"),
-        pytest.param({"a": [1, 2]}, {"a": [1]}, "a", id="a longer list"),
+        pytest.param({"a": [1, 2]}, {"a": [1]}, "a[1]", id="a longer list"),
         pytest.param({"a": [1]}, {"a": {"0": 1}}, "a", id="another kind"),
         pytest.param({"a": {"0": 1}}, {"a": [1]}, "a", id="another kind, the other way round"),
         pytest.param({"a": {"b": {"c": 1}}}, {"a": {"b": {"c": 2}}}, "a.b.c", id="deep"),
