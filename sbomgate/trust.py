@@ -377,14 +377,7 @@ def _verifiers(
     where: str,
     trusted_root: bytes | None,
 ) -> tuple[OtherVerifier, ...]:
-    named = [
-        {
-            "roles": ["verifier"],
-            "verifier": one["id"],
-            **{k: v for k, v in one.items() if k in ("name", "public_key", "environments", *_OF_IDENTITY)},
-        }
-        for one in found
-    ]
+    named = [{**one, "roles": ["verifier"], "verifier": one["id"]} for one in found]
     signers = _signers(named, from_file, where, trusted_root, {}, table="verifiers")
     verifiers: list[OtherVerifier] = []
     for index, (one, signer) in enumerate(zip(found, signers, strict=True)):

@@ -28,7 +28,6 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.x509.certificate_transparency import LogEntryType
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, VerificationError
 
@@ -262,8 +261,8 @@ def _index(parent: dict[str, Any]) -> int:
 
 
 def _integrated_time(entry: dict[str, Any]) -> int | None:
-    # protobuf writes an absent number as nothing, null, "0" or 0
-    return None if entry.get("integratedTime") is None else _integer(entry, "integratedTime") or None
+    # protobuf writes an absent number as nothing or null; also as 0, a time for which (4a) and (4d) have no signature
+    return None if entry.get("integratedTime") is None else _integer(entry, "integratedTime")
 
 
 def _entry_timestamp(entry: dict[str, Any]) -> bytes | None:
@@ -344,9 +343,9 @@ def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bo
 
 def _verify_inclusion(form: _Form, proof: _Proof, log: TrustedKey) -> None:
     # (3a) the checkpoint is signed by that log, and commits to the proof's root and size
-    note, separator, signatures = proof.checkpoint.partition("\n\n")
+    note, _, signatures = proof.checkpoint.partition("\n\n")
     lines = note.split("\n")
-    if not separator or len(lines) < 3 or not lines[0] or _NOTE_SIGNATURE.sub("", signatures):
+    if len(lines) < 3 or not lines[0] or _NOTE_SIGNATURE.sub("", signatures):
         raise Invalid("3a", "the checkpoint is malformed")
     signed = f"{note}\n".encode()
     # The four bytes before a signature name its key; other signatures are witnesses'. The log's own must be there once.
@@ -474,8 +473,8 @@ def _verify_sct(certificate: x509.Certificate, issuer_key_hash: bytes, material:
     if len(found) != 1:
         raise Invalid("5b", f"one signed certificate timestamp is expected, got {len(found)}")
     sct = found[0]
-    if sct.entry_type != LogEntryType.PRE_CERTIFICATE or not isinstance(sct.signature_hash_algorithm, SHA256):
-        raise Invalid("5b", "the signed certificate timestamp is not one over a precertificate with SHA-256")
+    if not isinstance(sct.signature_hash_algorithm, SHA256):
+        raise Invalid("5b", "the signed certificate timestamp is not one with SHA-256")
     log = material.ct_logs.get(sct.log_id)
     if log is None:
         raise Invalid("5b", f"no certificate log with the id {sct.log_id.hex()} is in the trusted root")

@@ -181,11 +181,12 @@ def _sources(label: str, predicate: Mapping[str, Any]) -> list[tuple[str, str | 
 
 
 def _get(value: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
+    found: Any = value
     for name in names:
-        value = value.get(name) or {}
-        if not isinstance(value, dict):
+        found = found.get(name)
+        if not isinstance(found, dict):
             return {}
-    return value
+    return found  # type: ignore[no-any-return]
 
 
 def _str(value: Mapping[str, Any], name: str) -> str | None:

@@ -116,11 +116,12 @@ def _verify(line: bytes, key: object, builder_id: str) -> str | None:
 
 
 def _object(value: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
+    found: Any = value
     for name in names:
-        value = value.get(name) or {}
-        if not isinstance(value, dict):
+        found = found.get(name)
+        if not isinstance(found, dict):
             return {}
-    return value
+    return found  # type: ignore[no-any-return]
 
 
 def _sha512(value: object) -> str | None:

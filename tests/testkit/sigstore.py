@@ -45,7 +45,7 @@ Stage = Literal[
     "signed_payload",  # bytes, what the signature is really over
     "key",  # EllipticCurvePrivateKey of the build
     "claims",  # dict of OID number → text, of the certificate
-    "identity",  # GeneralName, the certificate's subject alternative name
+    "identity",  # list of GeneralName, the certificate's subject alternative names
     "validity",  # (datetime, datetime) of the certificate
     "usages",  # list of ExtendedKeyUsageOID
     "key_usage",  # x509.KeyUsage
@@ -468,7 +468,7 @@ class TestSigstore:
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self.intermediate_key.public_key()), critical=False
             )
             .add_extension(
-                x509.SubjectAlternativeName([change("identity", x509.UniformResourceIdentifier(uri))]), critical=True
+                x509.SubjectAlternativeName(change("identity", [x509.UniformResourceIdentifier(uri)])), critical=True
             )
         )
         for number, text in sorted(change("claims", claims).items()):

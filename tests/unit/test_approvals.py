@@ -163,7 +163,7 @@ def certified(said: Waiver | Approval, *, address: str = "ann@example.test", lat
     oid = "1.3.6.1.4.1.57264.1.1", "1.3.6.1.4.1.57264.1.8"
     stages: dict[Stage, Any] = {
         "payload": lambda _: approvals.write(said),
-        "identity": lambda _: x509.RFC822Name(address),
+        "identity": lambda _: [x509.RFC822Name(address)],
         "claims": lambda claims: {key: GOOGLE for key in claims if key in (1, 8, "1", "8", *oid)},
     }
     bundle = SIGSTORE.provenance(

@@ -357,6 +357,83 @@ def test_a_new_trust_file_takes_no_injection(public_key: str, name: str, reposit
         trust.new(public_key, name=name, repository=repository)
 
 
+@pytest.mark.parametrize(
+    ("public_key", "name", "repository", "where"),
+    [
+        pytest.param(PEM, 'a"', None, "name", id="a quote"),
+        pytest.param(PEM, "a\\b", None, "name", id="a backslash"),
+        pytest.param(PEM, "a\nb", None, "name", id="a line end"),
+        pytest.param(PEM, "a", 'https://a.example/"', "repository", id="a quote in the repository"),
+        pytest.param(f"{PEM}\n{PEM}", "a", None, "the key", id="two keys"),
+        pytest.param("", "a", None, "the key", id="no key"),
+        pytest.param(f"{PEM}\nä", "a", None, "the key", id="a key with more than ASCII"),
+    ],
+)
+def test_a_new_trust_file_says_what_cannot_be_in_it(
+    public_key: str, name: str, repository: str | None, where: str
+) -> None:
+    with pytest.raises(TrustError) as e:
+        trust.new(public_key, name=name, repository=repository)
+    assert e.value.where == where
+
+
+def test_P21_several_who_are_not_the_same() -> None:
+    """Two keys, two identities, one registry for two scopes, two registries for one scope."""
+    other = SIGNER.replace(PEM, key(2).public_key.strip()).replace("release key", "other key")
+    person = IDENTITY.replace(
+        "https://github.com/acme/shop/.github/workflows/release.yml@refs/tags/v*", "ann@acme.example"
+    ).replace('name = "', 'name = "person ')
+    assert len(parse(MINIMAL + other + IDENTITY + person).signers) == 4
+    registry = '[[registries]]\nurl = "https://{}.example/"\nscope = "@{}"\n'
+    two = registry.format("a", "x") + registry.format("a", "y") + registry.format("b", "x")
+    assert [(r.url[8], r.scope) for r in parse(MINIMAL + two).registries] == [("a", "@x"), ("a", "@y"), ("b", "@x")]
+
+
+def test_P30_a_person_approves_and_a_workflow_does_not() -> None:
+    roles = re.compile("roles = .*")
+    person = IDENTITY.replace(
+        "https://github.com/acme/shop/.github/workflows/release.yml@refs/tags/v*", "ann@acme.example"
+    )
+    for role in ("approver", "override"):
+        (ann,) = parse(roles.sub(f'roles = ["{role}"]', f'schema = "sbomgate/trust/v1"\n{person}')).signers
+        assert ann.roles == (role,)
+        with pytest.raises(TrustError, match="a workflow is no person"):
+            parse(roles.sub(f'roles = ["{role}"]', KEYLESS))
+
+
+def test_a_verifier_is_accepted_by_the_address_of_its_policy() -> None:
+    (found,) = parse(
+        MINIMAL + re.sub("policy_digests = .*", 'policy_uris = ["https://p.example/1"]', VERIFIER)
+    ).verifiers
+    assert (found.policy_digests, found.policy_uris) == ((), ("https://p.example/1",))
+
+
+def test_the_time_of_a_trust_root_is_read() -> None:
+    pin = hashlib.sha256(b"root").hexdigest()
+    root = f'trusted_root = {{ path = "root.json", sha256 = "{pin}" }}\n'
+    table = "[sigstore]\nupdated = 2026-11-01T00:00:00Z\n"
+    assert parse(f"{MINIMAL}\n{table}{root}").trusted_root_updated == datetime(2026, 11, 1, tzinfo=UTC)
+    with pytest.raises(TrustError, match="none is named"):
+        parse(f"{MINIMAL}\n{table}")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param(MINIMAL.replace("name =", "nme ="), "unknown key 'nme'", id="an unknown key"),
+        pytest.param('schema = "sbomgate/trust/v1"\nsigners = []', "nobody would be accepted", id="no signers"),
+        pytest.param(
+            MINIMAL.replace(PEM, "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----"),
+            "this is a private key",
+            id="a private key",
+        ),
+    ],
+)
+def test_an_error_says_what_is_wrong(text: str, says: str) -> None:
+    with pytest.raises(TrustError, match=says):
+        parse(text)
+
+
 LOOSE = ["", " ", "*", ".*", "^.*$", ".+", "**", "@*", "?", "(a|b)", "[a-z]+", "a*", "https://*", "a\\nb", " a", "a "]
 
 
@@ -483,6 +560,27 @@ def test_the_line_is_shown() -> None:
         parse(text)
     line = text.splitlines().index('name = ".*"') + 1
     assert e.value.place == f"signers[1].name (line {line})"
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong", "place"),
+    [
+        pytest.param(f"{MINIMAL}\n[break_glass]\nmax_hours = 99\n", "max_hours", "break_glass.max_hours", id="table"),
+        pytest.param(f"profile = 'x'\n{MINIMAL}", "profile = 'x'", "profile", id="the first line"),
+        pytest.param(f"{MINIMAL}\n[approvals]\nquorum = 0\n", "quorum = 0", "approvals.quorum", id="another table"),
+        pytest.param(
+            f"{MINIMAL}\n{BUILDER}".replace('builder_id = "', 'builder_id = " '),
+            "builder_id",
+            "builders[0].builder_id",
+            id="the same number in another table",
+        ),
+    ],
+)
+def test_the_line_is_that_of_the_key(text: str, wrong: str, place: str) -> None:
+    with pytest.raises(TrustError) as e:
+        parse(text)
+    line = next(n for n, one in enumerate(text.splitlines(), 1) if one.startswith(wrong))
+    assert e.value.place == f"{place} (line {line})"
 
 
 def test_not_utf8_is_refused() -> None:
@@ -643,6 +741,19 @@ def test_people_and_what_they_are_known_by() -> None:
         pytest.param(person(accounts='{ github = ["1"] }'), "no token_issuers entry", id="an unknown issuer"),
         pytest.param(ISSUER + person(accounts='{ github = ["bob"] }'), "numeric id", id="a name for an account"),
         pytest.param(ISSUER + ISSUER, "same name or issuer", id="an issuer twice"),
+        pytest.param(ISSUER + ISSUER.replace('"github"', '"other"'), "same name or issuer", id="one under two names"),
+        pytest.param(
+            ISSUER + ISSUER.replace("https://token.actions.githubusercontent.com", "https://gitlab.com"),
+            "same name or issuer",
+            id="two under one name",
+        ),
+        pytest.param(
+            ISSUER.replace("jwks.json", "root.json").replace(
+                hashlib.sha256(tokens.KEYS).hexdigest(), hashlib.sha256(b"root").hexdigest()
+            ),
+            "token_issuers[0].keys",
+            id="keys that are none",
+        ),
         pytest.param(ISSUER.replace("actor_id", "actor"), "actor_id", id="a name that changes hands"),
         pytest.param(ISSUER.replace("jwks.json", "root.json"), "sha256 of root.json", id="other keys"),
         pytest.param("[break_glass]\nmax_hours = 25\n", "25", id="longer than a day"),

@@ -144,6 +144,23 @@ def test_P19_a_revoked_decision_is_refused_with_who_when_and_why() -> None:
     assert [one.id for one in found.revoked] == [hashlib.sha256(made).hexdigest()]
 
 
+def test_P19_a_revocation_that_is_dated_back_hits_what_it_names() -> None:
+    """Whatever its date: it names this very decision."""
+    made = bundle(replace(DECISION, decision=NEW.id, issued_at=NOW - 9 * HOUR), key(3))
+    assert codes(judge(NEW, revoking=[made])) == ["revoked"]
+
+
+def test_of_several_revocations_the_newest_is_the_reason_and_all_are_told() -> None:
+    made = [
+        replace(DECISION, decision=NEW.id, issued_at=NOW - hours * HOUR, reason=f"reason {hours}")
+        for hours in (2, 0, 1)
+    ]
+    found = judge(NEW, revoking=[bundle(one, key(3)) for one in made])
+    assert codes(found) == ["revoked"]
+    assert "reason 0" in found.reasons[0].message
+    assert [one.said.reason for one in found.revoked] == ["reason 0", "reason 1", "reason 2"]
+
+
 def test_P19_a_revocation_beats_every_older_passed_on_the_same_artefact() -> None:
     """An older one does not take its place; nor does a newer one that is not newer than the revocation."""
     for which in (NEW, OLD):
@@ -334,6 +351,25 @@ def test_P19_a_head_by_a_revoked_signer_does_not_do() -> None:
     found = judge(BEFORE, revoking=[made])
     assert codes(found) == []
     assert any("the store's head is by" in note for note in found.notes)
+
+
+def test_P19_a_head_by_a_signer_of_whom_all_is_revoked_does_not_do() -> None:
+    """From no time on: from always."""
+    made = bundle(replace(WIDE, signer=replace(THIEF, since=None)), key(3))
+    assert "head" in codes(judge(BEFORE, revoking=[made], trust=DEMANDING))
+
+
+@pytest.mark.parametrize(
+    "thief",
+    [
+        pytest.param(RevokedSigner(key_id=key(7).key_id), id="another key"),
+        pytest.param(replace(THIEF, since=NOW + HOUR), id="from later on"),
+        pytest.param(NAMED.signer, id="an identity"),
+    ],
+)
+def test_a_head_stands_where_somebody_else_is_revoked(thief: RevokedSigner) -> None:
+    made = bundle(replace(WIDE, signer=thief), key(3))
+    assert codes(judge(BEFORE, revoking=[made], trust=DEMANDING)) == []
 
 
 def test_P17_a_head_from_the_future() -> None:

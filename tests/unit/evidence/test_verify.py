@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -227,6 +227,13 @@ def test_P19_the_newest_wins_and_failed_beats_older(records: list[Record], expec
     assert codes(judge(*reversed(records))) == expected
 
 
+def test_P19_of_several_that_failed_the_newest_is_named_once() -> None:
+    late = [record(age=n * HOUR, verdict=Verdict.DENIED, environment="staging") for n in (2, 1)]
+    found = judge(PASSED, *late)
+    assert codes(found) == ["superseded"]
+    assert (NOW - HOUR).isoformat() in found.reasons[0].message
+
+
 WEB, API = "services/web", "services/api"
 
 
@@ -281,6 +288,15 @@ def test_P19_denied_for_another_workspace(subject: Subject, asked: str | None, e
 
 def test_a_workspace_that_nobody_asked_for_is_said() -> None:
     assert any("no workspace is demanded" in note for note in judge(record(workspace=WEB)).notes)
+    assert not any("workspace" in note for note in judge(record(workspace=WEB), workspace=WEB).notes)
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [(NOW + HOUR, []), (NOW, ["waiver-ended"]), (NOW - HOUR / 2, ["waiver-ended"]), (None, [])],
+)
+def test_P29_what_it_rests_on_has_not_ended(ends: datetime | None, expected: list[str]) -> None:
+    assert codes(judge(record(valid_until=ends))) == expected
 
 
 def test_P20_a_failed_by_a_signer_outside_his_environments_does_not_count() -> None:

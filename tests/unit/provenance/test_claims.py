@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography import x509
 
 from sbomgate.model import Claims
 from sbomgate.provenance import DEFAULT_ISSUERS, shipped
@@ -13,6 +17,9 @@ from sbomgate.provenance._bundle import verify_bundle
 from sbomgate.provenance._claims import read_claims
 from sbomgate.provenance._outcome import CannotVerify
 from sbomgate.provenance.material import TrustMaterial
+from testkit.sigstore import GITHUB, GITLAB, TestSigstore
+
+from .conftest import SHA512
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -65,3 +72,39 @@ def test_staging_is_not_the_public_instance(material: TrustMaterial) -> None:
     """V29: a real bundle of sigstore's staging instance."""
     with pytest.raises(CannotVerify, match="another sigstore instance"):
         claims("staging.json", material)
+
+
+def minted(
+    sigstore: TestSigstore,
+    edit: Callable[[dict[int, str]], dict[int, str]],
+    issuers: tuple[str, ...] | None = DEFAULT_ISSUERS,
+    **how: Any,
+) -> Claims:
+    """The claims of a certificate of ours that are changed."""
+    bundle = sigstore.provenance("a", "1.0.0", SHA512, mutate={"claims": edit}, **how)
+    raw = base64.b64decode(bundle["verificationMaterial"]["certificate"]["rawBytes"])
+    return read_claims(x509.load_der_x509_certificate(raw), issuers)
+
+
+def test_an_empty_claim_is_none(sigstore: TestSigstore) -> None:
+    found = minted(sigstore, lambda claims: dict.fromkeys(claims, "") | {8: GITHUB})
+    assert found == Claims(issuer=GITHUB, identity=found.identity)
+
+
+def test_an_empty_repository_does_not_contradict_the_older_spelling(sigstore: TestSigstore) -> None:
+    assert minted(sigstore, lambda claims: claims | {12: ""}).repository == "https://github.com/example/project"
+    assert minted(sigstore, lambda claims: claims | {13: ""}).commit == "0123456789abcdef0123456789abcdef01234567"
+
+
+def test_where_an_owner_and_a_name_lie_is_known_of_github_only(sigstore: TestSigstore) -> None:
+    """Number 5 holds no host."""
+    found = minted(sigstore, lambda claims: claims | {5: "o/r"}, issuer=GITLAB, repository="https://gitlab.com/o/r")
+    assert found.repository == "https://gitlab.com/o/r"
+    assert minted(sigstore, lambda claims: {1: GITLAB, 5: "o/r"}, issuer=GITLAB).repository is None
+
+
+def test_whose_issuer_the_caller_compares(sigstore: TestSigstore) -> None:
+    other = "https://accounts.example.com"
+    assert minted(sigstore, lambda claims: claims, None, issuer=other).issuer == other
+    with pytest.raises(CannotVerify, match="8a"):
+        minted(sigstore, lambda claims: claims, (), issuer=other)

@@ -133,7 +133,7 @@ def test_a_reusable_workflow_of_others_is_the_signer_and_not_the_workflow(
         "1.0.0",
         SHA512,
         mutate={
-            "identity": lambda _: x509.UniformResourceIdentifier(shared),
+            "identity": lambda _: [x509.UniformResourceIdentifier(shared)],
             "claims": lambda claims: {**claims, 9: shared},
         },
     )

@@ -184,7 +184,7 @@ def test_a_reusable_workflow_of_another_repository() -> None:
 
     data = bundle(
         mutate={
-            "identity": lambda _: x509.UniformResourceIdentifier(theirs),
+            "identity": lambda _: [x509.UniformResourceIdentifier(theirs)],
             "claims": lambda claims: {**claims, 9: theirs},
         }
     )

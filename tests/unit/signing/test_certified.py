@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,8 +12,9 @@ import pytest
 
 from sbomgate import decision, model
 from sbomgate.errors import EvidenceError
+from sbomgate.evidence.head import Entry, Head, View, segments, write_head
 from sbomgate.evidence.record import Record
-from sbomgate.evidence.verify import in_future, signed_by, verify_build
+from sbomgate.evidence.verify import Signed, in_future, signed_by, verify_build
 from sbomgate.model import LOGGED, TIMESTAMPED, AcceptedIdentity, Signer
 from sbomgate.signing.verify import NotAccepted, VerifiedStatement, verify
 from testkit import evidence
@@ -170,6 +172,39 @@ def test_P17_a_signature_from_the_future_is_refused() -> None:
     found = signed_by(record(Minted(later=timedelta(minutes=6))), [accepted()])
     assert not hasattr(found, "code"), found
     assert in_future(found, NOW)
+
+
+def test_P17_what_is_signed_in_two_parts_is_signed_when_the_second_is() -> None:
+    """The later of the two times is the one that may lie in the future, or after a revocation."""
+    made = evidence.decision(time_source=TIMESTAMPED)
+    detail = Minted().sign(decision.write_detail(made))
+    summary = decision.write_summary(made, detail)
+    assert summary is not None
+    for later in (timedelta(minutes=6), -timedelta(minutes=6)):
+        signed = Minted(later=later).sign(summary)
+        both = Record(detail=detail, summary=signed, blobs={n: d for n, (_, d) in evidence.BLOBS.items()})
+        found = signed_by(both, [accepted()])
+        assert isinstance(found, Signed), found
+        assert found.signed_at == max(NOW, NOW + later)
+        assert in_future(found, NOW) is (later > timedelta(0))
+
+
+def test_P17_a_head_that_is_signed_in_the_future() -> None:
+    """It claims an earlier time than its timestamp proves."""
+    entry = Entry(sha256="ab" * 32)
+    head = Head(
+        sequence=1, entries=1, segment=hashlib.sha256(segments([entry])[0]).hexdigest(), previous=None, time=NOW,
+        time_source=TIMESTAMPED,
+    )  # fmt: skip
+    for later, expected in ((timedelta(minutes=6), ["head"]), (timedelta(minutes=5), [])):
+        view = View(
+            bundle=Minted(later=later).sign(write_head(head)), where="head", entries=(entry,),
+            revocations={"ab" * 32: key(9).sign(STATEMENT)},
+        )  # fmt: skip
+        found = verify_build(
+            [record(Minted())], TARBALL, trusting(accepted()), now=NOW, shipped_policy=POLICY, view=view
+        )
+        assert [one.code for one in found.reasons] == expected
 
 
 def test_P17_the_time_source_is_what_the_signature_proves() -> None:

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from sbomgate import dsse
 from sbomgate.errors import EvidenceError, TrustError
-from sbomgate.model import Signer
+from sbomgate.model import AcceptedIdentity, Signer
+from sbomgate.signing.local_key import LocalKey, hint
 from sbomgate.signing.verify import NotAccepted, VerifiedStatement, verify
 from testkit.evidence import key, signer
 
@@ -50,6 +52,35 @@ def test_a_trust_file_whose_key_is_wrong_is_an_error() -> None:
             [Signer(name="x", roles=("decision",), public_key=key(2).public_key, key_id=key().key_id)],
             role="decision",
         )
+
+
+def test_a_key_is_found_beside_identities_and_a_stranger_is_named() -> None:
+    person = Signer(name="ann", roles=("decision",), identity=AcceptedIdentity(issuer="https://a", identity="a@b.c"))
+    assert isinstance(verify(BUNDLE, [person, signer(key())], role="decision"), VerifiedStatement)
+    found = verify(BUNDLE, [person], role="decision")
+    assert isinstance(found, NotAccepted)
+    assert json.loads(BUNDLE)["verificationMaterial"]["publicKey"]["hint"] in found.reason
+
+
+@pytest.mark.parametrize(
+    ("made", "counts"),
+    [
+        pytest.param(ed25519.Ed25519PrivateKey.from_private_bytes(b"7" * 32), True, id="Ed25519"),
+        pytest.param(ec.derive_private_key(5, ec.SECP256R1()), True, id="P-256"),
+        pytest.param(ec.derive_private_key(5, ec.SECP384R1()), False, id="P-384"),
+        pytest.param(rsa.generate_private_key(65537, 2048), False, id="RSA"),
+    ],
+)
+def test_P21_two_kinds_of_key(made: Any, counts: bool) -> None:
+    """Whatever names another kind, with an id that fits."""
+    local = LocalKey(made)
+    named = signer(local)
+    data = dsse.write_bundle(STATEMENT, b"x", hint(local.key_id)) if not counts else local.sign(STATEMENT)
+    if counts:
+        assert isinstance(verify(data, [named], role="decision"), VerifiedStatement)
+    else:
+        with pytest.raises(TrustError, match="neither ECDSA P-256 nor Ed25519"):
+            verify(data, [named], role="decision")
 
 
 def test_no_single_flipped_bit_of_a_bundle_counts() -> None:
