@@ -59,7 +59,7 @@ codes := {
 	"flag-mismatch": {"class": "changed", "fix": rewrite},
 	"unreachable-entry": {"class": "changed", "fix": "`npm prune --package-lock-only` drops what nothing depends on"},
 	"bundle-undeclared": {"class": "changed", "fix": rewrite},
-	"dependency-missing": {"class": "changed", "fix": rewrite},
+	"dependency-missing": {"class": "always", "fix": rewrite},
 	"range-unsatisfied": {"class": "changed", "fix": rewrite},
 	"name-case": {"class": "changed", "fix": "make sure that the old package with this very spelling is meant"},
 	"name-case-collision": {"class": "changed", "fix": "write the name as the registry has it"},

@@ -107,14 +107,14 @@ test_every_code_has_a_class_that_exists if {
 
 test_every_code_of_the_table if {
 	levels := {
-		"bundle-undeclared": "warn", "dependency-missing": "warn", "range-unsatisfied": "warn", "name-case-collision": "warn",
+		"bundle-undeclared": "warn", "dependency-missing": "deny", "range-unsatisfied": "warn", "name-case-collision": "warn",
 		"npmrc-weakens": "warn", "symlinked-manifest": "warn", "manifest-missing": "warn",
 		"link-target-missing": "warn", "root-renamed": "warn", "workspace-differs": "warn", "other-lockfile": "warn", "nested-lockfile": "warn",
 		"peer-unmet": "note", "peer-invalid": "note",
 	}
 	every code, level in levels {
 		said("default", code, id) == {sprintf("%s:%s", [code, level])}
-		said("strict", code, id) == {sprintf("%s:%s", [code, {"warn": "deny", "note": "note"}[level]])}
+		said("strict", code, id) == {sprintf("%s:%s", [code, {"deny": "deny", "warn": "deny", "note": "note"}[level]])}
 	}
 	every code in ["bundle-undeclared", "dependency-missing", "range-unsatisfied", "name-case-collision"] {
 		with_baseline(code, []) == {sprintf("%s:deny", [code])}

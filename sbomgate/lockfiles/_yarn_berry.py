@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 from sbomgate.errors import InputError
 from sbomgate.lockfiles import _npm_edges as links
 from sbomgate.lockfiles import _syml
+from sbomgate.lockfiles._npm_manifest import workspaces_on_disk
 from sbomgate.lockfiles._npm_source import judge
 from sbomgate.lockfiles._range import satisfies
 from sbomgate.lockfiles._yarn_project import HINT, MAX_ENTRIES, Node, Project, own_name, own_version, relative
@@ -395,6 +396,11 @@ class _Reader:
                 node.name = ""  # yarn makes up a name for a root without one
             ours, node.declared = node.declared, project.declared(node.directory, top=True)
             self._compare(node, ours)
+        locked = {node.directory for node in project.nodes.values() if node.kind is Kind.WORKSPACE}
+        for directory in workspaces_on_disk(project.files, project.base, project.root()):
+            if directory not in locked:
+                message = "a workspace that stands not in the lockfile: `yarn install --immutable` refuses to install"
+                project.find("lock-drift", "pinned", None, f"{directory}/package.json", message)
 
     def _compare(self, node: Node, ours: links.Declared) -> None:
         """L18: what the lockfile says of package.json against package.json itself."""

@@ -19,7 +19,14 @@ from sbomgate.lockfiles import _npm_edges as links
 from sbomgate.lockfiles import _npm_v1 as v1
 from sbomgate.lockfiles import _npmrc
 from sbomgate.lockfiles._integrity import parse as parse_integrity
-from sbomgate.lockfiles._npm_manifest import deprecation_of, engines_of, licence_of, matches, workspace_patterns
+from sbomgate.lockfiles._npm_manifest import (
+    deprecation_of,
+    engines_of,
+    licence_of,
+    matches,
+    workspace_patterns,
+    workspaces_on_disk,
+)
 from sbomgate.lockfiles._npm_source import Registries, is_git, judge
 from sbomgate.lockfiles._range import parse_version
 from sbomgate.model import (
@@ -251,7 +258,10 @@ class _Reader:
                 self._find("manifest-missing", "lockfile_sound", location, name, "no such file beside the lockfile")
 
     def _load_links(self) -> None:
-        patterns = workspace_patterns(self.manifests.get("", self.entries[""]))
+        patterns = workspace_patterns(
+            self.manifests.get("", self.entries[""]),
+            self.base + "package.json" if "" in self.manifests else self.path,
+        )
         for location, entry in self.entries.items():
             if not entry.get("link"):
                 if "node_modules/" not in location and location and matches(patterns, location):
@@ -698,6 +708,12 @@ class _Reader:
         if all(self.files.has(name) for name in both):
             message = f"npm uses {both[0]} and ignores {both[1]}; {self.path} is the one that was read"
             self._find("shrinkwrap-shadow", "lockfile_sound", None, both[0], message)
+        manifest = self.manifests.get("")
+        for location in () if manifest is None else workspaces_on_disk(self.files, self.base, manifest):
+            if location not in self.workspaces:
+                where = f"{location}/package.json"
+                message = f"the workspace {location} stands not in the lockfile: `npm ci` refuses to install"
+                self._find("lock-drift", "pinned", None, where, message)
         for location in sorted(self.workspaces):
             for name in FILENAMES:
                 if self.files.has(f"{self.base}{location}/{name}"):
