@@ -42,18 +42,21 @@ def workspace_patterns(manifest: dict[str, Any], where: str) -> Patterns:
     return patterns
 
 
-def workspaces_on_disk(files: ProjectFiles, base: str, manifest: dict[str, Any]) -> list[str]:
+def workspaces_on_disk(
+    files: ProjectFiles, base: str, manifest: dict[str, Any], *, file: str = "package.json"
+) -> list[str]:
     """Return the directories that `workspaces` of a package.json stands for: those with a package.json of their own.
 
     Args:
         files: of the repository.
         base: the project's directory in it, with its slash.
         manifest: the project's package.json.
+        file: what stands in its place, for errors.
 
     Raises:
         InputError: not a list of texts, or more than `MAX_DIRECTORIES` have to be looked into.
     """
-    where = base + "package.json"
+    where = base + file
     patterns = workspace_patterns(manifest, where)
     value = manifest.get("workspaces")
     texts: list[str] = (value.get("packages") if type(value) is dict else value) or []

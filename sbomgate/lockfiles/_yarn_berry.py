@@ -396,11 +396,25 @@ class _Reader:
                 node.name = ""  # yarn makes up a name for a root without one
             ours, node.declared = node.declared, project.declared(node.directory, top=True)
             self._compare(node, ours)
-        locked = {node.directory for node in project.nodes.values() if node.kind is Kind.WORKSPACE}
-        for directory in workspaces_on_disk(project.files, project.base, project.root()):
-            if directory not in locked:
-                message = "a workspace that stands not in the lockfile: `yarn install --immutable` refuses to install"
-                project.find("lock-drift", "pinned", None, f"{directory}/package.json", message)
+        self._judge_workspaces()
+
+    def _judge_workspaces(self) -> None:
+        """`yarn install --immutable` refuses another set of workspaces; each of them may have workspaces of its own."""
+        project = self.project
+        locked = {node.directory or "": node for node in project.nodes.values() if node.kind in _OWN}
+        declared: set[str] = set()
+        for directory in locked:
+            manifest = project.manifest(directory)
+            if manifest is not None and "workspaces" in manifest:
+                base = f"{project.base}{directory}/" if directory else project.base
+                declared |= {relative(directory, one) for one in workspaces_on_disk(project.files, base, manifest)}
+        for directory in sorted(declared - locked.keys()):
+            message = "a workspace that stands not in the lockfile"
+            project.find("lock-drift", "pinned", None, f"{directory}/package.json", message)
+        for directory in sorted(locked.keys() - declared - {""}):
+            if project.manifest(directory) is not None:
+                message = "a workspace in the lockfile, and none by package.json"
+                project.find("lock-drift", "pinned", None, project.place(locked[directory]), message)
 
     def _compare(self, node: Node, ours: links.Declared) -> None:
         """L18: what the lockfile says of package.json against package.json itself."""
