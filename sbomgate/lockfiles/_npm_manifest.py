@@ -9,6 +9,8 @@ from sbomgate.errors import InputError
 from sbomgate.model import ProjectFiles
 from sbomgate.strict_json import kind_of
 
+_BESIDE_PACKAGES = {"catalog", "catalogs", "nohoist"}  # of bun and yarn 1, which do without `packages`
+
 MAX_DIRECTORIES = 100_000
 """Most directories that are looked into for workspaces: ten times the largest monorepo known."""
 
@@ -26,7 +28,7 @@ def workspace_patterns(manifest: dict[str, Any], where: str) -> Patterns:
         InputError: not a list of texts (npm refuses to install).
     """
     value = manifest.get("workspaces")
-    if type(value) is dict:
+    if type(value) is dict and ("packages" in value or value.keys() <= _BESIDE_PACKAGES):
         value = value.get("packages")
     if not value:
         return []

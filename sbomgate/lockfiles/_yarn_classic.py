@@ -274,8 +274,8 @@ class _Reader:
         )
         for directory in workspaces_on_disk(project.files, project.base, root):
             manifest = project.manifest(directory)
-            if manifest is None:
-                continue
+            if manifest is None or not manifest.get("name") or not manifest.get("version"):
+                continue  # (WorkspaceLayout) yarn 1 ignores it, and asks the registry for who depends on it
             name = own_name(manifest, directory)
             node = Node(
                 id=f"{name}@workspace:{directory}",

@@ -330,7 +330,9 @@ class _Reader:
                 if len(at) == 1 and selector == name and value[:1] != "$" and value not in ("", "*"):
                     self.replaced[name] = value
                     if name in own and own[name][1] != value:
-                        message = f"{message}, and declared as {public_url(own[name][1]) or '*'}: npm refuses (EOVERRIDE)"
+                        message = (
+                            f"{message}, and declared as {public_url(own[name][1]) or '*'}: npm refuses (EOVERRIDE)"
+                        )
                         self._find("lock-drift", "pinned", None, where, message)
 
     # -- entries → edges

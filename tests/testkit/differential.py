@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -322,5 +323,64 @@ def bench(scratch: Path) -> Iterator[Bench]:
         keep_engine(world.cache / "engine")
 
 
-HARMLESS: Sequence[tuple[str, str, str]] = ()
-"""What a manager refuses and we allow: manager ("" for every one), what it says (a pattern), and why nobody is harmed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harmless:
+    """What a manager refuses, and we allow without harm.
+
+    Attributes:
+        manager: whose. says: a pattern in what it says.
+        codes: findings of our reader that may be new; with any other one this is no reason.
+        why: nobody is harmed.
+    """
+
+    manager: str
+    says: str
+    codes: frozenset[str] = frozenset()
+    why: str
+
+
+_SMALLER = frozenset({"unreachable-entry", "workspace-differs", "root-differs", "flag-mismatch", "peer-unmet"})
+
+HARMLESS: Sequence[Harmless] = (
+    Harmless(
+        manager="npm",
+        says="Missing: ",
+        codes=_SMALLER,
+        why="an optional package or a peer is not in the lockfile, as in locks of other platforms or made with "
+        "legacy-peer-deps: everything that can be installed was judged",
+    ),
+    Harmless(
+        manager="npm",
+        says="EBADPLATFORM",
+        codes=_SMALLER,
+        why="a lockfile is judged for all platforms, not for the one that this machine is",
+    ),
+    Harmless(
+        manager="berry",
+        says="YN0028",
+        codes=_SMALLER,
+        why="yarn would write the file otherwise (a comment, an order, an entry that nothing needs): what it would "
+        "install was judged",
+    ),
+    Harmless(
+        manager="berry",
+        says="YN0018",
+        why="the checksum is of yarn's own zip, which yarn alone can make, and compares",
+    ),
+    Harmless(
+        manager="berry",
+        says="TypeError|Type Error",
+        why="yarn stops at a field that says nothing about which package it is (`linkType`)",
+    ),
+)
+"""Every reason that there is; what none of them explains is a wrong \"allowed\"."""
+
+
+def reason(name: str, outcome: Outcome, codes: frozenset[str]) -> str:
+    """Return why a wrong outcome harms nobody, or nothing; `codes` are those of the project before it was changed."""
+    if outcome.accepted:
+        return ""
+    for one in HARMLESS:
+        if one.manager == manager_of(name) and re.search(one.says, outcome.said) and outcome.codes - codes <= one.codes:
+            return one.why
+    return ""
