@@ -77,7 +77,8 @@ ADDED: tuple[tuple[str, Any], ...] = (
 )  # fmt: skip
 LINES = (
     "    optional: true", "    dev: true", "  dependencies:", '    inner: "1.0.0"', "    inner: 1.0.0",
-    '  version "2.0.0"', '  name "inner"', '  uid "2.0.0"', "  linkType: soft", "  languageName: unknown", "  conditions: os=aix",
+    '  version "2.0.0"', '  name "inner"', '  uid "2.0.0"', "  linkType: soft", "  languageName: unknown",
+    "  conditions: os=aix",
     "    os: [aix]", "    requiresBuild: true", "    hasBin: true", "    bundledDependencies: [leaf]", "overrides:",
     "  leaf: 2.0.0", "---", "...", "# a comment", '  registry "x"', '    leaf "2.0.0"', "  autoInstallPeers: false",
     "    peerDependencies:", "      inner: 1.0.0", "  bin:", "    leaf: ./x.js",

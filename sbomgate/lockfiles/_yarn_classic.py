@@ -22,6 +22,7 @@ from sbomgate.lockfiles._yarn_project import HINT, MAX_ENTRIES, NAME, Node, Proj
 from sbomgate.lockfiles._yarnrc import YARN_REGISTRY, YarnRegistries
 from sbomgate.model import DependencyGraph, Edge, EdgeKind, Hash, Kind, ProjectFiles
 from sbomgate.purl import public_url
+from sbomgate.strict_json import kind_of
 
 _PLAIN_END = re.compile(r"(?:#[0-9a-f]{40})?")
 _SHA1 = re.compile(r"[0-9a-f]{40}")
@@ -276,6 +277,11 @@ class _Reader:
             manifest = project.manifest(directory)
             if manifest is None or not manifest.get("name") or not manifest.get("version"):
                 continue  # (WorkspaceLayout) yarn 1 ignores it, and asks the registry for who depends on it
+            for key in ("name", "version"):
+                if type(manifest[key]) is not str:
+                    where = f"{project.base}{directory}/package.json"
+                    message = f"{kind_of(manifest[key])}, expected a string"
+                    raise InputError(message, where=where, place=key, hint="correct the file")
             name = own_name(manifest, directory)
             node = Node(
                 id=f"{name}@workspace:{directory}",
