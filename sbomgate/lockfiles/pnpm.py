@@ -157,10 +157,10 @@ class _Reader(Reading):
         for key, snapshot in snapshots.items():
             base = keys.without_suffix(key)
             used.add(base)
-            if base not in packages:
-                message = "stands not in `packages`: nothing says where its bytes come from"
-                self.find("source-missing", "bound_bytes", prefix + key, place("snapshots", key), message)
             shared = self.mapping(packages.get(base), "packages", base)
+            if shared.get("resolution") is None:
+                message = "has no resolution in `packages`: nothing says where its bytes come from"
+                self.find("source-missing", "bound_bytes", prefix + key, place("snapshots", key), message)
             self._add(prefix, key, shared, self.mapping(snapshot, "snapshots", key), "snapshots", major)
         for key, entry in packages.items():
             if key not in used:

@@ -6,17 +6,14 @@ mended by it, and those that we allow on purpose.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
 from sbomgate import lockfiles
 from sbomgate.project import MemoryFiles
-from testkit.differential import Bench, Files, bench, reason
+from testkit.differential import Bench, Files, added, bench, json_file, reason, text
 
 pytestmark = pytest.mark.managers
 
@@ -25,30 +22,6 @@ pytestmark = pytest.mark.managers
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with bench(tmp_path_factory.mktemp("differential")) as opened:
         yield opened
-
-
-def text(path: str, old: str, new: str) -> Callable[[Files], Files]:
-    """Replace what a pattern finds first in a file."""
-
-    def edit(files: Files) -> Files:
-        data, count = re.subn(old.encode(), new.encode(), files[path], count=1)
-        assert count, f"{old} is not in {path}"
-        return {**files, path: data}
-
-    return edit
-
-
-def json_file(path: str, change: Callable[[Any], object]) -> Callable[[Files], Files]:
-    def edit(files: Files) -> Files:
-        document = json.loads(files[path])
-        change(document)
-        return {**files, path: json.dumps(document, indent=2).encode()}
-
-    return edit
-
-
-def added(path: str, content: str) -> Callable[[Files], Files]:
-    return lambda files: {**files, path: content.encode()}
 
 
 def from_elsewhere(files: Files) -> Files:

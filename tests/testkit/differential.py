@@ -18,7 +18,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,9 +122,7 @@ class Bench:
     def original(self, name: str) -> Files:
         """Return the files of a fixture as they are for this machine's registry."""
         if name not in self._originals:
-            folder = FIXTURES / name
-            manager = manager_of(name)
-            found = {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+            manager, found = manager_of(name), fixture(name)
             files = {
                 path: data if path.endswith(".tgz") else self.here.local(data.decode()).encode()
                 for path, data in found.items()
@@ -284,9 +282,42 @@ MAKES: Mapping[str, tuple[str, ...]] = {
 """How each writes a lockfile."""
 
 
+def fixture(name: str) -> Files:
+    """Return the files of a project as they were checked in."""
+    folder = FIXTURES / name
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
 def manager_of(name: str) -> str:
     """Return whose a project is (`npm` of `plain/npm-3`)."""
     return name.rpartition("/")[2].partition("-")[0]
+
+
+def text(path: str, old: str, new: str) -> Callable[[Files], Files]:
+    """Replace what a pattern finds first in a file."""
+
+    def edit(files: Files) -> Files:
+        data, count = re.subn(old.encode(), new.encode(), files[path], count=1)
+        assert count, f"{old} is not in {path}"
+        return {**files, path: data}
+
+    return edit
+
+
+def json_file(path: str, change: Callable[[Any], object]) -> Callable[[Files], Files]:
+    """Change a JSON document in place."""
+
+    def edit(files: Files) -> Files:
+        document = json.loads(re.sub(rb",(?=\s*[}\]])", b"", files[path]))  # as bun writes it
+        change(document)
+        return {**files, path: json.dumps(document, indent=2).encode()}
+
+    return edit
+
+
+def added(path: str, content: str) -> Callable[[Files], Files]:
+    """Add a file."""
+    return lambda files: {**files, path: content.encode()}
 
 
 def _environment(here: Loopback, home: Path) -> dict[str, str]:

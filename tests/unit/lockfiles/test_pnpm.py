@@ -425,7 +425,10 @@ CASES: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
         _set("packages/good@1.0.0/name", "evil"),
         {("lockfile_sound", "sections-disagree")},
     ),
-    "no resolution": (_set("packages/good@1.0.0", {}), {("lockfile_sound", "missing-integrity")}),
+    "no resolution": (
+        _set("packages/good@1.0.0", {}),
+        {("lockfile_sound", "missing-integrity"), ("bound_bytes", "source-missing")},
+    ),
     "unknown resolution": (
         _set("packages/good@1.0.0/resolution", {"type": "pigeon"}),
         {("bound_bytes", "source-missing"), ("lockfile_sound", "missing-integrity")},
