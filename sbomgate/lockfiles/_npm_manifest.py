@@ -21,13 +21,13 @@ Patterns = list[tuple[bool, re.Pattern[str]]]
 """Whether a pattern adds or (`!…`) takes away, and the pattern."""
 
 
-def workspace_patterns(manifest: dict[str, Any], where: str) -> Patterns:
-    """Return the patterns of `workspaces`, in order; a later one overrules an earlier one.
+def workspace_patterns(manifest: dict[str, Any], where: str, *, key: str = "workspaces") -> Patterns:
+    """Return the patterns of `workspaces` (pnpm: `packages`), in order; a later one overrules an earlier one.
 
     Raises:
         InputError: not a list of texts (npm refuses to install).
     """
-    value = manifest.get("workspaces")
+    value = manifest.get(key)
     if type(value) is dict and ("packages" in value or value.keys() <= _BESIDE_PACKAGES):
         value = value.get("packages")
     if not value:
@@ -35,7 +35,7 @@ def workspace_patterns(manifest: dict[str, Any], where: str) -> Patterns:
     if type(value) is not list or not all(type(text) is str for text in value):
         shown = "an array with other than strings" if type(value) is list else kind_of(value)
         message = f"{shown}, expected an array of strings"
-        raise InputError(message, where=where, place="workspaces", hint="write the directories of the workspaces")
+        raise InputError(message, where=where, place=key, hint="write the directories of the workspaces")
     patterns: Patterns = []
     for text in value:
         negated = text.startswith("!")
@@ -45,7 +45,7 @@ def workspace_patterns(manifest: dict[str, Any], where: str) -> Patterns:
 
 
 def workspaces_on_disk(
-    files: ProjectFiles, base: str, manifest: dict[str, Any], *, file: str = "package.json"
+    files: ProjectFiles, base: str, manifest: dict[str, Any], *, file: str = "package.json", key: str = "workspaces"
 ) -> list[str]:
     """Return the directories that `workspaces` of a package.json stands for: those with a package.json of their own.
 
@@ -53,14 +53,14 @@ def workspaces_on_disk(
         files: of the repository.
         base: the project's directory in it, with its slash.
         manifest: the project's package.json.
-        file: what stands in its place, for errors.
+        file: what stands in its place (pnpm-workspace.yaml), and key: in place of `workspaces`.
 
     Raises:
         InputError: not a list of texts, or more than `MAX_DIRECTORIES` have to be looked into.
     """
     where = base + file
-    patterns = workspace_patterns(manifest, where)
-    value = manifest.get("workspaces")
+    patterns = workspace_patterns(manifest, where, key=key)
+    value = manifest.get(key)
     texts: list[str] = (value.get("packages") if type(value) is dict else value) or []
     found: set[str] = set()
     visits = 0
@@ -84,7 +84,7 @@ def workspaces_on_disk(
                 raise InputError(
                     f"more than {MAX_DIRECTORIES:,} directories to look for workspaces in",
                     where=where,
-                    place="workspaces",
+                    place=key,
                     hint="write narrower patterns",
                 )
             todo += (

@@ -307,6 +307,7 @@ class _Reader:
                 f"{kind_of(overrides)}, expected an object", where=self.base + "package.json", place="overrides"
             )
         own = links.declared(manifest, top=True, where=self.base + "package.json")
+        shrunk = any("hasShrinkwrap" in entry for entry in self.entries.values())  # nothing is replaced inside of those
         todo: list[tuple[tuple[str, ...], dict[str, Any]]] = [(("overrides",), overrides)]
         while todo:
             at, rules = todo.pop()
@@ -327,7 +328,7 @@ class _Reader:
                 where = f"package.json {place(*at, key)}"
                 message = f"{selector} is replaced by {public_url(value) or '*'}"
                 self._find("override", "pinned", None, where, message)
-                if len(at) == 1 and selector == name and value[:1] != "$" and value not in ("", "*"):
+                if len(at) == 1 and not shrunk and selector == name and value[:1] != "$" and value not in ("", "*"):
                     self.replaced[name] = value
                     if name in own and own[name][1] != value:
                         message = (

@@ -713,11 +713,9 @@ class _Reader(Reading):
 
     def _judge_workspaces(self) -> None:
         """A workspace on disk that the lockfile does not know: `pnpm install --frozen-lockfile` refuses to install."""
-        patterns = self.config.workspace.get("packages")
         apart = "false" in (self.settings.get("sharedWorkspaceLockfile"), self.npmrc.settings.get(_OWN_LOCKFILES))
-        if patterns is None or apart:
-            return
-        for directory in workspaces_on_disk(self.files, self.base, {"workspaces": patterns}, file=WORKSPACE):
+        settings = {} if apart else self.config.workspace
+        for directory in workspaces_on_disk(self.files, self.base, settings, file=WORKSPACE, key="packages"):
             if directory not in self.importers:
                 message = "a workspace that stands not in the lockfile"
                 self.find("lock-drift", "pinned", None, f"{directory}/package.json", message)
