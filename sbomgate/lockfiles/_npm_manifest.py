@@ -53,7 +53,8 @@ def workspaces_on_disk(
         files: of the repository.
         base: the project's directory in it, with its slash.
         manifest: the project's package.json.
-        file: what stands in its place (pnpm-workspace.yaml), and key: in place of `workspaces`.
+        file: what stands in its place (pnpm-workspace.yaml).
+        key: what stands in place of `workspaces`.
 
     Raises:
         InputError: not a list of texts, or more than `MAX_DIRECTORIES` have to be looked into.
