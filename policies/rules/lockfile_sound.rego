@@ -14,6 +14,7 @@
 #   severity:
 #     unknown-source: {default: deny where new or changed; else warn, strict: deny, release: deny}
 #     name-case: {default: note where the registry has it; else deny where new or changed, strict: note where the registry has it; else deny, release: note where the registry has it; else deny}
+#     range-unsatisfied: {default: deny for npm; else deny where new or changed; else warn, strict: deny, release: deny}
 #     unjudged: {default: deny, strict: deny, release: deny}
 #     lockfile-not-judged: {default: by unjudged_lockfiles, strict: by unjudged_lockfiles, release: by unjudged_lockfiles}
 #   parameters:
@@ -59,7 +60,7 @@ codes := {
 	"flag-mismatch": {"class": "changed", "fix": rewrite},
 	"unreachable-entry": {"class": "changed", "fix": "`npm prune --package-lock-only` drops what nothing depends on"},
 	"bundle-undeclared": {"class": "changed", "fix": rewrite},
-	"dependency-missing": {"class": "changed", "fix": rewrite},
+	"dependency-missing": {"class": "always", "fix": rewrite},
 	"range-unsatisfied": {"class": "changed", "fix": rewrite},
 	"name-case": {"class": "changed", "fix": "make sure that the old package with this very spelling is meant"},
 	"name-case-collision": {"class": "changed", "fix": "write the name as the registry has it"},
@@ -87,7 +88,7 @@ codes := {
 	"platform-unchecked": {"class": "note", "fix": "`supportedArchitectures` in .yarnrc.yml makes yarn record the checksums of other platforms"},
 }
 
-findings contains f if some f in lock.judged("lockfile_sound", codes, {"root-differs", "name-case", "lockfile-not-judged"})
+findings contains f if some f in lock.judged("lockfile_sound", codes, {"root-differs", "name-case", "lockfile-not-judged", "range-unsatisfied"})
 
 # A name in capitals is fine where the registry has these very bytes under it: only old packages do, as JSONStream.
 findings contains f if {
@@ -118,6 +119,17 @@ root_class(id) := "debt" if is_workspace(id)
 root_class(id) := "always" if not is_workspace(id)
 
 is_workspace(id) if packages.by_id[id].kind == "workspace"
+
+# `npm ci` refuses such a lockfile: nobody has one that works. Others install what it says.
+findings contains f if {
+	some said in input.lockfile.findings.lockfile_sound
+	said.code == "range-unsatisfied"
+	f := lock.judge("lockfile_sound", said, object.union(codes["range-unsatisfied"], {"class": range_class}))
+}
+
+range_class := "always" if input.lockfile.kind == "npm"
+
+range_class := codes["range-unsatisfied"].class if input.lockfile.kind != "npm"
 
 # What is installed from another lockfile of the tree is nothing that this decision covers.
 findings contains f if {

@@ -107,18 +107,26 @@ test_every_code_has_a_class_that_exists if {
 
 test_every_code_of_the_table if {
 	levels := {
-		"bundle-undeclared": "warn", "dependency-missing": "warn", "range-unsatisfied": "warn", "name-case-collision": "warn",
+		"bundle-undeclared": "warn", "dependency-missing": "deny", "range-unsatisfied": "deny", "name-case-collision": "warn",
 		"npmrc-weakens": "warn", "symlinked-manifest": "warn", "manifest-missing": "warn",
 		"link-target-missing": "warn", "root-renamed": "warn", "workspace-differs": "warn", "other-lockfile": "warn", "nested-lockfile": "warn",
 		"peer-unmet": "note", "peer-invalid": "note",
 	}
 	every code, level in levels {
 		said("default", code, id) == {sprintf("%s:%s", [code, level])}
-		said("strict", code, id) == {sprintf("%s:%s", [code, {"warn": "deny", "note": "note"}[level]])}
+		said("strict", code, id) == {sprintf("%s:%s", [code, {"deny": "deny", "warn": "deny", "note": "note"}[level]])}
 	}
 	every code in ["bundle-undeclared", "dependency-missing", "range-unsatisfied", "name-case-collision"] {
 		with_baseline(code, []) == {sprintf("%s:deny", [code])}
 	}
+}
+
+# npm refuses it; the others install what the lockfile says, so that it may be a debt.
+test_a_range_that_is_not_met_is_a_debt_outside_npm if {
+	document := fx.document("default", [p], fx.with_findings([fx.lock_finding("lockfile_sound", "range-unsatisfied", id)]))
+	lockfile := object.union(document.lockfile, {"kind": "bun"})
+	found := rule.findings with input as object.union(document, {"lockfile": lockfile})
+	fx.codes(found) == {"range-unsatisfied:warn"}
 }
 
 # `node_modules/a/../evil`: no old project has it, and what else is said of such an entry was read through its name.

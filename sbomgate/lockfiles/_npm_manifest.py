@@ -5,24 +5,95 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from sbomgate.errors import InputError
+from sbomgate.model import ProjectFiles
+from sbomgate.strict_json import kind_of
+
+_BESIDE_PACKAGES = {"catalog", "catalogs", "nohoist"}  # of bun and yarn 1, which do without `packages`
+
+MAX_DIRECTORIES = 100_000
+"""Most directories that are looked into for workspaces: ten times the largest monorepo known."""
+
+MAX_STARS = 8
+"""Levels of directories that `**` in a workspace pattern stands for."""
+
 Patterns = list[tuple[bool, re.Pattern[str]]]
 """Whether a pattern adds or (`!…`) takes away, and the pattern."""
 
 
-def workspace_patterns(manifest: dict[str, Any]) -> Patterns:
-    """Return the patterns of `workspaces`, in order; a later one overrules an earlier one."""
-    value = manifest.get("workspaces")
-    if type(value) is dict:
+def workspace_patterns(manifest: dict[str, Any], where: str, *, key: str = "workspaces") -> Patterns:
+    """Return the patterns of `workspaces` (pnpm: `packages`), in order; a later one overrules an earlier one.
+
+    Raises:
+        InputError: not a list of texts (npm refuses to install).
+    """
+    value = manifest.get(key)
+    if type(value) is dict and ("packages" in value or value.keys() <= _BESIDE_PACKAGES):
         value = value.get("packages")
-    if type(value) is not list:
+    if not value:
         return []
+    if type(value) is not list or not all(type(text) is str for text in value):
+        shown = "an array with other than strings" if type(value) is list else kind_of(value)
+        message = f"{shown}, expected an array of strings"
+        raise InputError(message, where=where, place=key, hint="write the directories of the workspaces")
     patterns: Patterns = []
     for text in value:
-        if type(text) is str:
-            negated = text.startswith("!")
-            pattern = text.lstrip("!").removeprefix("./").strip("/")
-            patterns.append((not negated, re.compile(_glob(pattern))))
+        negated = text.startswith("!")
+        pattern = text.lstrip("!").removeprefix("./").strip("/")
+        patterns.append((not negated, re.compile(_glob(pattern))))
     return patterns
+
+
+def workspaces_on_disk(
+    files: ProjectFiles, base: str, manifest: dict[str, Any], *, file: str = "package.json", key: str = "workspaces"
+) -> list[str]:
+    """Return the directories that `workspaces` of a package.json stands for: those with a package.json of their own.
+
+    Args:
+        files: of the repository.
+        base: the project's directory in it, with its slash.
+        manifest: the project's package.json.
+        file: what stands in its place (pnpm-workspace.yaml).
+        key: what stands in place of `workspaces`.
+
+    Raises:
+        InputError: not a list of texts, or more than `MAX_DIRECTORIES` have to be looked into.
+    """
+    where = base + file
+    patterns = workspace_patterns(manifest, where, key=key)
+    value = manifest.get(key)
+    texts: list[str] = (value.get("packages") if type(value) is dict else value) or []
+    found: set[str] = set()
+    visits = 0
+    for text in texts:
+        if text.startswith("!"):
+            continue
+        parts = [part for part in text.removeprefix("./").split("/") if part not in ("", ".")]
+        fixed = 0
+        while fixed < len(parts) and not set(parts[fixed]) & set("*?{["):
+            fixed += 1
+        depth = MAX_STARS if "**" in text else len(parts) - fixed
+        todo = [("/".join(parts[:fixed]), depth)]
+        while todo:
+            directory, left = todo.pop()
+            if directory and matches(patterns, directory) and files.has(f"{base}{directory}/package.json"):
+                found.add(directory)
+            if not left:
+                continue
+            visits += 1
+            if visits > MAX_DIRECTORIES:
+                raise InputError(
+                    f"more than {MAX_DIRECTORIES:,} directories to look for workspaces in",
+                    where=where,
+                    place=key,
+                    hint="write narrower patterns",
+                )
+            todo += (
+                (f"{directory}/{name}" if directory else name, left - 1)
+                for name in files.names((base + directory).rstrip("/"))
+                if name != "node_modules" and not name.startswith(".")
+            )
+    return sorted(found)
 
 
 def matches(patterns: Patterns, directory: str) -> bool:

@@ -10,6 +10,7 @@ from posixpath import normpath
 from typing import Any
 
 from sbomgate.errors import InputError
+from sbomgate.lockfiles._npm_edges import specifier
 from sbomgate.strict_json import kind_of, place
 
 Entries = dict[str, dict[str, Any]]
@@ -67,6 +68,15 @@ def _entry(name: str, child: dict[str, Any], where: str, at: tuple[str, ...]) ->
     version = child.get("version")
     if version is not None and type(version) is not str:
         raise InputError(f"{kind_of(version)}, expected a string", where=where, place=place(*at, "version"))
+    origin = child.get("from")
+    if (
+        type(origin) is str
+        and not child.get("integrity")
+        and not child.get("resolved")
+        and specifier(origin) not in ("range", "alias")
+        and specifier(version or "") != "git"
+    ):
+        version = origin  # arborist, `specFromLock`: npm 7 and later installs that, whatever the version says
     if version is None:
         pass
     elif version.startswith("npm:"):

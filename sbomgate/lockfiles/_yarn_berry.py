@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 from sbomgate.errors import InputError
 from sbomgate.lockfiles import _npm_edges as links
 from sbomgate.lockfiles import _syml
+from sbomgate.lockfiles._npm_manifest import matches, workspace_patterns, workspaces_on_disk
 from sbomgate.lockfiles._npm_source import judge
 from sbomgate.lockfiles._range import satisfies
 from sbomgate.lockfiles._yarn_project import HINT, MAX_ENTRIES, Node, Project, own_name, own_version, relative
@@ -395,6 +396,29 @@ class _Reader:
                 node.name = ""  # yarn makes up a name for a root without one
             ours, node.declared = node.declared, project.declared(node.directory, top=True)
             self._compare(node, ours)
+        self._judge_workspaces()
+
+    def _judge_workspaces(self) -> None:
+        """`yarn install --immutable` refuses another set of workspaces; each of them may have workspaces of its own."""
+        project = self.project
+        locked = {node.directory or "": node for node in project.nodes.values() if node.kind in _OWN}
+        declared: set[str] = set()
+        named = {""}
+        for directory in locked:
+            manifest = project.manifest(directory)
+            if manifest is not None and "workspaces" in manifest:
+                start = f"{directory}/" if directory else ""
+                base = project.base + start
+                patterns = workspace_patterns(manifest, base + "package.json")
+                named |= {one for one in locked if one.startswith(start) and matches(patterns, one[len(start) :])}
+                declared |= {relative(directory, one) for one in workspaces_on_disk(project.files, base, manifest)}
+        for directory in sorted(declared - locked.keys()):
+            message = "a workspace that stands not in the lockfile"
+            project.find("lock-drift", "pinned", None, f"{directory}/package.json", message)
+        for directory in sorted(locked.keys() - named):
+            if project.manifest(directory) is not None:
+                message = "a workspace in the lockfile, and none by package.json"
+                project.find("lock-drift", "pinned", None, project.place(locked[directory]), message)
 
     def _compare(self, node: Node, ours: links.Declared) -> None:
         """L18: what the lockfile says of package.json against package.json itself."""

@@ -15,19 +15,14 @@ from typing import Any, NoReturn
 from sbomgate.errors import InputError
 from sbomgate.lockfiles import _integrity, _syml
 from sbomgate.lockfiles import _npm_edges as links
-from sbomgate.lockfiles._npm_manifest import matches, workspace_patterns
+from sbomgate.lockfiles._npm_manifest import workspaces_on_disk
 from sbomgate.lockfiles._npm_source import commit_of, is_git, judge
 from sbomgate.lockfiles._range import parse_version, satisfies
 from sbomgate.lockfiles._yarn_project import HINT, MAX_ENTRIES, NAME, Node, Project, own_name, own_version, relative
 from sbomgate.lockfiles._yarnrc import YARN_REGISTRY, YarnRegistries
 from sbomgate.model import DependencyGraph, Edge, EdgeKind, Hash, Kind, ProjectFiles
 from sbomgate.purl import public_url
-
-MAX_DIRECTORIES = 100_000
-"""Most directories that are looked into for workspaces: ten times the largest monorepo known."""
-
-MAX_STARS = 8
-"""Levels of directories that `**` in a workspace pattern stands for."""
+from sbomgate.strict_json import kind_of
 
 _PLAIN_END = re.compile(r"(?:#[0-9a-f]{40})?")
 _SHA1 = re.compile(r"[0-9a-f]{40}")
@@ -71,7 +66,9 @@ class _Reader:
         self._load_own()
         self._load_edges()
         project.judge_edges(
-            {(edge.source, edge.name): links.pinning(edge.range) for edge in project.edges if edge.range is not None}
+            {(edge.source, edge.name): links.pinning(edge.range) for edge in project.edges if edge.range is not None},
+            # isLockfileEntryOutdated: where a plain range is not met yarn drops the entry, with --frozen-lockfile too.
+            drops=lambda edge: links.specifier(edge.range) == "range",
         )
         project.judge_files(node.directory or "" for node in self.workspaces.values())
         return project.graph("1")
@@ -201,9 +198,10 @@ class _Reader:
                 node.kind, node.resolved = Kind.FILE, f"file:{path}"
                 self._judge_file(node, path)
             else:
+                # getLocked: such an entry says nothing to yarn, neither its version nor its hash.
                 node.kind = Kind.REGISTRY
-                message = f"no `resolved`: yarn asks {self.registries.of(node.name)}"
-                project.find("resolved-missing", "registries", node.id, project.place(node), message)
+                message = "no `resolved`: yarn ignores the entry, and installs what the registry says on that day"
+                project.find("source-missing", "bound_bytes", node.id, project.place(node), message)
             return
         url, _, fragment = resolved.partition("#")
         archive = _ARCHIVE.match(url)
@@ -275,10 +273,15 @@ class _Reader:
             directory="",
             declared=project.declared("", top=True),
         )
-        for directory in self._directories():
+        for directory in workspaces_on_disk(project.files, project.base, root):
             manifest = project.manifest(directory)
-            if manifest is None:
-                continue
+            if manifest is None or not manifest.get("name") or not manifest.get("version"):
+                continue  # (WorkspaceLayout) yarn 1 ignores it, and asks the registry for who depends on it
+            for key in ("name", "version"):
+                if type(manifest[key]) is not str:
+                    where = f"{project.base}{directory}/package.json"
+                    message = f"{kind_of(manifest[key])}, expected a string"
+                    raise InputError(message, where=where, place=key, hint="correct the file")
             name = own_name(manifest, directory)
             node = Node(
                 id=f"{name}@workspace:{directory}",
@@ -299,50 +302,6 @@ class _Reader:
             self.workspaces[name] = project.nodes[node.id] = node
             edge = Edge(source="", target=node.id, name=name, kind=EdgeKind.WORKSPACE, range=directory, satisfied=True)
             project.edges.append(edge)
-
-    def _directories(self) -> list[str]:
-        """Return the directories of the workspaces, which the lockfile does not name."""
-        project = self.project
-        value = project.root().get("workspaces")
-        texts = value.get("packages") if type(value) is dict else value
-        patterns = workspace_patterns(project.root())
-        if type(texts) is not list or not patterns:
-            return []
-        found: set[str] = set()
-        visits = 0
-        for text in texts:
-            if type(text) is not str or text.startswith("!"):
-                continue
-            parts = [part for part in text.removeprefix("./").split("/") if part not in ("", ".")]
-            fixed = 0
-            while fixed < len(parts) and not set(parts[fixed]) & set("*?{["):
-                fixed += 1
-            depth = MAX_STARS if "**" in text else len(parts) - fixed
-            todo = [("/".join(parts[:fixed]), depth)]
-            while todo:
-                directory, left = todo.pop()
-                if (
-                    directory
-                    and matches(patterns, directory)
-                    and project.files.has(f"{project.base}{directory}/package.json")
-                ):
-                    found.add(directory)
-                if not left:
-                    continue
-                visits += 1
-                if visits > MAX_DIRECTORIES:
-                    raise InputError(
-                        f"more than {MAX_DIRECTORIES:,} directories to look for workspaces in",
-                        where=project.base + "package.json",
-                        place="workspaces",
-                        hint="write narrower patterns",
-                    )
-                todo += (
-                    (f"{directory}/{name}" if directory else name, left - 1)
-                    for name in project.files.names((project.base + directory).rstrip("/"))
-                    if name != "node_modules" and not name.startswith(".")
-                )
-        return sorted(found)
 
     # -- edges
 

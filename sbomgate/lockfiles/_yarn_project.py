@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from posixpath import join, normpath
@@ -228,8 +228,15 @@ class Project:
             message = f"a link to the directory {path or '.'}, which is no workspace"
             self.find("link", "exotic_sources", node.id, self.place(node), message)
 
-    def judge_edges(self, pinning: dict[tuple[str, str], str]) -> None:
-        """Judge every edge; `pinning` tells how tight what a package of the project's own declares is."""
+    def judge_edges(
+        self, pinning: dict[tuple[str, str], str], *, drops: Callable[[Edge], bool] = lambda _: False
+    ) -> None:
+        """Judge every edge.
+
+        Args:
+            pinning: how tight what a package of the project's own declares is.
+            drops: whether yarn ignores the entry that an edge leads to, if that does not meet its range.
+        """
         own = {node.id for node in self.nodes.values() if node.kind in _OWN}
         for edge in self.edges:
             mine = edge.source in own
@@ -258,7 +265,10 @@ class Project:
                 target = self.nodes[edge.target]
                 got = target.version or public_url(target.resolved or "an unknown version")
                 message = f"{asked} is not satisfied by {got} at {edge.target or 'the root'}"
-                code, rule = ("lock-drift", "pinned") if mine else ("range-unsatisfied", "lockfile_sound")
+                dropped = drops(edge)
+                if dropped:
+                    message += ": yarn ignores that entry, and installs what the registry says on that day"
+                code, rule = ("lock-drift", "pinned") if mine or dropped else ("range-unsatisfied", "lockfile_sound")
                 self.find(code, rule, edge.source, where, message)
 
     def edge_place(self, edge: Edge) -> str:

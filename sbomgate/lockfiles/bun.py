@@ -23,6 +23,7 @@ from typing import Any
 from sbomgate.errors import InputError
 from sbomgate.lockfiles import _bunfig, _npmrc
 from sbomgate.lockfiles import _npm_edges as links
+from sbomgate.lockfiles._npm_manifest import matches, workspace_patterns, workspaces_on_disk
 from sbomgate.lockfiles._npm_source import Registries, commit_of, is_git, judge
 from sbomgate.lockfiles._range import parse_version
 from sbomgate.lockfiles._reading import SECTIONS, Reading, declaration, entry_place, meets, reached
@@ -98,6 +99,7 @@ class _Reader(Reading):
         self._judge_edges()
         self._judge_patches(lock)
         self._judge_settings(lock)
+        self._judge_workspaces()
         self.judge_files(list(self.directories.values()), FILENAMES)
         if self.files.has(self.base + "bun.lockb"):
             message = f"lies beside {self.path}: a bun of before 1.2 installs from it"
@@ -118,6 +120,8 @@ class _Reader(Reading):
             self.workspaces[found] = self.mapping(workspace, "workspaces", directory)
             if directory:
                 self.directories[found] = directory
+                if not self.text(self.workspaces[found].get("name"), "workspaces", directory, "name"):
+                    self.refuse("no name, which every workspace has", "workspaces", directory)
             if not self.files.is_inside(self.base + directory):
                 message = f"the workspace {public_url(directory)} lies outside the repository"
                 self.find("link-outside", "exotic_sources", found, place("workspaces", directory), message)
@@ -499,6 +503,22 @@ class _Reader(Reading):
                 self.find(
                     "patch-differs", "lockfile_sound", None, where, "no patch file in the repository belongs to it"
                 )
+
+    def _judge_workspaces(self) -> None:
+        """The lockfile names each workspace: another set of them is refused by `bun install --frozen-lockfile`."""
+        manifest = self.manifests.get("")
+        if manifest is None:
+            return
+        patterns = workspace_patterns(manifest, self.base + "package.json")
+        locked = set(self.directories.values())
+        for directory in workspaces_on_disk(self.files, self.base, manifest):
+            if directory not in locked:
+                message = "a workspace that stands not in the lockfile"
+                self.find("lock-drift", "pinned", None, f"{directory}/package.json", message)
+        for directory in sorted(locked):
+            if not matches(patterns, directory):
+                message = "a workspace in the lockfile, and none by package.json"
+                self.find("lock-drift", "pinned", None, place("workspaces", directory), message)
 
     def _judge_settings(self, lock: dict[str, Any]) -> None:
         locked = self.words(lock.get("trustedDependencies"), "trustedDependencies")

@@ -19,7 +19,14 @@ from sbomgate.lockfiles import _npm_edges as links
 from sbomgate.lockfiles import _npm_v1 as v1
 from sbomgate.lockfiles import _npmrc
 from sbomgate.lockfiles._integrity import parse as parse_integrity
-from sbomgate.lockfiles._npm_manifest import deprecation_of, engines_of, licence_of, matches, workspace_patterns
+from sbomgate.lockfiles._npm_manifest import (
+    deprecation_of,
+    engines_of,
+    licence_of,
+    matches,
+    workspace_patterns,
+    workspaces_on_disk,
+)
 from sbomgate.lockfiles._npm_source import Registries, is_git, judge
 from sbomgate.lockfiles._range import parse_version
 from sbomgate.model import (
@@ -89,6 +96,7 @@ class _Reader:
         self.targets: dict[str, str] = {}  # link → what it leads to
         self.workspaces: set[str] = set()
         self.overrides: dict[str, list[str]] = {}
+        self.replaced: dict[str, str] = {}  # of these: what holds for a name wherever it is asked for
         self.edges: list[Edge] = []
         self.bundlers: dict[str, str] = {}  # entry → the package whose tarball holds it
         self.declarations: dict[str, list[Edge]] = {}  # entry of an exotic source → the edges that lead to it
@@ -251,7 +259,10 @@ class _Reader:
                 self._find("manifest-missing", "lockfile_sound", location, name, "no such file beside the lockfile")
 
     def _load_links(self) -> None:
-        patterns = workspace_patterns(self.manifests.get("", self.entries[""]))
+        patterns = workspace_patterns(
+            self.manifests.get("", self.entries[""]),
+            self.base + "package.json" if "" in self.manifests else self.path,
+        )
         for location, entry in self.entries.items():
             if not entry.get("link"):
                 if "node_modules/" not in location and location and matches(patterns, location):
@@ -278,6 +289,10 @@ class _Reader:
             elif target not in self.workspaces and target:
                 message = f"a link to the directory {target}, which is no workspace"
                 self._find("link", "exotic_sources", location, self._place(location), message)
+            key = location.rpartition("node_modules/")[2]
+            if "node_modules/" in target and key != target.rpartition("node_modules/")[2]:
+                message = f"a link to {target[:200]}: that package is installed as {key[:200]} as well"
+                self._find("alias-undeclared", "bound_bytes", location, self._place(location), message)
             if target not in self.entries or target in self.targets:
                 message = "the link's target is no entry of the lockfile"
                 self._find("link-target-missing", "lockfile_sound", location, self._place(location), message)
@@ -292,6 +307,7 @@ class _Reader:
                 f"{kind_of(overrides)}, expected an object", where=self.base + "package.json", place="overrides"
             )
         own = links.declared(manifest, top=True, where=self.base + "package.json")
+        shrunk = any("hasShrinkwrap" in entry for entry in self.entries.values())  # nothing is replaced inside of those
         todo: list[tuple[tuple[str, ...], dict[str, Any]]] = [(("overrides",), overrides)]
         while todo:
             at, rules = todo.pop()
@@ -309,8 +325,16 @@ class _Reader:
                 name = selector[: selector.find("@", 1)] if "@" in selector[1:] else selector
                 spec = own.get(value[1:], (None, ""))[1] if value.startswith("$") else value
                 self.overrides.setdefault(name, []).append(spec)
+                where = f"package.json {place(*at, key)}"
                 message = f"{selector} is replaced by {public_url(value) or '*'}"
-                self._find("override", "pinned", None, f"package.json {place(*at, key)}", message)
+                self._find("override", "pinned", None, where, message)
+                if len(at) == 1 and not shrunk and selector == name and value[:1] != "$" and value not in ("", "*"):
+                    self.replaced[name] = value
+                    if name in own and own[name][1] != value:
+                        message = (
+                            f"{message}, and declared as {public_url(own[name][1]) or '*'}: npm refuses (EOVERRIDE)"
+                        )
+                        self._find("lock-drift", "pinned", None, where, message)
 
     # -- entries → edges
 
@@ -397,7 +421,13 @@ class _Reader:
         version = manifest.get("version") or entry.get("version")  # npm reads a link's target again
         version = version if isinstance(version, str) else None
         resolved = entry.get("resolved")
+        # (Edge.satisfiedBy) What is replaced everywhere must be what replaces it; bundled packages are as they are.
+        if source and name in self.replaced and len(self.overrides[name]) == 1 and not entry.get("inBundle"):
+            return links.satisfied(self.replaced[name], "", target, real, version, resolved, linked=linked)
         ok = links.satisfied(spec, source, target, real, version, resolved, linked=linked)
+        accepted = self.entries[source].get("acceptDependencies")
+        if ok is False and type(accepted) is dict and type(other := accepted.get(name)) is str:
+            ok = links.satisfied(other, source, target, real, version, resolved, linked=linked)
         if ok is False or (name in self.overrides and ok is None):
             for other in self.overrides.get(name, ()):
                 if other and links.satisfied(other, "", target, real, version, resolved, linked=linked) is True:
@@ -698,6 +728,12 @@ class _Reader:
         if all(self.files.has(name) for name in both):
             message = f"npm uses {both[0]} and ignores {both[1]}; {self.path} is the one that was read"
             self._find("shrinkwrap-shadow", "lockfile_sound", None, both[0], message)
+        manifest = self.manifests.get("")
+        for location in () if manifest is None else workspaces_on_disk(self.files, self.base, manifest):
+            if location not in self.workspaces:
+                where = f"{location}/package.json"
+                message = f"the workspace {location} stands not in the lockfile: `npm ci` refuses to install"
+                self._find("lock-drift", "pinned", None, where, message)
         for location in sorted(self.workspaces):
             for name in FILENAMES:
                 if self.files.has(f"{self.base}{location}/{name}"):

@@ -20,7 +20,7 @@ from urllib.parse import urljoin
 
 from sbomgate.lockfiles import _npm_edges as links
 from sbomgate.lockfiles import _pnpm_keys as keys
-from sbomgate.lockfiles._npm_manifest import deprecation_of, engines_of
+from sbomgate.lockfiles._npm_manifest import deprecation_of, engines_of, workspaces_on_disk
 from sbomgate.lockfiles._npm_source import Registries, commit_of, judge
 from sbomgate.lockfiles._pnpm_settings import WORKSPACE, Settings
 from sbomgate.lockfiles._reading import MAX_ENTRIES, SECTIONS, Reading, declaration, entry_place, meets, reached
@@ -32,6 +32,7 @@ from sbomgate.strict_json import kind_of, place
 FILENAMES = ("pnpm-lock.yaml",)
 
 _MAJORS = {"5.4": 5, "6.0": 6, "6.1": 6, "9.0": 9}
+_OWN_LOCKFILES = "shared-workspace-lockfile"  # false: each workspace has a lockfile of its own
 _CONFIG = ("configDependencies", "packageManagerDependencies")
 # The host serves a commit of a git repository as a tarball: pnpm's form of a dependency on it.
 _GIT_ARCHIVE = re.compile(
@@ -86,6 +87,7 @@ class _Reader(Reading):
         self.switches = self.mapping(lock.get("settings"), "settings")
         self.ignored = self.words(lock.get("ignoredOptionalDependencies"), "ignoredOptionalDependencies")
         self.majors = {"": self.major}
+        self.unused: set[str] = set()  # entries of `packages` without a snapshot: pnpm installs none of them
         self._load_importers(lock)
         self._load_entries(lock, "", self.major)
         if len(documents) == 2:
@@ -104,6 +106,7 @@ class _Reader(Reading):
         packages = self._packages(bits)
         self._judge_patches(lock)
         self._judge_edges()
+        self._judge_workspaces()
         self.judge_files(own, FILENAMES)
         return self.graph(packages, str(lock["lockfileVersion"]))
 
@@ -155,9 +158,13 @@ class _Reader(Reading):
             base = keys.without_suffix(key)
             used.add(base)
             shared = self.mapping(packages.get(base), "packages", base)
+            if shared.get("resolution") is None:
+                message = "has no resolution in `packages`: nothing says where its bytes come from"
+                self.find("source-missing", "bound_bytes", prefix + key, place("snapshots", key), message)
             self._add(prefix, key, shared, self.mapping(snapshot, "snapshots", key), "snapshots", major)
         for key, entry in packages.items():
             if key not in used:
+                self.unused.add(prefix + key)
                 self._add(prefix, key, self.mapping(entry, "packages", key), {}, "packages", major)
 
     def _add(
@@ -270,7 +277,7 @@ class _Reader(Reading):
         """Return the id that a reference leads to, or None where the lockfile has no such entry."""
         if not reference.startswith("link:"):
             found = prefix + keys.target(reference, name, major)
-            return found if found in self.entries else None
+            return found if found in self.entries and found not in self.unused else None
         path = reference[5:]
         path = path if path[:1] == "/" else normpath(join(directory, path))
         path = "" if path == "." else path
@@ -703,6 +710,15 @@ class _Reader(Reading):
                     self.find("peer-invalid", "lockfile_sound", edge.source, where, message)
                 else:
                     self.find("lock-drift", "pinned", edge.source, where, message)
+
+    def _judge_workspaces(self) -> None:
+        """A workspace on disk that the lockfile does not know: `pnpm install --frozen-lockfile` refuses to install."""
+        apart = "false" in (self.settings.get("sharedWorkspaceLockfile"), self.npmrc.settings.get(_OWN_LOCKFILES))
+        settings = {} if apart else self.config.workspace
+        for directory in workspaces_on_disk(self.files, self.base, settings, file=WORKSPACE, key="packages"):
+            if directory not in self.importers:
+                message = "a workspace that stands not in the lockfile"
+                self.find("lock-drift", "pinned", None, f"{directory}/package.json", message)
 
     def _judge_alias(self, edge: Edge, where: str) -> None:
         """A05, A06: an importer's dependency of another name than its own, which its specifier does not say."""

@@ -12,7 +12,7 @@ import json
 import os
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -99,21 +99,35 @@ class Loopback:
         """Where the repository `from-git.git` is, over git's plain http protocol."""
         return f"{self.other}/git/from-git.git"
 
-    def public(self, text: str) -> str:
-        """Return a text with names that belong to nobody in place of this machine's addresses."""
-        for old, new in (
+    @property
+    def _addresses(self) -> tuple[tuple[str, str], ...]:
+        return (
             (self.registry, "https://registry.npmjs.org/"),
             (self.files, "https://files.example.test/"),
             (self.other + "/git/", "https://git.example.test/owner/"),
-        ):
-            for form in (str, lambda url: quote(url, safe=""), _in_a_key):
+        )
+
+    def public(self, text: str) -> str:
+        """Return a text with names that belong to nobody in place of this machine's addresses."""
+        for old, new in self._addresses:
+            for form in _FORMS:
                 text = text.replace(form(old), form(new))
+        return text
+
+    def local(self, text: str) -> str:
+        """Return what `public` returned with this machine's addresses again."""
+        for old, new in self._addresses:
+            for form in _FORMS:
+                text = text.replace(form(new), form(old))
         return text
 
 
 def _in_a_key(url: str) -> str:
     """Return what pnpm 7 and 8 make of an address in a key."""
     return url.partition("://")[2].replace(":", "+")
+
+
+_FORMS: tuple[Callable[[str], str], ...] = (str, lambda url: quote(url, safe=""), _in_a_key)
 
 
 def _packument(name: str, registry: str) -> dict[str, Any] | None:

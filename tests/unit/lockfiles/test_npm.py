@@ -255,7 +255,7 @@ ATTACKS: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
             lambda p: p.packages.update({EVIL: entry("evil")}),
             lambda p: p.packages.update({"node_modules/link": {"link": True, "resolved": EVIL}}),
         ),
-        {("exotic_sources", "link"), ("lockfile_sound", "unreachable-entry")},
+        {("exotic_sources", "link"), ("lockfile_sound", "unreachable-entry"), ("bound_bytes", "alias-undeclared")},
     ),
     "L26 shrinkwrap inside": (field(hasShrinkwrap=True), {("pinned", "nested-shrinkwrap")}),
     "L31 link outside": (link("../../reg"), {("exotic_sources", "link-outside")}),

@@ -425,18 +425,25 @@ CASES: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
         _set("packages/good@1.0.0/name", "evil"),
         {("lockfile_sound", "sections-disagree")},
     ),
-    "no resolution": (_set("packages/good@1.0.0", {}), {("lockfile_sound", "missing-integrity")}),
+    "no resolution": (
+        _set("packages/good@1.0.0", {}),
+        {("lockfile_sound", "missing-integrity"), ("bound_bytes", "source-missing")},
+    ),
     "unknown resolution": (
         _set("packages/good@1.0.0/resolution", {"type": "pigeon"}),
         {("bound_bytes", "source-missing"), ("lockfile_sound", "missing-integrity")},
     ),
     "no package behind a snapshot": (
         _set("packages", {"tool@2.1.0": {"resolution": {"integrity": integrity("tool")}}}),
-        {("lockfile_sound", "missing-integrity")},
+        {("lockfile_sound", "missing-integrity"), ("bound_bytes", "source-missing")},
     ),
     "L15 unreferenced": (
         _set("snapshots/evil@1.0.0", {}),
-        {("lockfile_sound", "unreachable-entry"), ("lockfile_sound", "missing-integrity")},
+        {
+            ("lockfile_sound", "unreachable-entry"),
+            ("lockfile_sound", "missing-integrity"),
+            ("bound_bytes", "source-missing"),
+        },
     ),
     "a package without a snapshot": (
         _set("packages/evil@1.0.0", {"resolution": {"integrity": integrity("evil")}}),

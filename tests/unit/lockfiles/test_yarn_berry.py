@@ -288,7 +288,7 @@ def test_package_json_counts() -> None:
 def test_workspaces() -> None:
     lock = GOOD + block("a@workspace:^, a@workspace:packages/a", "a@workspace:packages/a", "0.0.0-use.local", soft=True)
     lock += block("out@workspace:../out", "out@workspace:../out", "0.0.0-use.local", soft=True)
-    declared = {"dependencies": {"good": "^1.0.0", "a": "workspace:^"}}
+    declared = {"workspaces": ["packages/*"], "dependencies": {"good": "^1.0.0", "a": "workspace:^"}}
     graph = read(
         lock,
         declared,
