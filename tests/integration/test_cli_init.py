@@ -43,7 +43,7 @@ def test_a_first_time(fresh: World) -> None:
     made = fresh.run("init", "shop", "--offline")
     assert made.code == 0, made.err
     schema = resources.path(*config.SCHEMA).read_bytes()
-    assert config.parse((fresh.project / "sbomgate.toml").read_bytes(), schema=schema).profile == "default"
+    assert config.parse((fresh.project / "sbomgate.toml").read_bytes(), schema=schema) == config.EMPTY
     assert (fresh.project / ".sbomgate" / "config.schema.json").read_bytes() == schema
     written = (fresh.project / ".github" / "workflows" / "sbomgate.yml").read_bytes()
     assert written == resources.path("ci-templates", "github", "sbomgate.yml").read_bytes()
@@ -54,6 +54,8 @@ def test_a_first_time(fresh: World) -> None:
     checked = fresh.run("check", "shop", "--offline", "--trust", "shop-trust/trust.toml")
     assert checked.code == 0, checked.err
     assert "bootstrap" not in checked.out
+    observed = fresh.run("check", "shop", "--offline", "--profile", "observe")  # adopt.md begins with it
+    assert observed.code == 0, observed.err
     # (P20) what signed the baseline decides for nothing that is deployed
     shutil.copy(fresh.project / "package-lock.json", fresh.root / "deployed")
     refused_ = fresh.run("verify", "file:deployed", "--trust", "shop-trust/trust.toml", "--environment", "production")
