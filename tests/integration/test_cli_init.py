@@ -139,7 +139,18 @@ def test_a_denied_project_is_told_so(fresh: World) -> None:
     made = fresh.run("init", "shop", "--offline")
     assert made.code == 1, made.err
     assert "DENIED" in made.out
+    assert "run `sbomgate init` again" in made.out
     assert (fresh.root / "shop-trust" / "trust.toml").is_file()
+    (fresh.project / "sbomgate.toml").write_text("")
+    again = fresh.run("init", "shop", "--offline")  # what was denied is no baseline, and what is put right becomes one
+    assert again.code == 0, again.err
+    assert "ALLOWED" in again.out
+    assert "run `sbomgate init` again" not in again.out
+
+
+def test_no_template_where_none_is_asked_for(fresh: World) -> None:
+    made = fresh.run("init", "shop", "--offline", "--no-baseline", "--ci", "none")
+    assert "no template asked for (also there: GitHub Actions)" in made.out
 
 
 def test_a_project_without_git_and_ci(fresh: World) -> None:
