@@ -52,8 +52,23 @@ A crash is 2 as well. No flag turns a check off, and no environment variable cha
 | variables that the user's `.npmrc` names | tokens, sent to the registry that the line is for, and to no other host |
 """
 
-# The tests (tests/integration/test_docs.py) parse these; what they show is run on the page of its subject.
-MARK = "<!-- run: no, examples of the help text: parsed here, run on the page of their subject -->\n"
+# The tests (tests/integration/test_docs.py) run the examples of these verbs, in the page's order; before them, what is
+# taken to have been done. Those of the others are parsed, and what they show is run on the page of their subject.
+WEB = "mkdir -p web && cp package.json package-lock.json .npmrc web && cp -r services web"
+RUN = {
+    "audit": "cp -r evidence ../srv/evidence && cp evidence/log/000000/0000000001.sigstore.json kept.sigstore.json",
+    "completion": "mkdir -p ~/.local/share/bash-completion/completions ~/.zfunc ~/.config/fish/completions",
+    "diff": "mkdir old new && cp ../shop-main/package-lock.json old && cp package-lock.json new",
+    "doctor": WEB,
+    "facts": WEB,
+    "feed": "cp ../osv-npm.zip ../GHSA-xxxx.json . && cp ../incident.csv ours.csv",
+    "generate": f"{WEB} && sbomgate generate --format xml -o theirs.xml",
+    "key": "rm release.key release.key.pub",
+    "review": "true",
+    "waivers": WEB,
+}
+FIRST = "<!-- run: first, {} -->\n"
+PARSED = "<!-- run: no, examples of the help text: parsed here, run on the page of their subject -->\n"
 
 
 def page() -> bytes:
@@ -61,7 +76,7 @@ def page() -> bytes:
     parts = [HEAD]
     verbs = _subcommands(cli.parser())
     for name, parser in verbs.items():
-        parts.append(f"\n## sbomgate {name}\n\n{_prose(parser.description or '')}\n")
+        parts.append(f"\n## sbomgate {name}\n\n{_prose(name, parser.description or '')}\n")
         actions = _subcommands(parser)
         for action, sub in actions.items():
             parts.append(f"\n### sbomgate {name} {action}\n\n{_table(sub)}")
@@ -77,15 +92,16 @@ def _subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.Argument
     return {}
 
 
-def _prose(text: str) -> str:
+def _prose(verb: str, text: str) -> str:
     """Return a verb's docstring with its examples and lists as code."""
+    mark = FIRST.format(RUN[verb]) if verb in RUN else PARSED
     head, *rest = inspect.cleandoc(text).split("\n\n")
     out = [head]
     for block in rest:
         title, _, body = block.partition("\n")
         if title.endswith(":") and body:
             shown = re.sub(r"(?<=\S) {2,}(?=\S)", "   # ", inspect.cleandoc(body))
-            out.append(f"{title[0].upper()}{title[1:]}\n\n{MARK}```sh\n{shown}\n```")
+            out.append(f"{title[0].upper()}{title[1:]}\n\n{mark}```sh\n{shown}\n```")
         elif not title.startswith("exit codes"):
             out.append(block)
     return "\n\n".join(out)

@@ -13,7 +13,7 @@
 #   unknown: An entry whose source the lockfile does not say is itself a finding.
 #   severity:
 #     unknown-source: {default: deny where new or changed; else warn, strict: deny, release: deny}
-#     name-case: {default: note where the registry has it; else deny where new or changed, strict: note where the registry has it; else deny, release: note where the registry has it; else deny}
+#     name-case: {default: note where the registry has it or it is from git; else deny where new or changed, strict: note where the registry has it or it is from git; else deny, release: note where the registry has it or it is from git; else deny}
 #     range-unsatisfied: {default: deny for npm; else deny where new or changed; else warn, strict: deny, release: deny}
 #     unjudged: {default: deny, strict: deny, release: deny}
 #     lockfile-not-judged: {default: by unjudged_lockfiles, strict: by unjudged_lockfiles, release: by unjudged_lockfiles}
@@ -99,7 +99,15 @@ findings contains f if {
 
 case_class(id) := "note" if registry_has(id)
 
-case_class(id) := codes["name-case"].class if not registry_has(id)
+case_class(id) := "note" if not_asked_by_name(id)
+
+case_class(id) := codes["name-case"].class if {
+	not registry_has(id)
+	not not_asked_by_name(id)
+}
+
+# Of git no registry is asked for the name: there is no other package that it could be taken for.
+not_asked_by_name(id) if packages.by_id[id].kind == "git"
 
 registry_has(id) if {
 	p := packages.by_id[id]

@@ -49,7 +49,7 @@ test_a_workspace_that_lags_behind_is_a_debt if {
 
 # A28
 test_a_name_in_capitals_that_the_registry_has_is_a_note if {
-	every expected in [["JSONStream:note", {}], ["JSONStream:deny", {"registry_integrity": null}], ["JSONStream:deny", {"integrity": null, "registry_integrity": null}]] {
+	every expected in [["JSONStream:note", {}], ["JSONStream:note", {"kind": "git", "integrity": null, "registry_integrity": null}], ["JSONStream:deny", {"registry_integrity": null}], ["JSONStream:deny", {"integrity": null, "registry_integrity": null}]] {
 		found := rule.findings with input as fx.document(
 			"strict", [fx.pkg("JSONStream", "1.3.5", expected[1])],
 			fx.with_findings([fx.lock_finding("lockfile_sound", "name-case", "node_modules/JSONStream")]),

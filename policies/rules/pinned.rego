@@ -11,7 +11,7 @@
 #   why: |
 #     Malicious releases reach builds through ranges, rebuilds and update bots. What is pinned changes only when somebody
 #     changes it.
-#   fix: Run `npm install` and commit both files; write exact versions where the mode asks for them.
+#   fix: Run `npm install` (or pnpm's, yarn's, bun's) and commit both files; write exact versions where the mode asks for them.
 #   unknown: A range that cannot be compared (a tag, a URL) is a floating range.
 #   severity:
 #     prereleases-of-others: {default: note, strict: note, release: note}
@@ -30,8 +30,12 @@ import data.sbomgate.lib.finding
 import data.sbomgate.lib.lock
 import data.sbomgate.lib.packages
 
+default manager := "npm"
+
+manager := input.lockfile.kind if input.lockfile.kind in {"pnpm", "yarn", "bun"}
+
 codes := {
-	"lock-drift": {"class": "always", "fix": "run `npm install` and commit package.json and the lockfile together"},
+	"lock-drift": {"class": "always", "fix": sprintf("run `%s install` and commit package.json and the lockfile together", [manager])},
 	"git-not-commit": {"class": "always", "fix": "pin the git dependency to a full commit id"},
 	"declared-floating": {"class": "debt", "fix": "write a version in package.json"},
 	"prerelease": {"class": "debt", "fix": "use a stable release, or have this one approved"},

@@ -20,6 +20,14 @@ test_drift_and_moving_commits_are_denied if {
 	}
 }
 
+# Whoever installs with pnpm is not sent to npm.
+test_drift_is_mended_by_the_projects_own_manager if {
+	every kind, named in {"npm": "npm", "pnpm": "pnpm", "yarn": "yarn", "bun": "bun", "cyclonedx": "npm"} {
+		found := rule.findings with input as fx.document("default", [p], object.union(fx.with_findings([fx.lock_finding("pinned", "lock-drift", "")]), {"lockfile": {"kind": kind}}))
+		{f.fix | some f in found} == {sprintf("run `%s install` and commit package.json and the lockfile together", [named])}
+	}
+}
+
 # S08, S10
 test_floating_ranges_and_prereleases_are_debts if {
 	every code in ["declared-floating", "prerelease"] {

@@ -94,10 +94,17 @@ findings contains f if {
 	kind := builder.unknown_kind(p)
 	f := finding.of("provenance", "provenance-unknown", "changed", p, {
 		"message": sprintf("its %s could not be judged: %s (%s)", [spoken[kind], p[kind].state, p[kind].reason]),
-		"fix": "run again with the registry in reach; a mirror without attestations is named in the trust file (serves_evidence = false)",
+		"fix": reach(p[kind].reason),
 		"unknown": true,
 	})
 }
+
+# Who asked a registry that has none need not ask again.
+reach(reason) := "if that registry is a mirror that serves none, name it in the trust file: [[registries]] with its url and serves_evidence = false" if reason == not_served
+
+reach(reason) := "run again with the registry in reach; a mirror without attestations is named in the trust file (serves_evidence = false)" if reason != not_served
+
+not_served := "this registry serves neither signatures nor attestations"
 
 spoken := {"provenance": "provenance", "publish_attestation": "publish attestation"}
 

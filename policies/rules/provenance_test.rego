@@ -41,6 +41,18 @@ test_unknown if {
 	said("strict", {"publish_attestation": fx.attestation("unreachable")}, {}) == {"provenance-unknown:deny"}
 }
 
+# A registry that answered that it has none is not asked again: whoever reads it is told what to name where.
+test_what_to_do_about_an_unknown_one if {
+	fixes({"state": "unreachable", "reason": "timed out"}) == {"run again"}
+	fixes({"state": "unreachable", "reason": "this registry serves neither signatures nor attestations"}) == {"if that registry is a mirror"}
+}
+
+fixes(attestation) := {concat(" ", array.slice(split(f.fix, " "), 0, n)) |
+	found := rule.findings with input as fx.document("strict", [p({"provenance": object.union(fx.attestation("unreachable"), attestation)})], {})
+	some f in found
+	n := {true: 2, false: 6}[startswith(f.fix, "run")]
+}
+
 test_a_registry_that_serves_no_evidence_is_excused_by_name if {
 	excused := {"url": "https://registry.npmjs.org/", "scope": null, "serves_evidence": false}
 	changes := {"provenance": fx.attestation("not-applicable"), "publish_attestation": fx.attestation("not-applicable")}

@@ -31,9 +31,9 @@ def config() -> str:
 # What this project demands of itself. It can only tighten what holds anyway: who and what is trusted stands in the
 # trust file, outside this repository. `sbomgate policy list` names the rules, docs/rules/ has a page for each.
 
-# default: what is young, new with an install script, lost its provenance or is known bad denies; debts warn.
-# strict: debts and everything unknown deny. release: also demands a baseline.
-profile = "default"
+# How strict at least. Without a line it is `default`: what is young, new with an install script, lost its provenance or
+# is known bad denies; debts warn. strict: debts and everything unknown deny. release: also demands a baseline.
+# profile = "strict"
 
 # [rules.release_age]
 # minimum_age_hours = 168 # wait a week instead of three days

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sbomgate.errors import EXIT_ALLOWED, UsageError
+from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -115,7 +115,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     written = [*_project_files(opened), *_templates(repository, system, found.manager)]
     if args.harden and hard.after is not None:
         written.append(_hardened(opened, hard))
-    for line in _told(found, system):
+    for line in _told(found, system, asked=args.ci):
         print(line)
     print()
     for file in written:
@@ -128,7 +128,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     if not args.no_baseline:
         code = _baseline(args, env, opened, graph, trust, found)
     print()
-    for line in _next(env, trust, found, system, dry_run=args.dry_run):
+    for line in _next(env, trust, found, system, dry_run=args.dry_run, denied=code == EXIT_DENIED):
         print(line)
     return code
 
@@ -158,7 +158,7 @@ def _manager(found: Manager, env: Environment, opened: Project) -> Manager:
     return replace(found, version=version, source="the one on PATH")
 
 
-def _told(found: Found, system: str | None) -> Iterator[str]:
+def _told(found: Found, system: str | None, *, asked: str | None) -> Iterator[str]:
     from sbomgate.adoption.found import SYSTEMS
     from sbomgate.report.escape import plain
 
@@ -179,7 +179,7 @@ def _told(found: Found, system: str | None) -> Iterator[str]:
     if found.first_party:
         yield f"         your own scopes, it seems: {plain(', '.join(found.first_party))}"
     where = f"repository {found.repository}" if found.repository else "no remote `origin` with an address"
-    ci = SYSTEMS[system] if system else "no CI system with a template"
+    ci = SYSTEMS[system] if system else "no template asked for" if asked == NONE else "no CI system with a template"
     more = [SYSTEMS[name] for name in found.systems if name != system] + list(found.strangers)
     yield f"         {where} · {ci}" + (f" (also there: {', '.join(more)})" if more else "")
 
@@ -458,7 +458,9 @@ def _has_baseline(
     return found.evidence is not None
 
 
-def _next(env: Environment, trust: _Trust, found: Found, system: str | None, *, dry_run: bool) -> Iterator[str]:
+def _next(
+    env: Environment, trust: _Trust, found: Found, system: str | None, *, dry_run: bool, denied: bool
+) -> Iterator[str]:
     """Yield what a person does now, in order."""
     from sbomgate.adoption import proposal
     from sbomgate.cli._environment import discreet
@@ -472,6 +474,11 @@ def _next(env: Environment, trust: _Trust, found: Found, system: str | None, *, 
         f"sbomgate check --trust {shown} --verbose    what warns, and the lines that approve an install script",
         "commit sbomgate.toml, .sbomgate/ and evidence/: the next build is compared with that decision",
     ]
+    if denied:  # such a decision is nobody's baseline
+        steps[1:] = [
+            "put right what is denied above, and run `sbomgate init` again: it then signs the baseline",
+            "commit sbomgate.toml and .sbomgate/, and evidence/ once there is a baseline",
+        ]
     if trust.path.is_file():
         import hashlib
 

@@ -123,10 +123,18 @@ def profile(*, trust: str | None, project: str | None, asked: str | None) -> str
                 f"profile {value} is looser than {base}, which {by if held is not None else 'holds by itself'} sets",
                 where=where,
                 place="profile",
-                hint="a profile can only be tightened; to loosen it, change the trust file",
+                hint=_LOOSEN[by if held is not None else ""],
             )
         held, by = value, where
     return held if held is not None else "default"
+
+
+# What set the profile that a looser one was asked against → what to do.
+_LOOSEN = {
+    "": "a project can only tighten: take the line out, and let the pipeline ask (`--profile observe`)",
+    "the trust file": "leave the looser one out, or change `profile` in the trust file",
+    "sbomgate.toml": "leave --profile out, or take `profile` out of sbomgate.toml",
+}
 
 
 def _check(

@@ -43,7 +43,7 @@ def test_a_first_time(fresh: World) -> None:
     made = fresh.run("init", "shop", "--offline")
     assert made.code == 0, made.err
     schema = resources.path(*config.SCHEMA).read_bytes()
-    assert config.parse((fresh.project / "sbomgate.toml").read_bytes(), schema=schema).profile == "default"
+    assert config.parse((fresh.project / "sbomgate.toml").read_bytes(), schema=schema) == config.EMPTY
     assert (fresh.project / ".sbomgate" / "config.schema.json").read_bytes() == schema
     written = (fresh.project / ".github" / "workflows" / "sbomgate.yml").read_bytes()
     template = resources.path("ci-templates", "github", "sbomgate.yml").read_bytes()
@@ -55,6 +55,8 @@ def test_a_first_time(fresh: World) -> None:
     checked = fresh.run("check", "shop", "--offline", "--trust", "shop-trust/trust.toml")
     assert checked.code == 0, checked.err
     assert "bootstrap" not in checked.out
+    observed = fresh.run("check", "shop", "--offline", "--profile", "observe")  # adopt.md begins with it
+    assert observed.code == 0, observed.err
     # (P20) what signed the baseline decides for nothing that is deployed
     shutil.copy(fresh.project / "package-lock.json", fresh.root / "deployed")
     refused_ = fresh.run("verify", "file:deployed", "--trust", "shop-trust/trust.toml", "--environment", "production")
@@ -138,7 +140,18 @@ def test_a_denied_project_is_told_so(fresh: World) -> None:
     made = fresh.run("init", "shop", "--offline")
     assert made.code == 1, made.err
     assert "DENIED" in made.out
+    assert "run `sbomgate init` again" in made.out
     assert (fresh.root / "shop-trust" / "trust.toml").is_file()
+    (fresh.project / "sbomgate.toml").write_text("")
+    again = fresh.run("init", "shop", "--offline")  # what was denied is no baseline, and what is put right becomes one
+    assert again.code == 0, again.err
+    assert "ALLOWED" in again.out
+    assert "run `sbomgate init` again" not in again.out
+
+
+def test_no_template_where_none_is_asked_for(fresh: World) -> None:
+    made = fresh.run("init", "shop", "--offline", "--no-baseline", "--ci", "none")
+    assert "no template asked for (also there: GitHub Actions)" in made.out
 
 
 def test_a_project_without_git_and_ci(fresh: World) -> None:

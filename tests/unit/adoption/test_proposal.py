@@ -42,9 +42,10 @@ def parsed(found: Found, system: str | None, public_key: str) -> Trust:
     return trust.parse(text.encode(), pinned=pinned)
 
 
-def test_the_settings_hold_and_say_nothing_looser() -> None:
+def test_the_settings_hold_and_say_nothing_yet() -> None:
+    """A profile that stood there would refuse the pipeline's `--profile observe`, the first step of docs/adopt.md."""
     schema = resources.path(*config.SCHEMA).read_bytes()
-    assert config.parse(proposal.config().encode(), schema=schema) == replace(config.EMPTY, profile="default")
+    assert config.parse(proposal.config().encode(), schema=schema) == config.EMPTY
     first = proposal.config().splitlines()[0]
     assert first == f"#:schema ./{proposal.SCHEMA_COPY}"
 

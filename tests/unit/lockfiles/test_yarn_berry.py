@@ -457,3 +457,16 @@ def test_a_root_without_a_name() -> None:
     assert graph.packages[0].name == ""
     assert [edge.target for edge in graph.edges] == [binding]
     assert codes(graph) == {"link"}
+
+
+@pytest.mark.parametrize("blank", ["\xa0", "\u2009", "\u3000", " \xa0"])
+def test_a_blank_that_is_none_to_yaml(blank: str) -> None:
+    """Ranges hold them as they were published (`^16.8 ||\\u00a017.x`); yarn copies them unquoted."""
+    lock = block("good@npm:^1.0.0", "good@npm:1.0.0", "1.0.0", "dependencies:", f"  other: ^0.9 ||{blank}1.x")
+    lock += block(f"other@npm:^0.9 ||{blank}1.x", "other@npm:1.2.0", "1.2.0")
+    graph = read(lock)
+    (edge,) = (edge for edge in graph.edges if edge.name == "other")
+    assert (edge.target, edge.satisfied) == ("other@npm:1.2.0", True)
+    for wrong in (f"{blank}^1.0.0", f"^1.0.0{blank}"):  # where readers might strip it, it has no single meaning
+        with pytest.raises(InputError, match="not a line"):
+            read(block("good@npm:^1.0.0", "good@npm:1.0.0", "1.0.0", "dependencies:", f"  other: {wrong}"))

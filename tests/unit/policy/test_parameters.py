@@ -171,3 +171,20 @@ def test_profiles_never_loosen(trust: str | None, project: str | None, asked: st
     """P8, P21"""
     with pytest.raises(UsageError):
         parameters.profile(trust=trust, project=project, asked=asked)
+
+
+@pytest.mark.parametrize(
+    ("trust", "project", "asked", "who"),
+    [
+        ("strict", None, "default", "the trust file"),
+        (None, "strict", "default", "sbomgate.toml"),
+        ("default", "strict", "default", "sbomgate.toml"),
+        (None, "observe", None, "the pipeline"),
+    ],
+)
+def test_a_looser_profile_says_what_to_change(
+    trust: str | None, project: str | None, asked: str | None, who: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        parameters.profile(trust=trust, project=project, asked=asked)
+    assert who in (caught.value.hint or "")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from sbomgate import resources
 from sbomgate.errors import PolicyError
 from sbomgate.model import PolicyBundle
+from sbomgate.policy.engines import embedded
 from sbomgate.policy.engines.embedded import EmbeddedEngine
 from testkit.engines import REPOSITORY, engine_cache, pinned_opa
 
@@ -331,3 +333,40 @@ def test_the_shipped_module_is_the_one_that_was_built(tmp_path: Path, monkeypatc
     monkeypatch.setattr(resources, "path", altered)
     with pytest.raises(PolicyError, match="not the one that was built"):
         EmbeddedEngine(tmp_path / "cache", lambda s: None).evaluate(policy("result := 1"), b"{}", QUERY)
+
+
+@pytest.mark.parametrize(
+    ("processor", "looks"),
+    [
+        pytest.param([0.0, 1.0], 1, id="it had the processor for all of its time"),
+        pytest.param([0.0] * 100, embedded.STARVED, id="others had it: ten times as long by the clock, and no longer"),
+        pytest.param([0.0, 0.4, 0.8, 1.2], 3, id="it had less than half of it"),
+    ],
+)
+def test_p9_the_time_limit_is_of_the_processor(
+    processor: list[float], looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A runner where others take the processor made exit code 2 of an evaluation that needed two seconds."""
+
+    class Stopped:
+        times = 0
+
+        def increment_epoch(self) -> None:
+            self.times += 1
+
+    class Never(threading.Event):
+        waits = 0
+
+        def wait(self, timeout: float | None = None) -> bool:
+            assert timeout is not None
+            assert 0 < timeout <= 1
+            self.waits += 1
+            return False
+
+    clock, used = itertools.count(), iter(processor)
+    monkeypatch.setattr(embedded, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(embedded, "process_time", lambda: next(used))
+    engine, event = Stopped(), Never()
+    embedded._Limit(None, engine, 1.0)._watch(event)  # type: ignore[arg-type]
+    assert engine.times == 1
+    assert event.waits == looks
