@@ -257,6 +257,9 @@ class Client:
         url = f"{self.repository.url}/{path}"
         answer = self._ask("GET", url, headers={"accept": accept}, limit=limit)
         if answer.status == 404:
+            # A portal, or whatever else stands where the registry was: it does not know what the registry holds (P19).
+            if _media_type(answer) == "text/html":
+                raise FetchError("answers 404 with a page for people: that is no registry", where=show(url), hint=_LATER)
             return None
         if answer.status != 200:
             raise self._refused(answer, url)
