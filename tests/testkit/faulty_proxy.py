@@ -18,8 +18,8 @@ import ssl
 import struct
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -61,7 +61,7 @@ class Exchange:
     """One request, and how it is answered."""
 
     request: Request
-    upstream: tuple[str, int]
+    upstream: str
     rewrite: tuple[bytes, bytes]
     connection: socket.socket
     ending: threading.Event
@@ -70,7 +70,7 @@ class Exchange:
     def real(self) -> Answer:
         """Pass the request on and return the real answer, with the proxy's address in place of the server's."""
         headers = {name: value for name, value in self.request.headers.items() if name not in _HOP}
-        client = http.client.HTTPConnection(*self.upstream, timeout=PATIENCE_SECONDS)
+        client = _Connection(self.upstream)
         with contextlib.closing(client):
             client.request(self.request.method, self.request.path, self.request.body or None, headers)
             said = client.getresponse()
@@ -119,19 +119,30 @@ _HOP = frozenset({"connection", "content-length", "transfer-encoding", "accept-e
 Fault = Callable[[Exchange], None]
 
 
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, upstream: str) -> None:
+        parts = urlsplit(upstream)
+        super().__init__(parts.hostname or "localhost", parts.port or 80, timeout=PATIENCE_SECONDS)
+        self._socket = parts.path if parts.scheme == "unix" else ""
+
+    def connect(self) -> None:
+        if not self._socket:
+            super().connect()
+            return
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self._socket)
+
+
 class FaultyProxy:
     """The proxy. A context manager: it serves in threads while it is open."""
 
     def __init__(self, upstream: str, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
-        """Pass requests on to `upstream` (`http://HOST:PORT`); with `tls`, speak that to clients."""
-        parts = urlsplit(upstream)
-        assert parts.hostname is not None
-        assert parts.port is not None
-        self._upstream = (parts.hostname, parts.port)
+        """Pass requests on to `upstream` (`http://HOST:PORT`, `unix:///PATH`); with `tls`, speak that to clients."""
+        self._upstream = upstream
         self._tls = tls
         self._listener = socket.create_server((host, 0), backlog=128)
         self.url = f"{'http' if tls is None else 'https'}://{host}:{self._listener.getsockname()[1]}"
-        self._rewrite = (f"http://{parts.netloc}".encode(), self.url.encode())
+        self._rewrite = (upstream.encode(), self.url.encode())
         self._faults: list[tuple[Fault, Callable[[Request], bool]]] = []
         self._ending = threading.Event()
         self._lock = threading.Lock()
@@ -395,7 +406,7 @@ FAULTS: Mapping[str, Fault] = {
 }
 """What spoils an answer at once."""
 
-BOMB = bomb(32 << 20)
+BOMB = bomb(8 << 20)
 
 SLOW: Mapping[str, Fault] = {
     "never answers": lambda one: one.wait(),
@@ -418,10 +429,3 @@ HARMLESS: Mapping[str, Fault] = {
     "a byte at a time": _dripped,
 }
 """What is odd and says the same: the result has to be the right one."""
-
-
-def tls_context(certificate: str, key: str) -> ssl.SSLContext:
-    """Return what a server speaks TLS with."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    return context

@@ -122,7 +122,7 @@ class OpaUrlEngine:
             for path, text in bundle.files.items()
             if path.endswith(".rego")
         }
-        # One module of this evaluation's own: its answer says that it is, and no cache or mix-up on the way has another.
+        # One module of this evaluation's own, whose answer says so: no cache and no mix-up on the way has it already.
         own = f"answer_{once}"
         modules[f"{_PREFIX}{own}"] = f'package {_ROOT}.{own}\n\nanswer := {{"of": "{once}", "is": data.{names}}}\n'
         with self._turn() as require_turn:
