@@ -45,6 +45,7 @@ MAX_CHUNK_BYTES = 64 << 20  # that a registry may ask for
 
 LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})  # this machine: http is spoken, and no proxy asked
 INDEX_MEDIA_TYPE = "application/vnd.oci.image.index.v1+json"
+_NOW = {"cache-control": "no-cache"}  # of what has no digest: a cache on the way may hold what was there yesterday
 _MANIFESTS = (
     INDEX_MEDIA_TYPE,
     MANIFEST_MEDIA_TYPE,
@@ -184,7 +185,7 @@ class Client:
         url = f"{self.repository.url}/tags/list?n=1000"
         found: set[str] = set()
         for page in range(MAX_PAGES):
-            answer = self._ask("GET", url, headers={"accept": "application/json"}, limit=MAX_LIST_BYTES)
+            answer = self._ask("GET", url, headers={"accept": "application/json", **_NOW}, limit=MAX_LIST_BYTES)
             if answer.status == 404 and page == 0:
                 return ()
             if answer.status != 200:
@@ -215,11 +216,11 @@ class Client:
         url = f"{self.repository.url}/referrers/{digest}"
         entries: list[Mapping[str, Any]] = []
         for page in range(MAX_PAGES):
-            answer = self._ask("GET", url, headers={"accept": INDEX_MEDIA_TYPE}, limit=MAX_LIST_BYTES)
+            answer = self._ask("GET", url, headers={"accept": INDEX_MEDIA_TYPE, **_NOW}, limit=MAX_LIST_BYTES)
             if page == 0 and _is_no_api(answer):
                 # Once may be somebody on the way, and then the list would be taken for empty.
                 if self._api:
-                    answer = self._ask("GET", url, headers={"accept": INDEX_MEDIA_TYPE}, limit=MAX_LIST_BYTES)
+                    answer = self._ask("GET", url, headers={"accept": INDEX_MEDIA_TYPE, **_NOW}, limit=MAX_LIST_BYTES)
                 if _is_no_api(answer):
                     self._api = False
                     return self._tagged(digest)
@@ -257,7 +258,8 @@ class Client:
 
     def _get(self, path: str, *, accept: str, limit: int) -> Answer | None:
         url = f"{self.repository.url}/{path}"
-        answer = self._ask("GET", url, headers={"accept": accept}, limit=limit)
+        more = {} if DIGEST.search(path) else _NOW
+        answer = self._ask("GET", url, headers={"accept": accept, **more}, limit=limit)
         if answer.status == 404:
             # A portal, or whatever else stands where the registry was: it does not know what the registry holds (P19).
             if _media_type(answer) == "text/html":

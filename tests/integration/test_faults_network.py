@@ -23,7 +23,17 @@ import pytest
 from sbomgate.errors import EvidenceError, FetchError, PolicyError, SigningError
 from sbomgate.evidence import registry as oci
 from sbomgate.evidence import registry_client
-from sbomgate.model import LOGGED, TIMESTAMPED, Absence, AcceptedIdentity, CollectedFacts, FactKey, Missing, Signer
+from sbomgate.model import (
+    LOGGED,
+    TIMESTAMPED,
+    Absence,
+    AcceptedIdentity,
+    CollectedFacts,
+    FactKey,
+    Missing,
+    PolicyBundle,
+    Signer,
+)
 from sbomgate.npm import auth, collect, registry
 from sbomgate.npm.cache import FactCache
 from sbomgate.npm.wanted import Wanted
@@ -139,7 +149,7 @@ def without_origin(fact: Any) -> Any:
 @pytest.mark.parametrize("stage", [0, 1, 2], ids=["word", "tarball", "attestations"])
 def test_P6_P35_a_registry_behind_what_spoils_its_answers(upstream: Simulator, tmp_path: Path, stage: int) -> None:
     """One package for each case: what is spoilt is unknown, and what is known of the others is right."""
-    names = {f"p{at:02}": case for at, case in enumerate(FAULTS) if stage == 0 or at % 2 == stage % 2}
+    names = {f"p{at:02}": case for at, case in enumerate(FAULTS) if stage == 0 or at % 3 == stage}
     with FaultyProxy(upstream.origin) as proxy:
         shop = Shop(upstream, proxy, names, tmp_path / "cache")
         right = Shop(upstream, proxy, names, tmp_path / "right").ask()
@@ -227,43 +237,47 @@ def opa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.stop()
 
 
-def evaluated(url: str, *, seconds: float = 20.0, ca_file: Path | None = None) -> bytes | str:
-    """Return what an engine makes of a small policy, or its complaint."""
-    from sbomgate.model import PolicyBundle
-
-    bundle = PolicyBundle(
-        files={"decision.rego": b'package sbomgate.decision\n\nresult := {"said": input.asked}\n'},
-        sha256="ab" * 32,
-        rules=(),
-    )
-    engine = OpaUrlEngine(url, check=lambda _: None, token=TOKEN, seconds=seconds, stale_seconds=0.05, ca_file=ca_file)
-    with engine:
-        try:
-            return engine.evaluate(bundle, b'{"asked":"this"}', QUERY)
-        except PolicyError as e:
-            assert TOKEN not in f"{e} {e.hint}"
-            return str(e)
-
-
+BUNDLE = PolicyBundle(
+    files={"decision.rego": b'package sbomgate.decision\n\nresult := {"said": input.asked}\n'},
+    sha256="ab" * 32,
+    rules=(),
+)
 RIGHT = b'{"said":"this"}'
 
 
+def asking(url: str, *, seconds: float = 20.0, ca_file: Path | None = None) -> OpaUrlEngine:
+    return OpaUrlEngine(url, check=lambda _: None, token=TOKEN, seconds=seconds, stale_seconds=0.05, ca_file=ca_file)
+
+
+def evaluated(engine: OpaUrlEngine) -> bytes | str:
+    """Return what an engine makes of a small policy, or its complaint."""
+    try:
+        return engine.evaluate(BUNDLE, b'{"asked":"this"}', QUERY)
+    except PolicyError as e:
+        said = f"{e} {e.hint}"
+    assert TOKEN not in said
+    return said
+
+
 @pytest.mark.opa
-@pytest.mark.parametrize("part", range(4))
-def test_P3_an_opa_behind_what_spoils_its_answers(opa: str, part: int) -> None:
-    """The answer to the question, and to one other request of the same evaluation; then all is as it was."""
-    with FaultyProxy(opa) as proxy:
-        assert evaluated(proxy.url) == RIGHT
+def test_P3_an_opa_behind_what_spoils_its_answers(opa: str) -> None:
+    """The answer to the question, or to one other request of the same evaluation; then all is as it was."""
+    with (
+        FaultyProxy(opa) as proxy,
+        asking(proxy.url) as engine,
+        asking(proxy.url, seconds=IMPATIENT) as hasty,
+    ):
+        assert evaluated(engine) == RIGHT
         requests = len(proxy.asked)
-        for at, (case, fault) in list(enumerate(ALL.items()))[part::4]:
-            for which in (is_question, at_number(at % requests)):
-                proxy.mend()
-                proxy.spoil(fault, which)
-                said = evaluated(proxy.url, seconds=IMPATIENT if case in SLOW else 20.0)
-                assert proxy.spoilt, case
-                assert isinstance(said, str) or said == RIGHT, (case, said)
+        for at, (case, fault) in enumerate(ALL.items()):
             proxy.mend()
-            assert evaluated(proxy.url) == RIGHT, f"after {case}"
+            proxy.spoil(fault, is_question if at % 2 else at_number(at // 2 % requests))
+            said = evaluated(hasty if case in SLOW else engine)
+            assert proxy.spoilt, case
+            assert isinstance(said, str) or said == RIGHT, (case, said)
+            if at % 8 == 0 or case in SLOW:
+                proxy.mend()
+                assert evaluated(engine) == RIGHT, f"after {case}"
 
 
 def is_question(one: Request) -> bool:
@@ -275,11 +289,12 @@ def at_number(number: int) -> Any:
 
 
 @pytest.mark.opa
-@pytest.mark.parametrize("case", HARMLESS)
-def test_an_opa_whose_answers_are_odd_and_right(opa: str, case: str) -> None:
-    with FaultyProxy(opa) as proxy:
-        proxy.spoil(HARMLESS[case], is_question)
-        assert evaluated(proxy.url) == RIGHT
+def test_an_opa_whose_answers_are_odd_and_right(opa: str) -> None:
+    with FaultyProxy(opa) as proxy, asking(proxy.url) as engine:
+        for case, fault in HARMLESS.items():
+            proxy.mend()
+            proxy.spoil(fault)
+            assert evaluated(engine) == RIGHT, case
 
 
 @pytest.mark.opa
@@ -291,10 +306,10 @@ def test_P24_the_answer_to_another_question_is_not_taken(opa: str) -> None:
         kept.append(one.real())
         one.send(kept[0].whole())
 
-    with FaultyProxy(opa) as proxy:
+    with FaultyProxy(opa) as proxy, asking(proxy.url) as engine:
         proxy.spoil(stale, is_question)
-        assert evaluated(proxy.url) == RIGHT
-        assert "another request" in str(evaluated(proxy.url))
+        assert evaluated(engine) == RIGHT
+        assert "another request" in str(evaluated(engine))
 
 
 @pytest.mark.opa
@@ -302,8 +317,8 @@ def test_P24_the_answer_to_another_question_is_not_taken(opa: str) -> None:
 def test_tls_that_ends_early(opa: str, tmp_path: Path, at: int) -> None:
     """No close_notify: Python takes the end of the connection for the end of the answer."""
     context = tls_context(tmp_path / "ca.pem", tmp_path / "key.pem", protocol="http/1.1")
-    with FaultyProxy(opa, tls=context) as proxy:
-        assert evaluated(proxy.url, ca_file=tmp_path / "ca.pem") == RIGHT
+    with FaultyProxy(opa, tls=context) as proxy, asking(proxy.url, ca_file=tmp_path / "ca.pem") as engine:
+        assert evaluated(engine) == RIGHT
 
         def cut(one: Any) -> None:
             whole = one.real()
@@ -312,7 +327,7 @@ def test_tls_that_ends_early(opa: str, tmp_path: Path, at: int) -> None:
             os.close(one.connection.detach())
 
         proxy.spoil(cut, is_question)
-        assert isinstance(evaluated(proxy.url, ca_file=tmp_path / "ca.pem"), str)
+        assert isinstance(evaluated(engine), str)
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -337,43 +352,46 @@ def opened(host: str, name: str, http: httpx.Client, *, seconds: float = 60.0) -
 
 
 @pytest.mark.oci
-@pytest.mark.parametrize("part", range(4))
-def test_P37_a_registry_of_evidence_behind_what_spoils_its_answers(oci_host: str, part: int) -> None:
+def test_P37_a_registry_of_evidence_behind_what_spoils_its_answers(oci_host: str) -> None:
     """Attached is there whole; what was found is all that there is, or an error; the next attempt makes it good."""
     made = record()
+
+    def attach(host: str, name: str, http: httpx.Client) -> None:
+        oci.attach(opened(host, name, http), TARBALL, [made], sleep=lambda _: None)
+
+    def find(host: str, name: str, http: httpx.Client) -> list[str]:
+        return [one.id for one in oci.find(opened(host, name, http), TARBALL)]
+
     with (
         FaultyProxy(f"http://{oci_host}") as proxy,
         services.open_client() as http,
         services.open_client(total_seconds=IMPATIENT) as hasty,
     ):
-        oci.attach(opened(proxy.host, "sound", http), TARBALL, [made], sleep=lambda _: None)
+        attach(proxy.host, "sound", http)
         writes = len(proxy.asked)
         proxy.mend()
-        assert [one.id for one in oci.find(opened(proxy.host, "sound", http), TARBALL)] == [made.id]
+        assert find(proxy.host, "sound", http) == [made.id]
         reads = len(proxy.asked)
-        for at, (case, fault) in list(enumerate(ALL.items()))[part::4]:
+        for at, (case, fault) in enumerate(ALL.items()):
             client = hasty if case in SLOW else http
-            name = f"case{at}"
             proxy.mend()
-            proxy.spoil(fault, at_number(at % writes))
-            try:
-                oci.attach(opened(proxy.host, name, client), TARBALL, [made], sleep=lambda _: None)
-            except (FetchError, EvidenceError):
-                proxy.mend()
-                oci.attach(opened(proxy.host, name, http), TARBALL, [made], sleep=lambda _: None)
-            held = [one.id for one in oci.find(opened(oci_host, name, http), TARBALL)]
-            assert held == [made.id], case
-            proxy.mend()
-            proxy.spoil(fault, at_number(at % reads))
-            try:
-                found = oci.find(opened(proxy.host, name, client), TARBALL)
-            except (FetchError, EvidenceError):
-                continue
-            assert [one.id for one in found] == [made.id], case
+            if at % 2:
+                name = f"case{at}"
+                proxy.spoil(fault, at_number(at // 2 % writes))
+                try:
+                    attach(proxy.host, name, client)
+                except (FetchError, EvidenceError):
+                    attach(oci_host, name, http)
+                assert find(oci_host, name, http) == [made.id], case
+            else:
+                proxy.spoil(fault, at_number(at // 2 % reads))
+                with contextlib.suppress(FetchError, EvidenceError):
+                    assert find(proxy.host, "sound", client) == [made.id], case
+            assert proxy.spoilt, case
 
 
 @pytest.mark.oci
-@pytest.mark.parametrize("case", ["a portal's page", "a portal's page as 404", "the answer of another request"])
+@pytest.mark.parametrize("case", ["a portal's page", "a portal's page as 404"])
 def test_P19_what_a_portal_answers_once_hides_no_revocation(oci_host: str, case: str) -> None:
     """The list of referrers is asked for again before the registry is taken for one that has no such list."""
     with FaultyProxy(f"http://{oci_host}") as proxy, services.open_client() as http:
@@ -424,13 +442,15 @@ def test_P34_signing_services_behind_what_spoils_their_answers(tmp_path: Path, m
             trusted_root=json.dumps(sigstore.trusted_root()).encode(),
         )
 
+        def told(message: str) -> bool:
+            assert not any(part in message for part in token.split("."))
+            return False
+
         def signed(client: httpx.Client) -> bool:
             try:
                 bundle = Keyless(services.Services(config, client), lambda: token).sign(STATEMENT)
             except SigningError as e:
-                assert token not in f"{e} {e.hint}"
-                assert token.split(".")[1] not in f"{e} {e.hint}"
-                return False
+                return told(f"{e} {e.hint}")
             try:
                 found = verify.verify(bundle, (accepted,), role="decision")
             except EvidenceError:

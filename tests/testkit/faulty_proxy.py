@@ -51,9 +51,9 @@ class Answer:
         lines = [f"HTTP/{version} {self.status} Said", *(f"{name}: {value}" for name, value in self.headers), *more]
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
-    def whole(self) -> bytes:
-        """Return it as it should be sent."""
-        return self.head(f"content-length: {len(self.body)}") + self.body
+    def whole(self, *more: str) -> bytes:
+        """Return it as it should be sent, with `more` headers."""
+        return self.head(f"content-length: {len(self.body)}", *more) + self.body
 
 
 @dataclass(slots=True, kw_only=True)
@@ -315,7 +315,7 @@ def _stopping(one: Exchange) -> None:
 
 
 def _dripped(one: Exchange) -> None:
-    data = one.real().whole()
+    data = one.real().whole(_LAST)
     one.drip(data[:200], seconds=0.0)
     one.send(data[200:])
 
@@ -325,7 +325,7 @@ def _chunked(body: bytes) -> bytes:
 
 
 _PAGE = b"<!DOCTYPE html><html><body><form>Log in to the Internet</form></body></html>"
-_CHUNKED = "transfer-encoding: chunked"
+_CHUNKED, _LAST = "transfer-encoding: chunked", "connection: close"
 
 
 def bomb(size: int) -> bytes:
@@ -420,12 +420,14 @@ SLOW: Mapping[str, Fault] = {
 HARMLESS: Mapping[str, Fault] = {
     "HTTP/1.0": _spoiling(lambda a: a.head(version="1.0") + a.body),
     "HTTP/1.0 with a length": _spoiling(lambda a: a.head(f"content-length: {len(a.body)}", version="1.0") + a.body),
-    "no length": _spoiling(lambda a: a.head("connection: close") + a.body),
-    "chunks": _spoiling(lambda a: a.head(_CHUNKED) + _chunked(a.body)),
+    "no length": _spoiling(lambda a: a.head(_LAST) + a.body),
+    "chunks": _spoiling(lambda a: a.head(_CHUNKED, _LAST) + _chunked(a.body)),
     "chunks with extensions and trailers": _spoiling(
-        lambda a: a.head(_CHUNKED) + _chunked(a.body).replace(b"\r\n", b";a=b\r\n", 1)[:-2] + b"x-trailer: 1\r\n\r\n"
+        lambda a: (
+            a.head(_CHUNKED, _LAST) + _chunked(a.body).replace(b"\r\n", b";a=b\r\n", 1)[:-2] + b"x-trailer: 1\r\n\r\n"
+        )
     ),
-    "early hints": _spoiling(lambda a: b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" + a.whole()),
+    "early hints": _spoiling(lambda a: b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" + a.whole(_LAST)),
     "a byte at a time": _dripped,
 }
 """What is odd and says the same: the result has to be the right one."""
