@@ -2,7 +2,7 @@
 
     with FaultyProxy("http://127.0.0.1:5000") as proxy:
         proxy.spoil(FAULTS["ends in the body"], lambda one: one.path == "/left-pad")
-        ... proxy.url, proxy.asked
+        ... proxy.url, proxy.asked, proxy.spoilt; proxy.outlasted: whose client would have waited for ever
 
 A fault is a function of one exchange: it may pass the request on (`Exchange.real`), send any bytes, reset the
 connection, or wait until the client goes away. When it returns, the connection ends.
@@ -66,6 +66,7 @@ class Exchange:
     connection: socket.socket
     ending: threading.Event
     earlier: list[Answer]
+    outlasted: list[Request]
 
     def real(self) -> Answer:
         """Pass the request on and return the real answer, with the proxy's address in place of the server's."""
@@ -102,17 +103,20 @@ class Exchange:
             for at in range(len(data)):
                 self.send(data[at : at + 1])
                 waited += seconds
-                if self.ending.wait(seconds) or waited > PATIENCE_SECONDS:
+                if self.ending.wait(seconds):
                     return
             if not again:
                 return
+        self.outlasted.append(self.request)
 
     def wait(self) -> None:
         """Say nothing until the client goes away."""
         self.connection.settimeout(PATIENCE_SECONDS)
-        with contextlib.suppress(OSError):
+        try:
             while self.connection.recv(65536) and not self.ending.is_set():
                 pass
+        except TimeoutError:
+            self.outlasted.append(self.request)
 
 
 _HOP = frozenset({"connection", "content-length", "transfer-encoding", "accept-encoding", "host", "keep-alive", "date"})
@@ -150,6 +154,7 @@ class FaultyProxy:
         self._open: set[socket.socket] = set()
         self.asked: list[Request] = []
         self.spoilt: list[Request] = []
+        self.outlasted: list[Request] = []
         self._earlier: list[Answer] = []
 
     @property
@@ -218,6 +223,7 @@ class FaultyProxy:
                         connection=connection,
                         ending=self._ending,
                         earlier=self._earlier,
+                        outlasted=self.outlasted,
                     )
                     fault = next((fault for fault, which in self._faults if which(request)), None)
                     if fault is None:
