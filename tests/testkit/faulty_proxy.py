@@ -21,7 +21,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import IO, Final, Self
 from urllib.parse import urlsplit
 
 PATIENCE_SECONDS = 60.0  # a client that has not gone away by then has no limit
@@ -78,7 +78,7 @@ class Exchange:
             found = Answer(
                 status=said.status,
                 headers=tuple(
-                    (name.lower(), value.replace(*(one.decode() for one in self.rewrite)))
+                    (name.lower(), value.replace(self.rewrite[0].decode(), self.rewrite[1].decode()))
                     for name, value in said.getheaders()
                     if name.lower() not in _HOP
                 ),
@@ -241,13 +241,13 @@ class FaultyProxy:
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
 
-    def _read(self, reader: object) -> Request | None:
-        line = reader.readline(65537).split()  # type: ignore[attr-defined]
+    def _read(self, reader: IO[bytes]) -> Request | None:
+        line = reader.readline(65537).split()
         if len(line) != 3:
             return None
-        found = http.client.parse_headers(reader)  # type: ignore[arg-type]
+        found = http.client.parse_headers(reader)
         headers = {name.lower(): value for name, value in found.items()}
-        body = reader.read(int(headers.get("content-length", "0")))  # type: ignore[attr-defined]
+        body = reader.read(int(headers.get("content-length", "0")))
         with self._lock:
             request = Request(
                 number=len(self.asked), method=line[0].decode(), path=line[1].decode(), headers=headers, body=body
@@ -341,6 +341,8 @@ def bomb(size: int) -> bytes:
     return b"".join([*(packer.compress(zeros) for _ in range(size >> 20)), packer.flush()])
 
 
+BOMB: Final = bomb(8 << 20)
+
 FAULTS: Mapping[str, Fault] = {
     # nothing, or not all of it
     "reset before it is passed on": lambda one: one.reset(),
@@ -412,7 +414,6 @@ FAULTS: Mapping[str, Fault] = {
 }
 """What spoils an answer at once."""
 
-BOMB = bomb(8 << 20)
 
 SLOW: Mapping[str, Fault] = {
     "never answers": lambda one: one.wait(),
