@@ -123,10 +123,14 @@ class Environment:
         if text is None:
             return None
         try:
+            if not (
+                text.isascii() and text.isdecimal()
+            ):  # int() takes signs, blanks, `_` and other scripts' digits too
+                raise ValueError("not decimal digits")
             return datetime.fromtimestamp(int(text), UTC)
         except (ValueError, OverflowError, OSError) as error:
             raise UsageError(
-                f"got {text!r}, expected seconds since 1970 as a decimal number",
+                f"got {text[:40]!a}, expected seconds since 1970 as a decimal number",
                 where="SOURCE_DATE_EPOCH",
                 hint="unset it, or set it to `git log -1 --format=%ct`",
             ) from error
