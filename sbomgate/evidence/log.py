@@ -600,6 +600,7 @@ def _must_be_accepted(bundle: bytes, made: Head, notary: Notary) -> None:
 def _clean(store: Path) -> None:
     newest = [store / LOG / f"{number:06}" for number in _segments(store)[-2:]]
     overridden = [store / OVERRIDES / name for name in _names(store / OVERRIDES)]
+    layout.must_be_own(store / LOG, store / REVOCATIONS, store / OVERRIDES, *overridden, *newest)
     for folder in (store / LOG, store / REVOCATIONS, *overridden, *newest):
         for name in _names(folder):
             if name.startswith(TEMPORARY):
