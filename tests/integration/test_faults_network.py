@@ -1,8 +1,9 @@
 """Networks, proxies and portals spoil answers: no decision or the right one, nothing half-read kept, no token shown.
 
-`testkit.faulty_proxy` stands before a registry, real OPA and a real OCI registry (test_sigstore.py: the services). Each case
-of its tables hits each of them. What is demanded: an error of ours (exit code 2) or the right result, an end however
-slowly the other side drips, and that the next attempt is not in the way of it (P1, P6, P35, P37, P40).
+`testkit.faulty_proxy` stands before a registry, real OPA and a real OCI registry (the real sigstore services:
+test_sigstore.py). Each case of its tables hits each of them. What is demanded: an error of ours (exit code 2) or the
+right result, an end however slowly the other side drips, and that the next attempt is not in the way of it (P1, P6,
+P35, P37, P40).
 """
 
 from __future__ import annotations
