@@ -158,6 +158,6 @@ def http_date(value: str | None) -> datetime | None:
     """Return the time of an HTTP date (RFC 9110, 5.6.7), or None where it is none."""
     try:
         date = parsedate_to_datetime(value or "")
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):  # a zone of twenty digits is past what a time can be
         return None
     return date if date.tzinfo is not None else date.replace(tzinfo=UTC)

@@ -162,6 +162,7 @@ def open_client(*, ca_file: str | None = None, proxy: str | None = None) -> http
     import httpx
 
     from sbomgate import tls
+    from sbomgate.transport import Transport
 
     context = tls.client_context()
     context.load_verify_locations(cafile=certifi.where())
@@ -172,9 +173,10 @@ def open_client(*, ca_file: str | None = None, proxy: str | None = None) -> http
         raise FetchError("holds no certificates", where=ca_file or "", hint="correct NODE_EXTRA_CA_CERTS") from e
     try:
         by_proxy = None if proxy is None else httpx.Proxy(proxy)
+        transport = Transport(seconds=MAX_SECONDS, context=context, proxy=by_proxy)
     except (ValueError, httpx.InvalidURL) as e:
         raise FetchError("not the URL of an HTTP proxy", where="HTTPS_PROXY", hint="http://host:port") from e
-    return httpx.Client(verify=context, proxy=by_proxy, trust_env=False, follow_redirects=False, timeout=READ_SECONDS)
+    return httpx.Client(transport=transport, trust_env=False, follow_redirects=False, timeout=READ_SECONDS)
 
 
 def _fetcher(client: httpx.Client, deadline: float) -> FetcherInterface:

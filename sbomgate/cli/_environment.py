@@ -60,14 +60,33 @@ class Environment:
 
     @property
     def home(self) -> Path:
-        """The home folder; where there is none, a folder of this user's own among the temporary ones."""
+        """The home folder; where there is none, a folder of this user's own among the temporary ones.
+
+        Raises:
+            UsageError: somebody else made that one: anybody can, and it would hold settings, tokens and caches.
+        """
         home = self.variables.get("HOME") or self.variables.get("USERPROFILE")
         if home:
             return Path(home)
         import getpass
         import tempfile
 
-        return Path(tempfile.gettempdir()) / f"sbomgate-{getpass.getuser()}"
+        made = Path(tempfile.gettempdir()) / f"sbomgate-{getpass.getuser()}"
+        if os.name == "posix":
+            import stat
+
+            with contextlib.suppress(OSError):  # what could not be made fails where something is written into it
+                made.mkdir(mode=0o700, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                found = made.lstat()
+                if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+                    raise UsageError(
+                        "there is no HOME, and this folder in its place belongs to somebody else, or others may write "
+                        "to it",
+                        where=str(made),
+                        hint="set HOME to a folder of your own",
+                    )
+        return made
 
     @property
     def cache(self) -> Path:
@@ -128,10 +147,14 @@ class Environment:
         if text is None:
             return None
         try:
+            if not (
+                text.isascii() and text.isdecimal()
+            ):  # int() takes signs, blanks, `_` and other scripts' digits too
+                raise ValueError("not decimal digits")
             return datetime.fromtimestamp(int(text), UTC)
         except (ValueError, OverflowError, OSError) as error:
             raise UsageError(
-                f"got {text!r}, expected seconds since 1970 as a decimal number",
+                f"got {text[:40]!a}, expected seconds since 1970 as a decimal number",
                 where="SOURCE_DATE_EPOCH",
                 hint="unset it, or set it to `git log -1 --format=%ct`",
             ) from error

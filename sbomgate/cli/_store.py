@@ -300,10 +300,12 @@ def opening(env: Environment, *, writes: bool = False) -> Iterator[Callable[[Rep
 
         @functools.cache
         def start() -> tuple[httpx.Client, DockerConfig]:
+            from sbomgate.evidence.registry_client import TOTAL_SECONDS
             from sbomgate.signing.services import open_client
 
             ca_file = None if env.ca_file is None else str(env.ca_file)
-            return stack.enter_context(open_client(ca_file=ca_file, proxy=env.https_proxy)), _docker_config(env)
+            client = open_client(ca_file=ca_file, proxy=env.https_proxy, total_seconds=TOTAL_SECONDS)
+            return stack.enter_context(client), _docker_config(env)
 
         @functools.cache
         def client_of(at: Repository) -> Client:

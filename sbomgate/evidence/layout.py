@@ -423,6 +423,7 @@ def put(store: Path, record: Record, commit: Commit, *, share: Sequence[str] = (
     base = folder(store, record.build.sha256)
     target = EvidencePath(path=base / "decisions" / record.id, build=record.build.sha256, decision=record.id)
     commit.make_folders(base / "blobs" / "sha256", base / "decisions")
+    must_be_own(base.parent, base, base / "blobs", base / "blobs" / "sha256", base / "decisions")
     commit.sync(base, base.parent, store)
     commit.hold(_lock(base / ".lock"))
     _clean(base, known=None)
@@ -515,6 +516,23 @@ def _lock(path: Path, *, seconds: int | None = None) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def must_be_own(*folders: Path) -> None:
+    """Refuse to write into a folder of a store that is a link.
+
+    Who can write to the store would have us write, and clean, where only we can.
+
+    Raises:
+        EvidenceError: one is a link.
+    """
+    for folder_ in folders:
+        if folder_.is_symlink():
+            raise EvidenceError(
+                "a link in place of a folder of the store: nothing is written, or removed, where it leads",
+                where=str(folder_),
+                hint="see who could write to the store, and take the link away",
+            )
 
 
 def _must_be_folder(path: Path) -> None:

@@ -24,6 +24,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sbomgate import dsse, files, override
+from sbomgate.decision import OBSERVE
 from sbomgate.errors import EvidenceError, SigningError
 from sbomgate.evidence import layout
 from sbomgate.evidence.commit import HEAD, TEMPORARY, Commit, could_not
@@ -52,6 +53,7 @@ from sbomgate.evidence.record import Record, Statements
 from sbomgate.evidence.revocation import accepted_of
 from sbomgate.evidence.verify import Signed, hits, signed_by
 from sbomgate.model import Signer as Accepted
+from sbomgate.model import Verdict
 from sbomgate.signing import Signer
 from sbomgate.signing.verify import NotAccepted, verify
 from sbomgate.times import format_time
@@ -316,11 +318,13 @@ def add(store: Path, record: Record, notary: Notary) -> layout.EvidencePath:
     In a store without a log, the first head covers every decision by an accepted signer that is there already.
 
     Raises:
-        EvidenceError: the store cannot be written, or the log is not what its newest head says; then nothing is stored.
+        EvidenceError: the store cannot be written, the log is not what its newest head says, or it is a FAILED that a
+            PASSED from ahead of this clock would beat; then nothing is stored.
         SigningError: a revocation in the store withdraws what this signer signs, or the head could not be signed; then
             nothing is stored.
     """
     _must_stand(store, record, notary)
+    _must_be_newest(store, record, notary)
     stored: list[layout.EvidencePath] = []
     entry = entry_of(record)
     _extend(store, notary, entry, lambda commit: stored.append(layout.put(store, record, commit, share=_recent(store))))
@@ -412,6 +416,26 @@ def _must_stand(store: Path, record: Record, notary: Notary) -> None:
                 f"what {signed.signer.name!r} signs was {one}",
                 where=str(path_of(store, Entry(sha256=one.id))),
                 hint="sign with another key or identity, which the trust file accepts",
+            )
+
+
+def _must_be_newest(store: Path, record: Record, notary: Notary) -> None:
+    """Refuse to store a FAILED beside a PASSED on the same artefact that says it was made after now (P19).
+
+    The newest counts, by the time that each claims: of two clocks that differ by less than consumers tolerate, the one
+    that is ahead would win for that long, and of two that differ by more as soon as its time has come.
+    """
+    if record.claimed.verdict is not Verdict.DENIED or record.claimed.context.profile == OBSERVE:
+        return
+    for one in layout.read_statements(layout.folder(store, record.build.sha256)):
+        ahead = one.claimed_time > max(notary.now, record.claimed_time)
+        if ahead and one.claimed.verdict is Verdict.ALLOWED and isinstance(signed_by(one, notary.signers), Signed):
+            raise EvidenceError(
+                f"a PASSED on the same artefact claims {format_time(one.claimed_time)}, which is after "
+                f"{format_time(notary.now)}: it would beat this FAILED, which is not stored",
+                where=str(path_of(store, entry_of(one))),
+                hint="correct the clock of this machine, or of the one that decided; `sbomgate revoke` withdraws the "
+                "PASSED at once",
             )
 
 
@@ -576,6 +600,7 @@ def _must_be_accepted(bundle: bytes, made: Head, notary: Notary) -> None:
 def _clean(store: Path) -> None:
     newest = [store / LOG / f"{number:06}" for number in _segments(store)[-2:]]
     overridden = [store / OVERRIDES / name for name in _names(store / OVERRIDES)]
+    layout.must_be_own(store / LOG, store / REVOCATIONS, store / OVERRIDES, *overridden, *newest)
     for folder in (store / LOG, store / REVOCATIONS, *overridden, *newest):
         for name in _names(folder):
             if name.startswith(TEMPORARY):

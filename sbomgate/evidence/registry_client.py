@@ -45,6 +45,7 @@ MAX_CHUNK_BYTES = 64 << 20  # that a registry may ask for
 
 LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})  # this machine: http is spoken, and no proxy asked
 INDEX_MEDIA_TYPE = "application/vnd.oci.image.index.v1+json"
+_NOW = {"cache-control": "no-cache"}  # of what has no digest: a cache on the way may hold what was there yesterday
 _MANIFESTS = (
     INDEX_MEDIA_TYPE,
     MANIFEST_MEDIA_TYPE,
@@ -162,7 +163,7 @@ class Client:
         self._origin = origin(of.url)
         self._sleep = sleep
         self._total_seconds = total_seconds
-        self._single = True
+        self._single = self._api = True
         actions = "pull,push" if writes else "pull"
         self._login = Login(scope=f"repository:{of.name}:{actions}", account=account, exchange=self._token)
 
@@ -184,7 +185,7 @@ class Client:
         url = f"{self.repository.url}/tags/list?n=1000"
         found: set[str] = set()
         for page in range(MAX_PAGES):
-            answer = self._ask("GET", url, headers={"accept": "application/json"}, limit=MAX_LIST_BYTES)
+            answer = self._ask("GET", url, headers={"accept": "application/json", **_NOW}, limit=MAX_LIST_BYTES)
             if answer.status == 404 and page == 0:
                 return ()
             if answer.status != 200:
@@ -215,12 +216,14 @@ class Client:
         url = f"{self.repository.url}/referrers/{digest}"
         entries: list[Mapping[str, Any]] = []
         for page in range(MAX_PAGES):
-            answer = self._ask("GET", url, headers={"accept": INDEX_MEDIA_TYPE}, limit=MAX_LIST_BYTES)
-            # Some registries answer anything with 200 and a page for people: not the API either.
-            if page == 0 and (
-                answer.status in _NO_REFERRERS or (answer.status == 200 and _media_type(answer) != INDEX_MEDIA_TYPE)
-            ):
-                return self._tagged(digest)
+            answer = self._ask("GET", url, headers={"accept": INDEX_MEDIA_TYPE, **_NOW}, limit=MAX_LIST_BYTES)
+            if page == 0 and _is_no_api(answer):
+                # Once may be somebody on the way, and then the list would be taken for empty.
+                if self._api:
+                    answer = self._ask("GET", url, headers={"accept": INDEX_MEDIA_TYPE, **_NOW}, limit=MAX_LIST_BYTES)
+                if _is_no_api(answer):
+                    self._api = False
+                    return self._tagged(digest)
             entries += _entries(self._index(answer, url), url)
             if len(entries) > MAX_REFERRERS:
                 raise FetchError(f"lists more than {MAX_REFERRERS} referrers", where=show(url))
@@ -255,8 +258,14 @@ class Client:
 
     def _get(self, path: str, *, accept: str, limit: int) -> Answer | None:
         url = f"{self.repository.url}/{path}"
-        answer = self._ask("GET", url, headers={"accept": accept}, limit=limit)
+        more = {} if DIGEST.search(path) else _NOW
+        answer = self._ask("GET", url, headers={"accept": accept, **more}, limit=limit)
         if answer.status == 404:
+            # A portal, or whatever else stands where the registry was: it does not know what the registry holds (P19).
+            if _media_type(answer) == "text/html":
+                raise FetchError(
+                    "answers 404 with a page for people: that is no registry", where=show(url), hint=_LATER
+                )
             return None
         if answer.status != 200:
             raise self._refused(answer, url)
@@ -533,6 +542,11 @@ def _tag(digest: str) -> str:
 
 def _with_digest(url: str, digest: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}digest={quote(digest, safe='')}"
+
+
+def _is_no_api(answer: Answer) -> bool:
+    """Whether a list of referrers is not what the API answers: some registries have a page for people for anything."""
+    return answer.status in _NO_REFERRERS or (answer.status == 200 and _media_type(answer) != INDEX_MEDIA_TYPE)
 
 
 def _media_type(answer: Answer) -> str:

@@ -194,16 +194,18 @@ class Registry:
         for attempt in range(MAX_ATTEMPTS):
             if wait:
                 await self._sleep(wait)
-            if self._failures.get(home, 0) >= MAX_FAILURES:
-                return _unreachable(url, f"is not asked: {MAX_FAILURES} requests in a row to this registry failed")
             async with self._slots:  # not held while waiting: a slow package does not slow the others
+                if self._failures.get(home, 0) >= MAX_FAILURES:
+                    return _unreachable(url, f"is not asked: {MAX_FAILURES} requests in a row to this registry failed")
                 outcome = await self._once(url, registry, headers, limit)
             if not isinstance(outcome, _Again):
                 self._failures[home] = 0
                 return outcome
             # Not counted before the third: a lost connection takes with it all that it carried.
-            if outcome.down and attempt > 1:
+            if outcome.last or (outcome.down and attempt > 1):
                 self._failures[home] = self._failures.get(home, 0) + 1
+            if outcome.last:
+                return _unreachable(url, outcome.why)
             why = outcome.why
             if outcome.after > MAX_RETRY_AFTER_SECONDS:
                 return _unreachable(url, f"{why}, and asks to wait {outcome.after:.0f} s")
@@ -219,7 +221,7 @@ class Registry:
             async with asyncio.timeout(self._total_seconds):
                 return await self._follow(url, registry, headers, limit)
         except TimeoutError:
-            return _unreachable(url, f"did not end within {self._total_seconds:.0f} s")
+            return _Again(f"did not end within {self._total_seconds:.0f} s", last=True)
         except httpx.TimeoutException:
             return _Again("did not answer in time")
         except httpx.DecodingError:
@@ -273,11 +275,15 @@ class Registry:
 
 @dataclass(frozen=True, slots=True)
 class _Again:
-    """Worth another attempt: why, after how many seconds at least, and whether the registry may be down."""
+    """Worth another attempt: why, after how many seconds at least, and whether the registry may be down.
+
+    `last`: it took so long that there is none; a registry of which every answer drips is down as well.
+    """
 
     why: str
     after: float = 0.0
     down: bool = True  # being asked to slow down does not
+    last: bool = False
 
 
 async def _body(response: httpx.Response, url: str, limit: int) -> Answer | Missing:

@@ -5,7 +5,6 @@ Whatever is not the answer that the API documents is a PolicyError: nothing pass
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +34,7 @@ class RestClient:
         *,
         socket: Path | None = None,
         token: str | None = None,
-        tls: ssl.SSLContext | bool = True,
+        context: ssl.SSLContext | None = None,
         seconds: float = SECONDS,
     ) -> None:
         """Connect to nothing yet.
@@ -44,17 +43,19 @@ class RestClient:
             base: URL of the server without a trailing slash, as it may be shown (no user info, no query).
             socket: unix socket to reach it through.
             token: bearer token.
-            tls: how to verify the server.
+            context: how a server that speaks TLS is verified.
             seconds: limit of one exchange.
         """
         import httpx
+
+        from sbomgate.transport import Transport
 
         uds = str(socket) if socket else None
         self.where = f"unix://{socket}" if socket else base
         self._base = base
         self._seconds = seconds
         self._client = httpx.Client(
-            transport=httpx.HTTPTransport(uds=uds, verify=tls, retries=CONNECT_RETRIES, trust_env=False),
+            transport=Transport(seconds=seconds, context=context, uds=uds, retries=CONNECT_RETRIES),
             headers={"Authorization": f"Bearer {token}"} if token else {},
             timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
             follow_redirects=False,
@@ -93,7 +94,6 @@ class RestClient:
         headers = {"Content-Type": content_type} if content is not None else {}
         if if_absent:
             headers["If-None-Match"] = "*"
-        deadline = time.monotonic() + self._seconds
         body = bytearray()
         try:
             with self._client.stream(method, self._base + path, content=content, headers=headers) as response:
@@ -103,10 +103,8 @@ class RestClient:
                     body += chunk
                     if len(body) > ANSWER_BYTES:
                         raise self._error(f"answers with more than {ANSWER_BYTES} bytes")
-                    if time.monotonic() > deadline:
-                        raise self._error(f"gave no whole answer within {self._seconds:g} s")
         except httpx.TimeoutException as e:
-            raise self._error(f"gave no answer within {self._seconds:g} s") from e
+            raise self._error(f"gave no whole answer within {self._seconds:g} s") from e
         except (httpx.HTTPError, httpx.InvalidURL) as e:
             raise self._error(f"cannot be reached: {type(e).__name__}: {str(e)[:200]}") from e
         status = response.status_code
@@ -123,6 +121,14 @@ class RestClient:
         """Evaluate `query` (`data.sbomgate.decision.result`) with strict built-in errors; return its canonical JSON.
 
         Raises:
+            PolicyError: as `value`.
+        """
+        return canonical.dumps(self.value(policy_input, query))
+
+    def value(self, policy_input: bytes, query: str, *, shown: str | None = None) -> Any:
+        """Evaluate `query` with strict built-in errors and return its value; `shown` is what an error calls the query.
+
+        Raises:
             PolicyError: undefined, a failing built-in, or any failure of `send`.
         """
         names = path_of(query)
@@ -137,11 +143,11 @@ class RestClient:
         # (3) P3: 200 without `result` is an undefined path
         if "result" not in answer:
             raise PolicyError(
-                f"{query} is undefined [undefined]",
+                f"{shown or query} is undefined [undefined]",
                 where=self.where,
                 hint="the policy gives no value there: is the query right, and the input whole?",
             )
-        return canonical.dumps(answer["result"])
+        return answer["result"]
 
     def _refused(self, status: int, method: str, path: str, body: bytes) -> PolicyError:
         """Return what OPA says of an error, where it is OPA that speaks."""

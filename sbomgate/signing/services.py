@@ -30,6 +30,7 @@ MEDIA_TYPE = "application/vnd.dev.sigstore.signingconfig.v0.2+json"
 MAX_CONFIG_BYTES = 1 << 20  # the public one has 1 kB
 MAX_ANSWER_BYTES = 1 << 20  # a certificate chain has 3 kB, a log entry 10 kB, a timestamp 5 kB
 CONNECT_SECONDS, ANSWER_SECONDS = 10, 60  # Rekor v2 answers when the entry is in the log, seconds later
+TOTAL_SECONDS = 120.0  # one whole exchange, however slowly it drips
 PAUSES = (1.0, 4.0)  # seconds before the second and the third attempt at a service that is down
 
 _ENTRY = (
@@ -133,8 +134,10 @@ def _count(found: Mapping[str, Any], name: str, services: list[tuple[str, int]])
             raise ValueError(f"{name}.selector: got {other!r}, expected ANY, ALL or EXACT with a count")
 
 
-def open_client(*, ca_file: str | None = None, proxy: str | None = None) -> httpx.Client:
-    """Return the HTTP client for these services.
+def open_client(
+    *, ca_file: str | None = None, proxy: str | None = None, total_seconds: float = TOTAL_SECONDS
+) -> httpx.Client:
+    """Return the HTTP client for these services: each of its exchanges ends within `total_seconds`.
 
     It reads no environment and follows no redirect: a token goes where the configuration says, and nowhere else.
 
@@ -147,24 +150,24 @@ def open_client(*, ca_file: str | None = None, proxy: str | None = None) -> http
     import httpx
 
     from sbomgate import tls
+    from sbomgate.transport import Transport
 
     context = tls.client_context()
     context.load_verify_locations(cafile=certifi.where())
     try:
         if ca_file is not None:
             context.load_verify_locations(cafile=ca_file)
-        by_proxy = None if proxy is None else httpx.Proxy(proxy)
+        direct = Transport(seconds=total_seconds, context=context)
+        mounts: dict[str, httpx.BaseTransport | None] = {}
+        if proxy is not None:
+            mounts["all://"] = Transport(seconds=total_seconds, context=context, proxy=httpx.Proxy(proxy))
+            mounts |= {f"all://{host}": direct for host in ("127.0.0.1", "localhost", "[::1]")}
     except (OSError, ssl.SSLError, ValueError, httpx.InvalidURL) as e:
         raise SigningError(
             "certificates or proxy cannot be used", hint="correct NODE_EXTRA_CA_CERTS, HTTPS_PROXY"
         ) from e
     timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
-    local: dict[str, httpx.BaseTransport | None] = {
-        f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")
-    }
-    return httpx.Client(
-        verify=context, proxy=by_proxy, mounts=local, trust_env=False, follow_redirects=False, timeout=timeout
-    )
+    return httpx.Client(transport=direct, mounts=mounts, trust_env=False, follow_redirects=False, timeout=timeout)
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,8 @@ def impostor(result: object) -> Answer:
             return 200, {}, b"{}" if held is None else b'{"result": ' + held + b"}"
         if name == "/v1/query":
             return 200, {}, b'{"result": [{"v": "1.22.0"}]}'
-        return 200, {}, b"{}" if result is None else json.dumps({"result": result}).encode()
+        said = {"of": name.split("/")[4].removeprefix("answer_"), "is": result}
+        return 200, {}, b"{}" if result is None else json.dumps({"result": said}).encode()
 
     return answer
 

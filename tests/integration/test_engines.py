@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from sbomgate import canonical, resources
@@ -24,7 +23,7 @@ from sbomgate.policy.bundle import to_tar
 from sbomgate.policy.engines.embedded import EmbeddedEngine
 from sbomgate.policy.engines.opa import OpaEngine
 from sbomgate.policy.engines.opa_url import OpaUrlEngine
-from testkit.engines import REPOSITORY, engine_cache, find_opa, pinned_opa
+from testkit.engines import REPOSITORY, Server, engine_cache, find_opa, pinned_opa
 
 CORPUS = Path(__file__).parent / "corpus"
 SNIPPETS = REPOSITORY.parent / "shared" / "data" / "rego-corpus" / "snippets.txt"
@@ -89,29 +88,6 @@ def opa() -> Path:
     if found is None:
         pytest.skip(f"no opa {pinned_opa()} in .tools/bin or on PATH (tools/install_parts.sh)")
     return found
-
-
-class Server:
-    """An OPA that somebody else runs."""
-
-    def __init__(self, opa: Path, folder: Path, *arguments: str) -> None:
-        self.socket = folder / "opa.sock"
-        self.url = f"unix://{self.socket}"
-        self.process = subprocess.Popen(
-            [opa, "run", "--server", f"--addr={self.url}", "--disable-telemetry", "--log-level=error", *arguments],
-            env={},
-            cwd=folder,
-        )
-        for _ in range(2000):
-            if self.socket.exists():
-                break
-            time.sleep(0.01)
-        self.client = httpx.Client(transport=httpx.HTTPTransport(uds=str(self.socket)), base_url="http://opa")
-
-    def stop(self) -> None:
-        self.client.close()
-        self.process.terminate()
-        self.process.wait()
 
 
 @pytest.fixture(scope="module")

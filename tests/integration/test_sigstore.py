@@ -29,6 +29,7 @@ from sbomgate.signing.keyless import Keyless
 from testkit import commandline, real_sigstore
 from testkit.commandline import World
 from testkit.cosign import Cosign
+from testkit.faulty_proxy import FAULTS, HARMLESS, SLOW, FaultyProxy
 from testkit.identity import ACTIONS, JOB, PEOPLE
 from testkit.packs import commands, follow, unpacked
 from testkit.real_sigstore import RealSigstore
@@ -641,3 +642,57 @@ def test_the_command_line_asks_the_ci_system_for_its_identity(empty: World, sigs
     assert refused.code == 2
     assert "code=404" not in refused.err
     assert JOB not in refused.err  # P40
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Behind a proxy that spoils answers
+
+
+def test_P34_signing_services_behind_what_spoils_their_answers(
+    sigstore: RealSigstore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is signed holds, or nothing is; the token is in no message."""
+    monkeypatch.setattr(services, "PAUSES", (0.0,))
+    with (
+        FaultyProxy(sigstore.fulcio) as fulcio,
+        FaultyProxy(sigstore.rekor_v1) as rekor,
+        FaultyProxy(sigstore.timestamps.partition("/api")[0]) as stamps,
+        services.open_client() as patient,
+        services.open_client(total_seconds=0.5) as hasty,
+    ):
+        config = services.SigningConfig(
+            ca=fulcio.url, log=(rekor.url, 1), authorities=(f"{stamps.url}/api/v1/timestamp",)
+        )
+        token = sigstore.identity.token()
+        accepted = accepting(sigstore)
+
+        def told(message: str) -> bool:
+            assert not any(part in message for part in token.split("."))
+            return False
+
+        def signed(client: httpx.Client) -> bool:
+            try:
+                bundle = Keyless(services.Services(config, client), lambda: token).sign(STATEMENT)
+            except SigningError as e:
+                return told(f"{e} {e.hint}")
+            try:
+                found = verify.verify(bundle, (accepted,), role="decision")
+            except EvidenceError:
+                return False  # whoever signs verifies it before it counts (`gate.complete`)
+            assert isinstance(found, verify.VerifiedStatement)
+            assert found.time_source in (TIMESTAMPED, LOGGED)
+            return True
+
+        assert signed(patient)
+        for at, (case, fault) in enumerate({**FAULTS, **SLOW}.items()):
+            proxy = (fulcio, rekor, stamps)[at % 3]
+            proxy.spoil(fault)
+            signed(hasty if case in SLOW else patient)
+            assert proxy.spoilt or case in SLOW, case
+            proxy.mend()
+        assert not any(one.outlasted for one in (fulcio, rekor, stamps))
+        for at, fault in enumerate(HARMLESS.values()):
+            proxy = (fulcio, rekor, stamps)[at % 3]
+            proxy.spoil(fault)
+            assert signed(patient)
+            proxy.mend()

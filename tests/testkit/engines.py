@@ -8,7 +8,10 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
+
+import httpx
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -51,3 +54,27 @@ def find_opa() -> Path | None:
         return None
     said = subprocess.run([found, "version"], capture_output=True, text=True, check=False).stdout
     return Path(found) if f"Version: {pinned_opa()}\n" in said else None
+
+
+class Server:
+    """An OPA that somebody else runs, on a unix socket."""
+
+    def __init__(self, opa: Path, folder: Path, *arguments: str) -> None:
+        self.socket = folder / "opa.sock"
+        self.url = f"unix://{self.socket}"
+        self.process = subprocess.Popen(
+            [opa, "run", "--server", f"--addr={self.url}", "--disable-telemetry", "--log-level=error", *arguments],
+            env={},
+            cwd=folder,
+        )
+        for _ in range(2000):
+            if self.socket.exists():
+                break
+            time.sleep(0.01)
+        self.client = httpx.Client(transport=httpx.HTTPTransport(uds=str(self.socket)), base_url="http://opa")
+
+    def stop(self) -> None:
+        """End it."""
+        self.client.close()
+        self.process.terminate()
+        self.process.wait()

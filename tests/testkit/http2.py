@@ -48,7 +48,7 @@ class Http2Simulator(Simulator):
         self._server.server_close()
         self.connections = 0
         self.ca_file = folder / "registry.pem"
-        self._context = _context(self.ca_file, folder / "registry.key")
+        self._context = tls_context(self.ca_file, folder / "registry.key", protocol="h2")
         self._loop = asyncio.new_event_loop()
         self._port = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -168,7 +168,7 @@ class Http2Simulator(Simulator):
             return  # the client is gone
 
 
-def _context(certificate: Path, key_file: Path) -> ssl.SSLContext:
+def tls_context(certificate: Path, key_file: Path, *, protocol: str) -> ssl.SSLContext:
     """Return the server's side of TLS, with a certificate for 127.0.0.1 of its own."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "registry simulator")])
@@ -202,5 +202,5 @@ def _context(certificate: Path, key_file: Path) -> ssl.SSLContext:
     )
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key_file)
-    context.set_alpn_protocols(["h2"])
+    context.set_alpn_protocols([protocol])
     return context

@@ -13,6 +13,7 @@ SOURCE = Path(__file__).resolve().parents[2] / "sbomgate"
 LEAVES = {
     "addresses",
     "tls",
+    "transport",
     "model",
     "errors",
     "resources",

@@ -25,6 +25,7 @@ from sbomgate import canonical, tls
 from sbomgate.errors import PolicyError, UsageError
 from sbomgate.model import PolicyBundle
 from sbomgate.policy.bundle import data_document
+from sbomgate.policy.engines import path_of
 from sbomgate.policy.rest import RestClient
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class OpaUrlEngine:
             context = tls.client_context(ca_file)
         except (OSError, ssl.SSLError) as e:
             raise PolicyError(f"certificates cannot be read: {e}", where=str(ca_file)) from e
-        self._client = RestClient(base, socket=socket, token=token, tls=context, seconds=seconds)
+        self._client = RestClient(base, socket=socket, token=token, context=context, seconds=seconds)
         self._check = check
         self._checked: set[str] = set()
         self._stale_seconds = stale_seconds
@@ -114,11 +115,16 @@ class OpaUrlEngine:
         if bundle.sha256 not in self._checked:
             self._check(bundle)
             self._checked.add(bundle.sha256)
+        names = ".".join(path_of(query))
+        once = secrets.token_hex(16)
         modules = {
             f"{_PREFIX}{bundle.sha256}/{path}": text.decode("utf-8")
             for path, text in bundle.files.items()
             if path.endswith(".rego")
         }
+        # One module of this evaluation's own, whose answer says so: no cache and no mix-up on the way has it already.
+        own = f"answer_{once}"
+        modules[f"{_PREFIX}{own}"] = f'package {_ROOT}.{own}\n\nanswer := {{"of": "{once}", "is": data.{names}}}\n'
         with self._turn() as require_turn:
             # (2) nothing but ours under data.sbomgate: what others put there would be merged into the decision
             self._take_away(self._own_ids(self._modules()))
@@ -128,8 +134,9 @@ class OpaUrlEngine:
                 for name, value in data.items():
                     self._client.send("PUT", f"/v1/data/{quote(name, safe='')}", value, accept=(204,))
                 self._push(modules)
-                result = self._client.evaluate(policy_input, query)
+                answer = self._client.value(policy_input, f"data.{_ROOT}.{own}.answer", shown=query)
                 self.version = self._said_version()
+                result = self._of(once, answer)
                 # (3) what was evaluated is what we pushed: all of it, unaltered, alone, and still in our turn (P3)
                 if self._modules() != modules:
                     raise self._error("the policy on the server changed during the evaluation")
@@ -139,6 +146,14 @@ class OpaUrlEngine:
                 for name in data:
                     self._client.send("DELETE", f"/v1/data/{quote(name, safe='')}", accept=(204, 404))
         return result
+
+    def _of(self, once: str, answer: object) -> bytes:
+        """Return the result in an answer, as canonical JSON: the answer must be that of this evaluation."""
+        match answer:
+            case {"of": str(said), "is": found} if said == once:
+                return canonical.dumps(found)
+            case _:
+                raise self._error("gives the answer of another request", "what stands between here and OPA?")
 
     def close(self) -> None:
         """Close the connections. Nothing of ours is on the server after an evaluation."""

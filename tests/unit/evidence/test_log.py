@@ -701,6 +701,48 @@ def test_a_signer_who_was_revoked_stores_nothing(store: Path) -> None:
     assert not layout.scan(store).builds
 
 
+@pytest.mark.parametrize(
+    ("seconds", "verdict", "is_stored"),
+    [
+        pytest.param(0, Verdict.DENIED, True, id="at the same moment FAILED wins"),
+        pytest.param(1, Verdict.DENIED, False, id="a second ahead"),
+        pytest.param(240, Verdict.DENIED, False, id="less than consumers tolerate"),
+        pytest.param(3600, Verdict.DENIED, False, id="an hour ahead"),
+        pytest.param(3600, Verdict.ALLOWED, True, id="a PASSED takes nothing from anybody"),
+    ],
+)
+def test_P19_a_clock_that_is_ahead_beats_no_newer_FAILED(
+    store: Path, seconds: int, verdict: Verdict, is_stored: bool
+) -> None:
+    """Two machines write one store, and one's clock is ahead: the other's FAILED is not stored as if it stood."""
+    ahead = timedelta(seconds=seconds)
+    log.add(store, record(age=-ahead), replace(NOTARY, now=NOW + ahead))
+    later = record(age=timedelta(0), verdict=verdict)
+    if is_stored:
+        log.add(store, later, NOTARY)
+        found = verify_build(
+            layout.find(store, TARBALL),
+            TARBALL,
+            trusting(),
+            now=NOW + HOUR,
+            shipped_policy=POLICY,
+            view=log.view(store),
+        )
+        assert found.accepted is (verdict is Verdict.ALLOWED)
+        return
+    before = contents(store)
+    with pytest.raises(EvidenceError, match="would beat this FAILED"):
+        log.add(store, later, NOTARY)
+    assert contents(store) == before
+    # Once the clocks agree it is stored, whenever it was decided: a signing service may have been down meanwhile.
+    log.add(store, later, replace(NOTARY, now=NOW + 2 * HOUR))
+
+
+def test_P19_a_stranger_s_PASSED_from_the_future_stops_no_FAILED(store: Path) -> None:
+    layout.write(store, record(key(2), age=-HOUR))
+    log.add(store, record(age=timedelta(0), verdict=Verdict.DENIED), NOTARY)
+
+
 def test_a_lock_that_nobody_gives_back(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import fcntl
 

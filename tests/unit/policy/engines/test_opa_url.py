@@ -248,7 +248,8 @@ def test_a_server_that_drops_a_module_is_found_out() -> None:
         if path == "/v1/policies":
             return 200, JSON, b'{"result":[]}'
         if method == "POST":
-            return 200, JSON, b'{"result":{"verdict":"allowed"}}'
+            once = path.split("/")[4].removeprefix("answer_")
+            return 200, JSON, json.dumps({"result": {"of": once, "is": {"verdict": "allowed"}}}).encode()
         return 200, JSON, b"{}"
 
     with server(answer) as (url, asked), engine(url) as opened:
