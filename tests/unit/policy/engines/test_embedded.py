@@ -17,6 +17,8 @@ from sbomgate.model import PolicyBundle
 from sbomgate.policy.engines.embedded import EmbeddedEngine
 from testkit.engines import REPOSITORY, engine_cache, pinned_opa
 
+pytestmark = pytest.mark.real_engine
+
 QUERY = "data.sbomgate.decision.result"
 
 
