@@ -7,8 +7,8 @@ still has a memory that no other one has touched: what is left out is doing the 
 
 `install` puts it into a process. Only the shipped policy is evaluated so, and only where the engine of the command is
 compiled already; everything else, and whatever goes wrong here, is left to the engine as it is. A process of its own
-(`World.spawn`, the demo, the pages of the documentation) never sees this. A module that is about the engine, or about
-the files that it reads, has the marker `real_engine`; `real` is for a part of a test.
+(`World.spawn`, the demo) never sees this. A module that is about the engine, or about the files that it reads, has the
+marker `real_engine`; `real` is for a part of a test.
 """
 
 from __future__ import annotations
