@@ -367,10 +367,14 @@ def sign(answer: Answer, question: Question, *, signer: Signer) -> Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsigned:
-    """A decision that was made and is not signed yet: everything but the signatures. It satisfies nobody."""
+    """A decision that was made and is not signed yet: everything but the signatures. It satisfies nobody.
+
+    `hashed`: the digests in it were made of these very bytes, in this process.
+    """
 
     decision: Decision
     blobs: Mapping[str, bytes]
+    hashed: bool = False
 
 
 def unsigned(answer: Answer, question: Question, *, signer: Signer) -> Unsigned:
@@ -400,7 +404,7 @@ def unsigned(answer: Answer, question: Question, *, signer: Signer) -> Unsigned:
         materials=materials,
         valid_until=_valid_until(answer.evaluation, answer.people),
     )
-    return Unsigned(decision=made, blobs=blobs)
+    return Unsigned(decision=made, blobs=blobs, hashed=True)
 
 
 def complete(pending: Unsigned, accepted: Trust, *, signer: Signer) -> Record:
@@ -425,7 +429,12 @@ def complete(pending: Unsigned, accepted: Trust, *, signer: Signer) -> Record:
         )
     detail = signer.sign(decision.write_detail(made))
     summary = decision.write_summary(made, detail, uri=accepted.resource_uri)
-    record = Record(detail=detail, summary=None if summary is None else signer.sign(summary), blobs=pending.blobs)
+    record = Record(
+        detail=detail,
+        summary=None if summary is None else signer.sign(summary),
+        blobs=pending.blobs,
+        hashed=pending.hashed,
+    )
     try:
         found = signed_by(record, accepted.signers)
     except EvidenceError as e:
