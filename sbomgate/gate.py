@@ -505,7 +505,13 @@ def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tu
         stored[BASELINE_SBOM] = (question.baseline.sbom.data, "application/vnd.cyclonedx+json")
     if question.ledger is not None:
         stored[LEDGER_BEFORE] = (question.ledger, "application/json")
-    named = [material(name, data, media_type) for name, (data, media_type) in stored.items()]
+    known = {decision.SBOM: answer.sbom.sha256, decision.EVALUATION: answer.evaluation.sha256}
+    named = [
+        Material(name=name, sha256=known[name], size=len(data), media_type=media_type, stored=True)
+        if name in known
+        else material(name, data, media_type)
+        for name, (data, media_type) in stored.items()
+    ]
     held = {one.sha256 for one in named}
     for sha256, data in question.trust.pinned.items():  # every other file that the trust file names
         if sha256 not in held:

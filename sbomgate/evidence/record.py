@@ -126,8 +126,8 @@ class Record(Statements):
 
     Attributes:
         blobs: name → bytes of every material that the detail says is stored, and no other.
-        hashed: whoever makes it has just compared these very bytes with the digests in the detail, or made those of them:
-            hashing some megabytes again would be a third of what signing and storing costs.
+        hashed: whoever makes it has just compared these very bytes with the digests in the detail, or made those of
+            them: hashing some megabytes again would be a third of what signing and storing costs.
 
     Raises:
         EvidenceError: a part is missing, one too many, or not what the detail names.
