@@ -12,6 +12,7 @@ from sbomgate.errors import PolicyError
 from sbomgate.model import PolicyBundle
 from sbomgate.policy import bundle
 from sbomgate.policy.engines.embedded import EmbeddedEngine
+from sbomgate.policy.evaluation import QUERY
 from testkit import forks
 from testkit.engines import engine_cache
 
@@ -26,7 +27,7 @@ def engine() -> Iterator[EmbeddedEngine]:
         yield engine
 
 
-def said(engine: EmbeddedEngine, policy_input: bytes, query: str = forks.QUERY) -> str:
+def said(engine: EmbeddedEngine, policy_input: bytes, query: str = QUERY) -> str:
     """What is refused is answered as well: nothing but a whole input has a result."""
     engine.prepare(bundle.shipped(), query)
     with pytest.raises(PolicyError) as e:
