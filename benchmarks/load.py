@@ -1,37 +1,54 @@
 """How it bears load: `python benchmarks/load.py [--packages 100000] [--findings 50000] [--waivers 1000] [--gates 64]`.
 
-A lock of so many packages through `generate` and `check`; a lock of which every package is a finding; so many signed
-waivers; so many gates at once on one cache and one store, whose store is audited afterwards. Whole processes, no
-network. Prints a table in Markdown (processor time and memory; nothing waits for a clock) and exits 1 where an answer
-is wrong.
+Everything is made twice, once in a tenth of the size, and run as whole processes without network:
+- a lock of so many packages, each with recorded and signed facts: `generate`, `check`, `gate`, `verify`, `replay`,
+  `report`;
+- a lock of which every package is a finding: `check` as text, SARIF, HTML and JUnit, and `review`;
+- so many signed waivers;
+- a list of malicious packages with so many names: `feed import`, and `check` with it.
+Then so many gates at once on one cache and one store, whose store is audited afterwards. A store of 10,000 builds is
+in large_store.py, and the audit of 1,000 in store.py.
+
+It prints a table in Markdown: processor time, its growth by ten times as many (10 is linear), and peak memory. It exits
+1 where an answer is wrong, and where something grows faster than GROWTH or takes more than MEGABYTES.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path += [str(ROOT / "tests"), str(ROOT)]  # last: it is the installed sbomgate that is measured
 
-from sbomgate import approvals  # noqa: E402
+from benchmarks import workload  # noqa: E402
+from sbomgate import approvals, lockfiles  # noqa: E402
 from sbomgate.model import Authors, Waiver  # noqa: E402
+from sbomgate.project import DiskFiles  # noqa: E402
 from testkit import evidence  # noqa: E402
 from testkit.bench import Bench  # noqa: E402
+from testkit.engines import borrow_engine, keep_engine  # noqa: E402
+from testkit.sigstore import TestSigstore  # noqa: E402
 
-Row = tuple[str, float, float, str]
+GROWTH = 13.0
+"""Times the processor time for ten times as many: 10 is linear; caches too small for the data take the rest."""
+MEGABYTES = 4096
+"""Peak memory of a process: what a small CI machine has."""
 
 
 def lock(packages: int, *, sound: bool = True) -> tuple[bytes, bytes]:
@@ -41,8 +58,6 @@ def lock(packages: int, *, sound: bool = True) -> tuple[bytes, bytes]:
     for number in range(packages):
         name = f"p{number}"
         digest = hashlib.sha512(name.encode()).digest()
-        import base64
-
         entry: dict[str, Any] = {"version": "1.0.0"}
         if sound:
             entry["resolved"] = f"https://registry.npmjs.org/{name}/-/{name}-1.0.0.tgz"
@@ -121,79 +136,178 @@ def waived(count: int) -> int:
     return len(people.signed)
 
 
-def measure(packages: int, findings: int, waivers: int, count: int) -> tuple[list[Row], list[str]]:
-    """Return the rows, and what was wrong."""
-    rows: list[Row] = []
-    wrong: list[str] = []
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One command on so much of something: what it must answer, and what it took."""
 
-    def expect(fits: bool, what: str) -> None:
-        if not fits:
-            wrong.append(what)
+    work: str
+    answer: str
+    fits: bool
+    seconds: float
+    megabytes: float
 
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        project(work / "large", packages)
-        code, out, seconds, memory = sbomgate(work, "generate", "large")
-        held = len(json.loads(out)["components"]) if code == 0 else 0
-        rows.append((f"`generate`, {packages:,} packages", seconds, memory, f"{held:,} components"))
-        expect(held == packages, f"generate: {held:,} of {packages:,} packages")
-        code, out, seconds, memory = sbomgate(work, "check", "large", "--offline", "--json")
-        rows.append((f"`check`, {packages:,} packages", seconds, memory, f"exit {code}"))
-        expect(code in (0, 1, 2), f"check: exit {code}")
-        project(work / "bad", findings, sound=False)
-        code, out, seconds, memory = sbomgate(work, "check", "bad", "--offline", "--json", "--profile", "strict")
-        rows.append((f"`check`, {findings:,} packages, each a finding", seconds, memory, f"exit {code}"))
-        expect(code == 1, f"check of unbound packages: exit {code}")
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
-        counted = waived(waivers)
-        used = resource.getrusage(resource.RUSAGE_SELF)
+
+def _trusted(work: Path, packages: int) -> None:
+    """Write a project with facts about each of its packages, a key, a trust file, and an artefact."""
+    project(work / "shop", packages)
+    now = datetime.now(UTC).replace(microsecond=0)
+    sigstore = TestSigstore(now)
+    known = workload.collected(lockfiles.read(DiskFiles(work / "shop")), now, sigstore)
+    workload.trust(work, known, sigstore)
+    (work / "app.tgz").write_bytes(b"what ships")
+
+
+def _ran(work: Path, name: str, wanted: int, *arguments: str) -> Run:
+    code, _, seconds, memory = sbomgate(work, *arguments)
+    return Run(work=name, answer=f"exit {code}", fits=code == wanted, seconds=seconds, megabytes=memory)
+
+
+def packages_(work: Path, count: int, engine: Sequence[str]) -> Iterator[Run]:
+    """A lock of so many packages, through the verbs that a release calls."""
+    _trusted(work, count)
+    about = ("--trust", "trust.toml", "--facts", "facts.sigstore.json", "--offline", *engine)
+    code, out, seconds, memory = sbomgate(work, "generate", "shop")
+    held = len(json.loads(out)["components"]) if code == 0 else 0
+    yield Run(work="`generate`", answer=f"{held:,} components", fits=held == count, seconds=seconds, megabytes=memory)
+    yield _ran(work, "`check`", 0, "check", "shop", *about)
+    subject = ("--subject", "file:app.tgz", "--key", "release.key", "--store", "evidence")
+    yield _ran(work, "`gate`", 0, "gate", "shop", *about, *subject)
+    yield _ran(work, "`verify`", 0, "verify", "file:app.tgz", "--trust", "trust.toml", "--store", "evidence")
+    build = next((work / "evidence").glob("??/*/decisions/*"), None)
+    if build is None:
+        return
+    yield _ran(work, "`replay`", 0, "replay", str(build), *engine)
+    yield _ran(work, "`report --format html`", 0, "report", str(build), "--format", "html", "-o", "report.html")
+    shutil.rmtree(work / "evidence")
+
+
+def findings_(work: Path, count: int, engine: Sequence[str]) -> Iterator[Run]:
+    """A lock of which every package is a finding, as it is told to people and machines."""
+    project(work / "shop", count, sound=False)
+    about = ("--offline", "--profile", "strict", *engine)
+    code, out, seconds, memory = sbomgate(work, "check", "shop", *about, "--json")
+    found = sum(len(entry["findings"]) for entry in json.loads(out)["denials"]) if code == 1 else 0
+    yield Run(
+        work="`check --json`", answer=f"{found:,} denials", fits=found >= count, seconds=seconds, megabytes=memory
+    )
+    for name in ("sarif", "html", "junit"):
+        yield _ran(work, f"`check --format {name}`", 1, "check", "shop", *about, "--format", f"{name}={name}")
+    yield _ran(work, "`review`", 0, "review", "shop", "--offline")
+
+
+def waivers_(_work: Path, count: int, _engine: Sequence[str]) -> Iterator[Run]:
+    """So many signed waivers."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
+    counted = waived(count)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    yield Run(
+        work="signed, and verified in one process", answer=f"{counted:,} count", fits=counted == count,
+        seconds=used.ru_utime - before, megabytes=used.ru_maxrss / 1024,
+    )  # fmt: skip
+
+
+def names_(work: Path, count: int, engine: Sequence[str]) -> Iterator[Run]:
+    """A feed of so many names, made from OSV's records, one of them a package that the project holds."""
+    records = (work / "osv").resolve()
+    records.mkdir()
+    for number in range(count):
+        record = {
+            "id": f"MAL-2026-{number}", "modified": "2026-04-01T00:00:00Z",
+            "affected": [{"package": {"ecosystem": "npm", "name": f"evil-{number}"}, "versions": ["1.0.0"]}],
+        }  # fmt: skip
+        (records / f"MAL-2026-{number}.json").write_text(json.dumps(record))
+    shutil.make_archive(str(work / "osv"), "zip", records)
+    shutil.rmtree(records)
+    yield _ran(work, "`feed import`", 0, "feed", "import", "osv.zip", "-o", "malicious.csv")
+    project(work / "shop", 10)
+    (work / "shop" / "sbomgate.toml").write_text('[malicious]\nlists = ["malicious.csv"]\n')
+    shutil.move(work / "malicious.csv", work / "shop" / "malicious.csv")
+    yield _ran(work, "`check` of ten packages with it", 0, "check", "shop", "--offline", *engine)
+
+
+KINDS = {"packages": packages_, "findings": findings_, "waivers": waivers_, "names": names_}
+
+
+def measure(kind: str, count: int, engine: Sequence[str] = ()) -> tuple[list[str], list[str]]:
+    """Return the rows of one kind of load, and what is wrong or over its bar."""
+    found: list[dict[str, Run]] = []
+    for size in (count // 10, count):
+        with tempfile.TemporaryDirectory() as folder:
+            work = Path(folder)
+            # The engine is compiled before anything is measured.
+            engines = work / "cache" / "sbomgate" / "engine"
+            engines.mkdir(parents=True, mode=0o700)
+            borrow_engine(engines)
+            project(work / "first", 1)
+            sbomgate(work, "check", "first", "--offline")
+            keep_engine(engines)
+            found.append({run.work: run for run in KINDS[kind](work, size, engine)})
+    rows, wrong = [], []
+    for name, large in found[1].items():
+        small = found[0][name]
+        growth = large.seconds / small.seconds
         rows.append(
-            (
-                f"{waivers:,} waivers, signed and verified",
-                used.ru_utime - before,
-                used.ru_maxrss / 1024,
-                f"{counted:,} count",
-            )
+            f"| {count:,} {kind} | {name} | {small.seconds:.1f} | {large.seconds:.1f} | {growth:.1f} "
+            f"| {large.megabytes:.0f} | {large.answer} |"
         )
-        expect(counted == waivers, f"{counted:,} of {waivers:,} waivers count")
-        bench = Bench(_made(work / "gates"))
-        expect(bench.check().code == 0, "the project that is gated is not allowed")
-        started = time.monotonic()
-        codes = gates(bench, count, at_once=count)
-        took = time.monotonic() - started
-        children = resource.getrusage(resource.RUSAGE_CHILDREN)
-        rows.append(
-            (
-                f"{count} gates at once ({took:.0f} s by the clock)",
-                float("nan"),
-                children.ru_maxrss / 1024,
-                f"{codes.count(0)} allowed",
-            )
-        )
-        expect(codes == [0] * count, f"gates: {sorted(codes)}")
-        code, out, seconds, memory = sbomgate(bench.folder, "audit", "evidence", "--trust", "trust.toml")
-        rows.append(("`audit` of their store", seconds, memory, f"exit {code}, {len(bench.decisions())} decisions"))
-        expect(code == 0 and len(bench.decisions()) == count, f"audit: exit {code}, {len(bench.decisions())} decisions")
+        if not (large.fits and small.fits):
+            wrong.append(f"{name} of {count:,} {kind}: {large.answer}, of a tenth: {small.answer}")
+        if growth > GROWTH:
+            wrong.append(f"{name} of {count:,} {kind} takes {growth:.1f} times as long as of a tenth")
+        if large.megabytes > MEGABYTES:
+            wrong.append(f"{name} of {count:,} {kind} takes {large.megabytes:.0f} MB")
     return rows, wrong
 
 
-def _made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
+def at_once(count: int) -> tuple[list[str], list[str]]:
+    """Return the rows of so many gates at once, and what is wrong with their store."""
+    wrong = []
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder))
+        if bench.check().code != 0:
+            wrong.append("the project that is gated is not allowed")
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        started = time.monotonic()
+        codes = gates(bench, count, at_once=count)
+        took = time.monotonic() - started
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+        allowed = f"{codes.count(0)} allowed, {took:.0f} s on the clock"
+        peak = used.ru_maxrss / 1024
+        rows = [f"| {count} gates at once | `gate`, each | | {seconds / count:.2f} | | {peak:.0f} | {allowed} |"]
+        if codes != [0] * count:
+            wrong.append(f"gates: {sorted(codes)}")
+        code, _, seconds, memory = sbomgate(bench.folder, "audit", "evidence", "--trust", "trust.toml")
+        held = len(bench.decisions())
+        rows.append(f"| | `audit` of their store | | {seconds:.1f} | | {memory:.0f} | exit {code}, {held} decisions |")
+        if code != 0 or held != count:
+            wrong.append(f"audit: exit {code}, {held} decisions")
+    return rows, wrong
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, and return 1 where an answer is wrong."""
+    """Measure, print, and return 1 where an answer is wrong or a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--packages", type=int, default=100_000)
     parser.add_argument("--findings", type=int, default=50_000)
     parser.add_argument("--waivers", type=int, default=1000)
+    parser.add_argument("--names", type=int, default=250_000)
     parser.add_argument("--gates", type=int, default=64)
+    parser.add_argument("--engine", default="embedded", help="embedded, or opa: the one on PATH")
     args = parser.parse_args(arguments)
-    rows, wrong = measure(args.packages, args.findings, args.waivers, args.gates)
-    print("| load | processor s | MB | answer |\n|---|---|---|---|")
-    for name, seconds, memory, answer in rows:
-        print(f"| {name} | {'' if seconds != seconds else f'{seconds:.1f}'} | {memory:.0f} | {answer} |")
+    wrong: list[str] = []
+    print(
+        "| load | work | a tenth, processor s | all, processor s | times | MB | answer |\n|---|---|---|---|---|---|---|"
+    )
+    for kind in KINDS:
+        if count := getattr(args, kind):
+            rows, over = measure(kind, count, ("--engine", args.engine))
+            print("\n".join(rows), flush=True)
+            wrong += over
+    if args.gates:
+        rows, over = at_once(args.gates)
+        print("\n".join(rows))
+        wrong += over
     for one in wrong:
         print(f"wrong: {one}", file=sys.stderr)
     return 1 if wrong else 0

@@ -394,10 +394,14 @@ def sign(answer: Answer, question: Question, *, signer: Signer) -> Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsigned:
-    """A decision that was made and is not signed yet: everything but the signatures. It satisfies nobody."""
+    """A decision that was made and is not signed yet: everything but the signatures. It satisfies nobody.
+
+    `hashed`: the digests in it were made of these very bytes, in this process.
+    """
 
     decision: Decision
     blobs: Mapping[str, bytes]
+    hashed: bool = False
 
 
 def unsigned(answer: Answer, question: Question, *, signer: Signer) -> Unsigned:
@@ -427,7 +431,7 @@ def unsigned(answer: Answer, question: Question, *, signer: Signer) -> Unsigned:
         materials=materials,
         valid_until=valid_until(answer.evaluation, answer.people),
     )
-    return Unsigned(decision=made, blobs=blobs)
+    return Unsigned(decision=made, blobs=blobs, hashed=True)
 
 
 def complete(pending: Unsigned, accepted: Trust, *, signer: Signer) -> Record:
@@ -452,7 +456,12 @@ def complete(pending: Unsigned, accepted: Trust, *, signer: Signer) -> Record:
         )
     detail = signer.sign(decision.write_detail(made))
     summary = decision.write_summary(made, detail, uri=accepted.resource_uri)
-    record = Record(detail=detail, summary=None if summary is None else signer.sign(summary), blobs=pending.blobs)
+    record = Record(
+        detail=detail,
+        summary=None if summary is None else signer.sign(summary),
+        blobs=pending.blobs,
+        hashed=pending.hashed,
+    )
     try:
         found = signed_by(record, accepted.signers)
     except EvidenceError as e:
@@ -523,7 +532,13 @@ def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tu
         stored[BASELINE_SBOM] = (question.baseline.sbom.data, "application/vnd.cyclonedx+json")
     if question.ledger is not None:
         stored[LEDGER_BEFORE] = (question.ledger, "application/json")
-    named = [material(name, data, media_type) for name, (data, media_type) in stored.items()]
+    known = {decision.SBOM: answer.sbom.sha256, decision.EVALUATION: answer.evaluation.sha256}
+    named = [
+        Material(name=name, sha256=known[name], size=len(data), media_type=media_type, stored=True)
+        if name in known
+        else material(name, data, media_type)
+        for name, (data, media_type) in stored.items()
+    ]
     held = {one.sha256 for one in named}
     for sha256, data in question.trust.pinned.items():  # every other file that the trust file names
         if sha256 not in held:

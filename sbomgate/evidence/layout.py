@@ -249,6 +249,7 @@ def _records(base: Path) -> tuple[Record, ...]:
             detail=one.detail,
             summary=one.summary,
             blobs={m.name: blobs.read(m.sha256, limit=MAX_BLOB_BYTES) for m in one.stored},
+            hashed=True,
         )
         for one in found
     )

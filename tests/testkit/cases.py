@@ -45,7 +45,7 @@ from sbomgate.model import (
     TarballFacts,
 )
 from sbomgate.times import format_time
-from testkit import people, rebuilds, tarballs
+from testkit import forks, people, rebuilds, tarballs
 from testkit.sigstore import TestSigstore
 
 REGISTRY = "https://registry.npmjs.org/"  # what a lockfile's `resolved` says
@@ -777,10 +777,12 @@ def _sha256(path: Path) -> str:
 _bench: Bench | None = None
 
 
-def work_in(bench: Bench) -> None:
-    """Make this process one that runs cases on a bench."""
+def work_in(bench: Bench, forked: str = "") -> None:
+    """Make this process one that runs cases on a bench, with the engine that is ready at `forked`."""
     global _bench
     _bench = bench
+    if forked:
+        forks.install(forked)
     os.environ.clear()
     os.environ.update(bench.environment())
 

@@ -19,6 +19,8 @@ from sbomgate.policy.engines import embedded
 from sbomgate.policy.engines.embedded import EmbeddedEngine
 from testkit.engines import REPOSITORY, engine_cache, pinned_opa
 
+pytestmark = pytest.mark.real_engine
+
 QUERY = "data.sbomgate.decision.result"
 
 
