@@ -25,6 +25,7 @@ def main() -> int:
     packages = [inputs.package(f"package-{i}", "1.2.3") for i in range(PACKAGES - HITS)]
     packages += [inputs.package(line.partition(",")[0], "1.2.3") for line in lines[:HITS]]
     gc.disable()
+    print("| list | read | join | both |\n|---|---|---|---|")
     for name, data in (("sealed, as `feed import` writes it", sealed), ("not sealed: every line is checked", plain)):
         loads, joins = [], []
         for _ in range(9):

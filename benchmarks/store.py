@@ -30,10 +30,10 @@ from sbomgate.decision import material  # noqa: E402
 from sbomgate.evidence import layout, log  # noqa: E402
 from sbomgate.evidence.head import Entry  # noqa: E402
 from sbomgate.evidence.record import Record  # noqa: E402
-from sbomgate.model import Bootstrap, Context, DependencyGraph, People, Subject, SubjectKind, Trust  # noqa: E402
+from sbomgate.model import Bootstrap, Context, DependencyGraph, Subject, SubjectKind, Trust  # noqa: E402
 from sbomgate.policy import bundle, parameters  # noqa: E402
 from sbomgate.policy.engines.embedded import EmbeddedEngine  # noqa: E402
-from sbomgate.policy.lists import SHIPPED, load  # noqa: E402
+from sbomgate.policy.lists import SHIPPED  # noqa: E402
 from sbomgate.resources import path as resource  # noqa: E402
 from sbomgate.signing import local_key  # noqa: E402
 from sbomgate.times import format_time  # noqa: E402
@@ -133,12 +133,7 @@ def _decided(
         baseline=Bootstrap(reason="none yet"),
         project_files={tree.lockfile.path: (tree.lockfile.sha256, tree.lockfile.size)},
     )
-    gathered = gate.Gathered(
-        collected=(known := workload.collected(tree, NOW, sigstore)),
-        verified=gate._verify(tree, known, question.material),
-        lists=[load(data, name=name, where=name) for name, data in question.lists.items()],
-        people=People(),
-    )
+    gathered = gate.gather(tree, question, collect=lambda _: workload.collected(tree, NOW, sigstore))
     answer = gate.decide(tree, gathered, question, engine=engine)
     return gate.unsigned(answer, question, signer=key)
 

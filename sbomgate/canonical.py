@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
+from itertools import zip_longest
 from typing import Any, NoReturn
 
 import orjson
@@ -58,6 +59,29 @@ def loads(data: bytes) -> Any:
         )
     except RecursionError as e:
         raise ValueError("nested too deeply") from e
+
+
+ABSENT = object()  # what `first_difference` has for a member or an item that one of the two lacks
+
+
+def first_difference(one: Any, other: Any) -> tuple[str, Any, Any] | None:
+    """Return the first place where two JSON values differ (`a.b[3]`; "" is the whole) and what stands there in each.
+
+    None where they are equal. Members are compared by name, in order.
+    """
+    if one == other:
+        return None
+    place = ""
+    while True:
+        if isinstance(one, dict) and isinstance(other, dict):
+            key = next(k for k in sorted(one.keys() | other.keys()) if one.get(k, ABSENT) != other.get(k, ABSENT))
+            place, one, other = f"{place}.{key}", one.get(key, ABSENT), other.get(key, ABSENT)
+        elif isinstance(one, list) and isinstance(other, list):
+            pairs = zip_longest(one, other, fillvalue=ABSENT)
+            index, (one, other) = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])
+            place += f"[{index}]"
+        else:
+            return place.lstrip("."), one, other
 
 
 def _is_plain(value: object) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import orjson
 
+from sbomgate.canonical import first_difference
 from sbomgate.errors import EvidenceError
 
 _T = TypeVar("_T")
@@ -340,22 +341,11 @@ def exactly(payload: bytes, where: str, what: str, read: Callable[[], _T], write
 
 def difference(got: bytes, expected: bytes, where: str, what: str) -> EvidenceError:
     """Return an error that names the first place where a statement is not what its content is written as."""
-
-    def first(a: Any, b: Any, place: str) -> str:
-        if type(a) is type(b) and isinstance(a, dict):
-            for key in sorted(set(a) | set(b)):
-                if key not in a or key not in b or a[key] != b[key]:
-                    return first(a.get(key), b.get(key), f"{place}.{key}")
-        if type(a) is type(b) and isinstance(a, list) and len(a) == len(b):
-            for index, (one, other) in enumerate(zip(a, b, strict=True)):
-                if one != other:
-                    return first(one, other, f"{place}[{index}]")
-        return place
-
+    found = first_difference(loads(got, where), loads(expected, where))
     return EvidenceError(
         f"not what this {what} is written as: altered, or of another version",
         where=where,
-        place=first(loads(got, where), loads(expected, where), "").lstrip("."),
+        place="" if found is None else found[0],
     )
 
 

@@ -7,15 +7,13 @@ reaches outside (collecting facts, the engine, the signer) is handed in by `sbom
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sbomgate import __version__, approvals, decision, facts, ledger, link, sbom, trust
-from sbomgate.canonical import dumps
-from sbomgate.decision import Counts, Decision, EngineRecord, Material, material
+from sbomgate import __version__, approvals, decision, facts, ledger, link, sbom
+from sbomgate.decision import Decision, EngineRecord, Material, material
 from sbomgate.errors import EvidenceError, InputError, PolicyError, SigningError, TrustError
 from sbomgate.evidence.record import Record
 from sbomgate.ledger import Ledger
@@ -45,12 +43,8 @@ from sbomgate.model.link import ASSERTED, CONTAINED, INSTALLED, PROVENANCE, Buil
 from sbomgate.policy import evaluation as evaluations
 from sbomgate.policy import input as policy_input
 from sbomgate.policy import lists as malicious
-from sbomgate.policy import parameters
-from sbomgate.policy.parameters import Declared
 from sbomgate.sbom.parties import Parties
 from sbomgate.signing import Signer
-from sbomgate.strict_json import load_object
-from sbomgate.times import format_time, parse_time
 
 if TYPE_CHECKING:
     from sbomgate.provenance.batch import Verified
@@ -274,6 +268,49 @@ def _built(bundle: bytes, question: Question, subject: Subject) -> BuildLink:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derived:
+    """What follows from a graph, what is known of its packages, and the question, before any rule is asked."""
+
+    ledger: Ledger
+    sbom: Sbom
+    policy_input: bytes
+
+
+def derive(graph: DependencyGraph, gathered: Gathered, question: Question) -> Derived:
+    """Write what a rule may use of what was gathered into the SBOM, and go on with what the SBOM says.
+
+    Args:
+        graph: of the packages that are judged.
+        gathered: about exactly these packages.
+        question: what the decision depends on.
+    """
+    before: Ledger = {} if question.ledger is None else ledger.loads(question.ledger, where=LEDGER_BEFORE)
+    looks = ledger.update(before, gathered.collected.values(), now=question.context.evaluated_at)
+    known = package_facts(
+        graph,
+        gathered.collected,
+        gathered.verified,
+        looks=looks,
+        now=question.context.evaluated_at,
+        rebuilders=question.trust.rebuilders,
+    )
+    bom = sbom.make(
+        graph, known, timestamp=question.source_date, tool_version=question.sbomgate, parties=question.parties
+    )
+    asked = policy_input.build(
+        bom,
+        context=question.context,
+        trust=question.trust,
+        trust_root=question.material.root,
+        baseline=question.baseline,
+        parameters=question.parameters,
+        lists=gathered.lists,
+        people=gathered.people,
+    )
+    return Derived(ledger=looks, sbom=bom, policy_input=asked)
+
+
 def decide(
     graph: DependencyGraph, gathered: Gathered, question: Question, *, engine: Engine, second: Engine | None = None
 ) -> Answer:
@@ -304,22 +341,12 @@ def decide(
         _judgeable(graph, question.context)
     keys = {facts.key_of(package) for package in graph.packages}
     collected = {key: found for key, found in gathered.collected.items() if key in keys}
-    looks = ledger.update(_looks_before(question), collected.values(), now=question.context.evaluated_at)
-    bom = _sbom(graph, collected, gathered.verified, looks, question)
-    asked = policy_input.build(
-        bom,
-        context=question.context,
-        trust=question.trust,
-        trust_root=question.material.root,
-        baseline=question.baseline,
-        parameters=question.parameters,
-        lists=gathered.lists,
-        people=gathered.people,
-    )
-    policy_input.validate(asked)
-    evaluation = _evaluate(asked, question, len(graph.packages) - 1, engine)
+    gathered = replace(gathered, collected=collected)
+    derived = derive(graph, gathered, question)
+    policy_input.validate(derived.policy_input)
+    evaluation = evaluate(derived.policy_input, question, len(graph.packages) - 1, engine)
     if second is not None:
-        again = _evaluate(asked, question, len(graph.packages) - 1, second)
+        again = evaluate(derived.policy_input, question, len(graph.packages) - 1, second)
         if again.data != evaluation.data:
             raise PolicyError(
                 f"the OPA at {engine.name} and the embedded engine disagree",
@@ -329,9 +356,9 @@ def decide(
     return Answer(
         graph=graph,
         collected=collected,
-        ledger=looks,
-        sbom=bom,
-        policy_input=asked,
+        ledger=derived.ledger,
+        sbom=derived.sbom,
+        policy_input=derived.policy_input,
         evaluation=evaluation,
         engine=EngineRecord(name=engine.name, version=engine.version, ours=engine.ours),
         people=gathered.people,
@@ -398,7 +425,7 @@ def unsigned(answer: Answer, question: Question, *, signer: Signer) -> Unsigned:
         baseline=_baseline_record(question.baseline),
         counts=decision.count(answer.evaluation, len(answer.graph.packages) - 1),
         materials=materials,
-        valid_until=_valid_until(answer.evaluation, answer.people),
+        valid_until=valid_until(answer.evaluation, answer.people),
     )
     return Unsigned(decision=made, blobs=blobs)
 
@@ -455,7 +482,7 @@ def _verifier_id(accepted: Trust, signer: Signer) -> str:
     return ids[0]
 
 
-def _valid_until(evaluation: Evaluation, people: People) -> datetime | None:
+def valid_until(evaluation: Evaluation, people: People) -> datetime | None:
     """Return the earliest end of what the verdict rests on (P29), or None where it rests on nobody's word."""
     ends = {one.id: one.said.until for one in people.signed}
     rests_on = {
@@ -526,38 +553,14 @@ def _baseline_record(baseline: BaselineBuild | Bootstrap) -> decision.BaselineRe
     return decision.BaselineRecord(state="accepted", reason="", evidence=baseline.evidence)
 
 
-def _evaluate(asked: bytes, question: Question, packages: int, engine: Engine) -> Evaluation:
+def evaluate(asked: bytes, question: Question, packages: int, engine: Engine) -> Evaluation:
+    """Return what the question's policy says of a policy input about so many packages, the project not counted.
+
+    Raises:
+        PolicyError: the engine gives no whole answer.
+    """
     said = engine.evaluate(question.bundle, asked, evaluations.QUERY)
     return evaluations.read(said, question.bundle, packages=packages, profile=question.context.profile)
-
-
-def _looks_before(question: Question) -> Ledger:
-    """Return the ledger that the newest accepted decision left; a first run starts with an empty one."""
-    return {} if question.ledger is None else ledger.loads(question.ledger, where=LEDGER_BEFORE)
-
-
-def _sbom(
-    graph: DependencyGraph,
-    collected: Mapping[FactKey, CollectedFacts],
-    verified: Verified,
-    looks: Ledger,
-    question: Question,
-) -> Sbom:
-    """Write what a rule may use of what was collected into the SBOM, and go on with what the SBOM says."""
-    return sbom.make(
-        graph,
-        package_facts(
-            graph,
-            collected,
-            verified,
-            looks=looks,
-            now=question.context.evaluated_at,
-            rebuilders=question.trust.rebuilders,
-        ),
-        timestamp=question.source_date,
-        tool_version=question.sbomgate,
-        parties=question.parties,
-    )
 
 
 def _verify(graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts], material: TrustMaterial) -> Verified:
@@ -574,332 +577,6 @@ def _verify(graph: DependencyGraph, collected: Mapping[FactKey, CollectedFacts],
 
 def _lists(files: Mapping[str, bytes]) -> list[malicious.MaliciousList]:
     return [malicious.load(data, name=name, where=name) for name, data in sorted(files.items())]
-
-
-# --------------------------------------------------------------------------------------------------------------------
-# The story again, from stored bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """Something that does not come out as it was stored; `place` is the first place inside it, where that is known."""
-
-    name: str
-    stored: str
-    now: str
-    place: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replay:
-    """What came out of deciding again.
-
-    Attributes:
-        claimed: the decision as it was signed.
-        steps: (name, same) of each step that was done again, in order.
-        differences: what is not as it was stored; empty when the decision reproduces.
-    """
-
-    claimed: Decision
-    steps: tuple[tuple[str, bool], ...]
-    differences: tuple[Difference, ...]
-
-
-def replay(
-    record: Record,
-    *,
-    engine: Engine,
-    shipped: TrustMaterial | None = None,
-    shipped_policy: str = "",
-    declared: Declared | None = None,
-) -> Replay:
-    """Decide again from stored bytes, at the recorded time: nothing is fetched, no clock is read.
-
-    Reading the record compared every stored file with the digest that the signed detail names. Whether the signer is
-    accepted is not asked here: that is `verify`.
-
-    Args:
-        record: the evidence.
-        engine: evaluates the stored policy.
-        shipped: this installation's trust root and registry keys: what a decision of the same version used, where its
-            trust file names no other.
-        shipped_policy: SHA-256 (hex) of this installation's policy.
-        declared: the parameters of its rules. The defaults in it count where the decision was made by that policy; of
-            another policy only what the stored trust file sets is known.
-
-    Raises:
-        EvidenceError: a file that is needed is not part of the evidence.
-        SbomgateError: a stored file cannot be read.
-    """
-    claimed = record.claimed
-    # (1) read back every input
-    bom, question = stored(record, shipped=shipped)
-    accepted, bundle = question.trust, question.bundle
-    # (2) decide again, step by step
-    question = tie(bom.graph, question)
-    collected = facts.loads(_material(record, FACTS))
-    looks = ledger.update(_looks_before(question), collected.values(), now=question.context.evaluated_at)
-    again_bom = _sbom(bom.graph, collected, _verify(bom.graph, collected, question.material), looks, question)
-    people = _people(question)
-    again_input = policy_input.build(
-        again_bom,
-        context=question.context,
-        trust=accepted,
-        trust_root=question.material.root,
-        baseline=question.baseline,
-        parameters=question.parameters,
-        lists=_lists(question.lists),
-        people=people,
-    )
-    again = _evaluate(_material(record, decision.POLICY_INPUT), question, len(bom.graph.packages) - 1, engine)
-    # (3) compare
-    known = declared if declared is not None and claimed.policy == shipped_policy else {}
-    counts = decision.count(again, len(bom.graph.packages) - 1)
-    compared = (
-        ("policy bundle", claimed.policy, bundle.sha256),
-        ("project files", *_project_files(claimed, bom.graph)),
-        ("trust root", *_roots(claimed, question.material, accepted, shipped)),
-        ("parameters", "as strict as the trust file", _parameters(known, accepted, question.parameters)),
-        ("malicious lists", "those of the trust file", _listed(accepted, record.blobs)),
-        ("sbom, provenance verified again", bom.sha256, again_bom.sha256),
-        ("link of artefact and lockfile", *_links(claimed, question.context)),
-        ("ledger", claimed.sha256.get(LEDGER, "none"), hashlib.sha256(ledger.dumps(looks)).hexdigest()),
-        ("policy input", claimed.sha256[decision.POLICY_INPUT], hashlib.sha256(again_input).hexdigest()),
-        ("evaluation", claimed.sha256[decision.EVALUATION], again.sha256),
-        ("verdict", claimed.verdict.value, again.verdict.value),
-        ("end of what it rests on", str(claimed.valid_until), str(_valid_until(again, people))),
-        ("counts and rules", _sums(claimed.counts, claimed.rules), _sums(counts, again.rules)),
-    )
-    documents = {
-        "sbom, provenance verified again": (bom.data, again_bom.data),
-        "ledger": (record.blobs.get(LEDGER, b"{}"), ledger.dumps(looks)),
-        "policy input": (_material(record, decision.POLICY_INPUT), again_input),
-        "evaluation": (_material(record, decision.EVALUATION), again.data),
-    }
-    return Replay(
-        claimed=claimed,
-        steps=tuple((name, was == now) for name, was, now in compared),
-        differences=tuple(
-            Difference(name=name, stored=was, now=now, place=_first_difference(*documents.get(name, (b"{}", b"{}"))))
-            for name, was, now in compared
-            if was != now
-        ),
-    )
-
-
-def stored(record: Record, *, shipped: TrustMaterial | None = None) -> tuple[Sbom, Question]:
-    """Return the SBOM and the question of a stored decision, as they were; `tie` says again what ties the artefact.
-
-    Raises:
-        EvidenceError: a file that is needed is not part of the evidence.
-        SbomgateError: a stored file cannot be read.
-    """
-    from sbomgate.policy import bundle as bundles
-
-    claimed, blobs = record.claimed, record.blobs
-    bom = sbom.read(_material(record, decision.SBOM))
-    heading = sbom.heading(bom.data)
-    pinned = {hashlib.sha256(data).hexdigest(): data for data in blobs.values()}
-    accepted = trust.parse(_material(record, decision.TRUST), pinned=_by_digest(pinned), where=decision.TRUST)
-    # What nothing else holds: the parameters, when the baseline was decided, and the date of another version's trust
-    # root. The comparison of a replay covers the rest.
-    asked = load_object(_material(record, decision.POLICY_INPUT), decision.POLICY_INPUT)
-    updated = asked.get("trust_root", {}).get("updated")
-    if shipped is not None and claimed.sbomgate == __version__:
-        updated = None if shipped.updated is None else format_time(shipped.updated)
-    baseline: BaselineBuild | Bootstrap = Bootstrap(reason=claimed.baseline.reason)
-    if claimed.baseline.evidence is not None:
-        baseline = BaselineBuild(
-            sbom=sbom.read(_material(record, BASELINE_SBOM)),
-            evidence=claimed.baseline.evidence,
-            decided_at=parse_time(asked["baseline"]["decided_at"]),
-        )
-    folder = decision.PROJECT + claimed.context.lockfile_path.removesuffix(bom.graph.lockfile.path)
-    return bom, Question(
-        context=replace(claimed.context, time_source=claimed.time_source),
-        ties={name: blobs[name] for name in decision.TIES.values() if name in blobs},
-        trust=accepted,
-        material=material_of(
-            accepted,
-            _material(record, TRUSTED_ROOT),
-            _material(record, REGISTRY_KEYS),
-            updated=None if updated is None else parse_time(updated),
-        ),
-        parameters=asked["parameters"],
-        lists={name.removeprefix(LISTS): data for name, data in blobs.items() if name.startswith(LISTS)},
-        bundle=bundles.from_tar(_material(record, decision.POLICY)),
-        baseline=baseline,
-        project_files={
-            m.name.removeprefix(folder): (m.sha256, m.size) for m in claimed.materials if m.name.startswith(folder)
-        },
-        approvals={name.removeprefix(APPROVALS): data for name, data in blobs.items() if name.startswith(APPROVALS)},
-        # Who made the change was told by what is not stored; the policy input is signed with what was found.
-        authors=Authors(
-            people=tuple(asked["change"]["authors"]),
-            known=asked["change"]["authors_known"],
-            reason=asked["change"]["reason"],
-        ),
-        ledger=blobs.get(LEDGER_BEFORE),
-        source_date=heading.timestamp,
-        parties=heading.parties,
-        sbomgate=claimed.sbomgate,
-    )
-
-
-def decide_again(record: Record, question: Question, *, engine: Engine) -> Answer:
-    """Decide about a stored build by another question than `stored` returns: a newer time, further lists.
-
-    Nothing is fetched: what is known of the packages is what was known then, and every attestation is verified again.
-
-    Args:
-        record: the evidence.
-        question: tied (`tie`).
-        engine: evaluates the policy.
-
-    Raises:
-        SbomgateError: no decision could be made.
-    """
-    graph = sbom.read(_material(record, decision.SBOM)).graph
-    collected = facts.loads(_material(record, FACTS))
-    return decide(graph, gather(graph, question, collect=lambda _: collected), question, engine=engine)
-
-
-def _material(record: Record, name: str) -> bytes:
-    if name not in record.blobs:
-        raise EvidenceError("the decision does not hold this file", where=name)
-    return record.blobs[name]
-
-
-def _first_difference(stored: bytes, now: bytes) -> str:
-    """Return the first place where two JSON documents differ, with both values, or "" where they do not."""
-    place = ""
-    one, other = json.loads(stored), json.loads(now)
-    while one != other:
-        match one, other:
-            case dict(), dict():
-                key = next(
-                    k for k in sorted(one.keys() | other.keys()) if k not in one or k not in other or one[k] != other[k]
-                )
-                place, one, other = f"{place}.{key}", one.get(key, _ABSENT), other.get(key, _ABSENT)
-            case list(), list():
-                index = next(
-                    (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
-                )
-                place += f"[{index}]"
-                one = one[index] if index < len(one) else _ABSENT
-                other = other[index] if index < len(other) else _ABSENT
-            case _:
-                return f"{place.lstrip('.')}: stored {_shown(one)}, now {_shown(other)}"
-    return ""
-
-
-_ABSENT = object()
-
-
-def _shown(value: object) -> str:
-    if value is _ABSENT:
-        return "nothing"
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 120 else f"{text[:117]}…"
-
-
-def reevaluate(
-    policy_input: bytes,
-    bundle: PolicyBundle,
-    *,
-    engine: Engine,
-    declared: Declared,
-    profile: str | None = None,
-) -> Evaluation:
-    """Ask a policy about what the rules saw in a stored decision: what would it have said at that time?
-
-    Parameters keep the values that they had. Of rules that came later they have their defaults.
-
-    Args:
-        policy_input: of the decision.
-        bundle: the policy.
-        engine: evaluates it.
-        declared: the parameters of its rules.
-        profile: instead of the recorded one, or None.
-
-    Raises:
-        PolicyError: the policy gives no whole answer.
-        SbomgateError: the input has no single meaning.
-    """
-    asked = load_object(policy_input, decision.POLICY_INPUT)
-    held = asked["parameters"]
-    used = {
-        rule: {name: about["default"] for name, about in of.items()} | held.get(rule, {})
-        for rule, of in declared.items()
-    }
-    if profile is not None:
-        asked["profile"] = profile
-    asked["parameters"] = held | used
-    said = engine.evaluate(bundle, dumps(asked), evaluations.QUERY)
-    return evaluations.read(said, bundle, packages=len(asked["packages"]), profile=asked["profile"])
-
-
-def _project_files(claimed: Decision, graph: DependencyGraph) -> tuple[str, str]:
-    """Return what the detail and the SBOM say of the project: name, workspace, and the digest of each file read."""
-    root = graph.packages[0]
-    folder = claimed.context.lockfile_path.removesuffix(graph.lockfile.path)
-    files = {**graph.manager.files, graph.lockfile.path: graph.lockfile.sha256}
-    named = claimed.sha256
-    theirs = {path: named.get(f"{decision.PROJECT}{folder}{path}", "not named") for path in files}
-    return (
-        _digest([claimed.project, claimed.project_version, claimed.context.workspace, theirs]),
-        _digest([root.name or "(unnamed project)", root.version, graph.workspace, files]),
-    )
-
-
-def _roots(claimed: Decision, used: TrustMaterial, accepted: Trust, shipped: TrustMaterial | None) -> tuple[str, str]:
-    """Return what package provenance was verified against, and what it should have been (P25).
-
-    What the trust file names was read by its digest. Another version of sbomgate may have shipped another root.
-    """
-    both = _digest([hashlib.sha256(one).hexdigest() for one in (used.trusted_root, used.registry_keys)])
-    if shipped is None or claimed.sbomgate != __version__:
-        return both, both
-    expected = (accepted.trusted_root or shipped.trusted_root, accepted.registry_keys or shipped.registry_keys)
-    return both, _digest([hashlib.sha256(one).hexdigest() for one in expected])
-
-
-def _parameters(known: Declared, accepted: Trust, used: Mapping[str, Mapping[str, object]]) -> str:
-    looser = parameters.looser(known, accepted.parameters, used)
-    return f"looser: {', '.join(looser)}" if looser else "as strict as the trust file"
-
-
-def _listed(accepted: Trust, blobs: Mapping[str, bytes]) -> str:
-    if accepted.malicious_lists is None:
-        wanted = {"shipped.csv": blobs.get(f"{LISTS}shipped.csv")}
-    else:
-        wanted = {f"trust/{name}": data for name, data in accepted.malicious_lists.items()}
-    missing = [name for name, data in wanted.items() if data is None or blobs.get(LISTS + name) != data]
-    return f"missing: {', '.join(sorted(missing))}" if missing else "those of the trust file"
-
-
-def _links(claimed: Decision, now: Context) -> tuple[str, str]:
-    """Return the link and what it rests on, as it was signed and as it comes out."""
-    ties = None if now.ties is None else link.brief(now.ties)
-    same = claimed.link == now.link and claimed.ties == ties
-    return claimed.link, claimed.link if same else f"{now.link}, from {ties or 'nothing'}"
-
-
-def _sums(counts: Counts, rules: tuple[str, ...]) -> str:
-    return _digest([{name: getattr(counts, name) for name in Counts.__slots__}, list(rules)])
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(dumps(value)).hexdigest()
-
-
-def _by_digest(blobs: Mapping[str, bytes]) -> Callable[[str, str], bytes]:
-    def pinned(name: str, sha256: str) -> bytes:
-        if sha256 not in blobs:
-            raise EvidenceError("the trust file names this file, and the evidence does not hold it", where=name)
-        return blobs[sha256]
-
-    return pinned
 
 
 def material_of(

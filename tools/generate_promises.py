@@ -1,7 +1,7 @@
 """Write docs/promises.md: what sbomgate promises, and the tests that prove each line; --check only compares.
 
 The promises are told here; which tests prove them is read from the tests: a test function names a promise in its own
-name (`test_p6_…`), its docstring, its parameters or its comments (`P6`); so does a table of named cases. A promise
+name (`test_P6_…`), its docstring, its parameters or its comments (`P6`); so does a table of named cases. A promise
 without a test, and a name of no promise, end this with an error.
 """
 
@@ -99,7 +99,7 @@ PROMISES = {
         41: "Several writers, or one that is killed, lose nothing that was reported as stored.",
     },
 }
-_NAMED = re.compile(r"\bP(\d{1,2})\b|\btest_p(\d{1,2})_")
+_NAMED = re.compile(r"\bP(\d{1,2})\b|\btest_[Pp](\d{1,2})_")
 
 
 def proofs() -> dict[int, dict[str, list[str]]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sbomgate.cli import _engine, _policy, _results
+from sbomgate.cli import _engine, _policy
 from sbomgate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,13 +46,6 @@ PROFILES = ("observe", "default", "strict", "release")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments that both verbs have, but for the path."""
-    add_question(parser)
-    _results.add_arguments(parser)
-    parser.add_argument("--verbose", action="store_true", help="warnings and notes too, and what approves a script")
-
-
-def add_question(parser: argparse.ArgumentParser) -> None:
     """Declare what a project is judged by."""
     parser.add_argument(
         "--trust", metavar="FILE", help="who and what is accepted: FILE, or FILE@sha256:DIGEST inside the tree"

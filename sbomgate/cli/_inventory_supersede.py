@@ -46,7 +46,7 @@ def supersede(
     """Decide again about each build that is hit and had passed, by the list too, and sign what comes out: FAILED."""
     from dataclasses import replace
 
-    from sbomgate import __version__, decision, gate
+    from sbomgate import __version__, decision, gate, replay
     from sbomgate import trust as trust_file
     from sbomgate.cli import _decide, _inventory_add, _signing, _store
     from sbomgate.cli._environment import say
@@ -80,7 +80,7 @@ def supersede(
                         f"was decided at {record.claimed_time.isoformat()}, which is after now",
                         hint="correct the clock of this machine",
                     )
-                bom, before = gate.stored(record)
+                bom, before = replay.stored(record)
                 question = replace(
                     before,
                     # No build ran where this is signed.
@@ -101,7 +101,7 @@ def supersede(
                     sbomgate=__version__,
                 )
                 question = gate.tie(bom.graph, question)
-                answer = gate.decide_again(record, question, engine=engine)
+                answer = replay.decide_again(record, question, engine=engine)
                 if answer.evaluation.verdict is not Verdict.DENIED:
                     raise PolicyError("the policy that it was decided by does not deny it", where=build["project"])
                 made = gate.unsigned(answer, question, signer=signer)

@@ -134,7 +134,7 @@ def _failing(
     artefacts: Any, args: argparse.Namespace, env: Environment, stack: ExitStack
 ) -> dict[tuple[str, ...], tuple[str, ...]]:
     """Return, for each artefact that passed and would not any more, what denies it: `rule: package`, sorted."""
-    from sbomgate import decision, gate
+    from sbomgate import decision, replay
     from sbomgate.cli import _decide, _inventory_supersede
     from sbomgate.cli._environment import say
     from sbomgate.model import Level
@@ -157,7 +157,7 @@ def _failing(
             continue
         record = _inventory_supersede.record_of(artefact, args, env)
         asked = record.blobs[decision.POLICY_INPUT]
-        evaluation = gate.reevaluate(asked, bundle, engine=engine, declared=declared)
+        evaluation = replay.reevaluate(asked, bundle, engine=engine, declared=declared)
         denials = {
             f"{finding.rule}: {finding.package or 'the project'}"
             for finding in evaluation.findings

@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"{', '.join(formats())}; may be repeated, each with a FILE (default: text)",
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="write the one without a FILE to this one")
+    parser.add_argument("--verbose", action="store_true", help="warnings and notes too, and what approves a script")
 
 
 def _asked(args: argparse.Namespace) -> list[tuple[str, str | None]]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sbomgate.cli import _decide
+from sbomgate.cli import _decide, _results
 
 if TYPE_CHECKING:
     import argparse
@@ -36,19 +36,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--split", action="store_true", help="every workspace, and the root project, for itself")
     _decide.add_arguments(parser)
+    _results.add_arguments(parser)
     parser.add_argument("--profile", choices=_decide.PROFILES, help="how strict (only stricter than the trust file)")
 
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Print the decision, or all of them."""
-    from sbomgate.cli._results import Results
     from sbomgate.errors import UsageError
 
     if args.split and args.workspace:
         raise UsageError("--split is every workspace", where="--workspace", hint="give one of the two")
     workspaces = [] if args.split else args.workspace
     store = env.working_directory / _decide.DEFAULT_STORE  # where `gate` in this folder stores
-    results = Results(args, env, many=args.split or len(args.path) > 1 or len(workspaces or ()) > 1)
+    results = _results.Results(args, env, many=args.split or len(args.path) > 1 or len(workspaces or ()) > 1)
     for path in args.path:
         tree = _decide.read(args, env, path, workspaces)
         with _decide.judging(tree, args, env, profile=args.profile, store=store) as judge:

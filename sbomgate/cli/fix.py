@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--checklist", metavar="FILE", help="write the rollback checklist: .md, .json, else text")
     parser.add_argument("--profile", choices=_decide.PROFILES, help="how strict (only stricter than the trust file)")
-    _decide.add_question(parser)
+    _decide.add_arguments(parser)
 
 
 @dataclass(slots=True)

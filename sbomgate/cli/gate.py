@@ -22,7 +22,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from sbomgate.cli import _decide, _inventory, _inventory_add, _signing, _ties
+from sbomgate.cli import _decide, _inventory, _inventory_add, _results, _signing, _ties
 
 if TYPE_CHECKING:
     import argparse
@@ -70,13 +70,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _ties.add_arguments(parser)
     _decide.add_arguments(parser)
+    _results.add_arguments(parser)
 
 
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Decide, sign, store, print."""
     from sbomgate import gate
     from sbomgate.cli import _bundles, _store, _subjects
-    from sbomgate.cli._results import Results
     from sbomgate.errors import InputError, UsageError
     from sbomgate.model import Claimed, SubjectKind
 
@@ -90,7 +90,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         return _resume(args, env, kept)
     asked = _subjects.read(args, env)
     tree = _decide.read(args, env, args.path, asked.workspaces, signs=True)
-    results = Results(args, env, many=asked.many)
+    results = _results.Results(args, env, many=asked.many)
     subjects = asked.parse(env)
     claims = {
         name: Claimed(value=value, source="flag")

@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 
     from sbomgate.cli._environment import Environment
     from sbomgate.evidence.record import Statements
-    from sbomgate.gate import Difference, Replay, TrustMaterial
+    from sbomgate.gate import TrustMaterial
     from sbomgate.model import PolicyBundle
     from sbomgate.policy.engines import OpenEngine
     from sbomgate.policy.parameters import Declared
+    from sbomgate.replay import Difference, Replay
 
 HELP = "decide again from stored evidence; ask other rules about it"
 SCHEMA = "sbomgate/replays/v1"
@@ -193,6 +194,7 @@ class Replayer:
 
     def _again(self, build: Path, record: Statements) -> Row:
         from sbomgate import gate
+        from sbomgate import replay as replays
         from sbomgate.evidence.record import Record
         from sbomgate.policy import bundle
         from sbomgate.provenance import shipped
@@ -203,7 +205,7 @@ class Replayer:
         if self._material is None:
             roots = shipped.load()
             self._material = gate.material_of(NOBODY, roots.trusted_root, roots.registry_keys, updated=roots.collected)
-        result = gate.replay(
+        result = replays.replay(
             record,
             engine=self._open(),
             shipped=self._material,
@@ -219,11 +221,12 @@ class Replayer:
         )
 
     def _otherwise(self, build: Path, record: Statements) -> Row:
-        from sbomgate import decision, gate
+        from sbomgate import decision
+        from sbomgate import replay as replays
         from sbomgate.evidence import layout
         from sbomgate.model import Level
 
-        said = gate.reevaluate(
+        said = replays.reevaluate(
             layout.read_material(build, record, decision.POLICY_INPUT),
             self._rules(build, record),
             engine=self._open(),

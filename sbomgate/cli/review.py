@@ -38,7 +38,7 @@ def add_question(parser: argparse.ArgumentParser) -> None:
     """Declare what `review` and `approve` share: the project, and what it is judged by."""
     parser.add_argument("path", nargs="?", default=".", help="the project's folder, or its lockfile (default: here)")
     parser.add_argument("--workspace", metavar="NAME", help="one workspace of the lockfile, not all of it")
-    _decide.add_question(parser)
+    _decide.add_arguments(parser)
     parser.add_argument("--profile", choices=_decide.PROFILES, help="how strict (only stricter than the trust file)")
 
 

@@ -147,6 +147,16 @@ class Record(Statements):
             if got != material.sha256 or len(data) != material.size:
                 raise EvidenceError(f"altered: its sha256 is {got}, the decision names {material.sha256}", where=name)
 
+    def material(self, name: str) -> bytes:
+        """Return the bytes of a stored material.
+
+        Raises:
+            EvidenceError: the decision names no such file.
+        """
+        if name not in self.blobs:
+            raise EvidenceError("the decision does not hold this file", where=name)
+        return self.blobs[name]
+
     def files(self) -> dict[str, bytes]:
         """Return name → bytes of everything that an auditor finds in the decision's folder."""
         files = {**self.blobs, **self.payloads, DETAIL_BUNDLE: self.detail}

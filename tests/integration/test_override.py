@@ -245,3 +245,14 @@ def test_the_store_is_none_the_stranger_for_it(world: World) -> None:
     checked = world.run("check", "shop", "--trust", "trust.toml", "--offline", "--baseline", "evidence", "--verbose")
     assert checked.code == 1, "an override is no approval"
     assert "no evidence" not in checked.out
+
+
+def test_P36_one_that_was_taken_away_stops_the_next_decision(world: World) -> None:
+    """The head covers it, and whoever hides that a decision was overridden could hide more."""
+    for who in ("ann", "bob"):
+        assert sign(world, who).code == 0
+    (kept,) = (world.store / "overrides").iterdir()
+    assert world.run(*world.gate()).code == 1, "the next decision covers the overrides"
+    hidden = sorted(kept.iterdir())[0]
+    hidden.rename(world.root / "hidden")
+    refused(world, *world.gate(), says=["the store's head covers it, and it is not there", hidden.name])

@@ -145,3 +145,19 @@ def test_round_trip(value: object) -> None:
     text = canonical.dumps(value)
     assert canonical.loads(text) == value
     assert canonical.dumps(canonical.loads(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        pytest.param({"a": [1, {"b": 2}]}, {"a": [1, {"b": 2}]}, None, id="equal"),
+        pytest.param({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}]}, ("a[1].b", 2, 3), id="deep"),
+        pytest.param({"b": 1, "a": 1}, {"b": 2, "a": 2}, ("a", 1, 2), id="by name"),
+        pytest.param({"a": None}, {}, ("a", None, canonical.ABSENT), id="null is not absent"),
+        pytest.param([1], [1, 2], ("[1]", canonical.ABSENT, 2), id="a longer list"),
+        pytest.param({"a": {}}, {"a": []}, ("a", {}, []), id="another type"),
+        pytest.param(1, "1", ("", 1, "1"), id="the whole"),
+    ],
+)
+def test_the_first_difference(one: Any, other: Any, expected: object) -> None:
+    assert canonical.first_difference(one, other) == expected
