@@ -5,7 +5,7 @@ capabilities forbid those built-ins, so their code could never run, and a third 
 machine code at the first start for nothing. Here the modules of go.sum are copied to vendor/, the files of OPA that
 hold nothing but such built-ins are taken out, and what else imports such packages imports their stand-ins (absent/).
 
-Two more changes halve the function that sets up OPA's values, which was 6 % of all code and is compiled by one processor
+Two more changes halve the function that sets up OPA's values, which was 6 % of all code and compiled by one processor
 alone: tables of the numbers 0 to 512 are filled by loops, and the arguments of built-ins lose their descriptions, which
 only documentation shows. No other line changes.
 """
