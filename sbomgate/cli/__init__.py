@@ -95,15 +95,19 @@ def _settle() -> None:
 def _run(arguments: list[str]) -> int:
     from sbomgate.cli._environment import Environment
 
-    args = parser(arguments[0] if arguments else None).parse_args(arguments)
+    first = arguments[0] if arguments else "--help"
+    args = parser(first, listing=first in ("-h", "--help", "--version")).parse_args(arguments)
     code = args.run(args, Environment.of_process())
     if code not in (0, 1, 2):
         raise AssertionError(f"{args.verb} returned {code!r}")
     return int(code)
 
 
-def parser(verb: str | None = None) -> argparse.ArgumentParser:
-    """Return the parser with every verb of this folder, in alphabetical order; of a known `verb` with that one only."""
+def parser(verb: str | None = None, *, listing: bool = False) -> argparse.ArgumentParser:
+    """Return the parser with every verb of this folder, in alphabetical order; of a known `verb` with that one only.
+
+    `listing`: nothing but the list of the verbs is asked for, so that none of them has to declare its arguments.
+    """
     import argparse
     import functools
     import importlib
@@ -122,6 +126,7 @@ def parser(verb: str | None = None) -> argparse.ArgumentParser:
         prog="sbomgate",
         description="May this build ship, given exactly what it is made of?",
         epilog="Exit codes: 0 allowed, 1 denied, 2 no decision. `sbomgate VERB --help` has examples.",
+        formatter_class=functools.partial(argparse.HelpFormatter, width=110),  # or it looks at the terminal each time
         allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"sbomgate {__version__}")
@@ -131,6 +136,9 @@ def parser(verb: str | None = None) -> argparse.ArgumentParser:
     names = sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
     for name in [verb] if verb in names else names:
         module = importlib.import_module(f"{__name__}.{name}")
+        if listing:
+            verbs.add_parser(name, help=module.HELP, add_help=False)
+            continue
         made = verbs.add_parser(
             name,
             help=module.HELP,

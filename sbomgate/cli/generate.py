@@ -108,8 +108,8 @@ def run(args: argparse.Namespace, env: Environment) -> int:
 
 def _shown(data: bytes, output: str | None) -> bytes:
     """Return an SBOM as it goes to stdout, which may be a log: of the same meaning, and inert (P39)."""
+    if output not in (None, "-") or (data.isascii() and b"##" not in data and b"\x7f" not in data):
+        return data  # a file, or nothing in it that could be taken for anything else, as nearly always
     from sbomgate.report.escape import inert_json, inert_xml
 
-    if output not in (None, "-"):
-        return data
     return inert_xml(data) if data.startswith(b"<") else inert_json(data)

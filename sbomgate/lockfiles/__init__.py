@@ -235,13 +235,13 @@ def _with_copies(graph: DependencyGraph) -> DependencyGraph:
 
     A registry never has two tarballs of one version: two registries do, or one that lies (CASES T19).
     """
-    first: dict[tuple[str, str], Package] = {}
+    first: dict[tuple[str, str], tuple[Package, str]] = {}
     findings: dict[str, LockFinding] = {}
     for package in graph.packages:
-        if package.kind is not Kind.REGISTRY or package.version is None or package.sha512 is None:
+        if package.kind is not Kind.REGISTRY or package.version is None or (sha512 := package.sha512) is None:
             continue
-        known = first.setdefault((package.name, package.version), package)
-        if known.sha512 == package.sha512:
+        known, before = first.setdefault((package.name, package.version), (package, sha512))
+        if before == sha512:
             continue
         # At both: which of the two is the registry's, the reader does not know.
         for one, other in ((package, known), (known, package)):

@@ -232,7 +232,7 @@ class Reading:
     def graph(self, packages: list[Package], version: str) -> DependencyGraph:
         """Return the graph: everything sorted."""
         packages.sort(key=lambda package: package.id)
-        self.edges.sort(key=lambda edge: (edge.source, edge.name, edge.kind.value))
+        self.edges.sort(key=lambda edge: (edge.source, edge.name, edge.kind))
         self.findings += self.npmrc.findings
         self.findings.sort(key=lambda f: (f.rule, f.code, f.package or "", f.place, f.message))
         digests = self.files.digests()

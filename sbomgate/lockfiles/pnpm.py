@@ -33,6 +33,7 @@ FILENAMES = ("pnpm-lock.yaml",)
 
 _MAJORS = {"5.4": 5, "6.0": 6, "6.1": 6, "9.0": 9}
 _OWN_LOCKFILES = "shared-workspace-lockfile"  # false: each workspace has a lockfile of its own
+_INTEGRITY_ALONE = {"integrity"}  # a resolution that names no address: the configured registry's
 _CONFIG = ("configDependencies", "packageManagerDependencies")
 # The host serves a commit of a git repository as a tarball: pnpm's form of a dependency on it.
 _GIT_ARCHIVE = re.compile(
@@ -179,13 +180,15 @@ class _Reader(Reading):
         self.snapshots[found] = snapshot
         self.sections[found] = section
         parsed = self.facts[found] = keys.parse(key, major)
-        name, version = self.text(entry.get("name"), section, key, "name"), entry.get("version")
-        version = self.text(version, section, key, "version")
-        for what, stated, said in (("name", parsed.name, name), ("version", parsed.version, version)):
-            if stated is not None and said is not None and stated != said:
-                message = f"`{what}` is {said[:100]}, but the key says {stated[:100]}"
-                self.find("sections-disagree", "lockfile_sound", found, place(section, key, what), message)
-        self.names[found] = (parsed.name or name or "", parsed.version or version)
+        name, version = parsed.name, parsed.version
+        if "name" in entry or "version" in entry:
+            for what, stated in (("name", name), ("version", version)):
+                said = self.text(entry.get(what), section, key, what)
+                if stated is not None and said is not None and stated != said:
+                    message = f"`{what}` is {said[:100]}, but the key says {stated[:100]}"
+                    self.find("sections-disagree", "lockfile_sound", found, place(section, key, what), message)
+            name, version = name or entry.get("name"), version or entry.get("version")
+        self.names[found] = (name or "", version)
 
     def _load_catalogs(self, lock: dict[str, Any]) -> None:
         self.catalogs: dict[str, dict[str, str]] = {}
@@ -480,8 +483,12 @@ class _Reader(Reading):
         integrity: str | None = None
         hashes: tuple[Hash, ...] = ()
         resolution = self.mapping(entry.get("resolution"), section, key, "resolution")
-        kind, resolved = self._source(found, name, version, resolution, registries, where)
-        name, version = self.names[found]  # a copied directory says them itself
+        stated = self.facts[found]
+        kind: Kind = Kind.REGISTRY
+        resolved: str | None = None
+        if stated.version is None or stated.registry is not None or resolution.keys() != _INTEGRITY_ALONE:
+            kind, resolved = self._source(found, name, version, resolution, registries, where)
+            name, version = self.names[found]  # a copied directory says them itself
         if (integrity := self.text(resolution.get("integrity"), section, key, "resolution", "integrity")) is not None:
             hashes = self.hashes(found, integrity, f"{where}.resolution.integrity")
         elif kind in (Kind.REGISTRY, Kind.TARBALL, Kind.FILE, Kind.UNKNOWN) and not (
@@ -683,16 +690,13 @@ class _Reader(Reading):
     def _judge_edges(self) -> None:
         for edge in self.edges:
             own = edge.source in self.importers
-            if not own and edge.target is not None and edge.satisfied is not False:
+            if own and edge.target in self.entries:
+                self._judge_alias(edge)
+            if edge.target is not None and edge.satisfied is not False:
                 continue
             peer = edge.kind in (EdgeKind.PEER, EdgeKind.PEER_OPTIONAL)
             shown = f"{edge.name}@{public_url(edge.range) or '*'}"
-            if own and ":" not in edge.name:
-                where = self.edge_place(edge)
-            elif own:
-                where = place("importers", ".")
-            else:
-                where = f"{place(self.sections[edge.source], edge.source.removeprefix('env:'))} {edge.name}"
+            where = self._place_of(edge)
             if edge.target is None:
                 if peer:
                     if edge.kind is EdgeKind.PEER:
@@ -702,14 +706,11 @@ class _Reader(Reading):
                 else:
                     self.find("dependency-missing", "lockfile_sound", edge.source, where, f"no entry for {shown}")
                 continue
-            if own and edge.target in self.entries:
-                self._judge_alias(edge, where)
-            if edge.satisfied is False:
-                message = f"{shown} is not satisfied by {self._shown(edge.target)}"
-                if peer:
-                    self.find("peer-invalid", "lockfile_sound", edge.source, where, message)
-                else:
-                    self.find("lock-drift", "pinned", edge.source, where, message)
+            message = f"{shown} is not satisfied by {self._shown(edge.target)}"
+            if peer:
+                self.find("peer-invalid", "lockfile_sound", edge.source, where, message)
+            else:
+                self.find("lock-drift", "pinned", edge.source, where, message)
 
     def _judge_workspaces(self) -> None:
         """A workspace on disk that the lockfile does not know: `pnpm install --frozen-lockfile` refuses to install."""
@@ -720,14 +721,21 @@ class _Reader(Reading):
                 message = "a workspace that stands not in the lockfile"
                 self.find("lock-drift", "pinned", None, f"{directory}/package.json", message)
 
-    def _judge_alias(self, edge: Edge, where: str) -> None:
+    def _place_of(self, edge: Edge) -> str:
+        if edge.source not in self.importers:
+            return f"{place(self.sections[edge.source], edge.source.removeprefix('env:'))} {edge.name}"
+        return place("importers", ".") if ":" in edge.name else self.edge_place(edge)
+
+    def _judge_alias(self, edge: Edge) -> None:
         """A05, A06: an importer's dependency of another name than its own, which its specifier does not say."""
         real = self.names[str(edge.target)][0]
+        if ":" in edge.name or real == edge.name:
+            return
         asked = self._meaning(edge.range, edge.name)
         said = asked.startswith(("npm:", "jsr:", "workspace:")) or links.specifier(asked) in ("git", "remote", "file")
-        if ":" not in edge.name and real != edge.name and not said:
+        if not said:
             message = f"{edge.name} leads to {real}, but nothing declares that as an alias"
-            self.find("alias-undeclared", "bound_bytes", edge.target, where, message)
+            self.find("alias-undeclared", "bound_bytes", edge.target, self._place_of(edge), message)
 
     def _shown(self, target: str) -> str:
         name, version = self.names.get(target) or self.name_and_version(self.links.get(target, target))

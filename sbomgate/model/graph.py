@@ -141,6 +141,8 @@ class Package:
     @property
     def sha512(self) -> str | None:
         """The only sha512 (hex) of the integrity, or None where there is none or more than one."""
+        if len(self.hashes) == 1:  # as nearly all have
+            return self.hashes[0].hex if self.hashes[0].algorithm == "sha512" else None
         found = {h.hex for h in self.hashes if h.algorithm == "sha512"}
         return found.pop() if len(found) == 1 else None
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import orjson
-
-from sbomgate.model import Context, Evaluation, Package, People, PolicyFinding, Ran, Sbom, TrustRoot, Verdict
-from sbomgate.model.review import Review
+if TYPE_CHECKING:  # `escape` below is for everybody: most of them need no more than it
+    from sbomgate.model import Context, Evaluation, Package, People, PolicyFinding, Ran, Sbom, TrustRoot, Verdict
+    from sbomgate.model.review import Review
 
 UNKNOWN_RULE = "complete_evidence"
 INPUT_RULE = "lockfile_sound"
@@ -259,6 +259,8 @@ def build(
 
 def catalogue(data: bytes) -> dict[str, Rule]:
     """Return rule id → its texts, from the catalogue that is generated from the rules' METADATA."""
+    import orjson
+
     return {
         id_: Rule(**{key: " ".join(about[key].split()) for key in ("title", "description", "why", "fix")})
         for id_, about in orjson.loads(data).items()

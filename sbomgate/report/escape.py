@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 # Characters that move the cursor, reorder text or cannot be seen: C0, C1, bidirectional controls, zero-width
@@ -28,27 +29,35 @@ _HIDDEN = {
     *range(0xD800, 0xE000),
     *range(0xE0000, 0xE0080),
 }
-_TABLE = {c: f"\\x{c:02x}" if c < 0x100 else f"\\u{c:04x}" if c < 0x10000 else f"\\U{c:08x}" for c in _HIDDEN}
+_PLAIN = bytes(range(0x7F))
 
-# GitHub Actions: at the start of a line, and a long line may be broken at any blank.
-_GITHUB = re.compile(r"(?:(?<=\s)|^)::")
+# Compiled at their first use: most texts are plain words. GitHub Actions: at the start of a line, and a long line may
+# be broken at any blank.
+_GITHUB = r"(?:(?<=\s)|^)::"
 # Azure Pipelines, GitHub Actions' older form, TeamCity: each finds its opener anywhere in a line.
-_COMMAND = re.compile(r"##((?:vso|teamcity)?\[)", re.IGNORECASE)
+_COMMAND = r"(?i)##((?:vso|teamcity)?\[)"
 
 
-def _class(characters: Iterable[int]) -> str:
-    """Return a character class of ranges: of single characters beyond U+FFFF each would be compared with every one."""
+@cache
+def _table() -> dict[int, str]:
+    """Return hidden character → how it is shown."""
+    return {c: f"\\x{c:02x}" if c < 0x100 else f"\\u{c:04x}" if c < 0x10000 else f"\\U{c:08x}" for c in _HIDDEN}
+
+
+@cache
+def _beyond_ascii() -> re.Pattern[str]:
+    """Return what finds a hidden character in JSON or XML, which hold those of ASCII only as escapes, if at all.
+
+    In ranges: of single characters beyond U+FFFF each would be compared with every one.
+    """
     ranges: list[list[int]] = []
-    for c in sorted(characters):
+    for c in sorted(c for c in _HIDDEN if c >= 0x7F):
         if ranges and c == ranges[-1][1] + 1:
             ranges[-1][1] = c
         else:
             ranges.append([c, c])
-    return "[" + "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges) + "]"
+    return re.compile("[" + "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges) + "]")
 
-
-# In JSON both can only occur within a text, where every character may be written as an escape.
-_BEYOND_ASCII = re.compile(_class(c for c in _HIDDEN if c >= 0x7F))
 
 MAX_LENGTH = 500  # characters: a script of a megabyte must not hide the next finding
 
@@ -63,10 +72,10 @@ def plain(text: str, limit: int = MAX_LENGTH) -> str:
     if len(text) > limit:
         text = f"{text[:limit]}… ({len(text)} characters)"
     if not (text.isascii() and text.isprintable()):  # a page has a hundred thousand texts, and most are plain words
-        text = text.translate(_TABLE)
+        text = text.translate(_table())
     if "::" in text:
-        text = _GITHUB.sub(r":\\:", text)
-    return _COMMAND.sub(r"#\\#\1", text) if "##" in text else text
+        text = re.sub(_GITHUB, r":\\:", text)
+    return re.sub(_COMMAND, r"#\\#\1", text) if "##" in text else text
 
 
 def document(value: Any) -> str:
@@ -87,18 +96,22 @@ def inert_json(data: bytes) -> bytes:
     """
     if b"##" in data:
         data = data.replace(b"##", b"#\\u0023")
-    if data.isascii() and b"\x7f" not in data:
-        return data
-    return _BEYOND_ASCII.sub(_escape, data.decode("utf-8")).encode("utf-8")
+    return _without_hidden(data, _escape)
 
 
 def inert_xml(data: bytes) -> bytes:
     """Return XML (of ours: without comments and CDATA) of the same meaning in which no log reader finds a command."""
     if b"##" in data:
         data = data.replace(b"##", b"#&#35;")
-    if data.isascii():
+    return _without_hidden(data, lambda found: f"&#{ord(found[0])};")
+
+
+def _without_hidden(data: bytes, escape: Callable[[re.Match[str]], str]) -> bytes:
+    # Nearly every byte is a plain one: only the rest is looked at one by one.
+    rest = data.translate(None, _PLAIN)
+    if not rest or _beyond_ascii().search(rest.decode("utf-8")) is None:
         return data
-    return _BEYOND_ASCII.sub(lambda found: f"&#{ord(found[0])};", data.decode("utf-8")).encode("utf-8")
+    return _beyond_ascii().sub(escape, data.decode("utf-8")).encode("utf-8")
 
 
 def _escape(found: re.Match[str]) -> str:

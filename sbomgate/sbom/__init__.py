@@ -17,7 +17,7 @@ import orjson
 
 from sbomgate import purl
 from sbomgate.errors import InputError
-from sbomgate.model import SBOM_KIND, DependencyGraph, Edge, Kind, Package
+from sbomgate.model import SBOM_KIND, DependencyGraph, Edge, EdgeKind, Kind, Package
 from sbomgate.sbom._compositions import compositions
 from sbomgate.sbom._names import (
     ALGORITHMS,
@@ -195,6 +195,7 @@ class _Components:
         self._supplier = supplier
         self._licences: dict[str, list[dict[str, Any]]] = {}
         self._engines: dict[tuple[tuple[str, str], ...], Property] = {}
+        self._edges: dict[tuple[EdgeKind, str, str, bool | None, str | None], Property] = {}
         lockfile, manager = graph.lockfile, graph.manager
         self._canonical = lockfile.kind in _CANONICAL and (lockfile.kind, lockfile.version) != ("yarn", "1")
         self._registry = _base(manager.registry)
@@ -291,7 +292,11 @@ class _Components:
             add(_LICENCE_EMPTY)
         if package.line is not None:
             add({"name": "sbomgate:line", "value": str(package.line)})
-        properties += [{"name": "sbomgate:edge", "value": _edge(edge)} for edge in edges]
+        for edge in edges:  # many packages have the same: it says nothing of its source
+            asked_for = (edge.kind, edge.name, edge.range, edge.satisfied, edge.target)
+            if (known := self._edges.get(asked_for)) is None:
+                known = self._edges[asked_for] = {"name": "sbomgate:edge", "value": _edge(edge)}
+            add(known)
         if facts is not None:
             properties.extend({"name": f"sbomgate:{name}", "value": value} for name, value in _fact_properties(facts))
         component["properties"] = properties
