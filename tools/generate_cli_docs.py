@@ -37,6 +37,7 @@ A crash is 2 as well. No flag turns a check off, and no environment variable cha
 | `XDG_DATA_HOME` | where package managers may have their stores (`~/.local/share`) |
 | `npm_config_cache`, `NPM_CONFIG_CACHE` | npm's cache, where tarballs are looked for by their sha512 (`~/.npm`) |
 | `YARN_CACHE_FOLDER`, `LOCALAPPDATA` | that of yarn 1, likewise (`~/.cache/yarn`) |
+| `COREPACK_HOME` | where corepack keeps the package managers that `drill` starts (`~/.cache/node/corepack`) |
 | `DOCKER_CONFIG` | the folder of Docker's `config.json` (`~/.docker`): logins for OCI registries |
 | `NODE_EXTRA_CA_CERTS` | certificates to trust beside the system's |
 | `SSL_CERT_FILE`, `SSL_CERT_DIR` | where OpenSSL finds the system's certificates |
