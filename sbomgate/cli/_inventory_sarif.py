@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from sbomgate.inventory.answers import Artefact, Hit
-    from sbomgate.inventory.sweep import Affected
+    from sbomgate.inventory.sweep import Affected, Running
 
-    Running = Mapping[str, Sequence[str]]
 
 FINGERPRINT = "sbomgate-sweep/v1"
 
@@ -96,7 +95,7 @@ def _rule(ids: Sequence[str]) -> str:
 
 
 def _level(artefact: Artefact, running: Running) -> str:
-    from sbomgate.cli._inventory_words import is_open
+    from sbomgate.inventory.sweep import is_open
 
     return "error" if is_open(artefact, running) else "note"
 

@@ -14,10 +14,9 @@ if TYPE_CHECKING:
 
     from sbomgate.cli._environment import Environment
     from sbomgate.errors import SbomgateError
-    from sbomgate.inventory.sweep import Affected, Judge
+    from sbomgate.inventory.sweep import Affected, Judge, Running
     from sbomgate.model import PolicyBundle
 
-    Running = Mapping[str, Sequence[str]]
 
 FEED = "sweep/feed.csv"  # what the list is called in the evidence that supersedes
 
@@ -50,7 +49,7 @@ def sweep(args: argparse.Namespace, env: Environment) -> int:
 
         found, running = inventory.ask(engine, question)
     _write(_inventory_words.RENDERINGS[args.format](found, running))
-    left = any(_inventory_words.is_open(artefact, running) for one in found for artefact, _ in one.artefacts)
+    left = any(sweeps.is_open(artefact, running) for one in found for artefact, _ in one.artefacts)
     # Each is done whatever becomes of the others: the result is written, and one that fails is said and exit code 2.
     failed: list[SbomgateError] = []
     with _collecting(failed):

@@ -6,23 +6,18 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
+from sbomgate.cli import _inventory_sarif
 from sbomgate.cli._inventory_find import artefact_columns, cell, chain, count, hit_columns, line
+from sbomgate.inventory.sweep import is_open
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sbomgate.inventory.answers import Artefact
-    from sbomgate.inventory.sweep import Affected
+    from sbomgate.inventory.sweep import Affected, Running
 
-    Running = Mapping[str, Sequence[str]]
 
 SHOWN = 8  # builds of one project, and packages that going back changes, in text; all are counted, JSON has all
-
-
-def is_open(artefact: Artefact, running: Running) -> bool:
-    """Whether something is left to do about a build that is hit: `verify` may accept it still, or it runs."""
-    refused = artefact.build["verdict"] in ("denied", "revoked") and artefact.overridden is None
-    return not refused or bool(_where(artefact, running))
 
 
 def _where(artefact: Artefact, running: Running) -> Sequence[str]:
@@ -192,17 +187,11 @@ def _csv(found: Sequence[Affected], running: Running) -> str:
     return text.getvalue()
 
 
-def _sarif(found: Sequence[Affected], running: Running) -> str:
-    from sbomgate.cli import _inventory_sarif
-
-    return _inventory_sarif.render(found, running)
-
-
 RENDERINGS: Mapping[str, Callable[[Sequence[Affected], Running], str]] = {
     "text": _text,
     "json": to_json,
     "markdown": _markdown,
     "csv": _csv,
-    "sarif": _sarif,
+    "sarif": _inventory_sarif.render,
 }
 """By what `--format` calls them."""

@@ -17,6 +17,10 @@ Judge = Callable[[Sequence[tuple[str, str]]], Mapping[tuple[str, str], Sequence[
 _OWN = ("workspace", "link")  # the project's own: a list of the registry's packages is not about them (CASES L30)
 
 
+Running = Mapping[str, Sequence[str]]
+"""Digest of an artefact → the environments where it runs."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageChange:
     """What going back would change of one name: versions then and now, sorted; empty where there are none."""
@@ -48,6 +52,12 @@ class Affected:
     newer_good: bool
     changes: tuple[PackageChange, ...]
     reasons: tuple[str, ...] = ()
+
+
+def is_open(artefact: Artefact, running: Running) -> bool:
+    """Whether something is left to do about a build that is hit: `verify` may accept it still, or it runs."""
+    refused = artefact.build["verdict"] in ("denied", "revoked") and artefact.overridden is None
+    return not refused or bool(running.get(artefact.build["digest"] or ""))
 
 
 def sweep(engine: Engine, names: Sequence[str] | None, judge: Judge) -> tuple[Affected, ...]:
