@@ -6,6 +6,7 @@ It is never picked silently: the caller asked for it, and names the binary.
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import tempfile
 import time
@@ -144,7 +145,7 @@ class OpaEngine:
             raise
 
     def _serve(self, bundle: PolicyBundle, folder: Path) -> None:
-        archive, socket, log = folder / "bundle.tar.gz", folder / "opa.sock", folder / "stderr"
+        archive, own, log = folder / "bundle.tar.gz", folder / "opa.sock", folder / "stderr"
         archive.write_bytes(to_tar(bundle))
         # (1) the built-ins: `opa run` knows no capabilities, so they are checked before (P23)
         capabilities = resources.path("engine", "dist", "capabilities.json")
@@ -158,7 +159,7 @@ class OpaEngine:
                     str(self._binary),
                     "run",
                     "--server",
-                    f"--addr=unix://{socket}",
+                    f"--addr=unix://{own}",
                     "--disable-telemetry",
                     "--log-level=error",
                     "--bundle",
@@ -171,14 +172,14 @@ class OpaEngine:
                 stderr=stderr,
             )
         deadline = time.monotonic() + START_SECONDS
-        while not socket.exists():
+        while not _listens(own):  # it is there a moment before anybody listens
             if self._server.poll() is not None:
                 with log.open("rb") as f:
                     raise self._refused(f.read(_COMPLAINT).decode("utf-8", "replace"), folder)
             if time.monotonic() > deadline:
                 raise PolicyError(f"did not start within {START_SECONDS:g} s", where=str(self._binary))
             time.sleep(0.005)
-        self._client = RestClient("http://opa", socket=socket, seconds=self._seconds)
+        self._client = RestClient("http://opa", socket=own, seconds=self._seconds)
         self._client.send("GET", "/health?bundles=true")
         self._sha256 = bundle.sha256
 
@@ -194,3 +195,9 @@ class OpaEngine:
                 hint="a policy sees its input and its data, nothing else: take the call out",
             )
         return PolicyError(first, where="policy", hint="the policy does not hold together: correct it")
+
+
+def _listens(path: Path) -> bool:
+    """Whether somebody accepts connections on a unix socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
