@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import shutil
 import statistics
 import sys
@@ -171,9 +170,7 @@ def _engines(
 
 
 def _print(rows: list[Row], rounds: int) -> None:
-    where = f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}"
-    load = f", load average {os.getloadavg()[1]:.1f}" if hasattr(os, "getloadavg") else ""
-    print(f"\n{where}{load}; medians of {rounds}\n")
+    print(f"\nMedians of {rounds}.\n")
     print("| work | clock | processor | bar | | |\n|---|---|---|---|---|---|")
     for row in rows:
         cpu = "" if row.cpu is None else f"{row.cpu:.3f}{row.unit}"

@@ -54,7 +54,7 @@ def main() -> int:
     if args.serve:
         return _serve(Path(args.folder))
     rows = [*_verifying(args.rounds), _reading(args.rounds), _cold(args.rounds)]
-    print(f"\n{os.cpu_count()} processors, load average {os.getloadavg()[0]:.1f}; medians of {args.rounds}\n")
+    print(f"\nMedians of {args.rounds}.\n")
     print("| work | figure | bar | | |\n|---|---|---|---|---|")
     missed = False
     for what, figure, bar, unit, beside in rows:

@@ -13,7 +13,6 @@ import argparse
 import itertools
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -48,9 +47,7 @@ def main() -> int:
     parser.add_argument("--no-large", action="store_true", help="leave out the made lockfiles")
     told = parser.parse_args()
     modules = _install()
-    load = f", load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    where = f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}"
-    print(f"\n{where}{load}; medians of {told.rounds}\n")
+    print(f"\nMedians of {told.rounds}.\n")
     within = True
     print("| lockfile | tool | clock | processor | sbomgate's share (clock, processor) | bar | | peak memory |")
     print("|---|---|---|---|---|---|---|---|")
