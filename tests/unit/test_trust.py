@@ -514,7 +514,10 @@ def test_P21_a_loose_signer_is_refused(value: str) -> None:
         pytest.param('lockfile_path = "/package-lock.json"\n' + MINIMAL, "lockfile_path", id="absolute path"),
         pytest.param('lockfile_path = "../package-lock.json"\n' + MINIMAL, "lockfile_path", id="path out of the tree"),
         pytest.param('environments = "production"\n' + MINIMAL, "environments", id="text for a list"),
-        pytest.param(FULL.replace("2026-12-01T01:00:00+01:00", "2026-12-01"), "exclusions.0.until", id="no zone"),
+        pytest.param(FULL.replace("2026-12-01T01:00:00+01:00", "2026-12-01"), "exclusions.0.until", id="a day"),
+        pytest.param(
+            FULL.replace("2026-12-01T01:00:00+01:00", "2026-12-01T01:00:00"), "exclusions.0.until", id="no zone"
+        ),
         pytest.param(
             FULL.replace("2026-12-01T01:00:00+01:00", '"2026-13-01T00:00:00Z"'), "exclusions[0].until", id="month 13"
         ),
