@@ -647,6 +647,15 @@ def test_P21_no_way_through_the_tree_avoids_that(tree: Path, monkeypatch: pytest
         with pytest.raises(TrustError, match="tree under test"):
             trust.load(spec, project_root=tree)
     assert trust.load(str(outside), project_root=tree.parent / "tree-alias").signers
+    for spec in ("../outside/trust.toml", f"{tree}/../outside/trust.toml"):
+        assert trust.load(spec, project_root=tree).signers, "nothing in the tree decides where that leads"
+
+
+def test_P9_links_in_a_circle(tree: Path) -> None:
+    for name, to in (("a.toml", "b.toml"), ("b.toml", "a.toml")):
+        (tree.parent / name).symlink_to(to)
+    with pytest.raises(TrustError, match="too many links"):
+        trust.load(str(tree.parent / "a.toml"), project_root=tree)
 
 
 def test_P21_another_digest_is_refused(tree: Path) -> None:
