@@ -89,6 +89,11 @@ def test_P1_what_no_decision_is_made_about(about: DependencyGraph, changes: dict
     [
         pytest.param(EMPTY, {}, id="a project without dependencies"),
         pytest.param(needing(EdgeKind.PEER_OPTIONAL), {}, id="a peer that may be absent"),
+        pytest.param(
+            replace(GRAPH, edges=(Edge(source="", name="a", range="1", kind=EdgeKind.PROD, target="node_modules/a"),)),
+            {},
+            id="a project with what it declares",
+        ),
         pytest.param(of_an_sbom(GRAPH), {"time_source": None}, id="an SBOM of others, unsigned"),
         pytest.param(replace(GRAPH, workspace="web"), {"workspace": "web"}, id="a workspace"),
     ],
