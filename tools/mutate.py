@@ -45,7 +45,6 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = {
     "sbomgate/decision.py": ["tests/unit/test_decision.py", "tests/unit/evidence/test_altered.py"],
     "sbomgate/dsse.py": ["tests/unit/test_dsse.py"],
-    "sbomgate/evidence/commit.py": ["tests/unit/evidence/test_layout.py", "tests/unit/evidence/test_log.py"],
     "sbomgate/evidence/verify.py": [
         "tests/unit/evidence/test_verify.py",
         "tests/unit/evidence/test_revocation.py",

@@ -20,11 +20,11 @@ from sbomgate.model import (
     Signer,
     Trust,
 )
-from sbomgate.model.facts import Absence, Missing
+from sbomgate.model.facts import Absence, Missing, Origin, RegistryWord
 from sbomgate.policy import bundle
 from sbomgate.provenance import shipped
 from testkit.evidence import NOW, TARBALL, trusting
-from testkit.graphs import graph, package
+from testkit.graphs import REGISTRY, graph, package
 from testkit.inputs import PARAMETERS
 
 GRAPH = graph(package("a", "1.0.0", sha512="ab" * 64), package("b", "2.0.0", sha512="cd" * 64))
@@ -98,6 +98,16 @@ def nothing(key: FactKey) -> CollectedFacts:
     """What is known of a package where no registry answered."""
     gone = Missing(absence=Absence.UNREACHABLE, reason="no answer")
     return CollectedFacts(key=key, registry=gone, tarball=gone, attestations=gone)
+
+
+def seen(key: FactKey) -> CollectedFacts:
+    """What is known of a package whose registry was asked for its versions, and has no more."""
+    word = RegistryWord(
+        registry=REGISTRY, asked_at=NOW, origin=Origin.NETWORK, published=None, first_published=None, integrity=None,
+        tarball=None, scripts={}, has_install_script=None, signatures=(), serves_evidence=False, attestations_url=None,
+        publisher=None, trusted_publisher=None, maintainers=(), licence=None, deprecated=None, versions=key.version,
+    )  # fmt: skip
+    return replace(nothing(key), registry=word)
 
 
 def answered(

@@ -28,6 +28,7 @@ from sbomgate.model import (
     Level,
     People,
     PolicyFinding,
+    Rebuilder,
     Signed,
     Signer,
     Verdict,
@@ -36,9 +37,10 @@ from sbomgate.model import (
 from sbomgate.model.link import ASSERTED, CONTAINED, INSTALLED, Inventory
 from sbomgate.provenance import DEFAULT_ISSUERS
 from sbomgate.signing.local_key import LocalKey
+from testkit import rebuilds
 from testkit.evidence import NOW, TARBALL, key, record, signer
 from testkit.graphs import graph, package
-from testkit.questions import GRAPH, LIST, Says, accepting, answered, nothing, question
+from testkit.questions import GRAPH, LIST, Says, accepting, answered, question, seen
 
 HOUR = timedelta(hours=1)
 EMPTY = graph()
@@ -119,8 +121,16 @@ def test_P24_two_engines_that_disagree_decide_nothing() -> None:
 def test_what_is_known_of_other_packages_is_no_part_of_it() -> None:
     """Of a lockfile with workspaces each decision stores what is about its own packages."""
     ours, other = key_of(GRAPH.packages[1]), key_of(package("c", "1.0.0", sha512="ef" * 64))
-    found = answered(question(), known={one: nothing(one) for one in (ours, other)})
+    found = answered(question(), known={one: seen(one) for one in (ours, other)})
     assert set(found.collected) == {ours}
+    assert [name for _, name in found.ledger] == ["a"]
+
+
+def test_who_built_a_package_again_is_told_to_the_rules() -> None:
+    told = rebuilds.line(rebuilds.statement("a", "1.0.0", "ab" * 64), key())
+    again = Rebuilder(name="again", builder_id=rebuilds.BUILDER, public_key=key().public_key, attestations=(told,))
+    assert b'"again"' not in answered(question()).policy_input
+    assert b'"again"' in answered(question(trust=accepting(rebuilders=(again,)))).policy_input
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -215,7 +225,13 @@ def test_P22_everything_that_it_depends_on_is_named_and_stored() -> None:
         assert (named[name].sha256, named[name].stored) == (hashlib.sha256(data).hexdigest(), True)
     assert not named["project/apps/shop/.npmrc"].stored, "P40: it may hold secrets"
     assert (made.decision.baseline.state, made.decision.baseline.evidence) == ("accepted", "ab" * 32)
-    assert made.decision.link == ASSERTED
+    assert (made.decision.link, made.decision.project) == (ASSERTED, "root")
+
+
+def test_a_project_without_a_name() -> None:
+    about = replace(GRAPH, packages=(replace(GRAPH.packages[0], name=""), *GRAPH.packages[1:]))
+    asked = gate.tie(about, question())
+    assert gate.unsigned(answered(asked, about=about), asked, signer=key()).decision.project == "(unnamed project)"
 
 
 def answered_facts() -> Any:
