@@ -606,7 +606,7 @@ def material_of(
     """
     from sbomgate.provenance import DEFAULT_ISSUERS
 
-    if accepted.issuers and not all(accepted.issuers):
+    if not all(accepted.issuers):
         raise TrustError("an issuer is empty", place="issuers")
     return TrustMaterial(
         trusted_root=accepted.trusted_root or trusted_root,
