@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Callable
@@ -19,9 +20,12 @@ from sbomgate.facts import key_of
 from sbomgate.model import (
     SBOM_KIND,
     AcceptedIdentity,
+    AttestationDocument,
+    AttestationState,
     BaselineBuild,
     Builder,
     DependencyGraph,
+    EarlierRelease,
     Edge,
     EdgeKind,
     Evaluation,
@@ -34,6 +38,7 @@ from sbomgate.model import (
     Verdict,
     Waiver,
 )
+from sbomgate.model.facts import Origin
 from sbomgate.model.link import ASSERTED, CONTAINED, INSTALLED, Inventory
 from sbomgate.provenance import DEFAULT_ISSUERS
 from sbomgate.signing.local_key import LocalKey
@@ -41,6 +46,7 @@ from testkit import rebuilds
 from testkit.evidence import NOW, TARBALL, key, record, signer
 from testkit.graphs import graph, package
 from testkit.questions import GRAPH, LIST, Says, accepting, answered, question, seen
+from testkit.sigstore import TestSigstore
 
 HOUR = timedelta(hours=1)
 EMPTY = graph()
@@ -359,6 +365,29 @@ def test_P25_the_trust_file_replaces_what_travels_with_this_version() -> None:
     assert (theirs.trusted_root, theirs.registry_keys, theirs.issuers, theirs.updated) == (
         b"theirs", b"other", ("https://issuer.example",), None,
     )  # fmt: skip
+
+
+def test_an_earlier_release_is_verified_as_the_registry_names_its_bytes() -> None:
+    """What a package lost since is measured against it: nobody else states an integrity for it."""
+    sigstore = TestSigstore(NOW)
+    sha512 = "12" * 64
+    body = sigstore.attestations_document([sigstore.provenance("a", "0.9.0", sha512)])
+    document = AttestationDocument(body=body, sha256=hashlib.sha256(body).hexdigest(), origin=Origin.NETWORK)
+    earlier = EarlierRelease(
+        version="0.9.0",
+        integrity="sha512-" + base64.b64encode(bytes.fromhex(sha512)).decode(),
+        published=None,
+        publisher=None,
+        trusted_publisher=None,
+        maintainers=(),
+        attestations_url=None,
+        attestations=document,
+    )
+    one = key_of(GRAPH.packages[1])
+    material = gate.material_of(accepting(), sigstore.trusted_root_json(), sigstore.registry_keys_json(), updated=None)
+    _, (found, _) = gate.gather_facts(GRAPH, material, collect=lambda _: {one: replace(seen(one), earlier=(earlier,))})
+    ((_, provenance),) = found.values()
+    assert provenance.state is AttestationState.VERIFIED, provenance.reason
 
 
 def test_P21_an_issuer_of_no_name() -> None:
