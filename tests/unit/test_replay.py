@@ -16,7 +16,7 @@ from sbomgate.decision import TIES, write_detail, write_summary
 from sbomgate.errors import EvidenceError
 from sbomgate.evidence.record import Record
 from sbomgate.link import dumps
-from sbomgate.model import BaselineBuild, Trust
+from sbomgate.model import Authors, BaselineBuild, Trust
 from sbomgate.model.link import INSTALLED, Inventory
 from sbomgate.policy import parameters
 from sbomgate.provenance import shipped
@@ -146,12 +146,30 @@ def test_P25_another_trust_root_than_this_version_s() -> None:
     assert "trust root" not in names(again(PLAIN)), "where nobody says which one"
 
 
-def test_P25_a_trust_root_that_the_trust_file_names() -> None:
-    held = {"keys.json": ROOT.registry_keys + b"\n"}
-    sha256 = hashlib.sha256(held["keys.json"]).hexdigest()
-    accepted = accepting(f'[sigstore]\nregistry_keys = {{ path = "keys.json", sha256 = "{sha256}" }}\n', held)
+def test_P25_how_old_the_trust_root_is_this_version_knows_of_its_own_alone() -> None:
+    later = replace(HERE, updated=NOW + timedelta(days=1))
+    older = altered(PLAIN, lambda d: replace(d, sbomgate="0.0.1"))
+    assert replay.stored(PLAIN, shipped=later)[1].material.updated == later.updated
+    assert replay.stored(PLAIN, shipped=replace(HERE, updated=None))[1].material.updated is None
+    assert replay.stored(older, shipped=later)[1].material.updated == NOW
+    assert replay.stored(PLAIN)[1].material.updated == NOW
+
+
+@pytest.mark.parametrize("key_of", ["trusted_root", "registry_keys"])
+def test_P25_a_trust_root_that_the_trust_file_names(key_of: str) -> None:
+    data = getattr(ROOT, key_of) + b"\n"
+    sha256 = hashlib.sha256(data).hexdigest()
+    accepted = accepting(f'[sigstore]\n{key_of} = {{ path = "file", sha256 = "{sha256}" }}\n', {"file": data})
     found = decided(replace_question({"trust": accepted}))
     assert again(found, shipped=HERE).differences == ()
+
+
+def test_a_project_without_a_name() -> None:
+    about = replace(GRAPH, packages=(replace(GRAPH.packages[0], name=""), *GRAPH.packages[1:]))
+    asked = gate.tie(about, ASKED)
+    record = gate.sign(answered(asked, about=about), asked, signer=key())
+    assert record.claimed.project == "(unnamed project)"
+    assert again(record).differences == ()
 
 
 def test_lists_of_malicious_packages_are_those_of_the_trust_file() -> None:
@@ -189,6 +207,7 @@ def test_parameters_are_as_strict_as_the_trust_file_and_the_rules() -> None:
     loose = decided(replace_question({"parameters": {**used, "release_age": age}}))
     assert names(again(loose, declared=declared, shipped_policy=policy)) == ["parameters"]
     assert again(loose, declared=declared, shipped_policy="00" * 32).differences == ()
+    assert again(loose, shipped_policy=policy).differences == (), "where nobody gives them"
 
 
 def test_what_another_policy_would_have_said() -> None:
@@ -202,6 +221,23 @@ def test_what_another_policy_would_have_said() -> None:
     assert (strict["profile"], same["profile"]) == ("strict", "default")
     assert strict["parameters"] == {**PARAMETERS, "new_rule": {"days": 3}}
     assert same == json.loads(PLAIN.blobs["policy-input.json"])
+
+
+@pytest.mark.parametrize("path", ["package-lock.json", "apps/shop/package-lock.json"])
+def test_the_question_is_what_it_was(path: str) -> None:
+    asked = replace_question(
+        {
+            "lockfile_path": path,
+            "approvals": {"x.sigstore.json": b"{}"},
+            "authors": Authors(people=("ann",), known=True, reason=""),
+            "baseline": baseline(),
+        }
+    )
+    _, found = replay.stored(decided(asked))
+    for name in ("project_files", "lists", "approvals", "authors", "parameters", "material", "bundle", "sbomgate"):
+        assert getattr(found, name) == getattr(asked, name), name
+    assert isinstance(found.baseline, BaselineBuild)
+    assert (found.baseline.evidence, found.baseline.decided_at) == ("ab" * 32, NOW - timedelta(days=1))
 
 
 def test_deciding_again_with_a_newer_time() -> None:
