@@ -17,7 +17,7 @@ from sbomgate.errors import EvidenceError
 from sbomgate.evidence.record import Record
 from sbomgate.link import dumps
 from sbomgate.model import Authors, BaselineBuild, Trust
-from sbomgate.model.link import INSTALLED, Inventory
+from sbomgate.model.link import INSTALLED, Inventory, Ties
 from sbomgate.policy import parameters
 from sbomgate.provenance import shipped
 from testkit.evidence import NOW, key
@@ -137,6 +137,18 @@ def test_P22_what_the_rules_were_told_is_not_what_the_bytes_say() -> None:
 )
 def test_P22_what_was_signed_does_not_follow(edit: Any, expected: list[str]) -> None:
     assert names(again(altered(PLAIN, edit))) == expected
+
+
+def test_P13_what_was_compared_comes_to_something_else() -> None:
+    """The inventory is stored, and the comparison is made again: a tree that does not hold is none that does."""
+    tree = dumps(Inventory(link=INSTALLED, layouts=(), packages=()))
+    tied = decided(replace_question({"ties": {TIES[INSTALLED]: tree}}))
+    assert tied.claimed.ties is not None
+    assert tied.claimed.ties.installed is not None
+    lie = Ties(installed=replace(tied.claimed.ties.installed, holds=True, packages=2))
+    (found,) = again(altered(tied, lambda d: replace(d, ties=lie, link=INSTALLED))).differences
+    assert (found.name, found.stored) == ("link of artefact and lockfile", INSTALLED)
+    assert found.now.startswith("asserted, from Ties(installed=TreeLink(")
 
 
 def test_P25_another_trust_root_than_this_version_s() -> None:

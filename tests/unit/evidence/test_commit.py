@@ -69,6 +69,7 @@ def test_P41_bytes_then_names_then_what_leads_to_them(tmp_path: Path, synced: li
     with Commit(tmp_path) as commit:
         prepared(tmp_path, commit)
         commit.sync(tmp_path / "before")
+        commit.make_folders(tmp_path / "new" / "inner" / "empty")
         commit.run()
     folder = tmp_path / "a" / ".tmp-folder"
     written, names, index, head = synced
@@ -76,7 +77,8 @@ def test_P41_bytes_then_names_then_what_leads_to_them(tmp_path: Path, synced: li
         folder, folder / "d", folder / "d" / "e", folder / "x", folder / "d" / "e" / "y",
         tmp_path / "a" / "b" / ".tmp-file", tmp_path / ".tmp-index", tmp_path / ".tmp-head",
     }  # fmt: skip
-    assert names == {tmp_path, tmp_path / "a", tmp_path / "a" / "b", tmp_path / "before"}
+    new = tmp_path / "new"
+    assert names == {tmp_path, tmp_path / "a", tmp_path / "a" / "b", tmp_path / "before", new, new / "inner"}
     assert index == head == {tmp_path}
 
 
