@@ -254,6 +254,12 @@ def test_the_summary_of_another_detail_is_refused() -> None:
         read_summary(SUMMARY, MADE, BUNDLE + b" ", "here")
 
 
+@pytest.mark.parametrize("named", [[], [{}], [{"digest": {"sha256": "ab" * 32}}] * 2])
+def test_a_summary_names_exactly_one_detail(named: list[Any]) -> None:
+    with pytest.raises(EvidenceError, match="exactly one detail"):
+        named_detail(edited(json.loads(SUMMARY), ("predicate", "inputAttestations"), lambda _: named), "here")
+
+
 def test_P8_a_summary_of_observe_is_refused() -> None:
     """None is written; one that somebody signs by hand is no evidence either."""
     observed = decision(profile="observe")
@@ -451,6 +457,7 @@ def test_counts() -> None:
                 finding(Level.DENY),
                 finding(Level.DENY, waived=True),
                 finding(Level.WARN, unknown=True),
+                finding(Level.WARN, waived=True),
                 finding(Level.NOTE),
                 finding(Level.NOTE, waived=True),
             ),
@@ -459,4 +466,4 @@ def test_counts() -> None:
         packages=7,
     )
     assert (found.packages, found.rules, found.denied, found.warnings, found.notes) == (7, 1, 1, 1, 1)
-    assert (found.waived, found.unknown) == (2, 1)
+    assert (found.waived, found.unknown) == (3, 1)

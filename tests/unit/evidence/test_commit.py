@@ -6,12 +6,13 @@ import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sbomgate import files
 from sbomgate.errors import EvidenceError
-from sbomgate.evidence.commit import HEAD, INDEX, Commit
+from sbomgate.evidence.commit import HEAD, INDEX, Commit, could_not, create
 
 
 @pytest.fixture
@@ -140,3 +141,38 @@ def test_where_no_link_can_be_made(
         assert is_copied
         assert contents(tmp_path) == {"held": b"held", "folder/z": b"held"}
         assert tmp_path / ".tmp-folder" / "z" in synced[0], "P41: a copy's bytes are on disk, as a link's were"
+
+
+def test_every_file_that_is_opened_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One process stores thousands of files in a sweep."""
+    opened: list[int] = []
+    closed: list[int] = []
+    real_open, real_close = os.open, os.close
+
+    def open_(*arguments: Any, **named: Any) -> int:
+        opened.append(real_open(*arguments, **named))
+        return opened[-1]
+
+    def close(descriptor: int) -> None:
+        closed.append(descriptor)
+        real_close(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", open_)
+        patch.setattr(os, "close", close)
+        create(tmp_path / "file", b"x")
+        with pytest.raises(FileExistsError):
+            create(tmp_path / "file", b"x")
+    assert opened == closed != []
+
+
+@pytest.mark.parametrize(
+    ("error", "where", "says"),
+    [
+        (OSError(errno.ENOSPC, "No space left", "the file"), "the file", "cannot be read: no space left"),
+        (OSError("odd"), "the store", "cannot be read: odd"),
+    ],
+)
+def test_what_could_not_be_done_says_where(error: OSError, where: str, says: str) -> None:
+    found = could_not("be read", Path("the store"), error)
+    assert (found.where, found.message) == (where, says)
