@@ -354,6 +354,11 @@ def ended(after: timedelta) -> Decision:
         pytest.param(replace(RELEASED, link="asserted"), "link", id="P13 a link weaker than what was compared"),
         pytest.param(replace(RELEASED, link="contained"), "link", id="P13 another link than what was compared"),
         pytest.param(replace(MADE, link="provenance"), "link", id="P13 a link that nobody compared"),
+        pytest.param(
+            replace(MADE, materials=tuple(replace(m, stored=False) for m in MADE.materials)),
+            "materials",
+            id="P22 named, and not stored",
+        ),
         pytest.param(replace(MADE, time_source="sundial"), "timeSource", id="P17 a source of time that nobody knows"),
         pytest.param(replace(MADE, link="wished"), "link", id="P13 a link that nobody knows"),
         pytest.param(

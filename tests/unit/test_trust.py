@@ -633,6 +633,7 @@ def test_P21_no_way_through_the_tree_avoids_that(tree: Path, monkeypatch: pytest
     (tree / "folder").symlink_to(outside.parent)
     (tree.parent / "via-tree.toml").symlink_to(tree / "to-outside.toml")
     (tree.parent / "tree-alias").symlink_to(tree)
+    (tree.parent / "relative.toml").symlink_to(Path(tree.name) / "trust.toml")
     monkeypatch.chdir(tree)
     for spec in (
         "trust.toml",
@@ -643,6 +644,7 @@ def test_P21_no_way_through_the_tree_avoids_that(tree: Path, monkeypatch: pytest
         str(tree.parent / "to-inside.toml"),
         str(tree.parent / "via-tree.toml"),
         str(tree.parent / "tree-alias" / "trust.toml"),
+        str(tree.parent / "relative.toml"),
     ):
         with pytest.raises(TrustError, match="tree under test"):
             trust.load(spec, project_root=tree)
