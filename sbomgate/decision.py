@@ -35,7 +35,7 @@ from sbomgate.model import (
     SubjectKind,
     Verdict,
 )
-from sbomgate.model.link import LINKS, BuildLink, Ties, TreeLink
+from sbomgate.model.link import ASSERTED, BuildLink, Ties, TreeLink
 from sbomgate.subject import build_manifest
 
 DETAIL_TYPE = "https://sbomgate.dev/decision/v1"
@@ -135,7 +135,7 @@ class Decision:
         context: subject (never None here), profile, time, lockfile path, workspace; repository, commit, environment,
             who says so.
         time_source: who vouches for the time, one of `TIME_SOURCES` (P17).
-        link: how the artefact is tied to the lockfile (P13), one of `LINKS`.
+        link: how the artefact is tied to the lockfile (P13), as `Ties.link` says.
         ties: what that rests on, without the single problems; None where nothing was compared.
         project, project_version: of package.json.
         verifier_id: who decides (SLSA `verifier.id`); sbomgate: its version.
@@ -421,11 +421,9 @@ def _check(decision: Decision) -> None:
         raise refuse(f"no such profile: {context.profile!r}", "profile")
     if decision.time_source not in TIME_SOURCES:
         raise refuse(f"no such source of time: {decision.time_source!r}", "timeSource")
-    if decision.link not in LINKS:
-        raise refuse(f"no such link: {decision.link!r}", "link")
-    if decision.link != ("asserted" if decision.ties is None else decision.ties.link):
+    if decision.link != (ASSERTED if decision.ties is None else decision.ties.link):
         raise refuse(f"the link {decision.link!r} is not what the comparisons come to", "link")
-    if context.profile == "release" and decision.verdict is Verdict.ALLOWED and decision.link == "asserted":
+    if context.profile == "release" and decision.verdict is Verdict.ALLOWED and decision.link == ASSERTED:
         raise refuse("the profile release allows no artefact whose link to the lockfile is only asserted", "link")
     if context.profile == "release" and decision.verdict is Verdict.ALLOWED and decision.time_source == SELF_DECLARED:
         raise refuse("the profile release allows nothing on a signer's own word for the time", "timeSource")

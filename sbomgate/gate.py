@@ -456,13 +456,9 @@ def complete(pending: Unsigned, accepted: Trust, *, signer: Signer) -> Record:
         )
     detail = signer.sign(decision.write_detail(made))
     summary = decision.write_summary(made, detail, uri=accepted.resource_uri)
-    record = Record(
-        detail=detail,
-        summary=None if summary is None else signer.sign(summary),
-        blobs=pending.blobs,
-        hashed=pending.hashed,
-    )
+    signed = None if summary is None else signer.sign(summary)
     try:
+        record = Record(detail=detail, summary=signed, blobs=pending.blobs, hashed=pending.hashed)
         found = signed_by(record, accepted.signers)
     except EvidenceError as e:
         raise SigningError(f"what {signer.identity} signed does not hold: {e}", hint=_NOT_THEIRS) from e
@@ -610,7 +606,7 @@ def material_of(
     """
     from sbomgate.provenance import DEFAULT_ISSUERS
 
-    if accepted.issuers and not all(accepted.issuers):
+    if not all(accepted.issuers):
         raise TrustError("an issuer is empty", place="issuers")
     return TrustMaterial(
         trusted_root=accepted.trusted_root or trusted_root,

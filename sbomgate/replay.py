@@ -306,8 +306,8 @@ def _listed(accepted: Trust, blobs: Mapping[str, bytes]) -> str:
 def _links(claimed: Decision, now: Context) -> tuple[str, str]:
     """Return the link and what it rests on, as it was signed and as it comes out."""
     ties = None if now.ties is None else link.brief(now.ties)
-    same = claimed.link == now.link and claimed.ties == ties
-    return claimed.link, claimed.link if same else f"{now.link}, from {ties or 'nothing'}"
+    # What a link rests on says which it is (`Ties.link`), and a decision has no other: writing it saw to that.
+    return claimed.link, claimed.link if claimed.ties == ties else f"{now.link}, from {ties}"
 
 
 def _sums(counts: Counts, rules: tuple[str, ...]) -> str:

@@ -613,7 +613,7 @@ def _plain(value: Any, path: tuple[str, ...], where: str) -> Any:
 def _passes_through(path: Path, root: Path) -> bool:
     """Whether reading `path` depends on anything below `root`: its own place, or a link on the way."""
     tree = Path(os.path.realpath(root))
-    return any(hop == tree or tree in hop.parents for hop in _hops(path))
+    return any(tree in hop.parents for hop in _hops(path))
 
 
 def _hops(path: Path) -> Iterator[Path]:
@@ -629,16 +629,13 @@ def _hops(path: Path) -> Iterator[Path]:
             current = Path(part)
         else:
             current = current / part
-            try:
-                target = current.readlink()
-            except OSError:
-                pass  # not a link, or not there: reading it will say so
-            else:
-                yield current
-                links += 1
-                if links > 64:
-                    raise TrustError("too many links", where=str(path))
-                rest[:0] = target.parts
-                current = current.parent
-                continue
         yield current
+        try:
+            target = current.readlink()
+        except OSError:
+            continue  # not a link, or not there: reading it will say so
+        links += 1
+        if links > 64:
+            raise TrustError("too many links", where=str(path))
+        rest[:0] = target.parts
+        current = current.parent

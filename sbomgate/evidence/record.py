@@ -147,8 +147,10 @@ class Record(Statements):
             if data is None:
                 raise EvidenceError("named by the decision, and missing", where=name)
             got = material.sha256 if hashed else hashlib.sha256(data).hexdigest()
-            if got != material.sha256 or len(data) != material.size:
+            if got != material.sha256:
                 raise EvidenceError(f"altered: its sha256 is {got}, the decision names {material.sha256}", where=name)
+            if len(data) != material.size:
+                raise EvidenceError(f"has {len(data)} bytes, the decision names {material.size}", where=name)
 
     def material(self, name: str) -> bytes:
         """Return the bytes of a stored material.

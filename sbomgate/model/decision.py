@@ -81,7 +81,7 @@ class Context:
         lockfile_path: relative to the repository's root, POSIX.
         workspace: directory of the workspace that it is about, relative to the lockfile's ("." for the root project
             without its workspaces); None for all that the lockfile holds.
-        link: how the artefact is tied to the lockfile (P13), one of `LINKS`; None without an artefact.
+        link: how the artefact is tied to the lockfile (P13), as `Ties.link` says; None without an artefact.
         ties: what that rests on; None where nothing was compared.
         time_source: who vouches for the time (P17), one of `TIME_SOURCES`; None where nothing is signed.
         ran: where the decision was made; None where nobody said (a decision of an older version).

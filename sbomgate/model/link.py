@@ -18,8 +18,6 @@ CONTAINED = "contained"
 """The artefact itself was looked into, and what it holds compared with the lockfile."""
 PROVENANCE = "provenance"
 """An accepted builder attests that it made this artefact from this commit."""
-LINKS = (ASSERTED, INSTALLED, CONTAINED, PROVENANCE)
-"""From the weakest to the strongest: a decision names the strongest that holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

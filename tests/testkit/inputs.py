@@ -46,7 +46,7 @@ CLAIMS = Claims(
 BUILT = Attestation(
     state=AttestationState.VERIFIED, reason="", log_proof="inclusion+SET", log_time=OLD, claims=CLAIMS, sha256="0" * 64
 )
-PARAMETERS = {
+PARAMETERS: dict[str, dict[str, Any]] = {
     "approved_changes": {"ends_soon_days": 14},
     "release_age": {"minimum_age_hours": 72, "mirror_lag_hours": 24},
     "lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},

@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -170,26 +171,36 @@ BUNDLE = key().sign(DETAIL)
 SUMMARY = write_summary(MADE, BUNDLE) or b""
 
 
+MAY_BE_NULL = {
+    ("predicate", "project", "version"),
+    ("predicate", "project", "workspace"),
+    ("predicate", "validUntil"),
+}
+
+
 @pytest.mark.parametrize("path", [pytest.param(p, id=".".join(map(str, p))) for p in leaves(json.loads(DETAIL))])
 def test_P22_every_field_of_the_detail_counts(path: tuple[str | int, ...]) -> None:
     """Another value of any field is another decision, or none; another type never is one."""
     document = json.loads(DETAIL)
     assert edited(document, path, lambda value: value) == DETAIL
-    changes: list[Callable[[Any], Any]] = [
-        lambda value: (not value) if isinstance(value, bool) else f"{value}0" if isinstance(value, str) else 999,
-        lambda _: None,
-        lambda _: [],
-        lambda _: {"a": 1},
-        lambda _: 1.5,
-    ]
-    for change in changes:
+
+    def another(value: Any) -> Any:
+        return (not value) if isinstance(value, bool) else f"{value}0" if isinstance(value, str) else 999
+
+    for change in (another, lambda _: None):
         data = edited(document, path, change)
         if data == DETAIL:
             continue
         try:
             assert read_detail(data, "here") != MADE
+            assert change is another or path in MAY_BE_NULL
         except EvidenceError as e:
             assert e.where == "here"  # noqa: PT017
+    no_values: list[Any] = [[], {"a": 1}, 1.5]
+    for no_value in no_values:
+        with pytest.raises(EvidenceError) as caught:
+            read_detail(edited(document, path, partial(lambda value, _: value, no_value)), "here")
+        assert caught.value.where == "here"
 
 
 @pytest.mark.parametrize("path", [pytest.param(p, id=".".join(map(str, p))) for p in leaves(json.loads(SUMMARY))])
@@ -239,8 +250,21 @@ def test_the_difference_is_named() -> None:
 
 
 def test_the_summary_of_another_detail_is_refused() -> None:
-    with pytest.raises(EvidenceError):
+    with pytest.raises(EvidenceError, match="names the detail"):
         read_summary(SUMMARY, MADE, BUNDLE + b" ", "here")
+
+
+@pytest.mark.parametrize("named", [[], [{}], [{"digest": {"sha256": "ab" * 32}}] * 2])
+def test_a_summary_names_exactly_one_detail(named: list[Any]) -> None:
+    with pytest.raises(EvidenceError, match="exactly one detail"):
+        named_detail(edited(json.loads(SUMMARY), ("predicate", "inputAttestations"), lambda _: named), "here")
+
+
+def test_P8_a_summary_of_observe_is_refused() -> None:
+    """None is written; one that somebody signs by hand is no evidence either."""
+    observed = decision(profile="observe")
+    with pytest.raises(EvidenceError, match="observe has no summary"):
+        read_summary(SUMMARY, observed, BUNDLE, "here")
 
 
 def without(name: str) -> Decision:
@@ -330,6 +354,36 @@ def ended(after: timedelta) -> Decision:
         pytest.param(replace(RELEASED, link="asserted"), "link", id="P13 a link weaker than what was compared"),
         pytest.param(replace(RELEASED, link="contained"), "link", id="P13 another link than what was compared"),
         pytest.param(replace(MADE, link="provenance"), "link", id="P13 a link that nobody compared"),
+        pytest.param(
+            replace(MADE, materials=tuple(replace(m, stored=False) for m in MADE.materials)),
+            "materials",
+            id="P22 named, and not stored",
+        ),
+        pytest.param(replace(MADE, time_source="sundial"), "timeSource", id="P17 a source of time that nobody knows"),
+        pytest.param(replace(MADE, link="wished"), "link", id="P13 a link that nobody knows"),
+        pytest.param(
+            replace(MADE, rules=(), counts=replace(MADE.counts, rules=0)), "policy.rules", id="P3 no rule ran"
+        ),
+        pytest.param(
+            decision(replace(TARBALL, digest={"sha256": "1F" * 32})),
+            "subject.digest",
+            id="P12 a digest in uppercase",
+        ),
+        pytest.param(
+            decision(replace(TARBALL, digest={"sha256": "1f" * 32, "sha512": "1f" * 64})),
+            "subject.digest",
+            id="P12 two digests",
+        ),
+        pytest.param(
+            replace(RELEASED, ties=Ties(provenance=BuildLink(material="ab" * 32, state="verified", reason=""))),
+            "ties.provenance",
+            id="P13 another material than was compared",
+        ),
+        pytest.param(
+            replace(MADE, baseline=BaselineRecord(state="accepted", reason="", evidence="AB" * 32)),
+            "baseline.evidence",
+            id="P22 a baseline of no digest",
+        ),
         pytest.param(replace(MADE, trust="00" * 32), "trust.sha256", id="P22 another trust file, of a smaller digest"),
         pytest.param(replace(MADE, trust="ff" * 32), "trust.sha256", id="P22 another trust file, of a larger digest"),
         pytest.param(ended(timedelta()), "validUntil", id="P29 what it rests on ends now"),
@@ -351,6 +405,19 @@ def test_what_it_rests_on_may_end_later() -> None:
     assert write_detail(ended(timedelta(microseconds=1)))
 
 
+@pytest.mark.parametrize("value", [-1, True])
+def test_a_count_is_a_number_of_things(value: int) -> None:
+    with pytest.raises(EvidenceError, match="not a count"):
+        read_detail(edited(json.loads(DETAIL), ("predicate", "counts", "packages"), lambda _: value), "here")
+
+
+def test_P8_observe_records_and_denies_nothing() -> None:
+    """Its findings deny, and the build is allowed all the same: no other profile says so."""
+    made = decision(profile="observe")
+    made = replace(made, counts=replace(made.counts, denied=1))
+    assert read_detail(write_detail(made), "here").verdict is Verdict.ALLOWED
+
+
 @pytest.mark.parametrize("zone", ["+01:00", "-01:00"])
 def test_times_are_in_utc(zone: str) -> None:
     data = DETAIL.replace(write_time(MADE.context.evaluated_at).encode(), f"2026-11-20T11:00:00{zone}".encode())
@@ -370,10 +437,13 @@ def test_parts_of_a_second_survive() -> None:
 
 def test_another_statement_is_no_decision() -> None:
     other = dsse.statement([("a", {"sha256": "ab" * 32})], "https://example.test/v1", {})
+    for read in (read_detail, named_detail):
+        with pytest.raises(EvidenceError) as caught:
+            read(other, "here")
+        assert caught.value.place == "predicateType"
+    like = edited(json.loads(SUMMARY), ("predicateType",), lambda _: "https://slsa.dev/verification_summary/v2")
     with pytest.raises(EvidenceError):
-        read_detail(other, "here")
-    with pytest.raises(EvidenceError):
-        named_detail(other, "here")
+        named_detail(like, "here")
 
 
 def test_counts() -> None:
@@ -392,6 +462,7 @@ def test_counts() -> None:
                 finding(Level.DENY),
                 finding(Level.DENY, waived=True),
                 finding(Level.WARN, unknown=True),
+                finding(Level.WARN, waived=True),
                 finding(Level.NOTE),
                 finding(Level.NOTE, waived=True),
             ),
@@ -400,4 +471,4 @@ def test_counts() -> None:
         packages=7,
     )
     assert (found.packages, found.rules, found.denied, found.warnings, found.notes) == (7, 1, 1, 1, 1)
-    assert (found.waived, found.unknown) == (2, 1)
+    assert (found.waived, found.unknown) == (3, 1)

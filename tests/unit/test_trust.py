@@ -514,7 +514,10 @@ def test_P21_a_loose_signer_is_refused(value: str) -> None:
         pytest.param('lockfile_path = "/package-lock.json"\n' + MINIMAL, "lockfile_path", id="absolute path"),
         pytest.param('lockfile_path = "../package-lock.json"\n' + MINIMAL, "lockfile_path", id="path out of the tree"),
         pytest.param('environments = "production"\n' + MINIMAL, "environments", id="text for a list"),
-        pytest.param(FULL.replace("2026-12-01T01:00:00+01:00", "2026-12-01"), "exclusions.0.until", id="no zone"),
+        pytest.param(FULL.replace("2026-12-01T01:00:00+01:00", "2026-12-01"), "exclusions.0.until", id="a day"),
+        pytest.param(
+            FULL.replace("2026-12-01T01:00:00+01:00", "2026-12-01T01:00:00"), "exclusions.0.until", id="no zone"
+        ),
         pytest.param(
             FULL.replace("2026-12-01T01:00:00+01:00", '"2026-13-01T00:00:00Z"'), "exclusions[0].until", id="month 13"
         ),
@@ -630,6 +633,7 @@ def test_P21_no_way_through_the_tree_avoids_that(tree: Path, monkeypatch: pytest
     (tree / "folder").symlink_to(outside.parent)
     (tree.parent / "via-tree.toml").symlink_to(tree / "to-outside.toml")
     (tree.parent / "tree-alias").symlink_to(tree)
+    (tree.parent / "relative.toml").symlink_to(Path(tree.name) / "trust.toml")
     monkeypatch.chdir(tree)
     for spec in (
         "trust.toml",
@@ -640,10 +644,20 @@ def test_P21_no_way_through_the_tree_avoids_that(tree: Path, monkeypatch: pytest
         str(tree.parent / "to-inside.toml"),
         str(tree.parent / "via-tree.toml"),
         str(tree.parent / "tree-alias" / "trust.toml"),
+        str(tree.parent / "relative.toml"),
     ):
         with pytest.raises(TrustError, match="tree under test"):
             trust.load(spec, project_root=tree)
     assert trust.load(str(outside), project_root=tree.parent / "tree-alias").signers
+    for spec in ("../outside/trust.toml", f"{tree}/../outside/trust.toml"):
+        assert trust.load(spec, project_root=tree).signers, "nothing in the tree decides where that leads"
+
+
+def test_P9_links_in_a_circle(tree: Path) -> None:
+    for name, to in (("a.toml", "b.toml"), ("b.toml", "a.toml")):
+        (tree.parent / name).symlink_to(to)
+    with pytest.raises(TrustError, match="too many links"):
+        trust.load(str(tree.parent / "a.toml"), project_root=tree)
 
 
 def test_P21_another_digest_is_refused(tree: Path) -> None:

@@ -13,6 +13,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -20,16 +21,20 @@ from typing import Any
 
 import pytest
 
+from sbomgate import dsse
 from sbomgate.errors import EvidenceError
 from sbomgate.evidence import layout
-from sbomgate.evidence.record import index, manifests
+from sbomgate.evidence.record import Record, Statements, index, manifests
 from sbomgate.model import Subject, Verdict
 from testkit import evidence_writers
-from testkit.evidence import BLOBS, COMMIT, OTHER_TARBALL, TARBALL, record
+from testkit.evidence import BLOBS, COMMIT, OTHER_TARBALL, TARBALL, key, record
 
 HOUR = timedelta(hours=1)
 FIRST = record(age=2 * HOUR)
 SECOND = record(age=HOUR, verdict=Verdict.DENIED)
+BUNDLE = dsse.BUNDLE_MEDIA_TYPE.encode()
+OTHER = key().sign(dsse.statement([("a", {"sha256": "ab" * 32})], "https://example.test/v1", {}))
+DIGEST = hashlib.sha256(OTHER).hexdigest().encode()
 
 
 @pytest.fixture
@@ -380,6 +385,173 @@ def test_a_decision_that_was_not_committed_is_no_evidence(store: Path) -> None:
     assert ids(store) == [FIRST.id]
     with pytest.raises(EvidenceError, match="index"):
         layout.read(other)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# A store, and the parts of a build
+
+
+def test_what_lies_in_a_store(store: Path) -> None:
+    build = layout.write(store, FIRST).path.parent.parent
+    for name in ("pending", "log", "revocations", "overrides", "xx", "ab", f"{build.parent.name}/x"):
+        (store / name).mkdir()
+    other = "00" if build.parent.name != "00" else "11"
+    strange = ["xx", f"{build.parent.name}/x", f"{build.parent.name}/{other * 32}"]
+    (store / strange[-1]).mkdir()
+    for name in (f"{build.parent.name}/{build.parent.name * 32}", "cd", "file"):
+        (store / name).write_text("")
+        strange.append(name)
+    found = layout.scan(store)
+    assert found.builds == (build,)
+    assert sorted(found.strange) == sorted(store / name for name in strange)
+
+
+def test_P1_a_store_that_cannot_be_listed(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout.write(store, FIRST)
+
+    def fails(_: Path) -> Iterator[Path]:
+        raise PermissionError(errno.EACCES, "Permission denied", str(store))
+
+    monkeypatch.setattr(Path, "iterdir", fails)
+    with pytest.raises(EvidenceError, match="cannot be read: permission denied"):
+        layout.scan(store)
+
+
+def test_where_a_path_leads(store: Path) -> None:
+    decided = layout.write(store, FIRST).path
+    build = decided.parent.parent
+    assert [layout.is_build(path) for path in (decided, build, store)] == [True, True, False]
+    assert layout.store_of(decided) == layout.store_of(build) == store
+
+
+def test_one_file_of_a_decision(store: Path) -> None:
+    base = layout.write(store, FIRST).path.parent.parent
+    (found,) = layout.read_statements(base)
+    assert layout.read_material(base, found, "sbom.cdx.json") == FIRST.blobs["sbom.cdx.json"]
+    with pytest.raises(EvidenceError, match="does not hold this file"):
+        layout.read_material(base, found, "project/package-lock.json")
+    overwrite(base / "decisions" / FIRST.id / "sbom.cdx.json", b"{}")
+    with pytest.raises(EvidenceError, match="altered"):
+        layout.read_material(base, found, "sbom.cdx.json")
+
+
+READ: dict[str, Callable[[Path], Any]] = {
+    "all": layout.read_build,
+    "signed": layout.read_statements,
+    "audit": lambda base: layout.inspect(base, {}),
+}
+
+
+@pytest.mark.parametrize("how", READ)
+def test_P12_a_build_s_folder_has_its_digest_for_a_name(store: Path, how: str) -> None:
+    read = READ[how]
+    base = layout.write(store, FIRST).path.parent.parent
+    assert [one.id for one in read(base)] == [FIRST.id]
+    assert read(base.with_name("00" * 32)) == ()
+    base.rename(base.with_name("11" * 32))
+    with pytest.raises(EvidenceError, match="holds the evidence of build"):
+        read(base.with_name("11" * 32))
+
+
+def test_P36_an_audit_compares_every_file_once(written: Path) -> None:
+    """What it has hashed under one name it knows under another, and what was altered it finds."""
+    base = layout.folder(written, FIRST.build.sha256)
+    known: layout.Known = {}
+    assert [one.id for one in layout.inspect(base, known)] == [SECOND.id, FIRST.id]
+    assert {path.name for path in (base / "blobs" / "sha256").iterdir()} >= set(known.values()) > set()
+    for path in ((base / "blobs" / "sha256").iterdir(), (base / "decisions").rglob("*")):
+        for one in path:
+            if not one.is_file():
+                continue
+            data = one.read_bytes()
+            one.unlink()
+            try:
+                with pytest.raises(EvidenceError):
+                    layout.inspect(base, {})
+                one.write_bytes(data[:-1] + b"?")
+                with pytest.raises(EvidenceError, match="altered"):
+                    layout.inspect(base, {})
+            finally:
+                overwrite(one, data) if one.exists() else one.write_bytes(data)
+
+
+def test_P22_a_material_has_the_size_that_was_signed(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever signs a wrong one could not have stored it with sbomgate."""
+    materials = tuple(
+        replace(one, size=one.size + 1) if one.name == "sbom.cdx.json" else one for one in FIRST.claimed.materials
+    )
+    with pytest.raises(EvidenceError):
+        record(age=2 * HOUR, materials=materials)
+    with monkeypatch.context() as patch:
+        patch.setattr(Record, "__post_init__", lambda self, _: Statements.__post_init__(self))
+        base = layout.write(store, record(age=2 * HOUR, materials=materials)).path.parent.parent
+    for read in (layout.read_build, lambda base: layout.inspect(base, {})):
+        with pytest.raises(EvidenceError, match="bytes"):
+            read(base)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "says"),
+    [
+        pytest.param(b"[]", "not an OCI manifest", id="a list"),
+        pytest.param(b'{"layers":{}}', "not an OCI manifest", id="no list of layers"),
+        pytest.param(b'{"layers":["x"]}', "not the index", id="a layer that is a text"),
+        pytest.param(
+            b'{"layers":[{"mediaType":"%b"}]}' % BUNDLE, "not a sha256 digest", id="a bundle without a digest"
+        ),
+        pytest.param(b'{"layers":[{"digest":"x","mediaType":"y"}]}', "not the index", id="what is no bundle"),
+        pytest.param(
+            b'{"layers":[{"digest":"sha256:%b","mediaType":"%b"}]}'
+            % (hashlib.sha256(OTHER).hexdigest().encode(), BUNDLE),
+            "does not know",
+            id="P7 a statement of another type",
+        ),
+    ],
+)
+def test_P36_a_referrer_that_is_none_of_ours(store: Path, manifest: bytes, says: str) -> None:
+    base = layout.write(store, FIRST).path.parent.parent
+    for data in (manifest, OTHER):
+        (base / "blobs" / "sha256" / hashlib.sha256(data).hexdigest()).write_bytes(data)
+    digest = hashlib.sha256(manifest).hexdigest()
+    edit_index(store, lambda d: d["manifests"].append({"digest": f"sha256:{digest}"}))
+    with pytest.raises(EvidenceError, match=says):
+        layout.find(store, TARBALL)
+
+
+@pytest.mark.parametrize("name", ["", "..", "blobs", "blobs/sha256", "decisions"])
+def test_a_writer_follows_no_link(store: Path, tmp_path: Path, name: str) -> None:
+    base = layout.write(store, FIRST).path.parent.parent
+    at = Path(os.path.normpath(base / name))
+    at.rename(tmp_path / "elsewhere")
+    at.symlink_to(tmp_path / "elsewhere")
+    before = sorted((tmp_path / "elsewhere").rglob("*"))
+    with pytest.raises(EvidenceError, match="a link in place of a folder"):
+        layout.write(store, SECOND)
+    assert sorted((tmp_path / "elsewhere").rglob("*")) == before
+
+
+def test_P36_a_blob_that_lies_there_already_is_compared(store: Path) -> None:
+    """A killed writer left it, or somebody who knew what would be written next: nothing leads to it yet."""
+    base = layout.write(store, FIRST).path.parent.parent
+    coming = next(data for name, data in SECOND.files().items() if data not in FIRST.files().values())
+    at = base / "blobs" / "sha256" / hashlib.sha256(coming).hexdigest()
+    at.write_bytes(coming)
+    layout.write(store, SECOND)
+    third = record(age=HOUR / 3)
+    at = base / "blobs" / "sha256" / hashlib.sha256(third.detail).hexdigest()
+    at.write_bytes(third.detail[:-1] + b"?")
+    with pytest.raises(EvidenceError, match="altered"):
+        layout.write(store, third)
+    assert ids(store) == [SECOND.id, FIRST.id]
+
+
+def test_what_is_not_ours_is_not_removed(store: Path) -> None:
+    base = layout.write(store, FIRST).path.parent.parent
+    for name in ("notes.txt", "decisions/notes.txt", "blobs/sha256/notes.txt", f"blobs/sha256/{'ab' * 32}"):
+        (base / name).write_text("")
+    layout.write(store, SECOND)
+    for name in ("notes.txt", "decisions/notes.txt", "blobs/sha256/notes.txt", f"blobs/sha256/{'ab' * 32}"):
+        assert (base / name).exists()
 
 
 # --------------------------------------------------------------------------------------------------------------------

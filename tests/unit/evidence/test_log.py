@@ -392,6 +392,149 @@ def test_links_in_the_log_are_not_followed(damaged: Damaged, tmp_path: Path) -> 
         log.view(damaged.store)
 
 
+def newest_first(store: Path) -> list[Entry]:
+    found = log.newest(store)
+    assert found is not None
+    return list(log.backwards(store, found.head))
+
+
+def test_the_log_is_read_backwards(damaged: Damaged) -> None:
+    assert newest_first(damaged.store) == list(log.view(damaged.store).entries)[::-1]
+
+
+@pytest.mark.parametrize("damage", NEWEST)
+def test_P36_nobody_looks_for_a_baseline_in_a_damaged_log(damaged: Damaged, damage: str) -> None:
+    LOG_DAMAGES[damage][0](damaged)
+    with pytest.raises(EvidenceError) as e:
+        newest_first(damaged.store)
+    assert "log" in e.value.where
+
+
+def lines_of(previous: str, count: int) -> list[str]:
+    return [f"previous {previous}", *(Entry(sha256=f"{n:064x}").line for n in range(count))]
+
+
+def laid(store: Path, *segments: list[str]) -> heads.Head:
+    """A log as nobody writes it, with the head that whoever signs heads could sign over it."""
+    for number, lines in enumerate(segments):
+        at = store / "log" / f"{number:06}" / "entries"
+        at.parent.mkdir(parents=True)
+        at.write_bytes(heads.write_segment(lines))
+    entries = heads.SEGMENT * (len(segments) - 1) + len(segments[-1]) - 1
+    digest = heads.digest(segments[-1])
+    return heads.Head(sequence=1, entries=entries, segment=digest, previous=None, time=NOW, time_source="self-declared")
+
+
+@pytest.mark.parametrize("read", [log.covered, log.backwards], ids=["forwards", "backwards"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_P19_a_segment_of_another_length(
+    store: Path, small: None, count: int, read: Callable[[Path, heads.Head], Any]
+) -> None:
+    """Whoever signs heads cannot leave out a decision, or put one in, by where a segment ends."""
+    first = lines_of(heads.FIRST, count)
+    head = laid(store, first, lines_of(heads.digest(first), 1))
+    with pytest.raises(EvidenceError, match=f"holds {count} entries"):
+        list(read(store, head))
+
+
+@pytest.mark.parametrize("read", [log.covered, log.backwards], ids=["forwards", "backwards"])
+def test_P19_a_log_whose_beginning_is_missing(store: Path, read: Callable[[Path, heads.Head], Any]) -> None:
+    head = laid(store, lines_of("ab" * 32, 1))
+    with pytest.raises(EvidenceError, match="altered"):
+        list(read(store, head))
+
+
+def test_a_reader_meets_a_writer(damaged: Damaged) -> None:
+    """Between an entry and the head over it, the newest segment holds more than is covered: no reader minds."""
+    before = log.view(damaged.store)
+    overwrite(damaged.segment(1), damaged.segment(1).read_bytes() + f"{entry(FIRST).line}\n".encode())
+    assert log.view(damaged.store) == before
+    assert newest_first(damaged.store) == list(before.entries)[::-1]
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# What does not belong there
+
+STRANGERS = ["log/x", "log/000009", "log/000000/x", "log/000000/1.sigstore.json", "revocations/x.sigstore.json"]
+
+
+def test_P36_strangers_in_the_log_are_named(damaged: Damaged) -> None:
+    for name in STRANGERS[:-1]:
+        (damaged.store / name).write_text("")
+    for name in (".tmp-x", "000000/.tmp-x"):
+        (damaged.store / "log" / name).write_text("")
+    shown = sorted(path.relative_to(damaged.store).as_posix() for path in log.strange(damaged.store))
+    assert shown == sorted(STRANGERS[:-1])
+
+
+def test_P36_strangers_among_the_revocations(damaged: Damaged) -> None:
+    """One of them could be a revocation whose name somebody spoilt: none is passed over, but for a writer's own."""
+    folder = damaged.revocation.parent
+    (folder / ".tmp-x").write_text("")
+    assert set(log.revocations(damaged.store)) == {damaged.revoked}
+    for name in ("x.sigstore.json", damaged.revoked):
+        (folder / name).write_bytes(damaged.revocation.read_bytes())
+        with pytest.raises(EvidenceError, match="no revocation"):
+            log.revocations(damaged.store)
+        (folder / name).unlink()
+
+
+def test_P1_a_file_where_a_folder_belongs(store: Path) -> None:
+    store.mkdir()
+    (store / "log").write_text("")
+    with pytest.raises(EvidenceError, match="cannot be read"):
+        log.view(store)
+
+
+def test_P1_what_is_being_stored_cannot_be_read(damaged: Damaged) -> None:
+    (damaged.store / "log" / "next").symlink_to(damaged.segment(0))
+    with pytest.raises(EvidenceError, match="next"):
+        log.coming(damaged.store)
+
+
+@pytest.mark.parametrize("name", ["log", "revocations", "overrides", "log/000001", f"overrides/{SECOND.id}"])
+def test_a_writer_follows_no_link(damaged: Damaged, tmp_path: Path, name: str) -> None:
+    """Who can write to the store would have us write, and remove, where only we can."""
+    elsewhere = tmp_path / "elsewhere"
+    at = damaged.store / name
+    if at.exists():
+        at.rename(elsewhere)
+    else:
+        elsewhere.mkdir()
+        at.parent.mkdir(exist_ok=True)
+    at.symlink_to(elsewhere)
+    ours = elsewhere / ".tmp-ours"
+    ours.write_text("")
+    with pytest.raises(EvidenceError, match="a link in place of a folder"):
+        log.add(damaged.store, record(age=HOUR / 3), NOTARY)
+    assert ours.exists()
+
+
+def test_P9_a_log_has_so_many_segments(damaged: Damaged, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "MAX_SEGMENTS", 2)
+    assert log.newest(damaged.store) is not None
+    monkeypatch.setattr(log, "MAX_SEGMENTS", 1)
+    with pytest.raises(EvidenceError, match="more than 1 segments"):
+        log.newest(damaged.store)
+
+
+def test_P19_builds_without_a_head_are_lacking_one(store: Path) -> None:
+    assert not log.is_lacking(store)
+    store.mkdir()
+    assert not log.is_lacking(store)
+    layout.write(store, FIRST)
+    assert log.is_lacking(store)
+    log.add(store, SECOND, NOTARY)
+    assert not log.is_lacking(store)
+
+
+def test_revocations_of_another_store_are_kept(damaged: Damaged, tmp_path: Path) -> None:
+    held = log.revocations(damaged.store)
+    log.keep_revocations(tmp_path / "mine", held)
+    log.keep_revocations(tmp_path / "mine", held)
+    assert log.revocations(tmp_path / "mine") == held
+
+
 # --------------------------------------------------------------------------------------------------------------------
 # Overrides
 
@@ -454,6 +597,32 @@ def test_P32_P36_an_override_that_was_taken_away_is_seen(store: Path, person: Si
         [OTHER], OTHER_TARBALL, trusting(*ACCEPTED, person), now=NOW, shipped_policy=POLICY, view=view
     )
     assert elsewhere.accepted, "it is about another artefact"
+
+
+@pytest.mark.parametrize("change", [Path.unlink, lambda path: overwrite(path, b"{}")], ids=["gone", "altered"])
+def test_an_override_that_is_not_there_stops_no_writer(store: Path, change: Callable[[Path], Any]) -> None:
+    """It waits to be covered, and somebody takes it: it counts for nobody, and the next decision is stored."""
+    log.add(store, SECOND, NOTARY)
+    change(overridden(store, ANN)[0])
+    log.add(store, OTHER, replace(NOTARY, signers=(*ACCEPTED, ANN)))
+    assert log.view(store).entries == (entry(SECOND), entry(OTHER))
+
+
+def test_an_override_waits_for_whoever_writes(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+
+    log.add(store, SECOND, NOTARY)
+    (store / "log" / ".tmp-left").write_text("")
+    monkeypatch.setattr(log, "LOCK_WAIT_SECONDS", 0)
+    with (store / "log" / ".lock").open("rb+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(SbomgateError, match="lock"):
+            overridden(store, ANN)
+    monkeypatch.undo()
+    overridden(store, ANN)
+    overridden(store, ANN)
+    assert len(log.coming(store)) == 1
+    assert list(store.rglob(".tmp-*")) == []
 
 
 def test_P21_an_override_by_a_stranger_is_not_covered(store: Path) -> None:
@@ -699,6 +868,73 @@ def test_a_signer_who_was_revoked_stores_nothing(store: Path) -> None:
     with pytest.raises(SigningError, match="the key was stolen"):
         log.add(store, FIRST, replace(NOTARY, signers=notary.signers))
     assert not layout.scan(store).builds
+
+
+def test_a_revocation_stops_only_whom_it_is_about(store: Path) -> None:
+    """Of one decision: that one may be stored again. Of another signer: nobody else. A stranger is told so."""
+    log.add(store, FIRST, NOTARY)
+    revoker = signer(key(3), name="ann", roles=("revoker",))
+    notary = replace(NOTARY, signers=(*ACCEPTED, revoker))
+    for said in (
+        Revocation(decision=FIRST.id, signer=None, issued_at=NOW, reason="a mistake"),
+        Revocation(decision=None, signer=RevokedSigner(key_id=key(5).key_id), issued_at=NOW, reason="stolen"),
+    ):
+        log.add_revocation(store, key(3).sign(revocation.write(said)), replace(notary, signer=key(3)))
+    log.add(store, FIRST, notary)
+    log.add(store, SECOND, notary)
+    with pytest.raises(SigningError, match="does not accept"):
+        log.add(store, record(key(2)), replace(notary, signer=key(2)))
+    assert {one.sha256 for one in log.view(store).entries} >= {FIRST.id, SECOND.id}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "profile", "of_the_future"),
+    [
+        pytest.param(Verdict.DENIED, "observe", Verdict.ALLOWED, id="observe decides nothing"),
+        pytest.param(Verdict.DENIED, "default", Verdict.DENIED, id="a FAILED beats no FAILED"),
+    ],
+)
+def test_P19_a_clock_that_is_ahead_stops_nothing_else(
+    store: Path, verdict: Verdict, profile: str, of_the_future: Verdict
+) -> None:
+    log.add(store, record(age=-HOUR, verdict=of_the_future), replace(NOTARY, now=NOW + HOUR))
+    log.add(store, record(age=timedelta(0), verdict=verdict, profile=profile), NOTARY)
+    assert len(log.view(store).entries) == 2
+
+
+@dataclass(frozen=True)
+class Other:
+    """A signer that gives something else than it was asked for."""
+
+    inner: LocalKey
+    bundle: bytes | None
+    time_source: str = "self-declared"
+    identity: str = "a KMS"
+    is_remote: bool = True
+
+    def may_be(self, signer: Any) -> bool:
+        return True
+
+    def sign(self, statement: bytes) -> bytes:
+        return (
+            self.inner.sign(statement.replace(b'"entries":2', b'"entries":9')) if self.bundle is None else self.bundle
+        )
+
+
+@pytest.mark.parametrize(
+    ("bundle", "says"),
+    [
+        pytest.param(b"{}", "does not hold", id="no bundle"),
+        pytest.param(FIRST.detail, "does not hold", id="another statement"),
+        pytest.param(None, "another one", id="another head"),
+    ],
+)
+def test_P1_a_head_that_is_not_the_one_asked_for_is_not_stored(store: Path, bundle: bytes | None, says: str) -> None:
+    log.add(store, FIRST, NOTARY)
+    before = contents(store)
+    with pytest.raises(SigningError, match=says):
+        log.add(store, SECOND, replace(NOTARY, signer=Other(key(), bundle)))
+    assert contents(store) == before
 
 
 @pytest.mark.parametrize(

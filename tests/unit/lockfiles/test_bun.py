@@ -332,6 +332,68 @@ CASES: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
         _good("good@1.0.0-rc.1", "", {}, HASH, spec="1.0.0-rc.1"),
         {("pinned", "prerelease")},
     ),
+    "another name than in package.json": (_manifest(name="other"), {("lockfile_sound", "root-renamed")}),
+    "a workspace that package.json does not name": (
+        _both(
+            lambda project: project.lock["workspaces"].update({"w": {"name": "w"}}),
+            _file("w/package.json", b'{"name": "w"}'),
+        ),
+        {("pinned", "lock-drift")},
+    ),
+    "a workspace that the lockfile does not name": (
+        _both(_manifest(workspaces=["w"]), _file("w/package.json", b'{"name": "w"}')),
+        {("pinned", "lock-drift")},
+    ),
+    "a workspace": (
+        _both(
+            _manifest(workspaces=["w"]),
+            lambda project: project.lock["workspaces"].update({"w": {"name": "w"}}),
+            lambda project: project.lock["packages"].update({"w": ["w@workspace:w"]}),
+            _file("w/package.json", b'{"name": "w"}'),
+        ),
+        set(),
+    ),
+    "a workspace outside": (
+        _both(
+            _manifest(workspaces=["../w"]),
+            lambda project: project.lock["workspaces"].update({"../w": {"name": "w"}}),
+        ),
+        {("exotic_sources", "link-outside")},
+    ),
+    "an inner optional dependency that is not there": (
+        _good("good@1.0.0", "", {"optionalDependencies": {"gone": "1"}}, HASH),
+        set(),
+    ),
+    "another catalog than in package.json": (
+        _both(_manifest(catalog={"good": "2.0.0"}), _lock(catalog={"good": "1.0.0"})),
+        {("pinned", "lock-drift")},
+    ),
+    "another catalog of a name": (
+        _both(
+            _manifest(workspaces={"packages": [], "catalogs": {"x": {"good": "2.0.0"}}}),
+            _lock(catalogs={"x": {"good": "1.0.0"}}),
+        ),
+        {("pinned", "lock-drift")},
+    ),
+    "by a catalog": (
+        _both(
+            _manifest(catalog={"good": "1.0.0"}),
+            _lock(catalog={"good": "1.0.0"}),
+            lambda project: project.declare("good", "catalog:"),
+        ),
+        set(),
+    ),
+    "a file without integrity": (
+        _good("good@good.tgz", {}, spec="file:good.tgz"),
+        {("exotic_sources", "file"), ("lockfile_sound", "missing-integrity")},
+    ),
+    "a patch that package.json does not name": (
+        _both(
+            _lock(patchedDependencies={"good@1.0.0": "p.patch"}),
+            _file("p.patch", b"x"),
+        ),
+        {("exotic_sources", "patched"), ("pinned", "lock-drift")},
+    ),
     "constructor is a name": (_entry("constructor", "constructor@1.0.0", "", {}, HASH, spec="1.0.0"), set()),
 }
 
@@ -379,6 +441,35 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a workspace that is none": (
         b'{"lockfileVersion": 1, "workspaces": {"": {}}, "packages": {"a": ["a@workspace:a"]}}',
         "no workspace",
+    ),
+}
+
+
+def _spaces(**more: Any) -> bytes:
+    return json.dumps({"lockfileVersion": 1, "workspaces": {"": {}, **more}}).encode()
+
+
+def _packages(key: str, entry: Any) -> bytes:
+    return json.dumps({"lockfileVersion": 1, "workspaces": {"": {}}, "packages": {key: entry}}).encode()
+
+
+REFUSED |= {
+    "workspace absolute": (_spaces(**{"/a": {"name": "a"}}), "canonical"),
+    "workspace with a backslash": (_spaces(**{"a\\b": {"name": "a"}}), "canonical"),
+    "workspace without a name": (_spaces(a={}), "no name"),
+    "a key of nothing": (_packages("", ["a@1.0.0", "", {}, HASH]), "not a path"),
+    "a key like a workspace": (_packages("workspace:a", ["a@1.0.0", "", {}, HASH]), "not a path"),
+    "a scope without a name": (_packages("@a", ["@a@1.0.0", "", {}, HASH]), "not a path"),
+    "an entry of nothing": (_packages("a", []), "an array"),
+    "an entry of a number": (_packages("a", [1]), "an array"),
+    "a registry that is a number": (_packages("a", ["a@1.0.0", 1, {}, HASH]), "expected name@version"),
+    "too few fields": (_packages("a", ["a@1.0.0", ""]), "expected name@version"),
+    "an integrity that is a number": (_packages("a", ["a@1.0.0", "", {}, 1]), "an integrity string"),
+    "more than a link has": (_packages("a", ["a@link:a", {}, HASH, 1]), "more fields"),
+    "more than git has": (_packages("a", [f"a@git+ssh://h/a.git#{COMMIT}", {}, "x", HASH, 1]), "more fields"),
+    "patches that are a list": (
+        b'{"lockfileVersion": 1, "workspaces": {"": {}}, "patchedDependencies": []}',
+        "expected a mapping",
     ),
 }
 

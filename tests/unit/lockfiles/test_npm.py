@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from sbomgate.errors import InputError
+from sbomgate.lockfiles import npm
 from sbomgate.model import Kind
+from sbomgate.project import MemoryFiles
 from testkit.projects import REGISTRY, Project, entry, integrity
 
 GOOD, EVIL = "node_modules/good", "node_modules/evil"
@@ -312,6 +314,123 @@ ATTACKS: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
 }
 
 
+def needing(name: str, spec: str = "1.0.0", section: str = "dependencies", **more: Any) -> Callable[[Project], None]:
+    """The package needs another one, which is there as 1.0.0 unless `name` is `absent`."""
+
+    def spoil(p: Project) -> None:
+        p.packages[GOOD].update({section: {name: spec}, **more})
+        if name != "absent":
+            p.packages[f"node_modules/{name}"] = entry(name)
+
+    return spoil
+
+
+def replacing(overrides: Any) -> Callable[[Project], None]:
+    return lambda p: p.manifest.update(overrides=overrides)
+
+
+def as_version_1(p: Project) -> None:
+    """The same project as npm 6 writes it."""
+    trees = {key.removeprefix("node_modules/"): dict(one) for key, one in p.packages.items() if key}
+    p.packages.clear()
+    lock = {"name": "shop", "version": "1.0.0", "lockfileVersion": 1, "requires": True, "dependencies": trees}
+    p.files["package-lock.json"] = json.dumps(lock).encode()
+
+
+def with_sections(old: dict[str, Any], new: dict[str, Any] | None = None) -> Callable[[Project], None]:
+    """Version 2, whose `dependencies` say something of the package, as does `packages`."""
+
+    def spoil(p: Project) -> None:
+        p.lock["lockfileVersion"] = 2
+        p.packages[GOOD].update(new or {})
+        p.lock["dependencies"] = {"good": {**entry("good"), **old}}
+
+    return spoil
+
+
+COMMIT = "a" * 40
+DISAGREE = {("lockfile_sound", "sections-disagree")}
+ATTACKS |= {
+    "L02 not in the older section": (
+        both(with_sections({}), lambda p: p.lock.update(dependencies={})), DISAGREE
+    ),
+    "L02 another tarball in the older section": (with_sections({"resolved": f"{REGISTRY}evil/-/x.tgz"}), DISAGREE),
+    "L02 another integrity in the older section": (with_sections({"integrity": integrity("y")}), DISAGREE),
+    "L02 another package in the older section": (with_sections({"version": "npm:evil@1.0.0"}), DISAGREE),
+    "L02 the same commit in two spellings": (
+        both(
+            declare(f"github:x/good#{COMMIT}"),
+            with_sections(
+                {"version": f"git+https://u:p@github.com/x/good.git#{COMMIT}"},
+                {"resolved": f"git+https://github.com/x/good.git#{COMMIT}"},
+            ),
+        ),
+        {("exotic_sources", "git")},
+    ),
+    "L02 two commits": (
+        both(
+            declare(f"github:x/good#{COMMIT}"),
+            with_sections(
+                {"version": f"git+ssh://git@github.com/x/good.git#{'b' * 40}"},
+                {"resolved": f"git+ssh://git@github.com/x/good.git#{COMMIT}"},
+            ),
+        ),
+        {("exotic_sources", "git"), *DISAGREE},
+    ),
+    "a name that differs from package.json's": (
+        lambda p: p.manifest.update(name="another"), {("lockfile_sound", "root-renamed")}
+    ),
+    "a version that differs from package.json's": (
+        lambda p: p.manifest.update(version="9.0.0"), {("lockfile_sound", "root-renamed")}
+    ),
+    "two names in the lockfile": (
+        lambda p: p.lock.update(name="another"),
+        {("lockfile_sound", "root-renamed")},
+    ),
+    "a dependency that is not there": (needing("absent"), {("lockfile_sound", "dependency-missing")}),
+    "a peer that is not there": (
+        needing("absent", section="peerDependencies"), {("lockfile_sound", "peer-unmet")}
+    ),
+    "a dependency out of its range": (needing("other", "2"), {("lockfile_sound", "range-unsatisfied")}),
+    "a peer out of its range": (
+        needing("other", "2", section="peerDependencies"), {("lockfile_sound", "peer-invalid")}
+    ),
+    "an accepted dependency out of both ranges": (
+        needing("other", "2", acceptDependencies={"other": "3"}), {("lockfile_sound", "range-unsatisfied")}
+    ),
+    "L19 a dependency that no override accepts": (
+        both(needing("other", "2"), replacing({"other": "3"})),
+        {("lockfile_sound", "range-unsatisfied"), ("pinned", "override")},
+    ),
+    "L19 an override beside another declaration": (
+        replacing({"good": "1.0.1"}), {("pinned", "override"), ("pinned", "lock-drift")}
+    ),
+    "C04 packageManager with a digest": (
+        lambda p: p.manifest.update(packageManager="npm@11.0.0+sha512.ab"),
+        {("manager_code", "package-manager-hashed")},
+    ),
+    "L13 a manifest that is a symbolic link": (
+        lambda p: setattr(p, "links", frozenset({"package.json"})), {("lockfile_sound", "symlinked-manifest")}
+    ),
+    "L26 an old lockfile": (as_version_1, {("lockfile_sound", "lockfile-v1")}),
+    "a name too long": (
+        needing("a" * 215), {("lockfile_sound", "name-invalid")}
+    ),
+    "git that the range does not ask for": (
+        both(needing("other"), lambda p: p.packages["node_modules/other"].update(resolved=f"git+ssh://git@h/x#{COMMIT}")),
+        {("exotic_sources", "git"), ("bound_bytes", "source-undeclared")},
+    ),
+    "a file without a digest": (
+        both(declare("file:good.tgz"), resolved("file:good.tgz"), drop("integrity")),
+        {("exotic_sources", "file"), ("lockfile_sound", "missing-integrity")},
+    ),
+    "a link to what is no entry": (
+        both(link("local/good"), lambda p: p.packages.pop("local/good") and None),
+        {("exotic_sources", "link"), ("lockfile_sound", "link-target-missing"), ("pinned", "lock-drift")},
+    ),
+}  # fmt: skip
+
+
 def bundled(p: Project) -> None:
     """A bundled dependency, its own dependency beside it, and one below it."""
     p.packages[GOOD].update(dependencies={"inner": "1"}, bundleDependencies=["inner"])
@@ -339,6 +458,13 @@ LEGITIMATE: dict[str, Callable[[Project], None]] = {
     ),
     "dev flag on a dev dependency": both(declare("1.0.0", "devDependencies"), field(dev=True)),
     "missing optional dependency": lambda p: p.packages[GOOD].update(optionalDependencies={"fsevents": "2"}),
+    "missing optional peer": needing(
+        "absent", section="peerDependencies", peerDependenciesMeta={"absent": {"optional": True}}
+    ),
+    "an accepted dependency": needing("other", "2", acceptDependencies={"other": "1"}),
+    "L02 both sections agree": with_sections({}),
+    "a version with build metadata": both(declare("1.0.0"), field(version="1.0.0+a-b")),
+    "os and cpu": field(os=["linux"], cpu="x64", libc=["glibc"]),
     "extra hash of a weaker algorithm": field(integrity=f"{integrity('x', 'sha1')} {integrity('x')}"),
     "scoped": both(
         lambda p: p.packages[GOOD].update(dependencies={"@scope/name": "1.0.0"}),
@@ -432,6 +558,14 @@ REFUSED: dict[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {
     "dot segments": ("node_modules/../evil", lambda lock: lock["packages"].update({"node_modules/../evil": {}})),
     "same place twice": ("node_modules//good", lambda lock: lock["packages"].update({"node_modules//good": {}})),
     "absolute": ("/etc", lambda lock: lock["packages"].update({"/etc": {}})),
+    "a slash at the end": ("node_modules/good/", lambda lock: lock["packages"].update({"node_modules/good/": {}})),
+    "a dot before it": ("./good", lambda lock: lock["packages"].update({"./good": {}})),
+    "a drive": ("C:", lambda lock: lock["packages"].update({"C:good": {}})),
+    "a NUL": ("a\\u0000b", lambda lock: lock["packages"].update({"a\0b": {}})),
+    "resolved a list": ("resolved", lambda lock: lock["packages"][GOOD].update(resolved=[])),
+    "os a number": ("os", lambda lock: lock["packages"][GOOD].update(os=1)),
+    "os of numbers": ("os", lambda lock: lock["packages"][GOOD].update(os=["linux", 1])),
+    "version 1 with the section of version 2": ("packages", lambda lock: lock.update(lockfileVersion=1)),
     "backslash": ("node_modules", lambda lock: lock["packages"].update({"node_modules\\good": {}})),
 }
 
@@ -448,6 +582,44 @@ def test_refused(name: str) -> None:
         project.read()
     assert place.split(".")[0] in caught.value.place or caught.value.place.endswith(place)
     assert caught.value.where == "package-lock.json"
+
+
+def test_version_1_needs_the_manifest() -> None:
+    """It does not say what the project declares."""
+    project = good()
+    as_version_1(project)
+    with pytest.raises(InputError, match="missing, and a lockfile of version 1"):
+        npm.read(MemoryFiles(project.files), "package-lock.json")
+
+
+@pytest.mark.parametrize("overrides", [[], "x", {"good": 1}, {"good": {".": None}}])
+def test_overrides_of_another_kind(overrides: Any) -> None:
+    project = good()
+    replacing(overrides)(project)
+    with pytest.raises(InputError) as caught:
+        project.read()
+    assert (caught.value.where, caught.value.place[:9]) == ("package.json", "overrides")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "spec", "expected"),
+    [
+        pytest.param({"other": "1.0.0"}, "2", True, id="for everybody"),
+        pytest.param({"other@2": "1.0.0"}, "2", True, id="for one range"),
+        pytest.param({"other": {".": "1.0.0"}}, "2", True, id="with its own dependencies"),
+        pytest.param({"good": {"other": "1.0.0"}}, "2", True, id="below a package"),
+        pytest.param({"other": "$good"}, "2", True, id="as the project declares another"),
+        pytest.param({"other": "3"}, "1.0.0", False, id="what is there is not what replaces it"),
+        pytest.param({"another": "1.0.0"}, "2", False, id="of another package"),
+        pytest.param({"other": ""}, "2", False, id="with nothing"),
+    ],
+)
+def test_L19_what_an_override_replaces(overrides: Any, spec: str, expected: bool) -> None:
+    project = good()
+    needing("other", spec)(project)
+    replacing(overrides)(project)
+    (edge,) = (one for one in project.read().edges if one.name == "other")
+    assert edge.satisfied is expected
 
 
 def test_link_without_resolved_is_refused() -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from sbomgate import lockfiles, sbom
 from sbomgate.errors import InputError
 from sbomgate.lockfiles import _pnpm_keys as keys
+from sbomgate.lockfiles import pnpm
 from sbomgate.model import DependencyGraph, Kind
 from sbomgate.project import MemoryFiles
 from testkit import locked
@@ -381,6 +382,29 @@ def _both(*spoils: Callable[[Project], None]) -> Callable[[Project], None]:
     return spoil
 
 
+def _cloned(commit: str) -> Callable[[Project], None]:
+    """pnpm clones what no known host serves as a tarball."""
+
+    def spoil(project: Project) -> None:
+        key = f"good@git+ssh://git@e.test/good.git#{'c' * 40}"
+        resolution = {"type": "git", "repo": "git@e.test:good.git", "commit": commit}
+        _rename(project, key, resolution, version="1.0.0")
+        _declare(project, f"git+ssh://git@e.test/good.git#{'c' * 40}")
+
+    return spoil
+
+
+def _packed(tarball: str) -> Callable[[Project], None]:
+    """A tarball of the project's own, under the key of `good.tgz`."""
+
+    def spoil(project: Project) -> None:
+        resolution = {"integrity": integrity("x"), "tarball": tarball}
+        _rename(project, "good@file:good.tgz", resolution, version="1.0.0")
+        _declare(project, "file:good.tgz")
+
+    return spoil
+
+
 CONFIG_ONLY = b"configDependencies:\n  hooks: 1.0.0+sha512-aa==\n"
 CASES: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
     "nothing": (lambda project: None, set()),
@@ -572,6 +596,72 @@ CASES: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
         ),
         {("exotic_sources", "tarball-url"), ("pinned", "lock-drift")},
     ),
+    "S02 git, cloned": (_cloned("b" * 40), {("exotic_sources", "git"), ("lockfile_sound", "sections-disagree")}),
+    "S02 git, cloned, branch": (
+        _cloned("main"),
+        {("exotic_sources", "git"), ("pinned", "git-not-commit"), ("lockfile_sound", "sections-disagree")},
+    ),
+    "S07 a file": (
+        _both(
+            lambda project: _rename(
+                project,
+                "good@file:good.tgz",
+                {"integrity": integrity("x"), "tarball": "file:good.tgz"},
+                version="1.0.0",
+            ),
+            lambda project: _declare(project, "file:good.tgz"),
+        ),
+        {("exotic_sources", "file")},
+    ),
+    "S07 a file under a registry's key": (
+        _resolution(tarball="file:good.tgz"),
+        {("exotic_sources", "file"), ("bound_bytes", "source-undeclared")},
+    ),
+    "S07 another file than the key's": (
+        _both(
+            lambda project: _rename(
+                project,
+                "good@file:good.tgz",
+                {"integrity": integrity("x"), "tarball": "file:evil.tgz"},
+                version="1.0.0",
+            ),
+            lambda project: _declare(project, "file:good.tgz"),
+        ),
+        {("exotic_sources", "file"), ("lockfile_sound", "sections-disagree")},
+    ),
+    "L31 a copy from outside": (
+        _both(
+            lambda project: _rename(
+                project, "good@file:../good", {"directory": "../good", "type": "directory"}, version="1.0.0"
+            ),
+            lambda project: _declare(project, "file:../good"),
+        ),
+        {("exotic_sources", "file"), ("exotic_sources", "link-outside")},
+    ),
+    "peer that only package.json names": (
+        _manifest(dependencies={}, peerDependencies={"good": "1.0.0"}),
+        set(),
+    ),
+    "override in a resolution that pnpm leaves out": (_manifest(resolutions={"other": "1.0.0", "number": 1}), set()),
+    "excluded links": (
+        _both(
+            _manifest(dependencies={"good": "1.0.0", "near": "link:near"}),
+            _set("settings/excludeLinksFromLockfile", True),
+        ),
+        set(),
+    ),
+    "links that are not excluded": (
+        _manifest(dependencies={"good": "1.0.0", "near": "link:near"}),
+        {("pinned", "lock-drift")},
+    ),
+    "ignored optional dependencies": (
+        _both(_manifest(optionalDependencies={"fsevents": "2"}), _set("ignoredOptionalDependencies", ["fsevents"])),
+        set(),
+    ),
+    "an optional dependency that is not locked": (
+        _manifest(optionalDependencies={"fsevents": "2"}),
+        {("pinned", "lock-drift")},
+    ),
     "upper case": (
         lambda project: _rename(project, "Good@1.0.0", {"integrity": integrity("x")}),
         {("lockfile_sound", "name-case"), ("bound_bytes", "alias-undeclared")},
@@ -585,6 +675,12 @@ def test_cases(case: str) -> None:
     project = Project()
     spoil(project)
     assert project.codes() == expected
+
+
+def test_P9_too_many_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pnpm, "MAX_ENTRIES", 1)
+    with pytest.raises(InputError, match="more than 1 packages"):
+        Project().read()
 
 
 def test_alias_is_judged_under_its_real_name() -> None:
@@ -626,6 +722,29 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "anchor": (b"lockfileVersion: &a '9.0'\n", "an anchor"),
     "importers and dependencies": (b"lockfileVersion: '6.0'\nimporters: {}\ndependencies: {}\n", "beside"),
     "importer outside": (b"lockfileVersion: '9.0'\nimporters:\n  a/../b: {}\n", "not a canonical"),
+    "importer absolute": (b"lockfileVersion: '9.0'\nimporters:\n  /a: {}\n", "not a canonical"),
+    "importer with a backslash": (b"lockfileVersion: '9.0'\nimporters:\n  a\\b: {}\n", "not a canonical"),
+    "importer on a drive": (b"lockfileVersion: '9.0'\nimporters:\n  'C:a': {}\n", "not a canonical"),
+    "a key like pnpm's own": (b"lockfileVersion: '9.0'\nsnapshots:\n  'env:a@1.0.0': {}\n", "names two things"),
+    "a key like a link": (b"lockfileVersion: '9.0'\nsnapshots:\n  'link:a': {}\n", "names two things"),
+    "a key of nothing": (b"lockfileVersion: '9.0'\nsnapshots:\n  '': {}\n", "names two things"),
+    "no specifier": (
+        b"lockfileVersion: '9.0'\nimporters:\n  .:\n    dependencies:\n      a: {version: 1.0.0}\n",
+        "expected a version and a specifier",
+    ),
+    "a flag that is a text": (
+        b"lockfileVersion: '9.0'\npackages:\n  a@1.0.0: {resolution: {}}\nsnapshots:\n  a@1.0.0: {optional: 'yes'}\n",
+        "expected true or false",
+    ),
+    "a leading document of a workspace": (
+        b"lockfileVersion: '9.0'\nimporters:\n  a: {}\n---\nlockfileVersion: '9.0'\n",
+        "only has the root",
+    ),
+    "a leading document of the project": (
+        b"lockfileVersion: '9.0'\nimporters:\n  .:\n    dependencies: {}\n---\nlockfileVersion: '9.0'\n",
+        "only pnpm's own packages",
+    ),
+    "a leading document that is a list": (b"- a\n---\nlockfileVersion: '9.0'\n", "expected a mapping"),
     "a version that is a number": (
         b"lockfileVersion: '9.0'\nimporters:\n  .:\n    dependencies:\n      a: {specifier: '1', version: 1.10}\n",
         "expected text",

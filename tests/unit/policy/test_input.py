@@ -9,8 +9,9 @@ import pytest
 
 from sbomgate import wire
 from sbomgate.errors import PolicyError
-from sbomgate.model import ApprovedScript as Approved
 from sbomgate.model import (
+    Approval,
+    Authors,
     BaselineBuild,
     Bootstrap,
     Claimed,
@@ -21,13 +22,18 @@ from sbomgate.model import (
     LockFinding,
     Package,
     PackageFacts,
+    People,
     Sbom,
     Signature,
     SignatureState,
+    Signed,
     Subject,
     SubjectKind,
     TrustedRegistry,
+    Waiver,
 )
+from sbomgate.model import ApprovedScript as Approved
+from sbomgate.model.facts import Earlier
 from sbomgate.policy import input as policy_input
 from sbomgate.policy import lists
 from testkit import inputs as b
@@ -393,3 +399,68 @@ def test_licences_are_taken_apart_once_for_each_text() -> None:
     known = {p.id: b.facts(p, licence=text) for p, text in zip(packages, texts, strict=True)}
     document = built(b.sbom(packages, known=known))
     assert document["licences"] == {"MIT OR ISC": [[["ISC"]], [["MIT"]]]}
+
+
+def test_what_is_odd_stands_only_for_the_packages_that_have_it() -> None:
+    one, two, three, plain = (b.package(name) for name in ("a", "c", "d", "e"))
+    earlier = Earlier(unknown="", releases=())
+    known = {
+        one.id: b.facts(one, manifest=("dependencies",), latest="0.9.0"),
+        two.id: b.facts(two, shadows=("ls",), rebuilt=("again",)),
+        three.id: b.facts(three, scripts=replace(b.FACTS.scripts, files={"x.js": "0" * 64}), earlier=earlier),
+        plain.id: b.facts(plain),
+    }
+    document = built(b.sbom([one, two, three, plain], known=known))
+    assert set(document["manifests"]) == {one.id, two.id, three.id}
+    assert document["earlier"] == {three.id: {"unknown": "", "maintainers": [], "releases": []}}
+    assert document["latest"] == {one.id: "0.9.0"}
+    assert document["rebuilt"] == {two.id: ["again"]}
+    assert not {"latest", "rebuilt"} & built(b.sbom([plain])).keys()
+
+
+def test_what_people_signed() -> None:
+    """P28: an approval is of the findings that it was shown with, a waiver of a package or of one finding."""
+    times: dict[str, Any] = {"project": "shop", "issued_at": b.NOW, "until": b.NOW, "reason": "read it"}
+    waiver = Waiver(rule="pinned", package=("a", "1.0.0", "i"), fingerprint=None, **times)
+    finding = Waiver(rule="pinned", package=None, fingerprint="1" * 64, **times)
+    approval = Approval(change="2" * 64, findings=("3" * 64,), packages=(), **times)
+    all_said: list[Waiver | Approval] = [waiver, finding, approval]
+    people = People(
+        signed=tuple(Signed(id=f"{n}" * 64, by="ann", said=said) for n, said in enumerate(all_said)),
+        refused=(("x", "of nobody"),),
+        authors=Authors(people=("bob", "ann"), known=True, reason=""),
+    )
+    document = built(b.sbom([b.package("a")]), people=people)
+    assert [(one["name"], one["integrity"], one["fingerprint"]) for one in document["waivers"]] == [
+        ("a", "i", None),
+        (None, None, "1" * 64),
+    ]
+    assert [one["findings"] for one in document["approvals"]] == [["3" * 64]]
+    assert document["refused_waivers"] == [{"name": "x", "reason": "of nobody"}]
+    assert document["change"] == {"authors": ["ann", "bob"], "authors_known": True, "reason": ""}
+
+
+def test_a_declaration_that_is_not_satisfied_is_unmet_although_something_is_there() -> None:
+    a, c, d = (b.package(name) for name in "acd")
+    edges = [
+        replace(b.edge(a.id, c.id, "c"), satisfied=False),
+        replace(b.edge(a.id, d.id, "d"), satisfied=None),
+        b.edge(c.id, d.id, "d"),
+    ]
+    document = built(b.sbom([a, c, d], edges))
+    assert {source: [one["name"] for one in found] for source, found in document["unmet"].items()} == {a.id: ["c"]}
+    assert document["edges"] == {a.id: [c.id, d.id], c.id: [d.id]}
+
+
+def test_the_project_s_own_packages_are_not_held_new_or_looked_alike() -> None:
+    own = b.package("expres", kind=Kind.WORKSPACE, integrity=None, resolved=None)
+    outside = b.package("outside")
+    old = b.sbom([own, outside], [b.edge("", own.id, "expres"), b.edge(own.id, outside.id, "outside")])
+    baseline = BaselineBuild(sbom=old, evidence="4" * 64, decided_at=b.NOW)
+    new = b.sbom([own, outside], [b.edge("", own.id, "expres"), b.edge("", outside.id, "outside")])
+    document = built(new, baseline=baseline)
+    facts = {p["name"]: document["facts"][p["facts"]] for p in document["packages"]}
+    assert (facts["expres"]["held"], facts["outside"]["held"]) == (False, True)
+    assert facts["expres"]["similar"] == []
+    assert document["baseline"]["held"] == {}
+    assert document["baseline"]["gained"] == [], "what the project itself declares is its own change"

@@ -108,3 +108,27 @@ def test_whose_issuer_the_caller_compares(sigstore: TestSigstore) -> None:
     assert minted(sigstore, lambda claims: claims, None, issuer=other).issuer == other
     with pytest.raises(CannotVerify, match="8a"):
         minted(sigstore, lambda claims: claims, (), issuer=other)
+
+
+OURS = "https://github.com/example/project"
+THEIRS = "https://github.com/slsa/builder/.github/workflows/build.yml"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param({18: f"{THEIRS}@refs/tags/v2"}, THEIRS, id="a reusable one lies in another repository"),
+        pytest.param({18: None}, ".github/workflows/publish.yml", id="without the claim the identity tells it"),
+        pytest.param({18: None, 12: "https://github.com/a/b", 5: "a/b"}, None, id="but for an identity from elsewhere"),
+        pytest.param({12: None, 5: None}, None, id="of no known repository"),
+        pytest.param({18: f"{OURS}/@refs/heads/main"}, None, id="a repository is no workflow"),
+        pytest.param({18: "@refs/heads/main"}, None, id="nor is a ref"),
+    ],
+)
+def test_where_the_workflow_lies(sigstore: TestSigstore, changes: dict[int, str | None], expected: str | None) -> None:
+    """A trust file names it by its path in the repository: what lies elsewhere never looks like a path of ours."""
+
+    def edit(claims: dict[int, str]) -> dict[int, str]:
+        return {number: text for number, text in {**claims, **changes}.items() if text is not None}
+
+    assert minted(sigstore, edit).workflow == expected

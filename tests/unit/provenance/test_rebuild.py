@@ -46,8 +46,32 @@ def definition(statement: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def compared_all(statement: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = definition(statement)["resolvedDependencies"]
+    return found
+
+
+def compared(statement: dict[str, Any]) -> dict[str, Any]:
+    """The target that the subject was compared with."""
+    return compared_all(statement)[1]
+
+
+def rename(statement: dict[str, Any], name: object) -> None:
+    definition(statement)["externalParameters"]["target"] = compared(statement)["name"] = name
+
+
+def digests(statement: dict[str, Any], sha512: object) -> None:
+    for one in (statement["subject"][0], compared(statement)):
+        one["digest"]["sha512"] = sha512
+
+
 def test_what_was_built_again(key: LocalKey) -> None:
-    build = told(lambda s: definition(s).update(buildType="https://docs.oss-rebuild.dev/builds/Rebuild@v0.1"))
+    def of_the_build_itself(statement: dict[str, Any]) -> None:
+        """It is about what came out, which nothing is compared with."""
+        definition(statement)["buildType"] = "https://docs.oss-rebuild.dev/builds/Rebuild@v0.1"
+        digests(statement, "cd" * 64)
+
+    build = told(of_the_build_itself)
     one = rebuilder(key, rebuilds.line(build, key) + rebuilds.line(told(), key), b"\n")
     assert rebuild.rebuilt([]) == {}
     assert rebuild.rebuilt([one]) == {SHA512: ("a",)}
@@ -67,6 +91,21 @@ REFUSED: dict[str, tuple[str, Edit]] = {
     "the candidate's bytes": ("R4", lambda s: s["subject"][0]["digest"].update(sha512="1" * 128)),
     "no target": ("R4", lambda s: definition(s)["externalParameters"].pop("target")),
     "nothing compared": ("R4", lambda s: definition(s).update(resolvedDependencies="x")),
+    "no list of subjects": ("R4", lambda s: s.update(subject={"0": s["subject"][0]})),
+    "a subject that is a number": ("R4", lambda s: s.update(subject=1)),
+    "compared with what has no name, and no target": ("R4", lambda s: rename(s, None)),
+    "a target that is no text": ("R4", lambda s: rename(s, 1)),
+    "two of the target's name": ("R4", lambda s: compared_all(s).append(compared(s))),
+    "a text among what was compared": ("R4", lambda s: definition(s).update(resolvedDependencies=["x"])),
+    "no sha512 on either side": (
+        "R4",
+        lambda s: [one["digest"].pop("sha512") for one in (s["subject"][0], compared(s))],
+    ),
+    "capitals on both sides": ("R4", lambda s: digests(s, SHA512.upper())),
+    "a short sha512 on both sides": ("R4", lambda s: digests(s, SHA512[1:])),
+    "numbers for digests": ("R4", lambda s: digests(s, 1)),
+    "no digests": ("R4", lambda s: [one.update(digest="x") for one in (s["subject"][0], compared(s))]),
+    "a subject that is a text": ("R4", lambda s: s.update(subject=["x"])),
 }
 
 
@@ -76,6 +115,20 @@ def test_a_statement_that_does_not_hold_stops_everything(key: LocalKey, case: st
     step, edit = REFUSED[case]
     with pytest.raises(TrustError, match=rf"attestations of a: line 2: step {step}"):
         rebuild.rebuilt([rebuilder(key, rebuilds.line(told(), key) + rebuilds.line(told(edit), key))])
+
+
+@pytest.mark.parametrize("told", [[], "x", 1, None])
+def test_what_is_signed_is_no_statement(key: LocalKey, told: object) -> None:
+    with pytest.raises(TrustError, match="step R3: not an in-toto statement"):
+        rebuild.rebuilt([rebuilder(key, rebuilds.line(told, key))])
+
+
+def test_P9_a_line_has_a_limit(key: LocalKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However well it is signed."""
+    line = rebuilds.line(told(), key)
+    monkeypatch.setattr(rebuild, "MAX_LINE_BYTES", len(line) - 2)
+    with pytest.raises(TrustError, match=r"step R1: .* more than the limit"):
+        rebuild.rebuilt([rebuilder(key, line)])
 
 
 def test_another_key(key: LocalKey, stranger: LocalKey) -> None:
