@@ -65,6 +65,8 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     scan = layout.scan(store)
     # The head first: what it covers was stored before it.
     chain = looking.heads(store, trust, now=env.now, earlier=kept)
+    if not (scan.builds or chain.count or chain.problems or chain.view.revocations or chain.overrides):
+        raise EvidenceError("holds no evidence", where=args.store, hint="give the store that `gate` wrote to")
     signers = None if trust is None else trust.signers
     tasks = [
         audit.Task(builds=tuple(str(one) for one in scan.builds[at : at + BUILDS]))

@@ -83,6 +83,7 @@ def verified(args: argparse.Namespace, env: Environment) -> Combined:
         view = _store.view(store, env)  # before the builds: what it covers was stored before it
         records += _store.find(store, about, env)
     given = bundles.sort(_bundles.read(args.bundle or (), env))
+    view = replace(view, revocations={**given.revocations, **view.revocations})
     held = {record.id for record in records}
     result = verify.verify_build(
         [*records, *(one for one in given.statements if one.id not in held)],

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -154,12 +154,18 @@ def verify_build(
     environments = demanded_environments(trust, environment)
     notes: list[str] = []
     signed: list[Signed[Statements]] = []
+    halves: list[Signed[Statements]] = []
     for record in records:
         match _signed(record, subject, trust):
             case Signed() as found:
                 signed.append(found)
             case Reason() as reason:
                 notes.append(f"decision {record.id[:12]} does not count: {reason.message}")
+                if (half := _failed_by(record, subject, trust)) is not None:
+                    halves.append(half)
+    # (11) FAILED is in the signed detail: whoever puts a summary of his own beside it takes nothing back (P19)
+    known = {one.record.id for one in signed}
+    signed += {one.record.id: one for one in halves if one.record.id not in known}.values()
     revoking, refused = revocations.accepted_of(view.revocations, trust.signers)
     notes.extend(refused)
     # (14), (15) what the store's head says of the view that was given
@@ -350,6 +356,32 @@ def signed_by(record: Evidence, trust_signers: Sequence[Signer]) -> Signed[Evide
     Raises:
         EvidenceError: it carries an accepted key's hint on bytes that this key did not sign.
     """
+    found = detail_by(record, trust_signers)
+    if isinstance(found, Reason) or record.summary is None:
+        return found
+    # (3) the same signer signed the summary; that it names exactly this detail holds for every Record
+    summary = verify(record.summary, trust_signers, role="decision", where=SUMMARY_BUNDLE)
+    if isinstance(summary, NotAccepted):
+        return Reason(code="signer", message=f"its summary is {summary.reason}")
+    if summary.time_source != found.time_source:
+        raise EvidenceError(
+            f"its signature proves the time by {summary.time_source!r}, the detail's by {found.time_source!r}",
+            where=SUMMARY_BUNDLE,
+        )
+    if summary.signer != found.signer:
+        names = f"{found.signer.name!r} and {summary.signer.name!r}"
+        return Reason(code="signer", message=f"detail and summary are signed by two: {names}")
+    if summary.time is None or found.signed_at is None:
+        return found
+    return replace(found, signed_at=max(found.signed_at, summary.time))
+
+
+def detail_by(record: Evidence, trust_signers: Sequence[Signer]) -> Signed[Evidence] | Reason:
+    """Return the statements as their detail alone is signed by an accepted signer, or why not: of the summary nothing.
+
+    Raises:
+        EvidenceError: as `signed_by`.
+    """
     # (2) an accepted signer signed the detail, in the role `decision`
     detail = verify(record.detail, trust_signers, role="decision", where=DETAIL_BUNDLE)
     if isinstance(detail, NotAccepted):
@@ -368,21 +400,6 @@ def signed_by(record: Evidence, trust_signers: Sequence[Signer]) -> Signed[Evide
             where=DETAIL_BUNDLE,
             place="predicate.evaluatedAt",
         )
-    # (3) the same signer signed the summary; that it names exactly this detail holds for every Record
-    if record.summary is not None:
-        summary = verify(record.summary, trust_signers, role="decision", where=SUMMARY_BUNDLE)
-        if isinstance(summary, NotAccepted):
-            return Reason(code="signer", message=f"its summary is {summary.reason}")
-        if summary.time_source != detail.time_source:
-            raise EvidenceError(
-                f"its signature proves the time by {summary.time_source!r}, the detail's by {detail.time_source!r}",
-                where=SUMMARY_BUNDLE,
-            )
-        if summary.time is not None and signed_at is not None:
-            signed_at = max(signed_at, summary.time)
-        if summary.signer != detail.signer:
-            names = f"{detail.signer.name!r} and {summary.signer.name!r}"
-            return Reason(code="signer", message=f"detail and summary are signed by two: {names}")
     # (4) SLSA: signer and verifier.id are accepted as a pair
     expected = detail.signer.verifier_id or DEFAULT_VERIFIER_ID
     if record.claimed.verifier_id != expected:
@@ -408,6 +425,18 @@ def _signed(record: Statements, subject: Subject, trust: Trust) -> Signed[Statem
     if about.kind is not subject.kind or dict(about.digest) != dict(subject.digest):
         return Reason(code="subject", message=f"it is about {about.kind.value} {about.name!r}, another artefact")
     return signed_by(record, trust.signers)
+
+
+def _failed_by(record: Statements, subject: Subject, trust: Trust) -> Signed[Statements] | None:
+    """Return a decision on this subject that FAILED by its detail, where that is by an accepted signer."""
+    about = record.claimed.subject
+    if record.claimed.verdict is Verdict.ALLOWED or (about.kind, dict(about.digest)) != (
+        subject.kind,
+        dict(subject.digest),
+    ):
+        return None
+    found = detail_by(record, trust.signers)
+    return None if isinstance(found, Reason) else found
 
 
 def _reasons(

@@ -314,6 +314,30 @@ def test_detail_and_summary_are_signed_by_one() -> None:
     assert codes(judge(record(summary_key=key(2)), trust=both)) == ["no-decision"]
 
 
+@pytest.mark.parametrize(
+    ("late", "expected"),
+    [
+        pytest.param({}, ["failed"], id="failed"),
+        pytest.param({"environment": "staging"}, ["superseded"], id="failed for another environment"),
+        pytest.param({"verdict": Verdict.ALLOWED}, [], id="passed: it says nothing good without its summary"),
+        pytest.param({"profile": "observe"}, [], id="observe has none"),
+        pytest.param({"subject": OTHER_TARBALL}, [], id="another artefact"),
+    ],
+)
+def test_P19_a_summary_by_a_stranger_takes_no_failed_back(late: dict[str, Any], expected: list[str]) -> None:
+    """P19: whoever can write the store has no key, and can put his own summary in the place of the signer's."""
+    replaced = record(summary_key=key(2), **{"age": HOUR, "verdict": Verdict.DENIED, **late})
+    assert codes(judge(PASSED, replaced)) == expected
+    assert codes(judge(replaced, PASSED)) == expected
+    # Beside the signer's own summary it changes nothing.
+    both = record(**{"age": HOUR, "verdict": Verdict.DENIED, **late})
+    assert codes(judge(PASSED, replaced, both)) == expected
+
+
+def test_P19_a_detail_by_a_stranger_fails_nothing() -> None:
+    assert codes(judge(PASSED, record(key(2), summary_key=key(), age=HOUR, verdict=Verdict.DENIED))) == []
+
+
 def test_what_did_not_count_is_said() -> None:
     found = judge(record(), record(key(2)), record(profile="observe"))
     assert found.accepted
