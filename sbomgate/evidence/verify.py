@@ -127,6 +127,7 @@ def verify_build(
     environment: str | None = None,
     workspace: str | None = None,
     view: View = NOTHING,
+    part: Subject | None = None,
 ) -> VerificationResult:
     """Verify the decisions on one build.
 
@@ -140,6 +141,8 @@ def verify_build(
         environment: where it is to be deployed; needed where the trust file names several.
         workspace: directory of the workspace that is to be deployed, or None where none is demanded.
         view: the store's head and revocations, read before the records.
+        part: of the subject, which is all that is deployed: the image of an index. What PASSED about it says nothing of
+            the subject; what FAILED or was revoked about it beats the subject's older PASSED (P19).
 
     Raises:
         TrustError: the trust file accepts nobody, or its age limit is no limit.
@@ -155,7 +158,13 @@ def verify_build(
     notes: list[str] = []
     signed: list[Signed[Statements]] = []
     halves: list[Signed[Statements]] = []
+    of_part: list[Signed[Statements]] = []
     for record in records:
+        if part is not None and _is_about(record, part):
+            own = detail_by(record, trust.signers)
+            if isinstance(own, Signed) and own.decision.context.profile != OBSERVE:
+                of_part.append(own)
+            continue
         match _signed(record, subject, trust):
             case Signed() as found:
                 signed.append(found)
@@ -170,7 +179,8 @@ def verify_build(
     notes.extend(refused)
     # (14), (15) what the store's head says of the view that was given
     present = {record.id for record in records}
-    signed_head, withheld = _head(view, trust, revoking, build_manifest(subject).sha256, present, notes, now)
+    builds = {build_manifest(one).sha256 for one in (subject, part) if one is not None}
+    signed_head, withheld = _head(view, trust, revoking, builds, present, notes, now)
     counting = [s for s in signed if s.decision.context.profile != OBSERVE]
     notes.extend(
         f"decision {s.record.id[:12]} does not count: the profile observe only records"
@@ -199,7 +209,7 @@ def verify_build(
         (one for one in judged if {r.code for r in one[1]} <= {"future", "age", "waiver-ended"}), judged[0]
     )
     # Of a commit, only what is about the demanded workspace can beat it: one commit holds many.
-    rivals = [
+    rivals = of_part + [
         other
         for other in counting
         if not (
@@ -247,7 +257,7 @@ def _head(
     view: View,
     trust: Trust,
     revoking: Sequence[SignedRevocation],
-    build: str,
+    builds: set[str],
     present: set[str],
     notes: list[str],
     now: datetime,
@@ -282,7 +292,7 @@ def _head(
         message = f"the store's head was signed {hours:.0f} hours ago, at most {demanded:g} are accepted"
         reasons.append(Reason(code="head", message=message))
     for entry in view.entries:
-        if entry.build == build and entry.sha256 not in present:
+        if entry.build in builds and entry.sha256 not in present:
             message = (
                 f"the store's head covers decision {entry.sha256} on this artefact, and the store does not hold it"
             )
@@ -421,19 +431,20 @@ def in_future(signed: Signed[Evidence], now: datetime) -> bool:
 
 def _signed(record: Statements, subject: Subject, trust: Trust) -> Signed[Statements] | Reason:
     # (1) the decision is about this subject's digest; the name is only for people
-    about = record.claimed.subject
-    if about.kind is not subject.kind or dict(about.digest) != dict(subject.digest):
+    if not _is_about(record, subject):
+        about = record.claimed.subject
         return Reason(code="subject", message=f"it is about {about.kind.value} {about.name!r}, another artefact")
     return signed_by(record, trust.signers)
 
 
+def _is_about(record: Statements, subject: Subject) -> bool:
+    about = record.claimed.subject
+    return about.kind is subject.kind and dict(about.digest) == dict(subject.digest)
+
+
 def _failed_by(record: Statements, subject: Subject, trust: Trust) -> Signed[Statements] | None:
     """Return a decision on this subject that FAILED by its detail, where that is by an accepted signer."""
-    about = record.claimed.subject
-    if record.claimed.verdict is Verdict.ALLOWED or (about.kind, dict(about.digest)) != (
-        subject.kind,
-        dict(subject.digest),
-    ):
+    if record.claimed.verdict is Verdict.ALLOWED or not _is_about(record, subject):
         return None
     found = detail_by(record, trust.signers)
     return None if isinstance(found, Reason) else found

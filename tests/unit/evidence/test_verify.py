@@ -227,6 +227,43 @@ def test_P19_the_newest_wins_and_failed_beats_older(records: list[Record], expec
     assert codes(judge(*reversed(records))) == expected
 
 
+PART = replace(IMAGE, digest={"sha256": "4f" * 32})
+OF_INDEX = record(subject=IMAGE, age=5 * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("late", "expected"),
+    [
+        pytest.param([], [], id="nothing was decided of the image itself"),
+        pytest.param([record(subject=PART, age=HOUR, verdict=Verdict.DENIED)], ["superseded"], id="it failed since"),
+        pytest.param([record(subject=PART, age=9 * HOUR, verdict=Verdict.DENIED)], [], id="it failed before"),
+        pytest.param([record(subject=PART, age=HOUR)], [], id="it passed"),
+        pytest.param([record(key(2), subject=PART, age=HOUR, verdict=Verdict.DENIED)], [], id="failed by a stranger"),
+        pytest.param(
+            [record(subject=PART, age=HOUR, verdict=Verdict.DENIED, profile="observe")], [], id="observe never denies"
+        ),
+        pytest.param(
+            [record(subject=PART, summary_key=key(2), age=HOUR, verdict=Verdict.DENIED)],
+            ["superseded"],
+            id="its summary replaced",
+        ),
+    ],
+)
+def test_P19_what_failed_about_an_image_beats_its_index(late: list[Record], expected: list[str]) -> None:
+    """P19: the index passed, and one of its images, which is what is deployed, was denied by itself since."""
+    found = verify_build(
+        [OF_INDEX, *late], IMAGE, trusting(policy_digests=(POLICY,)), now=NOW, shipped_policy=POLICY, part=PART
+    )
+    assert codes(found) == expected
+
+
+def test_P12_what_passed_about_an_image_says_nothing_of_its_index() -> None:
+    found = verify_build(
+        [record(subject=PART)], IMAGE, trusting(policy_digests=(POLICY,)), now=NOW, shipped_policy=POLICY, part=PART
+    )
+    assert codes(found) == ["no-decision"]
+
+
 def test_P19_of_several_that_failed_the_newest_is_named_once() -> None:
     late = [record(age=n * HOUR, verdict=Verdict.DENIED, environment="staging") for n in (2, 1)]
     found = judge(PASSED, *late)
