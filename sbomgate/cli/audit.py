@@ -206,6 +206,11 @@ class _Result:
         kinds = {one.kind for one in self._problems}
         if not kinds:
             return ""
+        if kinds <= {"uncovered", "age"} and not self._chain.count:
+            return (
+                "was it copied here (`evidence pull`)? No head comes along: verify each artefact, or sign one over what "
+                "is here (--key KEY). Else find out who took the log away"
+            )
         if kinds <= {"uncovered", "age"}:
             return "was it there when it was last looked at? Then --key KEY signs a head that covers it"
         if "unreadable" in kinds:
