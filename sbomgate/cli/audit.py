@@ -208,8 +208,8 @@ class _Result:
             return ""
         if kinds <= {"uncovered", "age"} and not self._chain.count:
             return (
-                "was it copied here (`evidence pull`)? No head comes along: verify each artefact, or sign one over what "
-                "is here (--key KEY). Else find out who took the log away"
+                "was it copied here (`evidence pull`)? No head comes along: verify each artefact, or sign a head over "
+                "what is here (--key KEY). Else find out who took the log away"
             )
         if kinds <= {"uncovered", "age"}:
             return "was it there when it was last looked at? Then --key KEY signs a head that covers it"
