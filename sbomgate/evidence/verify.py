@@ -14,7 +14,8 @@ The steps, each with the promise that it keeps; what fails is a reason, in this 
  9. it is not from the future by more than five minutes, nor from after its signature P17
 10. it is not older than the trust file accepts; no limit means the default, not never P18
 11. no newer decision by an accepted signer on this subject FAILED; of a commit only
-    those on the demanded workspace count, since one commit holds many               P19
+    those on the demanded workspace count, since one commit holds many; where none
+    is demanded, each part of it that was decided on must have passed                P19
 12. the result is PASSED
 13. the decision, or a newer one about the same artefact, is not revoked             P19
 14. the store's head is by an accepted signer, not older than the trust file
@@ -226,6 +227,10 @@ def verify_build(
             message = f"a decision of {other.time.isoformat()} on the same artefact{_for(other.decision)} FAILED"
             reasons = [*reasons, Reason(code="superseded", message=message)]
             break
+    # (11a) where nobody names a workspace, each part of it that was decided on must have passed: whichever service of
+    # a commit or an image was gated last does not answer for the others
+    if workspace is None:
+        reasons = [*reasons, *_parts_that_failed(counting, deciding, trust)]
     # (12) the result
     if deciding.decision.verdict is not Verdict.ALLOWED:
         findings = deciding.decision.counts.denied
@@ -251,6 +256,30 @@ def verify_build(
         head=signed_head,
         revoked=tuple(one for one, _ in hitting),
     )
+
+
+def _parts_that_failed(
+    newest_first: Sequence[Signed[Statements]], deciding: Signed[Statements], trust: Trust
+) -> list[Reason]:
+    """Return that another lockfile or workspace of the same artefact FAILED, the last time that it was decided on.
+
+    What is newer than `deciding` beats it anyway (11); what is older on the same lockfile is within a whole one.
+    """
+    mine = deciding.decision.context
+    seen: set[tuple[str, str | None]] = set()
+    for one in newest_first:
+        context = one.decision.context
+        about = context.lockfile_path, context.workspace
+        if about in seen or not one.in_environment:
+            continue
+        seen.add(about)
+        within = context.lockfile_path == mine.lockfile_path and mine.workspace in (None, context.workspace)
+        demanded = trust.lockfile_path in (None, context.lockfile_path)
+        if one.decision.verdict is Verdict.DENIED and one.time < deciding.time and demanded and not within:
+            what = f"{context.lockfile_path!r}" + (f", workspace {context.workspace!r}," if context.workspace else "")
+            message = f"the newest decision on {what} for the same artefact FAILED, and no workspace is demanded"
+            return [Reason(code="workspace", message=message)]
+    return []
 
 
 def _head(

@@ -323,6 +323,34 @@ def test_P19_denied_for_another_workspace(subject: Subject, asked: str | None, e
     assert codes(judge(*made, subject=subject, trust=trust, workspace=asked)) == expected
 
 
+@pytest.mark.parametrize("subject", [TARBALL, COMMIT, IMAGE], ids=["file", "commit", "image"])
+@pytest.mark.parametrize(
+    ("earlier", "late", "asked", "expected"),
+    [
+        pytest.param({"workspace": API}, {"workspace": WEB}, None, ["workspace"], id="a service that failed before"),
+        pytest.param({"workspace": API}, {"workspace": WEB}, WEB, [], id="the other one is demanded"),
+        pytest.param({"workspace": WEB}, {"workspace": WEB}, None, [], id="the same one, mended"),
+        pytest.param({"workspace": API}, {}, None, [], id="the whole lockfile passed since"),
+        pytest.param({}, {"workspace": WEB}, None, ["workspace"], id="of the whole lockfile, a part passed since"),
+        pytest.param({"lockfile_path": "api/package-lock.json"}, {}, None, ["workspace"], id="another lockfile"),
+    ],
+)
+def test_P19_a_part_that_failed_before(
+    subject: Subject, earlier: dict[str, Any], late: dict[str, Any], asked: str | None, expected: list[str]
+) -> None:
+    """P19: one commit or image, two services: whichever was gated last must not answer for both of them."""
+    trust = replace(DEMANDING, resource_uri=None, lockfile_path=None)
+    made = [record(subject=subject, verdict=Verdict.DENIED, age=2 * HOUR, **earlier), record(subject=subject, **late)]
+    assert codes(judge(*made, subject=subject, trust=trust, workspace=asked)) == expected
+    # Its own newer PASSED mends it, whatever came between.
+    made.append(record(subject=subject, age=HOUR / 2, **earlier))
+    assert codes(judge(*made, subject=subject, trust=trust, workspace=asked)) == []
+    # A lockfile that the trust file demands is not beaten by an older decision on another.
+    if "lockfile_path" in earlier:
+        narrow = replace(trust, lockfile_path="package-lock.json")
+        assert codes(judge(*made[:2], subject=subject, trust=narrow)) == []
+
+
 def test_a_workspace_that_nobody_asked_for_is_said() -> None:
     assert any("no workspace is demanded" in note for note in judge(record(workspace=WEB)).notes)
     assert not any("workspace" in note for note in judge(record(workspace=WEB), workspace=WEB).notes)
