@@ -171,9 +171,8 @@ def verify_build(
                 signed.append(found)
             case Reason() as reason:
                 notes.append(f"decision {record.id[:12]} does not count: {reason.message}")
-                if (half := _failed_by(record, subject, trust)) is not None:
+                if _is_about(record, subject) and (half := failed_by(record, trust.signers)) is not None:
                     halves.append(half)
-    # (11) FAILED is in the signed detail: whoever puts a summary of his own beside it takes nothing back (P19)
     known = {one.record.id for one in signed}
     signed += {one.record.id: one for one in halves if one.record.id not in known}.values()
     revoking, refused = revocations.accepted_of(view.revocations, trust.signers)
@@ -453,6 +452,20 @@ def detail_by(record: Evidence, trust_signers: Sequence[Signer]) -> Signed[Evide
     )
 
 
+def failed_by(record: Evidence, trust_signers: Sequence[Signer]) -> Signed[Evidence] | None:
+    """Return a decision that FAILED by its detail, where an accepted signer signed that, whoever signed its summary.
+
+    Whoever can write a store can put a summary of his own in the place of the signer's: it takes nothing back (P19).
+
+    Raises:
+        EvidenceError: as `signed_by`.
+    """
+    if record.claimed.verdict is Verdict.ALLOWED:
+        return None
+    found = detail_by(record, trust_signers)
+    return None if isinstance(found, Reason) else found
+
+
 def in_future(signed: Signed[Evidence], now: datetime) -> bool:
     """Whether it is from more than five minutes ahead: decided or, where that is proved, signed (P17)."""
     return max(signed.time, signed.signed_at or signed.time) - now > CLOCK_SKEW
@@ -469,14 +482,6 @@ def _signed(record: Statements, subject: Subject, trust: Trust) -> Signed[Statem
 def _is_about(record: Statements, subject: Subject) -> bool:
     about = record.claimed.subject
     return about.kind is subject.kind and dict(about.digest) == dict(subject.digest)
-
-
-def _failed_by(record: Statements, subject: Subject, trust: Trust) -> Signed[Statements] | None:
-    """Return a decision on this subject that FAILED by its detail, where that is by an accepted signer."""
-    if record.claimed.verdict is Verdict.ALLOWED or not _is_about(record, subject):
-        return None
-    found = detail_by(record, trust.signers)
-    return None if isinstance(found, Reason) else found
 
 
 def _reasons(
