@@ -160,10 +160,14 @@ def _strange_summary(world: World) -> None:
         layout.write(world.store, one)
 
 
-def _strange_head(world: World) -> None:
-    """Take a build away, and sign a log without it with a key that nobody accepts."""
+def _no_log(world: World) -> None:
     shutil.rmtree(builds(world)["other.tgz"])
     shutil.rmtree(world.store / "log")
+
+
+def _strange_head(world: World) -> None:
+    """Take a build away, and sign a log without it with a key that nobody accepts."""
+    _no_log(world)
     own = world.root / "own.toml"
     key = local_key.generate(world.root / "stranger.key").public_key
     own.write_text(
@@ -218,10 +222,7 @@ DAMAGES: dict[str, tuple[Callable[[World], Any], str]] = {
     ),
     "a summary by a stranger": (_strange_summary, f"{APP}/decisions/{{second}}"),
     "the log removed": (lambda w: shutil.rmtree(w.store / "log"), f"{APP}/decisions/{{first}}"),
-    "the log removed, and what it covered": (
-        lambda w: (shutil.rmtree(w.store / "log"), shutil.rmtree(builds(w)["other.tgz"])),
-        f"{APP}/decisions/{{first}}",
-    ),
+    "the log removed, and what it covered": (_no_log, f"{APP}/decisions/{{first}}"),
     "a head by a stranger, over what he left": (_strange_head, "evidence/log/000000/0000000001.sigstore.json"),
     "a head in between removed": (
         lambda w: (w.store / "log/000000/0000000002.sigstore.json").unlink(),
