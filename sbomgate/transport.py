@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import httpcore
 import httpx
 
+from sbomgate.addresses import is_direct
+
 if TYPE_CHECKING:
     import ssl
 
@@ -38,6 +40,7 @@ class Transport(httpx.BaseTransport):
         seconds: float,
         context: ssl.SSLContext | None = None,
         proxy: httpx.Proxy | None = None,
+        no_proxy: str = "",
         uds: str | None = None,
         retries: int = 0,
         clock: Callable[[], float] = time.monotonic,
@@ -47,7 +50,8 @@ class Transport(httpx.BaseTransport):
         Args:
             seconds: limit of one exchange, from the first attempt to connect to the last byte of the answer.
             context: how a server is verified.
-            proxy: an HTTP proxy.
+            proxy: an HTTP proxy; this machine itself is asked directly.
+            no_proxy: what else is (`addresses.is_direct`).
             uds: a unix socket to connect to instead.
             retries: of connecting alone, when nothing was sent yet.
             clock: what is measured by.
@@ -59,16 +63,19 @@ class Transport(httpx.BaseTransport):
         self._clock = clock
         backend = _Backend(clock)
         self._exchange = backend.exchange
+        self._no_proxy = no_proxy
+        self._direct = httpcore.ConnectionPool(
+            ssl_context=context,
+            max_connections=MAX_CONNECTIONS,
+            uds=uds,
+            retries=retries,
+            network_backend=backend,
+        )
+        self._proxied: httpcore.HTTPProxy | None = None
         if proxy is None:
-            self._pool = httpcore.ConnectionPool(
-                ssl_context=context,
-                max_connections=MAX_CONNECTIONS,
-                uds=uds,
-                retries=retries,
-                network_backend=backend,
-            )
-        elif proxy.url.scheme in ("http", "https"):
-            self._pool = httpcore.HTTPProxy(
+            return
+        if proxy.url.scheme in ("http", "https"):
+            self._proxied = httpcore.HTTPProxy(
                 proxy_url=_url(proxy.url),
                 proxy_auth=proxy.raw_auth,
                 proxy_headers=proxy.headers.raw,
@@ -84,8 +91,11 @@ class Transport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return the answer, its body not read yet."""
         self._exchange.until = self._clock() + self._seconds
+        pool = self._direct
+        if self._proxied is not None and not is_direct(str(request.url), self._no_proxy):
+            pool = self._proxied
         with _translated():
-            answer = self._pool.handle_request(
+            answer = pool.handle_request(
                 httpcore.Request(
                     method=request.method,
                     url=_url(request.url),
@@ -103,7 +113,9 @@ class Transport(httpx.BaseTransport):
 
     def close(self) -> None:
         """Close the connections."""
-        self._pool.close()
+        self._direct.close()
+        if self._proxied is not None:
+            self._proxied.close()
 
 
 class _Body(httpx.SyncByteStream):

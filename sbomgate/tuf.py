@@ -150,8 +150,13 @@ def read_metadata(folder: Path) -> dict[str, bytes]:
     return found
 
 
-def open_client(*, ca_file: str | None = None, proxy: str | None = None) -> httpx.Client:
+def open_client(*, ca_file: str | None = None, proxy: str | None = None, no_proxy: str = "") -> httpx.Client:
     """Return the HTTP client that `refresh` uses. It reads no environment: certificates and proxy are arguments.
+
+    Args:
+        ca_file: PEM file of certificate authorities to trust beside the system's and certifi's.
+        proxy: URL of an HTTP proxy; this machine itself is asked directly.
+        no_proxy: what else is (`addresses.is_direct`).
 
     Raises:
         FetchError: the file holds no certificates, or the proxy has no URL that can be used.
@@ -173,7 +178,7 @@ def open_client(*, ca_file: str | None = None, proxy: str | None = None) -> http
         raise FetchError("holds no certificates", where=ca_file or "", hint="correct NODE_EXTRA_CA_CERTS") from e
     try:
         by_proxy = None if proxy is None else httpx.Proxy(proxy)
-        transport = Transport(seconds=MAX_SECONDS, context=context, proxy=by_proxy)
+        transport = Transport(seconds=MAX_SECONDS, context=context, proxy=by_proxy, no_proxy=no_proxy)
     except (ValueError, httpx.InvalidURL) as e:
         raise FetchError("not the URL of an HTTP proxy", where="HTTPS_PROXY", hint="http://host:port") from e
     return httpx.Client(transport=transport, trust_env=False, follow_redirects=False, timeout=READ_SECONDS)

@@ -41,8 +41,8 @@ A crash is 2 as well. No flag turns a check off, and no environment variable cha
 | `DOCKER_CONFIG` | the folder of Docker's `config.json` (`~/.docker`): logins for OCI registries |
 | `NODE_EXTRA_CA_CERTS` | certificates to trust beside the system's |
 | `SSL_CERT_FILE`, `SSL_CERT_DIR` | where OpenSSL finds the system's certificates |
-| `HTTPS_PROXY`, `https_proxy` | the proxy for registries; this machine itself is asked directly |
-| `NO_PROXY`, `no_proxy` | npm's registries asked without it: hosts and what is below, `host:port`, networks, `*` |
+| `HTTPS_PROXY`, `https_proxy` | the proxy for all that is asked over a network; not for this machine itself |
+| `NO_PROXY`, `no_proxy` | who is asked without it: hosts and what is below, `host:port`, networks, `*` |
 | `PATH` | where `--engine opa`, `fix`, `hunt` and `--signer command:` find the programs that they start |
 | `CI`, `SBOMGATE_ID_TOKEN` | whether a CI job has an identity token to ask for; the token ([approvals](approvals.md)) |
 | `SBOMGATE_KEY_PASSWORD` | the password of an encrypted key |

@@ -73,6 +73,8 @@ def _engine_settings(args: argparse.Namespace, env: Environment, opa: Path | Non
         url=args.opa_url,
         token=env.variables.get("SBOMGATE_OPA_TOKEN"),
         ca_file=env.ca_file,
+        proxy=env.network["proxy"],
+        no_proxy=env.network["no_proxy"],
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from sbomgate.errors import UsageError
 
@@ -29,6 +29,14 @@ def say(message: str) -> None:
     """Write one line to stderr: what happens, never the result. That nobody reads it changes nothing."""
     with contextlib.suppress(OSError):
         print(discreet(message), file=sys.stderr, flush=True)
+
+
+class Network(TypedDict):
+    """How others are reached: what every `open_client` takes."""
+
+    ca_file: str | None
+    proxy: str | None
+    no_proxy: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,14 +135,16 @@ class Environment:
         return Path(path) if path else None
 
     @property
-    def https_proxy(self) -> str | None:
-        """The HTTP proxy for the registry: HTTPS_PROXY or https_proxy, or None."""
-        return self.variables.get("HTTPS_PROXY") or self.variables.get("https_proxy") or None
+    def network(self) -> Network:
+        """How registries, services and servers are reached: one answer for all of them.
 
-    @property
-    def no_proxy(self) -> str:
-        """What is asked without that proxy: NO_PROXY or no_proxy."""
-        return self.variables.get("NO_PROXY") or self.variables.get("no_proxy") or ""
+        Certificates; the HTTP proxy (HTTPS_PROXY or https_proxy); who is asked without it (NO_PROXY or no_proxy).
+        """
+        return {
+            "ca_file": None if self.ca_file is None else str(self.ca_file),
+            "proxy": self.variables.get("HTTPS_PROXY") or self.variables.get("https_proxy") or None,
+            "no_proxy": self.variables.get("NO_PROXY") or self.variables.get("no_proxy") or "",
+        }
 
     @property
     def source_date(self) -> datetime | None:

@@ -177,9 +177,7 @@ def client(env: Environment) -> httpx.AsyncClient:
         return env.open_client()
     from sbomgate.npm.registry import open_client
 
-    return open_client(
-        ca_file=None if env.ca_file is None else str(env.ca_file), proxy=env.https_proxy, no_proxy=env.no_proxy
-    )
+    return open_client(**env.network)
 
 
 def unknown(collected: Iterable[CollectedFacts]) -> str:

@@ -153,9 +153,8 @@ def _post(
     }
     if token is not None:
         headers["authorization"] = f"Bearer {token}"
-    ca_file = None if env.ca_file is None else str(env.ca_file)
     start = clock()
-    with open_client(ca_file=ca_file, proxy=env.https_proxy, total_seconds=TOTAL_SECONDS) as client:
+    with open_client(**env.network, total_seconds=TOTAL_SECONDS) as client:
         for pause in (*PAUSES, None):
             wait = 0.0
             try:

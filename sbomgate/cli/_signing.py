@@ -110,7 +110,7 @@ def _services(env: Environment, trust: Trust, stack: ExitStack, *, named: bool =
             )
         data = shipped.read("signing_config.json", shipped.SIGNING_CONFIG_SHA256)
     config = services.parse(data, now=env.now)
-    client = services.open_client(ca_file=None if env.ca_file is None else str(env.ca_file), proxy=env.https_proxy)
+    client = services.open_client(**env.network)
     return services.Services(config, stack.enter_context(client))
 
 

@@ -303,8 +303,7 @@ def opening(env: Environment, *, writes: bool = False) -> Iterator[Callable[[Rep
             from sbomgate.evidence.registry_client import TOTAL_SECONDS
             from sbomgate.signing.services import open_client
 
-            ca_file = None if env.ca_file is None else str(env.ca_file)
-            client = open_client(ca_file=ca_file, proxy=env.https_proxy, total_seconds=TOTAL_SECONDS)
+            client = open_client(**env.network, total_seconds=TOTAL_SECONDS)
             return stack.enter_context(client), _docker_config(env)
 
         @functools.cache

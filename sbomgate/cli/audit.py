@@ -65,6 +65,8 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     scan = layout.scan(store)
     # The head first: what it covers was stored before it.
     chain = looking.heads(store, trust, now=env.now, earlier=kept)
+    if not (scan.builds or chain.count or chain.problems or chain.view.revocations or chain.overrides):
+        raise EvidenceError("holds no evidence", where=args.store, hint="give the store that `gate` wrote to")
     signers = None if trust is None else trust.signers
     tasks = [
         audit.Task(builds=tuple(str(one) for one in scan.builds[at : at + BUILDS]))
@@ -204,6 +206,11 @@ class _Result:
         kinds = {one.kind for one in self._problems}
         if not kinds:
             return ""
+        if kinds <= {"uncovered", "age"} and not self._chain.count:
+            return (
+                "was it copied here (`evidence pull`)? No head comes along: verify each artefact, or sign a head over "
+                "what is here (--key KEY). Else find out who took the log away"
+            )
         if kinds <= {"uncovered", "age"}:
             return "was it there when it was last looked at? Then --key KEY signs a head that covers it"
         if "unreadable" in kinds:

@@ -61,8 +61,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     except UnicodeDecodeError as error:
         raise InputError("not UTF-8", where=args.file, hint="give what `sbomgate review` wrote") from error
     token = _notify.bearer(args.token, env, flag="--token")
-    ca_file = None if env.ca_file is None else str(env.ca_file)
-    with open_client(ca_file=ca_file, proxy=env.https_proxy) as client:
+    with open_client(**env.network) as client:
         made = tell(forge.comment(pull, text), client, token)
     print(f"{made.what.capitalize():<8} {plain(made.url)}")
     return EXIT_ALLOWED

@@ -330,9 +330,7 @@ def _asked(urls: list[str], env: Environment) -> Mapping[str, tuple[State, str, 
         return state, f"answers {answer.status_code}", date
 
     async def all_() -> list[tuple[State, str, datetime | None]]:
-        async with open_client(
-            ca_file=None if env.ca_file is None else str(env.ca_file), proxy=env.https_proxy, no_proxy=env.no_proxy
-        ) as client:
+        async with open_client(**env.network) as client:
             return [await ask(client, url) for url in urls]
 
     return dict(zip(urls, asyncio.run(all_()), strict=True))

@@ -89,7 +89,7 @@ def _update(args: argparse.Namespace, env: Environment) -> int:
     # (2) what the chain of signatures leads to
     folder = env.working_directory / args.out
     url = args.url or tuf.PUBLIC_URL
-    with tuf.open_client(ca_file=None if env.ca_file is None else str(env.ca_file), proxy=env.https_proxy) as client:
+    with tuf.open_client(**env.network) as client:
         found = tuf.refresh(url, root=root, known=tuf.read_metadata(folder / "tuf"), client=client)
     # (3) it can be used at all
     new = (found.trusted_root, found.registry_keys or old[1])

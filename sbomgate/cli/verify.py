@@ -73,16 +73,19 @@ def verified(args: argparse.Namespace, env: Environment) -> Combined:
     from sbomgate.policy import bundle
 
     accepted = trust.load(args.trust, project_root=None)
-    about = _store.subject(args.subject, env)
+    about, part = _store.subject(args.subject, env), None
     if args.index is not None:
-        about = _store.index_of(about, args.index, env)
+        about, part = _store.index_of(about, args.index, env), about
     records: list[Statements] = []
     view = head.NOTHING
     if args.store is not None or not args.bundle:
         store = args.store or _store.DEFAULT
         view = _store.view(store, env)  # before the builds: what it covers was stored before it
         records += _store.find(store, about, env)
+        if part is not None:
+            records += _store.find(store, part, env)
     given = bundles.sort(_bundles.read(args.bundle or (), env))
+    view = replace(view, revocations={**given.revocations, **view.revocations})
     held = {record.id for record in records}
     result = verify.verify_build(
         [*records, *(one for one in given.statements if one.id not in held)],
@@ -93,6 +96,7 @@ def verified(args: argparse.Namespace, env: Environment) -> Combined:
         environment=args.environment,
         workspace=args.workspace,
         view=view,
+        part=part,
     )
     if args.index is not None:
         result = replace(result, notes=(*result.notes, f"the decision is on the index {args.index}, which lists it"))

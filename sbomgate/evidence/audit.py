@@ -25,7 +25,7 @@ from sbomgate.evidence import layout, log, overrides
 from sbomgate.evidence.head import SEGMENT, Entry, Head, SignedHead, View
 from sbomgate.evidence.record import Statements
 from sbomgate.evidence.revocation import SignedRevocation, accepted_of
-from sbomgate.evidence.verify import CLOCK_SKEW, Reason, Signed, hits, signed_by
+from sbomgate.evidence.verify import CLOCK_SKEW, Reason, Signed, detail_by, hits, signed_by
 from sbomgate.model import Signer, Trust, Verdict
 from sbomgate.signing.verify import NotAccepted
 
@@ -136,6 +136,8 @@ def signed(
                     name = by.signer.name
                     revoked = [r.id for r in revoking if hits(r, by, view)]
                 case Reason() as reason:
+                    if isinstance(detail_by(one, signers or ()), Signed):  # (P36) the detail is his, the summary not
+                        problems.append(Problem(kind="signature", path=path, message=reason.message))
                     notes.append(f"{path} does not count: {reason.message}")
         except EvidenceError as e:
             problems.append(Problem(kind="signature", path=path, message=f"{e.where}: {_message(e)}"))
@@ -232,13 +234,14 @@ def heads(store: Path, trust: Trust | None, *, now: datetime, earlier: bytes | N
     seen: set[str] = set()
     previous: tuple[Head, str] | None = None
     newest: SignedHead | None = None
+    strangers: Problem | None = None
     digests = _Prefixes(store)
     try:
         for path, bundle in log.heads(store):
             count += 1
             sha256 = hashlib.sha256(bundle).hexdigest()
             seen.add(sha256)
-            newest = None
+            newest = strangers = None
             try:
                 found = None if signers is None else heads_.accepted(bundle, signers, str(path))
                 match found:
@@ -248,6 +251,7 @@ def heads(store: Path, trust: Trust | None, *, now: datetime, earlier: bytes | N
                         head = heads_.read_head(dsse.read_bundle(bundle, str(path)).payload, str(path))
                 if isinstance(found, NotAccepted):
                     notes.append(f"{path} is {found.reason}")
+                    strangers = Problem(kind="head", path=str(path), message=f"the newest head is {found.reason}")
                 log.check_place(path, head)
                 wrong = _follows(head, previous) or digests.compare(head)
             except EvidenceError as e:
@@ -269,6 +273,8 @@ def heads(store: Path, trust: Trust | None, *, now: datetime, earlier: bytes | N
         Problem(kind="head", path=str(path), message="lies in the log and is no part of it")
         for path in log.strange(store)
     ]
+    if strangers is not None:  # (P36) whoever can write a store can put a head of his own over what he left in it
+        problems.append(strangers)
     if kept is not None and kept not in seen:
         message = (
             "the store does not hold the head that was kept: it was taken back to an earlier state, or started anew"
@@ -375,8 +381,8 @@ class _Prefixes:
 def compare(store: Path, chain: Chain, decisions: Iterable[Decided]) -> list[Problem]:
     """Hold what was found in a store against its newest head: what is missing, and what no head covers."""
     view = chain.view
-    if view.bundle is None:
-        return []
+    if view.bundle is None and chain.count:
+        return []  # the log is not to be believed, and that was told
     problems: list[Problem] = []
     here = {one.entry: one for one in decisions}
     covered: set[Entry] = set()

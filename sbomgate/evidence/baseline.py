@@ -20,7 +20,7 @@ from sbomgate.evidence import layout, log
 from sbomgate.evidence.head import Entry, SignedHead, View
 from sbomgate.evidence.record import Record, Statements
 from sbomgate.evidence.revocation import SignedRevocation, accepted_of
-from sbomgate.evidence.verify import Reason, Signed, in_future, revoked, signed_by
+from sbomgate.evidence.verify import Reason, Signed, failed_by, in_future, revoked, signed_by
 from sbomgate.model import Context, Signer, Verdict
 
 
@@ -213,7 +213,7 @@ class _Sorted:
                 self.others.append(statements)
             return
         self.seen = True
-        match signed_by(statements, self.signers):
+        match failed_by(statements, self.signers) or signed_by(statements, self.signers):
             case Signed() as signed if in_future(signed, self.now):
                 raise EvidenceError(
                     f"decided at {signed.time.isoformat()}, which is after {self.now.isoformat()}",
@@ -324,7 +324,8 @@ def _age(one: tuple[Signed[Statements], Path]) -> tuple[datetime, bool, str]:
 
 
 def _read(folder: Path, signers: Sequence[Signer]) -> Signed[Record]:
-    match signed_by(layout.read(folder), signers):
+    record = layout.read(folder)
+    match failed_by(record, signers) or signed_by(record, signers):
         case Signed() as evidence:
             return evidence
         case Reason() as reason:

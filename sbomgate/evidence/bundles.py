@@ -1,20 +1,21 @@
 """Evidence as files beside the build: sigstore bundles, one a file or one a line, sorted by what they are. Pure.
 
 A decision is here its two signed statements alone (`Statements`): what they name lies elsewhere, and whoever verifies
-reads none of it. Everything else among the bundles is somebody's attestation about the artefact: summaries of other
-verifiers are handed on, the rest is told.
+reads none of it. Revocations among them count as those of a store do: whoever was given one must not overlook it. The
+rest is somebody's attestation about the artefact: summaries of other verifiers are handed on, what remains is told.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from sbomgate import dsse
 from sbomgate.decision import DETAIL_TYPE, OBSERVE, SUMMARY_TYPE, named_detail, read_detail
 from sbomgate.errors import EvidenceError
 from sbomgate.evidence.record import Statements
+from sbomgate.evidence.revocation import REVOCATION_TYPE
 
 MAX_BUNDLES = 10_000
 
@@ -32,14 +33,16 @@ class Sorted:
     """What bundles are.
 
     Attributes:
-        statements: decisions of sbomgate, each once: detail and summary that belong together.
+        statements: decisions of sbomgate: a detail with a summary that names it, once for each summary of it.
         summaries: SLSA Verification Summaries that belong to no detail here.
         notes: what else there is, one sentence each.
+        revocations: SHA-256 (hex) → bundle of every revocation, as a store's are given to `verify_build`.
     """
 
     statements: tuple[Statements, ...]
     summaries: tuple[Given, ...]
     notes: tuple[str, ...]
+    revocations: Mapping[str, bytes] = field(repr=False, default_factory=dict)
 
 
 def sort(bundles: Iterable[Given]) -> Sorted:
@@ -50,6 +53,8 @@ def sort(bundles: Iterable[Given]) -> Sorted:
     """
     details: dict[str, Given] = {}
     summaries: dict[bytes, Given] = {}
+    of_detail: dict[str, list[Given]] = {}
+    revocations: dict[str, bytes] = {}
     notes: list[str] = []
     for count, one in enumerate(bundles):
         if count == MAX_BUNDLES:
@@ -59,24 +64,31 @@ def sort(bundles: Iterable[Given]) -> Sorted:
                 details[hashlib.sha256(one.data).hexdigest()] = one
             case str() as type_ if type_ == SUMMARY_TYPE:
                 summaries[one.data] = one
+            case str() as type_ if type_ == REVOCATION_TYPE:
+                revocations[hashlib.sha256(one.data).hexdigest()] = one.data
             case str() as type_:
                 notes.append(f"{one.where} is an attestation of another kind ({type_[:200]})")
             case None:
                 notes.append(f"{one.where} is no sigstore bundle with an in-toto statement")
-    of_detail = {name: one for one in summaries.values() if (name := _names(one)) in details}
+    # Anybody can sign a summary of any detail: whose counts is for `verify`.
+    for one in summaries.values():
+        if (named := _names(one)) in details:
+            of_detail.setdefault(named, []).append(one)
     found = []
     for id_, detail in sorted(details.items()):
-        summary = of_detail.get(id_)
         payload = dsse.read_bundle(detail.data, detail.where).payload
-        if summary is None and read_detail(payload, detail.where).context.profile != OBSERVE:
+        own = of_detail.get(id_, [])
+        if not own and read_detail(payload, detail.where).context.profile != OBSERVE:
             notes.append(f"{detail.where} is a decision without its summary: it does not count")
             continue
-        found.append(Statements(detail=detail.data, summary=None if summary is None else summary.data))
-    used = {id(one) for one in of_detail.values()}
+        signed: list[bytes | None] = [one.data for one in own]
+        found += [Statements(detail=detail.data, summary=summary) for summary in signed or [None]]
+    used = {id(one) for own in of_detail.values() for one in own}
     return Sorted(
         statements=tuple(found),
         summaries=tuple(one for one in summaries.values() if id(one) not in used),
         notes=tuple(sorted(notes)),
+        revocations=revocations,
     )
 
 

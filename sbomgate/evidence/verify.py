@@ -14,7 +14,8 @@ The steps, each with the promise that it keeps; what fails is a reason, in this 
  9. it is not from the future by more than five minutes, nor from after its signature P17
 10. it is not older than the trust file accepts; no limit means the default, not never P18
 11. no newer decision by an accepted signer on this subject FAILED; of a commit only
-    those on the demanded workspace count, since one commit holds many               P19
+    those on the demanded workspace count, since one commit holds many; where none
+    is demanded, each part of it that was decided on must have passed                P19
 12. the result is PASSED
 13. the decision, or a newer one about the same artefact, is not revoked             P19
 14. the store's head is by an accepted signer, not older than the trust file
@@ -32,7 +33,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -127,6 +128,7 @@ def verify_build(
     environment: str | None = None,
     workspace: str | None = None,
     view: View = NOTHING,
+    part: Subject | None = None,
 ) -> VerificationResult:
     """Verify the decisions on one build.
 
@@ -140,6 +142,8 @@ def verify_build(
         environment: where it is to be deployed; needed where the trust file names several.
         workspace: directory of the workspace that is to be deployed, or None where none is demanded.
         view: the store's head and revocations, read before the records.
+        part: of the subject, which is all that is deployed: the image of an index. What PASSED about it says nothing of
+            the subject; what FAILED or was revoked about it beats the subject's older PASSED (P19).
 
     Raises:
         TrustError: the trust file accepts nobody, or its age limit is no limit.
@@ -154,17 +158,29 @@ def verify_build(
     environments = demanded_environments(trust, environment)
     notes: list[str] = []
     signed: list[Signed[Statements]] = []
+    halves: list[Signed[Statements]] = []
+    of_part: list[Signed[Statements]] = []
     for record in records:
+        if part is not None and _is_about(record, part):
+            own = detail_by(record, trust.signers)
+            if isinstance(own, Signed) and own.decision.context.profile != OBSERVE:
+                of_part.append(own)
+            continue
         match _signed(record, subject, trust):
             case Signed() as found:
                 signed.append(found)
             case Reason() as reason:
                 notes.append(f"decision {record.id[:12]} does not count: {reason.message}")
+                if _is_about(record, subject) and (half := failed_by(record, trust.signers)) is not None:
+                    halves.append(half)
+    known = {one.record.id for one in signed}
+    signed += {one.record.id: one for one in halves if one.record.id not in known}.values()
     revoking, refused = revocations.accepted_of(view.revocations, trust.signers)
     notes.extend(refused)
     # (14), (15) what the store's head says of the view that was given
     present = {record.id for record in records}
-    signed_head, withheld = _head(view, trust, revoking, build_manifest(subject).sha256, present, notes, now)
+    builds = {build_manifest(one).sha256 for one in (subject, part) if one is not None}
+    signed_head, withheld = _head(view, trust, revoking, builds, present, notes, now)
     counting = [s for s in signed if s.decision.context.profile != OBSERVE]
     notes.extend(
         f"decision {s.record.id[:12]} does not count: the profile observe only records"
@@ -193,7 +209,7 @@ def verify_build(
         (one for one in judged if {r.code for r in one[1]} <= {"future", "age", "waiver-ended"}), judged[0]
     )
     # Of a commit, only what is about the demanded workspace can beat it: one commit holds many.
-    rivals = [
+    rivals = of_part + [
         other
         for other in counting
         if not (
@@ -210,6 +226,10 @@ def verify_build(
             message = f"a decision of {other.time.isoformat()} on the same artefact{_for(other.decision)} FAILED"
             reasons = [*reasons, Reason(code="superseded", message=message)]
             break
+    # (11a) where nobody names a workspace, each part of it that was decided on must have passed: whichever service of
+    # a commit or an image was gated last does not answer for the others
+    if workspace is None:
+        reasons = [*reasons, *_parts_that_failed(counting, deciding, trust)]
     # (12) the result
     if deciding.decision.verdict is not Verdict.ALLOWED:
         findings = deciding.decision.counts.denied
@@ -237,11 +257,35 @@ def verify_build(
     )
 
 
+def _parts_that_failed(
+    newest_first: Sequence[Signed[Statements]], deciding: Signed[Statements], trust: Trust
+) -> list[Reason]:
+    """Return that another lockfile or workspace of the same artefact FAILED, the last time that it was decided on.
+
+    What is newer than `deciding` beats it anyway (11); what is older on the same lockfile is within a whole one.
+    """
+    mine = deciding.decision.context
+    seen: set[tuple[str, str | None]] = set()
+    for one in newest_first:
+        context = one.decision.context
+        about = context.lockfile_path, context.workspace
+        if about in seen or not one.in_environment:
+            continue
+        seen.add(about)
+        within = context.lockfile_path == mine.lockfile_path and mine.workspace in (None, context.workspace)
+        demanded = trust.lockfile_path in (None, context.lockfile_path)
+        if one.decision.verdict is Verdict.DENIED and one.time < deciding.time and demanded and not within:
+            what = f"{context.lockfile_path!r}" + (f", workspace {context.workspace!r}," if context.workspace else "")
+            message = f"the newest decision on {what} for the same artefact FAILED, and no workspace is demanded"
+            return [Reason(code="workspace", message=message)]
+    return []
+
+
 def _head(
     view: View,
     trust: Trust,
     revoking: Sequence[SignedRevocation],
-    build: str,
+    builds: set[str],
     present: set[str],
     notes: list[str],
     now: datetime,
@@ -276,7 +320,7 @@ def _head(
         message = f"the store's head was signed {hours:.0f} hours ago, at most {demanded:g} are accepted"
         reasons.append(Reason(code="head", message=message))
     for entry in view.entries:
-        if entry.build == build and entry.sha256 not in present:
+        if entry.build in builds and entry.sha256 not in present:
             message = (
                 f"the store's head covers decision {entry.sha256} on this artefact, and the store does not hold it"
             )
@@ -350,6 +394,32 @@ def signed_by(record: Evidence, trust_signers: Sequence[Signer]) -> Signed[Evide
     Raises:
         EvidenceError: it carries an accepted key's hint on bytes that this key did not sign.
     """
+    found = detail_by(record, trust_signers)
+    if isinstance(found, Reason) or record.summary is None:
+        return found
+    # (3) the same signer signed the summary; that it names exactly this detail holds for every Record
+    summary = verify(record.summary, trust_signers, role="decision", where=SUMMARY_BUNDLE)
+    if isinstance(summary, NotAccepted):
+        return Reason(code="signer", message=f"its summary is {summary.reason}")
+    if summary.time_source != found.time_source:
+        raise EvidenceError(
+            f"its signature proves the time by {summary.time_source!r}, the detail's by {found.time_source!r}",
+            where=SUMMARY_BUNDLE,
+        )
+    if summary.signer != found.signer:
+        names = f"{found.signer.name!r} and {summary.signer.name!r}"
+        return Reason(code="signer", message=f"detail and summary are signed by two: {names}")
+    if summary.time is None or found.signed_at is None:
+        return found
+    return replace(found, signed_at=max(found.signed_at, summary.time))
+
+
+def detail_by(record: Evidence, trust_signers: Sequence[Signer]) -> Signed[Evidence] | Reason:
+    """Return the statements as their detail alone is signed by an accepted signer, or why not: of the summary nothing.
+
+    Raises:
+        EvidenceError: as `signed_by`.
+    """
     # (2) an accepted signer signed the detail, in the role `decision`
     detail = verify(record.detail, trust_signers, role="decision", where=DETAIL_BUNDLE)
     if isinstance(detail, NotAccepted):
@@ -368,21 +438,6 @@ def signed_by(record: Evidence, trust_signers: Sequence[Signer]) -> Signed[Evide
             where=DETAIL_BUNDLE,
             place="predicate.evaluatedAt",
         )
-    # (3) the same signer signed the summary; that it names exactly this detail holds for every Record
-    if record.summary is not None:
-        summary = verify(record.summary, trust_signers, role="decision", where=SUMMARY_BUNDLE)
-        if isinstance(summary, NotAccepted):
-            return Reason(code="signer", message=f"its summary is {summary.reason}")
-        if summary.time_source != detail.time_source:
-            raise EvidenceError(
-                f"its signature proves the time by {summary.time_source!r}, the detail's by {detail.time_source!r}",
-                where=SUMMARY_BUNDLE,
-            )
-        if summary.time is not None and signed_at is not None:
-            signed_at = max(signed_at, summary.time)
-        if summary.signer != detail.signer:
-            names = f"{detail.signer.name!r} and {summary.signer.name!r}"
-            return Reason(code="signer", message=f"detail and summary are signed by two: {names}")
     # (4) SLSA: signer and verifier.id are accepted as a pair
     expected = detail.signer.verifier_id or DEFAULT_VERIFIER_ID
     if record.claimed.verifier_id != expected:
@@ -397,6 +452,20 @@ def signed_by(record: Evidence, trust_signers: Sequence[Signer]) -> Signed[Evide
     )
 
 
+def failed_by(record: Evidence, trust_signers: Sequence[Signer]) -> Signed[Evidence] | None:
+    """Return a decision that FAILED by its detail, where an accepted signer signed that, whoever signed its summary.
+
+    Whoever can write a store can put a summary of his own in the place of the signer's: it takes nothing back (P19).
+
+    Raises:
+        EvidenceError: as `signed_by`.
+    """
+    if record.claimed.verdict is Verdict.ALLOWED:
+        return None
+    found = detail_by(record, trust_signers)
+    return None if isinstance(found, Reason) else found
+
+
 def in_future(signed: Signed[Evidence], now: datetime) -> bool:
     """Whether it is from more than five minutes ahead: decided or, where that is proved, signed (P17)."""
     return max(signed.time, signed.signed_at or signed.time) - now > CLOCK_SKEW
@@ -404,10 +473,15 @@ def in_future(signed: Signed[Evidence], now: datetime) -> bool:
 
 def _signed(record: Statements, subject: Subject, trust: Trust) -> Signed[Statements] | Reason:
     # (1) the decision is about this subject's digest; the name is only for people
-    about = record.claimed.subject
-    if about.kind is not subject.kind or dict(about.digest) != dict(subject.digest):
+    if not _is_about(record, subject):
+        about = record.claimed.subject
         return Reason(code="subject", message=f"it is about {about.kind.value} {about.name!r}, another artefact")
     return signed_by(record, trust.signers)
+
+
+def _is_about(record: Statements, subject: Subject) -> bool:
+    about = record.claimed.subject
+    return about.kind is subject.kind and dict(about.digest) == dict(subject.digest)
 
 
 def _reasons(

@@ -12,7 +12,7 @@ import orjson
 
 from sbomgate import canonical
 from sbomgate.addresses import packed_once
-from sbomgate.errors import PolicyError
+from sbomgate.errors import PolicyError, UsageError
 from sbomgate.policy.engines import path_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _HINT_SERVER = "is this OPA's own address, and does it run?"
 
 
 class RestClient:
-    """One OPA server. Redirects are not followed, proxies and other settings of the environment are not looked at."""
+    """One OPA server. Redirects are not followed, the environment is not looked at."""
 
     def __init__(
         self,
@@ -35,6 +35,8 @@ class RestClient:
         socket: Path | None = None,
         token: str | None = None,
         context: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+        no_proxy: str = "",
         seconds: float = SECONDS,
     ) -> None:
         """Connect to nothing yet.
@@ -44,7 +46,12 @@ class RestClient:
             socket: unix socket to reach it through.
             token: bearer token.
             context: how a server that speaks TLS is verified.
+            proxy: URL of an HTTP proxy; this machine itself is asked directly.
+            no_proxy: what else is (`addresses.is_direct`).
             seconds: limit of one exchange.
+
+        Raises:
+            UsageError: the proxy is no URL of one.
         """
         import httpx
 
@@ -54,8 +61,19 @@ class RestClient:
         self.where = f"unix://{socket}" if socket else base
         self._base = base
         self._seconds = seconds
+        try:
+            transport = Transport(
+                seconds=seconds,
+                context=context,
+                proxy=None if proxy is None or socket else httpx.Proxy(proxy),
+                no_proxy=no_proxy,
+                uds=uds,
+                retries=CONNECT_RETRIES,
+            )
+        except (ValueError, httpx.InvalidURL) as e:
+            raise UsageError("not the URL of an HTTP proxy", where="HTTPS_PROXY", hint="http://host:port") from e
         self._client = httpx.Client(
-            transport=Transport(seconds=seconds, context=context, uds=uds, retries=CONNECT_RETRIES),
+            transport=transport,
             headers={"Authorization": f"Bearer {token}"} if token else {},
             timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
             follow_redirects=False,

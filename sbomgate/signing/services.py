@@ -135,11 +135,21 @@ def _count(found: Mapping[str, Any], name: str, services: list[tuple[str, int]])
 
 
 def open_client(
-    *, ca_file: str | None = None, proxy: str | None = None, total_seconds: float = TOTAL_SECONDS
+    *,
+    ca_file: str | None = None,
+    proxy: str | None = None,
+    no_proxy: str = "",
+    total_seconds: float = TOTAL_SECONDS,
 ) -> httpx.Client:
     """Return the HTTP client for these services: each of its exchanges ends within `total_seconds`.
 
     It reads no environment and follows no redirect: a token goes where the configuration says, and nowhere else.
+
+    Args:
+        ca_file: PEM file of certificate authorities to trust beside the system's and certifi's.
+        proxy: URL of an HTTP proxy; this machine itself is asked directly.
+        no_proxy: what else is (`addresses.is_direct`).
+        total_seconds: limit of one exchange.
 
     Raises:
         SigningError: the file holds no certificates, or the proxy is no URL.
@@ -157,17 +167,14 @@ def open_client(
     try:
         if ca_file is not None:
             context.load_verify_locations(cafile=ca_file)
-        direct = Transport(seconds=total_seconds, context=context)
-        mounts: dict[str, httpx.BaseTransport | None] = {}
-        if proxy is not None:
-            mounts["all://"] = Transport(seconds=total_seconds, context=context, proxy=httpx.Proxy(proxy))
-            mounts |= {f"all://{host}": direct for host in ("127.0.0.1", "localhost", "[::1]")}
+        by_proxy = None if proxy is None else httpx.Proxy(proxy)
+        transport = Transport(seconds=total_seconds, context=context, proxy=by_proxy, no_proxy=no_proxy)
     except (OSError, ssl.SSLError, ValueError, httpx.InvalidURL) as e:
         raise SigningError(
             "certificates or proxy cannot be used", hint="correct NODE_EXTRA_CA_CERTS, HTTPS_PROXY"
         ) from e
     timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
-    return httpx.Client(transport=direct, mounts=mounts, trust_env=False, follow_redirects=False, timeout=timeout)
+    return httpx.Client(transport=transport, trust_env=False, follow_redirects=False, timeout=timeout)
 
 
 @dataclass(frozen=True, slots=True)

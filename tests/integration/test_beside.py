@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sbomgate import dsse
 from sbomgate.decision import SUMMARY_TYPE
 from testkit.bench import Bench, Said, sha256
 from testkit.evidence import key
@@ -83,6 +84,30 @@ def test_a_denial_beside_it_wins(gated: Bench) -> None:
     finally:
         (gated.shop / "package-lock.json").write_text(held)
     assert verify(gated, "dist", "denied.jsonl").code == 1
+
+
+def test_P19_a_revocation_beside_it_counts(gated: Bench) -> None:
+    """P19: whoever was told of a revocation and verifies without a store is refused, as with one."""
+    shutil.copytree(gated.folder / "dist", gated.folder / "revoked")
+    shutil.copytree(gated.folder / "evidence", gated.folder / "another")
+    revoke = ("--reason", "a compromised runner", "--key", "release.key", "--trust", "trust.toml", "--store", "another")
+    decided = (gated.folder / "dist").glob("*.decision.sigstore.json")
+    assert gated.run("revoke", *(sha256(one.read_bytes()) for one in decided), *revoke).code == 0
+    (revocation,) = (gated.folder / "another" / "revocations").iterdir()
+    shutil.copy(revocation, gated.folder / "revoked")
+    said = verify(gated, "revoked")
+    assert (said.code, "was revoked by 'release'" in said.out) == (1, True)
+    assert verify(gated, "dist", str(revocation)).code == 1
+    assert verify(gated, "dist").code == 0
+
+
+def test_P19_another_s_summary_beside_it_hides_no_denial(gated: Bench) -> None:
+    """P19: the file was added, none was taken away."""
+    lines = (gated.folder / "denied.jsonl").read_bytes().splitlines()
+    (summary,) = (one for one in lines if b"verification_summary" in dsse.payload_of(one))
+    (gated.folder / "added.json").write_bytes(key(7).sign(dsse.payload_of(summary)))
+    said = verify(gated, "dist", "denied.jsonl", "added.json")
+    assert (said.code, "VERIFIED" in said.out) == (1, False)
 
 
 def test_P36_an_altered_file_is_an_error(gated: Bench) -> None:

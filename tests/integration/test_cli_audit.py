@@ -15,9 +15,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from sbomgate import files, resources
+from sbomgate import dsse, files, resources
 from sbomgate.errors import EvidenceError
 from sbomgate.evidence import layout
+from sbomgate.evidence.record import Record
 from sbomgate.signing import local_key
 from testkit import commandline, tarballs
 from testkit.commandline import Result, World, must_be_refused
@@ -144,6 +145,37 @@ def _stranger(world: World) -> None:
     local_key.generate(world.root / "release.key")
 
 
+def _strange_summary(world: World) -> None:
+    """Sign what the summary of a decision says with a key that nobody accepts, and put it in its place."""
+    path = decisions(world)[1]
+    record = layout.read(path)
+    assert record.summary is not None
+    stranger = local_key.generate(world.root / "stranger.key")
+    forged = Record(
+        detail=record.detail, summary=stranger.sign(dsse.payload_of(record.summary)), blobs=dict(record.blobs)
+    )
+    others = [layout.read(one) for one in decisions(world) if one != path]
+    shutil.rmtree(builds(world)["app.tgz"])
+    for one in (*others, forged):
+        layout.write(world.store, one)
+
+
+def _no_log(world: World) -> None:
+    shutil.rmtree(builds(world)["other.tgz"])
+    shutil.rmtree(world.store / "log")
+
+
+def _strange_head(world: World) -> None:
+    """Take a build away, and sign a log without it with a key that nobody accepts."""
+    _no_log(world)
+    own = world.root / "own.toml"
+    key = local_key.generate(world.root / "stranger.key").public_key
+    own.write_text(
+        world.trust.read_text() + f'[[signers]]\nname = "stranger"\nroles = ["decision"]\npublic_key = """\n{key}"""\n'
+    )
+    assert world.run("audit", "evidence", "--trust", "own.toml", "--key", "stranger.key").code == 0
+
+
 APP = "evidence/{app}"
 DAMAGES: dict[str, tuple[Callable[[World], Any], str]] = {
     "a blob altered": (lambda w: _flip(_blob(w, "sbom.cdx.json")), APP),
@@ -188,6 +220,10 @@ DAMAGES: dict[str, tuple[Callable[[World], Any], str]] = {
         lambda w: (w.store / "log/000000/0000000003.sigstore.json").unlink(),
         "evidence/{other}/decisions/",
     ),
+    "a summary by a stranger": (_strange_summary, f"{APP}/decisions/{{second}}"),
+    "the log removed": (lambda w: shutil.rmtree(w.store / "log"), f"{APP}/decisions/{{first}}"),
+    "the log removed, and what it covered": (_no_log, f"{APP}/decisions/{{first}}"),
+    "a head by a stranger, over what he left": (_strange_head, "evidence/log/000000/0000000001.sigstore.json"),
     "a head in between removed": (
         lambda w: (w.store / "log/000000/0000000002.sigstore.json").unlink(),
         "evidence/log/000000/0000000003.sigstore.json",
@@ -301,7 +337,7 @@ def test_p19_the_trust_file_demands_a_young_head(world: World) -> None:
 def test_a_store_from_before_heads(world: World) -> None:
     shutil.rmtree(world.store / "log")
     made = world.run(*AUDIT)
-    assert made.code == 0
+    assert made.code == 1
     assert "no signed head" in made.out
     assert "no signed head" in world.run(*world.verify()).out
     assert world.run(*world.gate("--environment", "production")).code == 0
@@ -559,3 +595,10 @@ def test_an_auditor_verifies_a_pack_without_sbomgate(world: World, tmp_path: Pat
         ]
         overwrite(copy / "SHA256SUMS", "".join(sums).encode())
         assert follow(copy).returncode != 0, alteration
+
+
+@pytest.mark.parametrize("where", ["empty", "evidence/log", "shop"])
+def test_p36_a_folder_without_evidence_is_no_sound_store(world: World, where: str) -> None:
+    """P36: a wrong path, and a store of which nothing is left, are nothing that could be called sound."""
+    (world.root / "empty").mkdir()
+    must_be_refused(world.run("audit", where, "--trust", "trust.toml"), says=["holds no evidence", where])

@@ -29,6 +29,8 @@ class EngineSettings:
         url: https://…, http:// on loopback, or unix:///path (`opa-url`).
         token: bearer token for it, or None.
         ca_file: PEM certificates to trust instead of the system's, or None.
+        proxy: URL of the HTTP proxy by which that server is asked, or None; this machine itself is asked directly.
+        no_proxy: what else is (`addresses.is_direct`).
     """
 
     cache_dir: Path
@@ -37,6 +39,8 @@ class EngineSettings:
     url: str | None = None
     token: str | None = None
     ca_file: Path | None = None
+    proxy: str | None = None
+    no_proxy: str = ""
 
 
 class OpenEngine(Engine, Protocol):

@@ -55,7 +55,14 @@ def open_engine(settings: EngineSettings) -> OpaUrlEngine:
     def check(bundle: PolicyBundle) -> None:
         checker.check(bundle, strict=False)
 
-    return OpaUrlEngine(settings.url, token=settings.token, ca_file=settings.ca_file, check=check)
+    return OpaUrlEngine(
+        settings.url,
+        token=settings.token,
+        ca_file=settings.ca_file,
+        proxy=settings.proxy,
+        no_proxy=settings.no_proxy,
+        check=check,
+    )
 
 
 class OpaUrlEngine:
@@ -71,6 +78,8 @@ class OpaUrlEngine:
         check: Callable[[PolicyBundle], None],
         token: str | None = None,
         ca_file: Path | None = None,
+        proxy: str | None = None,
+        no_proxy: str = "",
         seconds: float = TURN_SECONDS,
         stale_seconds: float = STALE_SECONDS,
     ) -> None:
@@ -81,11 +90,13 @@ class OpaUrlEngine:
             check: raises PolicyError for a bundle that does not compile or calls a forbidden built-in.
             token: bearer token.
             ca_file: PEM certificates to trust instead of the system's.
+            proxy: URL of an HTTP proxy; this machine itself is asked directly.
+            no_proxy: what else is (`addresses.is_direct`).
             seconds: limit of one exchange.
             stale_seconds: when a turn counts as left behind.
 
         Raises:
-            UsageError: a URL that would send the input or the token in clear over a network, or a bad token.
+            UsageError: a URL that would send the input or the token in clear over a network, a bad token or proxy.
             PolicyError: the certificates cannot be read.
         """
         base, socket = _address(url)
@@ -95,7 +106,9 @@ class OpaUrlEngine:
             context = tls.client_context(ca_file)
         except (OSError, ssl.SSLError) as e:
             raise PolicyError(f"certificates cannot be read: {e}", where=str(ca_file)) from e
-        self._client = RestClient(base, socket=socket, token=token, context=context, seconds=seconds)
+        self._client = RestClient(
+            base, socket=socket, token=token, context=context, proxy=proxy, no_proxy=no_proxy, seconds=seconds
+        )
         self._check = check
         self._checked: set[str] = set()
         self._stale_seconds = stale_seconds

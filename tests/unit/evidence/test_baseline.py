@@ -79,6 +79,11 @@ def test_the_newest_passed(tmp_path: Path) -> None:
         pytest.param([record()], [signer(key(), environments=("staging",))], id="P20 another environment"),
         pytest.param([record(age=2 * HOUR), record(age=HOUR, verdict=Verdict.DENIED)], SIGNERS, id="P19 failed later"),
         pytest.param([record(age=HOUR), record(age=HOUR, verdict=Verdict.DENIED)], SIGNERS, id="P19 failed at once"),
+        pytest.param(
+            [record(age=2 * HOUR), record(age=HOUR, verdict=Verdict.DENIED, summary_key=key(2))],
+            SIGNERS,
+            id="P19 failed later, its summary replaced by a stranger's",
+        ),
     ],
 )
 def test_what_is_no_baseline_is_bootstrap_with_its_reason(tmp_path: Path, records: list[Record], signers: Any) -> None:

@@ -227,6 +227,43 @@ def test_P19_the_newest_wins_and_failed_beats_older(records: list[Record], expec
     assert codes(judge(*reversed(records))) == expected
 
 
+PART = replace(IMAGE, digest={"sha256": "4f" * 32})
+OF_INDEX = record(subject=IMAGE, age=5 * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("late", "expected"),
+    [
+        pytest.param([], [], id="nothing was decided of the image itself"),
+        pytest.param([record(subject=PART, age=HOUR, verdict=Verdict.DENIED)], ["superseded"], id="it failed since"),
+        pytest.param([record(subject=PART, age=9 * HOUR, verdict=Verdict.DENIED)], [], id="it failed before"),
+        pytest.param([record(subject=PART, age=HOUR)], [], id="it passed"),
+        pytest.param([record(key(2), subject=PART, age=HOUR, verdict=Verdict.DENIED)], [], id="failed by a stranger"),
+        pytest.param(
+            [record(subject=PART, age=HOUR, verdict=Verdict.DENIED, profile="observe")], [], id="observe never denies"
+        ),
+        pytest.param(
+            [record(subject=PART, summary_key=key(2), age=HOUR, verdict=Verdict.DENIED)],
+            ["superseded"],
+            id="its summary replaced",
+        ),
+    ],
+)
+def test_P19_what_failed_about_an_image_beats_its_index(late: list[Record], expected: list[str]) -> None:
+    """P19: the index passed, and one of its images, which is what is deployed, was denied by itself since."""
+    found = verify_build(
+        [OF_INDEX, *late], IMAGE, trusting(policy_digests=(POLICY,)), now=NOW, shipped_policy=POLICY, part=PART
+    )
+    assert codes(found) == expected
+
+
+def test_P12_what_passed_about_an_image_says_nothing_of_its_index() -> None:
+    found = verify_build(
+        [record(subject=PART)], IMAGE, trusting(policy_digests=(POLICY,)), now=NOW, shipped_policy=POLICY, part=PART
+    )
+    assert codes(found) == ["no-decision"]
+
+
 def test_P19_of_several_that_failed_the_newest_is_named_once() -> None:
     late = [record(age=n * HOUR, verdict=Verdict.DENIED, environment="staging") for n in (2, 1)]
     found = judge(PASSED, *late)
@@ -286,6 +323,34 @@ def test_P19_denied_for_another_workspace(subject: Subject, asked: str | None, e
     assert codes(judge(*made, subject=subject, trust=trust, workspace=asked)) == expected
 
 
+@pytest.mark.parametrize("subject", [TARBALL, COMMIT, IMAGE], ids=["file", "commit", "image"])
+@pytest.mark.parametrize(
+    ("earlier", "late", "asked", "expected"),
+    [
+        pytest.param({"workspace": API}, {"workspace": WEB}, None, ["workspace"], id="a service that failed before"),
+        pytest.param({"workspace": API}, {"workspace": WEB}, WEB, [], id="the other one is demanded"),
+        pytest.param({"workspace": WEB}, {"workspace": WEB}, None, [], id="the same one, mended"),
+        pytest.param({"workspace": API}, {}, None, [], id="the whole lockfile passed since"),
+        pytest.param({}, {"workspace": WEB}, None, ["workspace"], id="of the whole lockfile, a part passed since"),
+        pytest.param({"lockfile_path": "api/package-lock.json"}, {}, None, ["workspace"], id="another lockfile"),
+    ],
+)
+def test_P19_a_part_that_failed_before(
+    subject: Subject, earlier: dict[str, Any], late: dict[str, Any], asked: str | None, expected: list[str]
+) -> None:
+    """P19: one commit or image, two services: whichever was gated last must not answer for both of them."""
+    trust = replace(DEMANDING, resource_uri=None, lockfile_path=None)
+    made = [record(subject=subject, verdict=Verdict.DENIED, age=2 * HOUR, **earlier), record(subject=subject, **late)]
+    assert codes(judge(*made, subject=subject, trust=trust, workspace=asked)) == expected
+    # Its own newer PASSED mends it, whatever came between.
+    made.append(record(subject=subject, age=HOUR / 2, **earlier))
+    assert codes(judge(*made, subject=subject, trust=trust, workspace=asked)) == []
+    # A lockfile that the trust file demands is not beaten by an older decision on another.
+    if "lockfile_path" in earlier:
+        narrow = replace(trust, lockfile_path="package-lock.json")
+        assert codes(judge(*made[:2], subject=subject, trust=narrow)) == []
+
+
 def test_a_workspace_that_nobody_asked_for_is_said() -> None:
     assert any("no workspace is demanded" in note for note in judge(record(workspace=WEB)).notes)
     assert not any("workspace" in note for note in judge(record(workspace=WEB), workspace=WEB).notes)
@@ -312,6 +377,30 @@ def test_P20_a_failed_by_a_signer_outside_his_environments_does_not_count() -> N
 def test_detail_and_summary_are_signed_by_one() -> None:
     both = trusting(signer(key()), signer(key(2), name="other"))
     assert codes(judge(record(summary_key=key(2)), trust=both)) == ["no-decision"]
+
+
+@pytest.mark.parametrize(
+    ("late", "expected"),
+    [
+        pytest.param({}, ["failed"], id="failed"),
+        pytest.param({"environment": "staging"}, ["superseded"], id="failed for another environment"),
+        pytest.param({"verdict": Verdict.ALLOWED}, [], id="passed: it says nothing good without its summary"),
+        pytest.param({"profile": "observe"}, [], id="observe has none"),
+        pytest.param({"subject": OTHER_TARBALL}, [], id="another artefact"),
+    ],
+)
+def test_P19_a_summary_by_a_stranger_takes_no_failed_back(late: dict[str, Any], expected: list[str]) -> None:
+    """P19: whoever can write the store has no key, and can put his own summary in the place of the signer's."""
+    replaced = record(summary_key=key(2), **{"age": HOUR, "verdict": Verdict.DENIED, **late})
+    assert codes(judge(PASSED, replaced)) == expected
+    assert codes(judge(replaced, PASSED)) == expected
+    # Beside the signer's own summary it changes nothing.
+    both = record(**{"age": HOUR, "verdict": Verdict.DENIED, **late})
+    assert codes(judge(PASSED, replaced, both)) == expected
+
+
+def test_P19_a_detail_by_a_stranger_fails_nothing() -> None:
+    assert codes(judge(PASSED, record(key(2), summary_key=key(), age=HOUR, verdict=Verdict.DENIED))) == []
 
 
 def test_what_did_not_count_is_said() -> None:
