@@ -40,7 +40,7 @@ def best(document: object, schema: bytes) -> ValidationError | None:
 
 
 def line(content: str, path: Sequence[str | int]) -> int | None:
-    """Return the line of a TOML file where the value at `path` starts, as far as a look at headers and keys can tell, else None."""
+    """Return the line of a TOML file where the value at `path` starts, as far as headers and keys tell, else None."""
     table: list[str] = []
     count: dict[str, int] = {}
     wanted = [part for part in path if isinstance(part, str)]
