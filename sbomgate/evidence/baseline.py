@@ -175,7 +175,7 @@ def baseline(
         raise EvidenceError(
             f"{future[0]}, and no other one stands",
             where=str(ahead[0][1]),
-            hint="correct the clock of this machine; if the other one was wrong, `sbomgate revoke` withdraws the decision",
+            hint="correct the clock of this machine; if the other was wrong, withdraw the decision (`sbomgate revoke`)",
         )
     latest = None
     if accepted:
