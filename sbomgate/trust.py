@@ -538,7 +538,7 @@ def _validate(document: dict[str, Any], content: str, where: str) -> None:
         return
     path = list(error.absolute_path)
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
-    if line := _line(content, path):
+    if line := schema_errors.line(content, path):
         place = f"{place} (line {line})" if place else f"line {line}"
     raise TrustError(_sentence(error), where=where, place=place, hint="docs/trust-file.md explains every key")
 
@@ -559,32 +559,6 @@ def _sentence(error: Any) -> str:
             return f"got {shown}, expected {error.schema.get('description', 'another form')}"
         case _:
             return str(error.message)
-
-
-def _line(content: str, path: Sequence[str | int]) -> int | None:
-    """Return the line where the value at `path` starts, as far as a look at headers and keys can tell, else None."""
-    table: list[str] = []
-    count: dict[str, int] = {}
-    wanted = [part for part in path if isinstance(part, str)]
-    numbers = [part for part in path if isinstance(part, int)]
-    at_table = not (path and isinstance(path[0], str) and len(path) > 1)
-    best: int | None = None
-    for number, line in enumerate(content.splitlines(), 1):
-        if header := re.match(r"\s*(\[\[?)\s*([A-Za-z0-9_.\-\"@/ ]+?)\s*\]\]?\s*(#.*)?$", line):
-            table = [part.strip(' "') for part in header[2].split(".")]
-            if header[1] == "[[":
-                count[header[2]] = count.get(header[2], -1) + 1
-                at_table = wanted[: len(table)] == table and numbers[:1] == [count[header[2]]]
-            else:
-                at_table = wanted[: len(table)] == table
-            if at_table:
-                best = number
-        elif at_table and (key := re.match(r"\s*\"?([A-Za-z0-9_\-]+)\"?\s*=", line)):
-            if [*table, key[1]] == wanted[: len(table) + 1]:
-                return number
-        elif not table and (key := re.match(r"\s*([A-Za-z0-9_\-]+)\s*=", line)) and wanted[:1] == [key[1]]:
-            return number
-    return best
 
 
 def _plain(value: Any, path: tuple[str, ...], where: str) -> Any:

@@ -44,7 +44,8 @@ PROFILES = ["observe", "default", "strict", "release"]
 
 def parameter_schema(declared: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of one parameter as its METADATA declares it."""
-    kept = ("type", "enum", "pattern", "minimum", "maximum", "items", "description")
+    kept = ("type", "enum", "pattern", "minimum", "maximum", "items", "propertyNames", "additionalProperties",
+            "description")  # fmt: skip
     return {key: declared[key] for key in kept if key in declared}
 
 

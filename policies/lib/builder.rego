@@ -25,6 +25,7 @@ verified := [p |
 
 is_ordinary(attestation) if {
 	[attestation.log_proof, attestation.claims.runner, attestation.claims.trigger] in ordinary_builds
+	is_string(attestation.claims.ref)
 	startswith(attestation.claims.ref, ordinary_refs[_])
 }
 

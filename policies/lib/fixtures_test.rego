@@ -199,7 +199,7 @@ document_against(baseline, profile, packages, changes) := object.union(
 		"ties": null,
 		"time_source": null,
 		"parameters": {
-			"release_age": {"minimum_age_hours": 72, "mirror_lag_hours": 24},
+			"release_age": {"minimum_age_hours": 72, "direct_age_hours": 0, "transitive_age_hours": 0, "packages": {}, "mirror_lag_hours": 24},
 			"new_dependencies": {"first_release_days": 7},
 			"pinned": {"mode": "locked"},
 			"licences": {"allow": ["*"], "deny": [], "dev_allow": ["*"], "dev_deny": [], "texts": [], "unknown": "note"},

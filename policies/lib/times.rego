@@ -40,14 +40,44 @@ as_old_as_a_mirror(ns) if ns <= input.parameters.release_age.mirror_lag_hours * 
 # comparison makes the whole expression undefined, and not true.)
 young := {id |
 	some id, a in age
-	not old_enough(a)
+	not old_enough(id, a)
 }
 
-old_enough(a) if a >= minimum
+old_enough(id, a) if a >= waits(id) * hour
 
-minimum := input.parameters.release_age.minimum_age_hours * hour
+settings := input.parameters.release_age
 
-oldest_young := before(minimum) if minimum
+# Hours that the version of a package waits: what the pattern says that fits its name best; else the general age, or the
+# one of what the project itself asks for, or of what others bring in, where that is longer.
+waits(id) := hours_by_name(packages.entries[id].name) if fitting(packages.entries[id].name) != []
+
+waits(id) := max([settings.minimum_age_hours, hours_by_distance(id)]) if fitting(packages.entries[id].name) == []
+
+hours_by_distance(id) := settings.direct_age_hours if "direct" in packages.entries[id].flags
+
+hours_by_distance(id) := settings.transitive_age_hours if not "direct" in packages.entries[id].flags
+
+# An exact name comes before any pattern, a longer pattern before a shorter one.
+hours_by_name(name) := settings.packages[name] if {
+	settings.packages[name]
+} else := settings.packages[max([[count(pattern), pattern] | some pattern in fitting(name)])[1]]
+
+# Undefined where the parameter is missing: then nothing is old enough.
+fitting(name) := [pattern | some pattern, _ in settings.packages; speaks_of(pattern, name)] if is_object(settings.packages)
+
+speaks_of(pattern, name) if pattern == name
+
+speaks_of(pattern, name) if {
+	endswith(pattern, "*")
+	startswith(name, trim_suffix(pattern, "*"))
+}
+
+longest := max(array.concat(
+	[settings.minimum_age_hours, settings.direct_age_hours, settings.transitive_age_hours],
+	[hours_of | some hours_of in settings.packages],
+)) if is_object(settings.packages)
+
+oldest_young := before(longest * hour) if longest
 
 else := ""
 

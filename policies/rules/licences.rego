@@ -91,13 +91,15 @@ judged(list, text) := "refused" if {
 	not acceptable(list, text)
 }
 
-# A text that is no expression is compared as it stands.
+# A text that is no expression is compared as it stands; where there is none at all, there is nothing to compare.
 judged(list, text) := "refused" if {
+	is_string(text)
 	not input.licences[text]
 	matches(list.deny, text)
 }
 
 judged(list, text) := "accepted" if {
+	is_string(text)
 	not input.licences[text]
 	not matches(list.deny, text)
 	text in input.parameters.licences.texts

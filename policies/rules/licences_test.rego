@@ -82,6 +82,7 @@ test_old_and_unchanged_warns_in_default_only if {
 test_missing_and_unreadable if {
 	every licence in [null, "SEE LICENSE IN LICENSE", ""] {
 		of(licence, {"allow": ["MIT"]}) == {"licence-unknown:note"}
+		of(licence, {"deny": ["GPL-*", "AGPL-3.0-only"]}) == {"licence-unknown:note"}
 		of(licence, {"unknown": "warn"}) == {"licence-unknown:warn"}
 		of(licence, {"unknown": "deny"}) == {"licence-unknown:deny"}
 		of(licence, {"unknown": "of tomorrow"}) == {"licence-unknown:deny"}

@@ -263,7 +263,10 @@ findings contains f if {
 	})
 }
 
-early(attestation) if substring(attestation.log_time, 0, 10) < input.parameters.provenance.promise_only_before
+early(attestation) if {
+	is_string(attestation.log_time)
+	substring(attestation.log_time, 0, 10) < input.parameters.provenance.promise_only_before
+}
 
 default promise_end := "ever"
 

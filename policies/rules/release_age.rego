@@ -4,7 +4,8 @@
 #   Denies a version that was published more recently than the project waits. The time is that of the verified publish
 #   attestation where there is one, else the registry's unsigned word, and the message says which. A version that was not
 #   there when an approved build looked, although it is dated before that look, counts from the first look that had it.
-#   A version that an exclusion of the trust file names by its integrity, or a waiver, may be younger.
+#   How long it waits may differ by name, by scope, and for what the project itself asks for. A version that an exclusion
+#   of the trust file names by its integrity, or a waiver, may be younger.
 # schemas:
 #   - input: schema["policy-input"]
 # custom:
@@ -26,6 +27,26 @@
 #       default: 72
 #       stricter: larger
 #       description: Hours that must lie between the publication of a version and the decision.
+#     direct_age_hours:
+#       type: number
+#       minimum: 0
+#       default: 0
+#       stricter: larger
+#       description: The same for what the project itself asks for, where this is more than `minimum_age_hours`.
+#     transitive_age_hours:
+#       type: number
+#       minimum: 0
+#       default: 0
+#       stricter: larger
+#       description: The same for what others bring in, where this is more than `minimum_age_hours`.
+#     packages:
+#       type: object
+#       propertyNames: {pattern: "^[^*]*[*]?$", minLength: 1, maxLength: 215}
+#       additionalProperties: {type: number, minimum: 0}
+#       default: {}
+#       stricter: larger
+#       floor: [minimum_age_hours, direct_age_hours, transitive_age_hours]
+#       description: 'Hours by name, `"@scope/*"` or `"name-*"`: the longest that fits counts instead of the others, more or less. A project adds to the table of the trust file, and can only lengthen.'
 #     mirror_lag_hours:
 #       type: number
 #       minimum: 0
@@ -46,7 +67,7 @@ findings contains f if {
 		"message": sprintf("published %s ago %s; this project waits %s", [
 			times.span(times.age[id]),
 			word(p),
-			times.hours(object.get(input.parameters, ["release_age", "minimum_age_hours"], null)),
+			waited(id),
 		]),
 		"fix": sprintf("stay on the version before %s, or have it approved", [packages.label(p)]),
 	})
@@ -93,6 +114,10 @@ findings contains f if {
 		"fix": sprintf("ask the registry (not a mirror) when %s was published; its age counts from %s, when it was first seen", [packages.label(p), p.publish.seen]),
 	})
 }
+
+waited(id) := times.hours(times.waits(id)) if {
+	times.waits(id)
+} else := times.hours(null)
 
 word(p) := word_of_source(p) if not times.dated_back(p)
 

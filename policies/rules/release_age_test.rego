@@ -96,6 +96,49 @@ test_the_message if {
 	[f.message | some f in found] == ["published 2 h ago by the registry's word; this project waits 3 days"]
 }
 
+of_age(name, hours, flags, settings) := fx.codes(f) if {
+	at := time.format([time.parse_rfc3339_ns(fx.now) - (hours * 3600000000000), "UTC", "2006-01-02T15:04:05Z07:00"])
+	p := fx.pkg(name, "1.0.0", {"publish": fx.published(at), "flags": flags})
+	f := rule.findings with input as fx.document("strict", [p], {"parameters": {"release_age": settings}})
+}
+
+by_name := {"packages": {"*": 100, "@acme/*": 10, "@acme/ui-*": 200, "@acme/ui-kit": 5, "react": 400}}
+
+test_the_longest_name_that_fits_says_how_long if {
+	every name, waits in {"left-pad": 100, "@acme/a": 10, "@acme/ui-x": 200, "@acme/ui-kit": 5, "@acme/ui-kits": 200, "react": 400, "react-dom": 100} {
+		of_age(name, waits - 1, [], by_name) == {"too-young:deny"}
+		of_age(name, waits, [], by_name) == set()
+	}
+}
+
+test_names_count_instead_of_the_rest if {
+	of_age("react", 50, ["direct"], {"packages": {"react": 24}, "direct_age_hours": 168}) == set()
+	of_age("react-dom", 100, ["direct"], {"packages": {"react": 24}, "direct_age_hours": 168}) == {"too-young:deny"}
+}
+
+test_direct_and_transitive if {
+	of_age("a", 100, ["direct"], {"direct_age_hours": 168}) == {"too-young:deny"}
+	of_age("a", 100, [], {"direct_age_hours": 168}) == set()
+	of_age("a", 100, ["direct"], {"transitive_age_hours": 168}) == set()
+	of_age("a", 100, [], {"transitive_age_hours": 168}) == {"too-young:deny"}
+
+	# what is shorter than the general age changes nothing
+	of_age("a", 50, ["direct"], {"direct_age_hours": 24}) == {"too-young:deny"}
+}
+
+test_without_one_of_the_parameters_everything_is_young if {
+	document := fx.document("strict", [fx.pkg("axios", "1.14.1", {"publish": fx.published(fx.old), "flags": []})], {})
+	every missing in ["minimum_age_hours", "transitive_age_hours", "packages"] {
+		found := rule.findings with input as json.remove(document, [concat("/", ["parameters/release_age", missing])])
+		fx.codes(found) == {"too-young:deny"}
+	}
+}
+
+test_the_message_says_how_long_this_one_waits if {
+	found := rule.findings with input as fx.document("default", [aged(fx.published(fx.two_hours_ago))], {"parameters": {"release_age": {"packages": {"ax*": 24}}}})
+	[f.message | some f in found] == ["published 2 h ago by the registry's word; this project waits 24 h"]
+}
+
 test_old_passes if said("strict", fx.published(fx.old), {}) == set()
 
 # What the facts keep of a time in the future: the time, and the reason.

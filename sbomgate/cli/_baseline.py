@@ -62,6 +62,8 @@ def _baseline(
     from sbomgate.model import BaselineBuild, Bootstrap
 
     found = baselines.baseline(candidates, context, graph.packages[0].name, signers=trust.signers, now=env.now)
+    for said in found.future:
+        env.tell(f"{said}: it is no baseline")
     # A decision that denied is no baseline, and what was seen when it was made was seen all the same.
     ledger = None if found.latest is None else found.latest.record.blobs.get(gate.LEDGER)
     if found.evidence is None:

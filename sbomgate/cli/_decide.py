@@ -238,6 +238,8 @@ def judging(
             trust.parameters,
             tree.settings.rules,
             trust_where=args.trust or "trust file",
+            trust_text=trust.data.decode(),
+            project_text=tree.settings.text,
         ),
         lists=_lists(opened, trust, tree.settings.malicious_lists),
         bundle=tree.bundle,

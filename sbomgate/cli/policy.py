@@ -125,6 +125,8 @@ def _explain(args: argparse.Namespace, env: Environment) -> int:
         accepted.parameters,
         settings.rules,
         trust_where=args.trust or "trust file",
+        trust_text=accepted.data.decode(),
+        project_text=settings.text,
     )
     page = authoring.page(args.rule, known[args.rule], effective.get(args.rule, {}))
     print("\n".join(discreet(line) for line in page.splitlines()))

@@ -7,6 +7,7 @@ signature, or for other bytes than the registry's.
 examples:
   sbomgate waive release_age axios@1.14.2 --until 2026-12-01 --reason "fixes GHSA-…" --key ann.key --trust ../trust.toml
   sbomgate waive release_age axios@1.14.2 --until 30d --reason "…" --signer keyless:ann.token --trust ../trust.toml
+  sbomgate waive no_left_pad left-pad@1.3.0 --policy policy --until 30d --reason "…" --key ann.key --trust ../trust.toml
   sbomgate waive pinned --finding 3f9c… --until 30d --reason "…" --key ann.key --trust ../trust.toml
 """
 
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _signing.add_person(parser)
     parser.add_argument("--trust", metavar="FILE", required=True, help="the trust file, which names the approvers")
     parser.add_argument("--repository", metavar="URL", help="the project (default: the trust file's repository)")
+    parser.add_argument("--policy", metavar="DIR", help="own rules, one of which is waived: as `check` takes them")
     parser.add_argument("--path", default=".", help="the project's folder, or its lockfile (default: here)")
 
 
@@ -45,7 +47,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     """Sign and write it."""
     from sbomgate import approvals, lockfiles
     from sbomgate import trust as trust_file
-    from sbomgate.cli import _approvals
+    from sbomgate.cli import _approvals, _policy
     from sbomgate.cli._project import open_project
     from sbomgate.errors import UsageError
     from sbomgate.model import Waiver
@@ -53,8 +55,11 @@ def run(args: argparse.Namespace, env: Environment) -> int:
 
     if args.rule in approvals.NEVER_WAIVED:
         raise UsageError("nothing waives this rule", where=args.rule, hint="remove the package")
-    if args.rule not in (rules := bundle.shipped().rules):
-        raise UsageError("no such rule", where=args.rule, hint=f"one of {', '.join(rules)}")
+    rules = bundle.load(None if args.policy is None else _policy.located(args.policy, env)).rules
+    if args.rule not in rules:
+        raise UsageError(
+            "no such rule", where=args.rule, hint=f"one of {', '.join(rules)}; a rule of your own needs --policy"
+        )
     if (args.package is None) == (args.finding is None):
         raise UsageError("waive one package, or one finding by its fingerprint", hint="PACKAGE@VERSION or --finding")
     opened = open_project(args.path, env)

@@ -67,16 +67,19 @@ def _soon(trust_where: str, trust: Trust, opened: Project) -> timedelta:
     """Return how long before its end the rule `approved_changes` says so, here as in a decision."""
     from datetime import timedelta
 
+    from sbomgate import config
     from sbomgate.cli import _sbom
     from sbomgate.policy import parameters
     from sbomgate.resources import path as resource
 
-    settings = _sbom.config_of(opened)
+    settings = _sbom.config_of(opened) or config.EMPTY
     effective = parameters.effective(
         parameters.declared(resource(*parameters.CATALOGUE).read_bytes()),
         trust.parameters,
-        {} if settings is None else settings.rules,
+        settings.rules,
         trust_where=trust_where,
+        trust_text=trust.data.decode(),
+        project_text=settings.text,
     )
     return timedelta(days=effective["approved_changes"]["ends_soon_days"])
 

@@ -33,6 +33,7 @@ class Baseline:
         latest: the newest accepted decision on the project, whatever it was: what was seen when it was made was seen.
         reason: why there is no evidence; "" otherwise.
         notes: what was seen and did not count, one sentence each.
+        future: those of them that a decision from the future is the reason for: worth saying each time.
         disregarded: how many decisions there are, where nobody who is accepted made any of them about this project; 0
             otherwise, and for an empty store.
     """
@@ -41,6 +42,7 @@ class Baseline:
     latest: Signed[Record] | None
     reason: str
     notes: tuple[str, ...]
+    future: tuple[str, ...] = ()
     disregarded: int = 0
 
 
@@ -137,9 +139,10 @@ def baseline(
 
     Raises:
         TrustError: nobody is accepted.
-        EvidenceError: anything of the chosen evidence was altered; a decision is from the future; one build's or
-            decision's folder was given and is another project's; the store's head, by an accepted signer, covers
-            something that is not there and could be newer than what was found.
+        EvidenceError: anything of the chosen evidence was altered; one build's or decision's folder was given and is
+            another project's; the store's head, by an accepted signer, covers something that is not there and could be
+            newer than what was found; a PASSED from the future stands and no other does: then the clock of this machine
+            may be the wrong one, and what was approved would not count.
     """
     if not signers:
         raise TrustError("no signer is accepted: no baseline can be believed", hint="give a trust file with --trust")
@@ -164,7 +167,16 @@ def baseline(
                 hint="give the store, or evidence of this project",
             )
         newest = _newest_passed(sorted_.standing(sorted_.accepted))
-    accepted, notes = sorted_.accepted, tuple(sorted(sorted_.notes))
+    # (P17) What is from the future is neither baseline nor what was seen last. A FAILED of it still beats its artefact.
+    accepted, ahead = [one for one in sorted_.accepted if one not in sorted_.ahead], sorted_.standing(sorted_.ahead)
+    future = tuple(sorted(_from_the_future(one, now) for one, _ in ahead))
+    notes = tuple(sorted((*sorted_.notes, *future)))
+    if newest is None and any(one.decision.verdict is Verdict.ALLOWED for one, _ in ahead):
+        raise EvidenceError(
+            f"{future[0]}, and no other one stands",
+            where=str(ahead[0][1]),
+            hint="correct the clock of this machine; if the other was wrong, withdraw the decision (`sbomgate revoke`)",
+        )
     latest = None
     if accepted:
         last = max(accepted, key=_age)
@@ -174,12 +186,16 @@ def baseline(
         if accepted:
             why = f"none of the {len(accepted)} decisions on this project stands as PASSED"
         # A workspace that is new beside others that are accepted has no evidence yet, and that is nothing strange.
-        ours = bool(accepted) or sorted_.observed
+        ours = bool(accepted) or bool(sorted_.ahead) or sorted_.observed
         ours = ours or any(isinstance(signed_by(one, signers), Signed) for one in sorted_.elsewhere())
         disregarded = 0 if ours else count
-        return Baseline(evidence=None, latest=latest, reason=why, notes=notes, disregarded=disregarded)
+        return Baseline(evidence=None, latest=latest, reason=why, notes=notes, future=future, disregarded=disregarded)
     evidence = latest if latest is not None and newest[1] == last[1] else _read(newest[1], signers)
-    return Baseline(evidence=evidence, latest=latest, reason="", notes=notes)
+    return Baseline(evidence=evidence, latest=latest, reason="", notes=notes, future=future)
+
+
+def _from_the_future(one: Signed[Statements], now: datetime) -> str:
+    return f"decision {one.record.id[:12]} was made at {one.time.isoformat()}, which is after {now.isoformat()}"
 
 
 Accepted = list[tuple[Signed[Statements], Path]]
@@ -195,6 +211,7 @@ class _Sorted:
     signers: Sequence[Signer]
     now: datetime
     accepted: Accepted = field(default_factory=list)
+    ahead: Accepted = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seen: bool = False
     observed: bool = False
@@ -203,23 +220,13 @@ class _Sorted:
     revoking: tuple[SignedRevocation, ...] | None = None
 
     def take(self, statements: Statements, folder: Path) -> None:
-        """Take a decision in.
-
-        Raises:
-            EvidenceError: it is from the future.
-        """
+        """Take a decision in."""
         if not _same_project(statements, self.context, self.project):
             if _another_workspace(statements, self.context):
                 self.others.append(statements)
             return
         self.seen = True
         match failed_by(statements, self.signers) or signed_by(statements, self.signers):
-            case Signed() as signed if in_future(signed, self.now):
-                raise EvidenceError(
-                    f"decided at {signed.time.isoformat()}, which is after {self.now.isoformat()}",
-                    where=str(folder),
-                    hint="correct the clock of this machine, or of the one that decided",
-                )
             case Signed() as signed if signed.decision.context.profile == OBSERVE:
                 self.observed = True
                 self.notes.append(f"decision {statements.id[:12]} only records (profile observe)")
@@ -227,6 +234,10 @@ class _Sorted:
                 self.notes.append(
                     f"decision {statements.id[:12]} is for an environment that its signer may not sign for"
                 )
+            case Signed() as signed if in_future(signed, self.now):
+                self.ahead.append((signed, folder))
+                if signed.decision.verdict is Verdict.DENIED:
+                    self.accepted.append((signed, folder))
             case Signed() as signed:
                 self.accepted.append((signed, folder))
             case Reason() as reason:

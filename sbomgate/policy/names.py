@@ -27,7 +27,8 @@ def neighbours(names: Iterable[str], known: Iterable[str]) -> dict[str, list[str
     """Return, for each of `names`, the `known` names at one insertion, deletion, replacement or swap, sorted.
 
     Costs the sum of the names' lengths, not their product: two names are one edit apart only if they meet after at
-    most one letter is taken out of each.
+    most one letter is taken out of each. Two names of one scope are no neighbours: whoever owns the scope made both
+    (`@types/ws` beside `@types/qs`); two scopes are.
     """
     wanted = [name for name in names if len(name) >= MIN_LENGTH]
     if not wanted:
@@ -40,7 +41,7 @@ def neighbours(names: Iterable[str], known: Iterable[str]) -> dict[str, list[str
     found: dict[str, list[str]] = {}
     for name in wanted:
         candidates = {other for form in _forms(name) for other in index.get(form, ())}
-        if near := sorted(other for other in candidates if other != name and _one_edit(name, other)):
+        if near := sorted(other for other in candidates if _is_mistakable(name, other)):
             found[name] = near
     return found
 
@@ -48,6 +49,11 @@ def neighbours(names: Iterable[str], known: Iterable[str]) -> dict[str, list[str
 def _forms(name: str) -> set[str]:
     """Return the name, and the name without each of its letters."""
     return {name, *(name[:i] + name[i + 1 :] for i in range(len(name)))}
+
+
+def _is_mistakable(name: str, other: str) -> bool:
+    scope, slash, _ = name.partition("/")
+    return other != name and not (slash and other.startswith(f"{scope}/")) and _one_edit(name, other)
 
 
 def _one_edit(a: str, b: str) -> bool:

@@ -38,11 +38,15 @@ def effective(
     project: Mapping[str, Mapping[str, object]],
     *,
     trust_where: str = "trust file",
+    trust_text: str = "",
     project_where: str = "sbomgate.toml",
+    project_text: str = "",
 ) -> dict[str, dict[str, Any]]:
     """Return every parameter of every rule: the trust file sets it, the project's own config may only tighten it.
 
-    A rule that the shipped policy does not know may have any parameters in the trust file, none in the project's.
+    A rule that the shipped policy does not know may have any parameters in the trust file, none in the project's. Of a
+    parameter that is a table the project's entries are added to those of the trust file. The texts of the two files are
+    only read to name a line.
 
     Raises:
         TrustError: the trust file names an unknown parameter, or a value that is none.
@@ -52,17 +56,22 @@ def effective(
     for rule, values in trust.items():
         for name, value in values.items():
             if rule in defaults:
-                _check(defaults, rule, name, value, TrustError, trust_where, "parameters")
+                place = _place(trust_text, "parameters", rule, name)
+                _check(defaults, rule, name, value, TrustError, trust_where, place)
             out.setdefault(rule, {})[name] = value
+    held = {rule: dict(values) for rule, values in out.items()}
     for rule, values in project.items():
         for name, value in values.items():
-            _check(defaults, rule, name, value, UsageError, project_where, "rules")
-            base = out[rule][name]
-            if not _at_least(defaults[rule][name]["stricter"], value, base):
+            place = _place(project_text, "rules", rule, name)
+            _check(defaults, rule, name, value, UsageError, project_where, place)
+            base, about = out[rule][name], defaults[rule][name]
+            if isinstance(value, dict):
+                value = {**base, **value}
+            if not _at_least(about, value, base, held[rule]):
                 raise UsageError(
                     f"{value!r} is looser than {base!r}, which is what the trust file or the rule sets",
                     where=project_where,
-                    place=f"rules.{rule}.{name}",
+                    place=place,
                     hint="a project can only tighten a rule; to loosen it, change the trust file",
                 )
             out[rule][name] = value
@@ -91,8 +100,8 @@ def looser(
                 if about is None:
                     fine = value == base
                 else:
-                    _check(defaults, rule, name, value, UsageError, "policy input", "parameters")
-                    fine = _at_least(about["stricter"], value, base)
+                    _check(defaults, rule, name, value, UsageError, "policy input", f"parameters.{rule}.{name}")
+                    fine = _at_least(about, value, base, floor[rule])
             except UsageError:
                 fine = False
             if not fine:
@@ -137,6 +146,14 @@ _LOOSEN = {
 }
 
 
+def _place(text: str, *path: str) -> str:
+    """Return the path of a value in a TOML file, with its line where it can be told."""
+    from sbomgate import schema_errors
+
+    line = schema_errors.line(text, path)
+    return f"{'.'.join(path)} (line {line})" if line else ".".join(path)
+
+
 def _check(
     defaults: Declared,
     rule: str,
@@ -144,17 +161,20 @@ def _check(
     value: object,
     error: type[SbomgateError],
     where: str,
-    table: str,
+    place: str,
 ) -> None:
     """Refuse an unknown rule or parameter, and a value that its declaration does not allow."""
-    place = f"{table}.{rule}.{name}"
     if rule not in defaults:
         known = ", ".join(sorted(defaults))
         raise error(f"{rule} is no rule with parameters", where=where, place=place, hint=f"these have some: {known}")
     if name not in defaults[rule]:
         known = ", ".join(sorted(defaults[rule]))
         raise error(f"{rule} has no parameter {name}", where=where, place=place, hint=f"it has: {known}")
-    about = defaults[rule][name]
+    _check_value(defaults[rule][name], value, error, where, place)
+
+
+def _check_value(about: Mapping[str, Any], value: object, error: type[SbomgateError], where: str, place: str) -> None:
+    """Refuse what a declaration does not allow."""
     if not _is(about["type"], value):
         raise error(f"{value!r} is not of type {about['type']}", where=where, place=place)
     if "enum" in about and value not in about["enum"]:
@@ -171,6 +191,29 @@ def _check(
     if isinstance(value, int | float) and "maximum" in about and value > about["maximum"]:
         raise error(f"{value!r} is more than {about['maximum']!r}", where=where, place=place)
 
+    if isinstance(value, dict):
+        _check_table(about, value, error, where, place)
+
+
+def _check_table(
+    about: Mapping[str, Any], table: Mapping[str, object], error: type[SbomgateError], where: str, place: str
+) -> None:
+    """Refuse an entry that a table's declaration does not allow."""
+    names, values = about["propertyNames"], about["additionalProperties"]
+    for key, value in table.items():
+        if not (
+            names.get("minLength", 0) <= len(key) <= names.get("maxLength", len(key))
+            and re.fullmatch(names["pattern"], key)
+        ):
+            raise error(
+                f"{key[:80]!r} is no name of a package, and no name that ends in `*`",
+                where=where,
+                place=place,
+                hint='write `"react"`, `"@acme/*"` or `"eslint-*"`',
+            )
+        path, blank, line = place.partition(" ")
+        _check_value(values, value, error, where, f"{path}.{key}{blank}{line}")
+
 
 def _is(kind: str, value: object) -> bool:
     """Whether the value is of the JSON type; NaN and infinity are no numbers, and a boolean is not one either."""
@@ -183,14 +226,38 @@ def _is(kind: str, value: object) -> bool:
             return isinstance(value, int) and not isinstance(value, bool)
         case "string":
             return isinstance(value, str)
+        case "object":
+            return isinstance(value, dict)
         case "array":
             return isinstance(value, list) and all(isinstance(item, str) for item in value)
         case _:
             raise PolicyError(f"a parameter of type {kind!r} is declared", where="/".join(CATALOGUE))
 
 
-def _at_least(stricter: object, value: Any, base: Any) -> bool:
+def _at_least(about: Mapping[str, Any], value: Any, base: Any, held: Mapping[str, Any]) -> bool:
     """Whether `value` is as strict as `base` or stricter, by what the parameter's METADATA calls stricter.
+
+    A table is where every entry is, compared with what held for that name: the entry of `base` that fits it best, else
+    the largest of the rule's parameters (`held`) that the METADATA calls its floor.
+    """
+    if about["type"] != "object":
+        return _as_strict(about["stricter"], value, base)
+    floor = max(held[name] for name in about["floor"])
+    return base.keys() <= value.keys() and all(
+        _as_strict(about["stricter"], hours, _best_fit(base, name, floor)) for name, hours in value.items()
+    )
+
+
+def _best_fit(table: Mapping[str, Any], name: str, otherwise: Any) -> Any:
+    """Return the entry for a name, or for all that a pattern speaks of: its own, else the longest that covers it."""
+    if name in table:
+        return table[name]
+    fitting = [pattern for pattern in table if pattern.endswith("*") and name.startswith(pattern[:-1])]
+    return table[max(fitting, key=len)] if fitting else otherwise
+
+
+def _as_strict(stricter: object, value: Any, base: Any) -> bool:
+    """Whether one value is as strict as another.
 
     `larger` and `smaller` for numbers, `earlier` for days (2024-01-01), `superset` and `subset` for lists, `narrower`
     for lists of names that may end in `*` (each must be one that the other list speaks of), true or false for switches,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sbomgate.model.review import Entry, Review
+from sbomgate.model.review import Review
+from sbomgate.report._review_words import Told, grouped, marked, named
 from sbomgate.report.diff_markdown import code
-from sbomgate.report.review_text import made_by, summary
+from sbomgate.report.review_text import made_by, references, summary
 
 FOLD = 12
 """Packages that are shown open; those after them are folded, never cut."""
@@ -27,15 +28,31 @@ def _lines(review: Review) -> Iterator[str]:
     )
     yield ""
     yield code(made_by(review))
-    for entry in review.entries[:FOLD]:
+    found = grouped(review)
+    if found.shared:
         yield ""
-        yield from _entry(entry)
-    if folded := review.entries[FOLD:]:
+        yield "**Said of many packages**"
+        yield ""
+        for one in found.shared:
+            said = f"{one.level} `{one.rule}`: {code(one.text)}" if one.rule else code(one.text)
+            yield f"- [{one.number}] {said} ({one.packages} packages)"
+    for told in found.told[:FOLD]:
+        yield ""
+        yield from _entry(told)
+    if folded := found.told[FOLD:]:
         yield ""
         yield f"<details><summary>{len(folded)} more packages</summary>"
-        for entry in folded:
+        for told in folded:
             yield ""
-            yield from _entry(entry)
+            yield from _entry(told)
+        yield ""
+        yield "</details>"
+    for numbers, entries in found.alike:
+        yield ""
+        yield f"<details><summary>{len(entries)} packages, of which nothing else is said than "
+        yield f"{references(numbers)}</summary>"
+        yield ""
+        yield from (f"- {code(named(entry))}" for entry in entries)
         yield ""
         yield "</details>"
     for title, lines in (
@@ -62,14 +79,16 @@ def _lines(review: Review) -> Iterator[str]:
         yield "Nothing here needs an approval."
 
 
-def _entry(entry: Entry) -> Iterator[str]:
+def _entry(told: Told) -> Iterator[str]:
+    entry = told.entry
     was = "unchanged: " if not entry.changed else f"{code(', '.join(entry.was))} → " if entry.was else "new: "
     yield f"**{code(entry.name)}** {was}{code(entry.version)}" + (
         f" — {code(' › '.join(entry.path))}" if entry.path else ""
     )
     yield ""
-    yield from (f"- {code(phrase)}" for phrase in entry.can)
+    yield from (f"- {code(phrase)}" for phrase in told.can)
     yield from (f"- `{name}` runs {code(script)}" for name, script in sorted(entry.scripts.items()))
-    for finding in entry.findings:
-        marked = "waived" if finding.waived else finding.level.value
-        yield f"- {marked} `{finding.rule}`: {code(finding.message)}"
+    for finding in told.findings:
+        yield f"- {marked(finding)} `{finding.rule}`: {code(finding.message)}"
+    if told.numbers:
+        yield f"- and {references(told.numbers)}"

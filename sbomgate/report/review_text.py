@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator
 
-from sbomgate.model.review import Entry, Review
+from sbomgate.model.review import Review
+from sbomgate.report._review_words import Told, grouped, marked, named
 from sbomgate.report.escape import plain
 
+WIDTH = 120  # columns: longer lists are broken, and what follows is indented
 MAX_SCRIPT = 2000  # characters of a script that are shown: enough to see that it is long
 
 
@@ -42,9 +45,22 @@ def _lines(review: Review) -> Iterator[str]:
     compared = "nothing" if review.compared is None else f"decision sha256:{review.compared[:12]}…"
     yield f"  compared with {compared}: {plain(summary(review))}"
     yield f"  {plain(made_by(review))}"
-    for entry in review.entries:
+    found = grouped(review)
+    if found.shared:
         yield ""
-        yield from _entry(entry)
+        yield "  Said of many packages"
+        for one in found.shared:
+            head = f"    {f'[{one.number}]':<5}{one.level or '·':<7}"
+            said = f"{one.rule}: {one.text}" if one.rule else one.text
+            yield from _wrapped(head, f"{plain(said)} ({one.packages} packages)")
+    for told in found.told:
+        yield ""
+        yield from _entry(told)
+    for numbers, entries in found.alike:
+        yield ""
+        count = f"{len(entries)} packages" if len(entries) > 1 else "1 package"
+        yield f"  {count}, of which nothing else is said than {references(numbers)}"
+        yield from _listed(plain(named(entry), 300) for entry in entries)
     if review.edges:
         yield ""
         yield "  New edges between packages that were there"
@@ -53,8 +69,7 @@ def _lines(review: Review) -> Iterator[str]:
     if review.removed:
         yield ""
         yield "  Removed"
-        for name, version in review.removed:
-            yield f"    {plain(name)} {plain(version)}"
+        yield from _listed(plain(f"{name} {version}", 300) for name, version in review.removed)
     if review.whole:
         yield ""
         yield "  The project as a whole"
@@ -71,14 +86,37 @@ def _lines(review: Review) -> Iterator[str]:
         yield "  Nothing here needs an approval"
 
 
-def _entry(entry: Entry) -> Iterator[str]:
-    was = f"{plain(', '.join(entry.was), 80)} → " if entry.was and entry.changed else ""
-    new = " (unchanged)" if not entry.changed else "" if entry.was else " (new)"
-    yield f"  {plain(entry.name, 214)} {was}{plain(entry.version, 80)}{new}   {plain(' › '.join(entry.path), 200)}"
-    for phrase in entry.can:
+def references(numbers: Iterable[int]) -> str:
+    """Return numbers as they are referred to: `[1] [2]`."""
+    return " ".join(f"[{number}]" for number in numbers)
+
+
+def _entry(told: Told) -> Iterator[str]:
+    entry = told.entry
+    yield f"  {plain(named(entry), 400)}   {plain(' › '.join(entry.path), 200)}".rstrip()
+    for phrase in told.can:
         yield f"    · {plain(phrase)}"
     for name, script in sorted(entry.scripts.items()):
         yield f"      {plain(name, 40)}: {plain(script, MAX_SCRIPT)}"
-    for finding in entry.findings:
-        marked = "waived" if finding.waived else finding.level.value
-        yield f"    {marked:<7}{finding.rule}: {plain(finding.message)}"
+    for finding in told.findings:
+        yield f"    {marked(finding):<7}{finding.rule}: {plain(finding.message)}"
+    if told.numbers:
+        yield f"    and    {references(told.numbers)}"
+
+
+def _listed(items: Iterable[str]) -> list[str]:
+    """Return the items in lines, none of them broken."""
+    return [line.replace("\xa0", " ") for line in _wrapped("    ", ", ".join(i.replace(" ", "\xa0") for i in items))]
+
+
+def _wrapped(first: str, text: str) -> list[str]:
+    """Return the text in lines of `WIDTH`, indented as far as `first`."""
+    rest = " " * len(first)
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

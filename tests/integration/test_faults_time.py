@@ -5,6 +5,7 @@ A bad clock may cost a decision (exit code 2) or a refusal; it never makes evide
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -124,6 +125,21 @@ def test_P19_a_clock_that_went_back_makes_no_older_PASSED_win(world: World, cloc
     for later in (timedelta(seconds=1), timedelta(hours=2), timedelta(days=3)):
         clock.now = START + later
         assert sane(world.run(*world.verify())).code == 1
+
+
+def test_P17_a_decision_from_the_future_blocks_no_later_one(world: World, clock: Clock) -> None:
+    """A machine whose clock was decades ahead decided once: it is said each time, and everything else goes on."""
+    clock.now = START + timedelta(days=365 * 80)
+    assert world.run(*world.gate()).code == 0
+    clock.now = START + timedelta(minutes=10)
+    checked = sane(world.run(*commands(world)["check"]))
+    assert checked.code == 0
+    assert "it is no baseline" in checked.err
+    (world.root / "next.tgz").write_bytes(b"another artefact")
+    made = sane(world.run(*[argument.replace("app.tgz", "next.tgz") for argument in world.gate("--json")]))
+    assert made.code == 0, made.out + made.err
+    assert "bootstrap" not in json.loads(made.out)["baseline"]
+    assert sane(world.run(*AUDIT)).code == 0
 
 
 def test_P41_two_machines_an_hour_apart_lose_nothing(world: World, clock: Clock) -> None:

@@ -253,3 +253,33 @@ def test_a_first_run_says_so(world: World) -> None:
     shown = world.run("review", "shop", "--offline")
     assert shown.code == 0, shown.err
     assert "first run" in shown.out
+
+
+def test_a_finding_of_one_s_own_rule_is_waived(world: World) -> None:
+    """`policy new` makes findings that can be waived; the verb needs to be told of the rule, as `check` is."""
+    world.write_project([("left-pad", "1.3.0", tarballs.package("left-pad", "1.3.0"))])
+    (world.root / "own" / "rules").mkdir(parents=True)
+    (world.root / "own" / "rules" / "no_left_pad.rego").write_text(
+        """# METADATA
+# title: No left-pad
+package sbomgate.rules.no_left_pad
+
+import data.sbomgate.lib.finding
+import data.sbomgate.lib.packages
+
+findings contains f if {
+\tsome p in packages.by_id
+\tp.name == "left-pad"
+\tf := finding.of("no_left_pad", "left-pad", "always", p, {"message": "it is left-pad"})
+}
+"""
+    )
+    asked = (*ABOUT, "--policy", "own")
+    assert world.run("check", *asked).code == 1
+    waive = ("waive", "no_left_pad", "left-pad@1.3.0", "--path", "shop", "--until", "30d", "--reason", "ours")
+    signing = ("--trust", "trust.toml")
+    refused(world, *waive, *signing, "--key", "ann.key", says=["no_left_pad", "no such rule"])
+    for who in ("ann", "bob"):
+        made = world.run(*waive, *signing, "--policy", "own", "--key", f"{who}.key")
+        assert made.code == 0, made.err
+    assert world.run("check", *asked).code == 0

@@ -79,7 +79,7 @@ class Release:
         signature: `good`, `none`, `bad`, `unknown-key` or `retired`.
         registry: `known`; `unreachable`; `mirror`: it serves neither signatures nor attestations.
         tarball: `known`, or `unreachable`.
-        licence: of its manifest.
+        licence: of its manifest; "" for one that states none.
         publisher, trusted_publisher, deprecated, maintainers: the registry's word.
         latest: what its dist-tag `latest` names.
         listed: all versions that the registry lists, for the ledger; empty where nobody notes them.
@@ -124,7 +124,7 @@ class Release:
         files |= {path: text.encode() for path, text in self.files.items()}
         manifest: dict[str, Any] = {"dependencies": dict(self.dependencies)} if self.dependencies else {}
         if self.licence != "MIT":
-            manifest["license"] = self.licence
+            manifest["license"] = self.licence or None
         if self.bin:
             manifest["bin"] = dict.fromkeys(self.bin, "index.js")
         if self.bundled:
@@ -152,7 +152,8 @@ class Release:
         entry: dict[str, Any] = {"version": self.version, "resolved": self.resolved, "integrity": self.integrity}
         if set(self.scripts) & set(INSTALLS):
             entry["hasInstallScript"] = True
-        entry["license"] = self.licence
+        if self.licence:
+            entry["license"] = self.licence
         if self.dependencies:
             entry["dependencies"] = dict(self.dependencies)
         if self.bin:
@@ -486,7 +487,7 @@ class World:
                 scripts=dict(one.scripts),
                 gyp=one.gyp,
                 bundled=(),
-                licence=one.licence,
+                licence=one.licence or None,
             )
         return Missing(absence=Absence.UNREACHABLE, reason="no tarball with this digest could be had")
 

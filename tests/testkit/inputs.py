@@ -48,7 +48,13 @@ BUILT = Attestation(
 )
 PARAMETERS: dict[str, dict[str, Any]] = {
     "approved_changes": {"ends_soon_days": 14},
-    "release_age": {"minimum_age_hours": 72, "mirror_lag_hours": 24},
+    "release_age": {
+        "minimum_age_hours": 72,
+        "direct_age_hours": 0,
+        "transitive_age_hours": 0,
+        "packages": {},
+        "mirror_lag_hours": 24,
+    },
     "lockfile_sound": {"unjudged_lockfiles": "note", "judged_elsewhere": []},
     "new_dependencies": {"first_release_days": 7},
     "pinned": {"mode": "locked"},

@@ -32,16 +32,21 @@ def test_an_empty_file_says_nothing() -> None:
 @pytest.mark.parametrize(
     ("text", "place", "hint"),
     [
-        (b"profle = 'strict'", "", "known here: malicious, profile, rules"),
-        (b"profile = 'lenient'", "profile", ""),
-        (b"[rules.release_age]\nminimum_age = 1", "rules.release_age", "known here: minimum_age_hours"),
-        (b"[rules.release_age]\nminimum_age_hours = '1'", "rules.release_age.minimum_age_hours", ""),
+        (b"profle = 'strict'", "line 1", "known here: malicious, profile, rules"),
+        (b"profile = 'lenient'", "profile (line 1)", ""),
+        (
+            b"[rules.release_age]\nminimum_age = 1",
+            "rules.release_age (line 2)",
+            "known here: direct_age_hours, ",
+        ),
+        (b"\n[rules.release_age]\nminimum_age_hours = '1'", "rules.release_age.minimum_age_hours (line 3)", ""),
+        (b"[rules.release_age]\npackages.a = -1", "rules.release_age.packages.a (line 1)", ""),
         (
             b"[rules.relase_age]\nminimum_age_hours = 1",
-            "rules",
+            "rules (line 1)",
             "new_dependencies, pinned, provenance, release_age",
         ),
-        (b"[malicious]\nlists = 'x'", "malicious.lists", ""),
+        (b"[malicious]\nlists = 'x'", "malicious.lists (line 2)", ""),
     ],
 )
 def test_errors_name_the_place(text: bytes, place: str, hint: str) -> None:

@@ -178,10 +178,60 @@ def test_P21_nobody_is_an_error(tmp_path: Path) -> None:
         look(tmp_path, signers=())
 
 
-def test_P17_the_future_is_an_error(tmp_path: Path) -> None:
-    put(tmp_path, record(age=-HOUR))
-    with pytest.raises(EvidenceError, match="after"):
+YEARS = timedelta(days=366 * 100)
+
+
+@pytest.mark.parametrize("age", [-HOUR, -timedelta(minutes=6), -YEARS])
+def test_P17_where_only_the_future_passed_nobody_knows_whose_clock_is_wrong(tmp_path: Path, age: timedelta) -> None:
+    """A clock that was set back must not make a first run of a project that was approved."""
+    put(tmp_path, record(subject=build(1), age=2 * HOUR, verdict=Verdict.DENIED), record(subject=build(2), age=age))
+    with pytest.raises(EvidenceError, match="after") as caught:
         look(tmp_path)
+    assert "revoke" in caught.value.hint
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["stored before", "stored after"])
+def test_P17_the_future_is_no_baseline_and_blocks_none(tmp_path: Path, first: bool) -> None:
+    records = [record(subject=build(1), age=-YEARS), record(subject=build(2), age=HOUR)]
+    put(tmp_path, *(records if first else records[::-1]))
+    found = look(tmp_path)
+    assert found.evidence is not None
+    assert found.evidence.decision.subject == build(2)
+    assert found.latest is not None
+    assert found.latest.decision.subject == build(2)
+    assert [note for note in found.future if "which is after" in note] or not first, "it is said where it was met"
+
+
+def test_P17_five_minutes_ahead_are_no_future(tmp_path: Path) -> None:
+    put(tmp_path, record(age=-timedelta(minutes=5)))
+    found = look(tmp_path)
+    assert found.evidence is not None
+    assert not found.future
+
+
+def test_P19_a_FAILED_from_the_future_still_beats_its_artefact(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        record(subject=build(1), age=3 * HOUR),
+        record(subject=build(2), age=2 * HOUR),
+        record(subject=build(2), age=-YEARS, verdict=Verdict.DENIED),
+    )
+    found = look(tmp_path)
+    assert found.evidence is not None
+    assert found.evidence.decision.subject == build(1)
+    assert found.latest is not None
+    assert found.latest.decision.subject == build(2)
+    assert found.latest.decision.verdict is Verdict.ALLOWED
+
+
+def test_P17_a_decision_from_the_future_can_be_revoked(tmp_path: Path) -> None:
+    wrong = record(subject=build(1), age=-YEARS)
+    put(tmp_path, wrong)
+    revoke(tmp_path, wrong)
+    found = look(tmp_path)
+    assert found.evidence is None
+    assert not found.future
+    assert "stands as PASSED" not in found.reason
 
 
 def test_garbage_is_told_and_tolerated(tmp_path: Path, by_log: bool) -> None:

@@ -342,14 +342,17 @@ def test_an_edge_that_an_unchanged_entry_gained_is_compared_but_an_optional_peer
 
 def test_names_close_to_a_used_or_well_known_one() -> None:
     """A30"""
-    old = b.sbom([b.package("ourname-lib")])
-    new = b.sbom([b.package(n) for n in ("expres", "ournaem-lib", "ourname-lib", "unrelated")])
+    old = b.sbom([b.package(n) for n in ("ourname-lib", "@types/qs", "@acme/tools")])
+    names = ("expres", "ournaem-lib", "ourname-lib", "unrelated", "@types/ws", "@acmee/tools")
+    new = b.sbom([b.package(n) for n in names])
     baseline = BaselineBuild(sbom=old, evidence="0" * 64, decided_at=b.NOW)
 
     def similar(document: dict[str, Any]) -> dict[str, list[str]]:
         return {p["name"]: document["facts"][p["facts"]]["similar"] for p in document["packages"]}
 
     expected = {"expres": ["express"], "ournaem-lib": ["ourname-lib"], "ourname-lib": [], "unrelated": []}
+    # Whoever owns a scope made every name in it; a scope that looks like another is somebody else's.
+    expected |= {"@types/ws": [], "@acmee/tools": ["@acme/tools"]}
     assert similar(built(new, baseline=baseline)) == expected
     assert not any(similar(built(new)).values())
 

@@ -26,6 +26,14 @@ DECLARED: dict[str, dict[str, dict[str, Any]]] = {
             "default": "2024-01-01",
             "stricter": "earlier",
         },
+        "by_name": {
+            "type": "object",
+            "propertyNames": {"pattern": "^[^*]*[*]?$", "minLength": 1},
+            "additionalProperties": {"type": "number", "minimum": 0},
+            "default": {},
+            "stricter": "larger",
+            "floor": ["hours"],
+        },
     }
 }
 
@@ -37,7 +45,13 @@ def effective(trust: dict[str, Any], project: dict[str, Any]) -> dict[str, Any]:
 def test_the_shipped_defaults() -> None:
     assert parameters.effective(SHIPPED, {}, {}) == {
         "approved_changes": {"ends_soon_days": 14},
-        "release_age": {"minimum_age_hours": 72, "mirror_lag_hours": 24},
+        "release_age": {
+            "minimum_age_hours": 72,
+            "direct_age_hours": 0,
+            "transitive_age_hours": 0,
+            "packages": {},
+            "mirror_lag_hours": 24,
+        },
         "new_dependencies": {"first_release_days": 7},
         "pinned": {"mode": "locked"},
         "deprecated": {"level": "note"},
@@ -188,3 +202,85 @@ def test_a_looser_profile_says_what_to_change(
     with pytest.raises(UsageError) as caught:
         parameters.profile(trust=trust, project=project, asked=asked)
     assert who in (caught.value.hint or "")
+
+
+BY_NAME: dict[str, Any] = {"hours": 72, "by_name": {"@acme/*": 24, "@acme/ui": 100, "left-pad": 168}}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {},
+        {"left-pad": 168},
+        {"react": 72},
+        {"@acme/*": 48},
+        {"@acme/a": 24},  # less than the general 72, and what the trust file says of it
+        {"@acme/a*": 24},
+        {"@acme/u*": 50},  # @acme/ui keeps its own, which fits better
+        {"*": 72},
+    ],
+)
+def test_a_project_adds_to_a_table(value: dict[str, float]) -> None:
+    """P21"""
+    assert effective(BY_NAME, {"by_name": value})["by_name"] == BY_NAME["by_name"] | value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"left-pad": 167}, {"react": 71}, {"@acme/*": 23}, {"@acme/a": 23}, {"@acme/ui": 99}, {"*": 71}, {"a*": 1}],
+)
+def test_a_project_shortens_nothing_in_a_table(value: dict[str, float]) -> None:
+    """P21: by no other pattern either."""
+    with pytest.raises(UsageError, match="looser") as caught:
+        effective(BY_NAME, {"by_name": value})
+    assert caught.value.place == "rules.r.by_name"
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        ({"a*b": 1}, "by_name"),
+        ({"**": 1}, "by_name"),
+        ({"": 1}, "by_name"),
+        ({"a": -1}, "by_name.a"),
+        ({"a": "1"}, "by_name.a"),
+        ({"a": True}, "by_name.a"),
+        ({"a": float("nan")}, "by_name.a"),
+        ([], "by_name"),
+        (5, "by_name"),
+    ],
+)
+def test_what_is_no_table(value: object, place: str) -> None:
+    for trust, project, error in (({"by_name": value}, {}, TrustError), ({}, {"by_name": value}, UsageError)):
+        with pytest.raises(error) as caught:
+            effective(trust, project)
+        assert str(caught.value.place).endswith(f".r.{place}")
+
+
+@pytest.mark.parametrize(
+    ("used", "loose"),
+    [
+        (BY_NAME["by_name"], False),
+        (BY_NAME["by_name"] | {"react": 90}, False),
+        (BY_NAME["by_name"] | {"react": 1}, True),
+        (BY_NAME["by_name"] | {"@acme/*": 1}, True),
+        ({"@acme/*": 24}, True),
+        ({}, True),
+        (None, True),
+    ],
+)
+def test_a_table_that_was_used_looser(used: object, loose: bool) -> None:
+    """P22: what a stored input was judged by is compared with the trust file."""
+    held = effective(BY_NAME, {}) | {"by_name": used}
+    assert parameters.looser(DECLARED, {"r": BY_NAME}, {"r": held}) == (["r.by_name"] if loose else [])
+
+
+def test_a_message_names_the_line() -> None:
+    text = "# ours\n[rules.r]\nhours = 9\nby_name = { a = true }\n"
+    for wrong, place in (
+        ({"hours": 9}, "rules.r.hours (line 3)"),
+        ({"by_name": {"a": True}}, "rules.r.by_name.a (line 4)"),
+    ):
+        with pytest.raises(UsageError) as caught:
+            parameters.effective(DECLARED, {}, {"r": wrong}, project_text=text)
+        assert caught.value.place == place
