@@ -18,12 +18,11 @@ import orjson
 import pytest
 
 from sbomgate import decision
-from sbomgate.cli._environment import Environment
 from sbomgate.decision import Decision
 from sbomgate.evidence import layout
 from sbomgate.evidence.record import Record
 from sbomgate.model import Absence, Missing, TarballFacts
-from testkit.bench import REPOSITORY, Bench, Change, entry, known, sha256
+from testkit.bench import REPOSITORY, Bench, Change, Clock, entry, known, sha256
 
 GOOD = "node_modules/good"
 
@@ -419,20 +418,6 @@ def test_a_newer_denial_of_the_same_artefact_takes_its_approval_away(bench: Benc
 
 # --------------------------------------------------------------------------------------------------------------------
 # Time travel, evidence of two builds, an older policy
-
-
-class Clock:
-    """What commands take for now: the real time, and so many hours more or less."""
-
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.hours = 0.0
-        real = Environment.of_process
-
-        def of_process() -> Environment:
-            found = real()
-            return replace(found, now=found.now + timedelta(hours=self.hours))
-
-        patch.setattr(Environment, "of_process", of_process)
 
 
 @pytest.fixture
