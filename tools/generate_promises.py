@@ -1,9 +1,8 @@
 """Write docs/promises.md: what sbomgate promises, and the tests that prove each line; --check only compares.
 
 The promises are told here; which tests prove them is read from the tests: a test function names a promise in its own
-name (`test_P6_…`), its docstring, its parameters or its comments (`P6`); so does a table of named cases. The rows of the
-case list stand in `ROWS`. A promise without a test, a name of no promise and a row without a folder end this with an
-error.
+name (`test_P6_…`), its docstring, its parameters or its comments (`P6`); so does a table of named cases. `ROWS` has the
+rows of the case list. A promise without a test, a name of no promise, a row without a folder: each is an error.
 """
 
 from __future__ import annotations
@@ -20,7 +19,8 @@ HEAD = """\
 
 <!-- made by tools/generate_promises.py -->
 
-Each line is kept by tests that name it, and by [cases](cases.md), named with the number of their folders. What is not promised stands in the [security model](security-model.md).
+Each line is kept by tests that name it, and by [cases](cases.md), here with the number of their folders. What is not
+promised stands in the [security model](security-model.md).
 """
 PROMISES = {
     "Fails closed": {
