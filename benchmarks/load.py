@@ -26,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -208,16 +209,13 @@ def waivers_(_work: Path, count: int, _engine: Sequence[str]) -> Iterator[Run]:
 
 def names_(work: Path, count: int, engine: Sequence[str]) -> Iterator[Run]:
     """A feed of so many names, made from OSV's records, one of them a package that the project holds."""
-    records = (work / "osv").resolve()
-    records.mkdir()
-    for number in range(count):
-        record = {
-            "id": f"MAL-2026-{number}", "modified": "2026-04-01T00:00:00Z",
-            "affected": [{"package": {"ecosystem": "npm", "name": f"evil-{number}"}, "versions": ["1.0.0"]}],
-        }  # fmt: skip
-        (records / f"MAL-2026-{number}.json").write_text(json.dumps(record))
-    shutil.make_archive(str(work / "osv"), "zip", records)
-    shutil.rmtree(records)
+    with zipfile.ZipFile(work / "osv.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(count):
+            record = {
+                "id": f"MAL-2026-{number}", "modified": "2026-04-01T00:00:00Z",
+                "affected": [{"package": {"ecosystem": "npm", "name": f"evil-{number}"}, "versions": ["1.0.0"]}],
+            }  # fmt: skip
+            archive.writestr(f"MAL-2026-{number}.json", json.dumps(record))
     yield _ran(work, "`feed import`", 0, "feed", "import", "osv.zip", "-o", "malicious.csv")
     project(work / "shop", 10)
     (work / "shop" / "sbomgate.toml").write_text('[malicious]\nlists = ["malicious.csv"]\n')

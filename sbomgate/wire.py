@@ -566,6 +566,13 @@ class Ran(Wire):
     repository: str | None
 
 
+class Kept(Wire):
+    """What a registry said at another time, and this decision took from the cache."""
+
+    packages: int = Field(description="how many packages it is about")
+    oldest: Time = Field(description="when the registry said the oldest of it")
+
+
 class Report(Wire):
     """What `check --json`, `gate --json` and `report --format json` print. Entries are sorted, the worst first."""
 
@@ -592,6 +599,9 @@ class Report(Wire):
     evidence: str | None = Field(description="where the evidence lies; null for `check`")
     decision_sha256: Sha256 | None
     ran: Ran | None
+    from_cache: Kept | None = Field(
+        description="the registries' words that were not asked for now; null where there are none, so in what is signed"
+    )
     standing: Standing | None = Field(description="of stored evidence that was read back; null where it was just made")
 
 

@@ -1,8 +1,8 @@
 """Write docs/promises.md: what sbomgate promises, and the tests that prove each line; --check only compares.
 
 The promises are told here; which tests prove them is read from the tests: a test function names a promise in its own
-name (`test_P6_…`), its docstring, its parameters or its comments (`P6`); so does a table of named cases. A promise
-without a test, and a name of no promise, end this with an error.
+name (`test_P6_…`), its docstring, its parameters or its comments (`P6`); so does a table of named cases. `ROWS` has the
+rows of the case list. A promise without a test, a name of no promise, a row without a folder: each is an error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ HEAD = """\
 
 <!-- made by tools/generate_promises.py -->
 
-Each line is kept by tests that name it. What is not promised stands in the [security model](security-model.md).
+Each line is kept by tests that name it, and by [cases](cases.md), here with the number of their folders. What is not
+promised stands in the [security model](security-model.md).
 """
 PROMISES = {
     "Fails closed": {
@@ -99,6 +100,23 @@ PROMISES = {
         41: "Several writers, or one that is killed, lose nothing that was reported as stored.",
     },
 }
+ROWS = {
+    1: ("L03", "L05", "L07", "L08"),
+    2: ("L18", "S08"),
+    3: ("W12",),
+    4: ("L11", "L28", "L30"),
+    5: ("A06", "A09", "A10", "A12", "A21", "A22", "A23", "A25"),
+    7: ("V20",),
+    11: ("V09", "V14", "V16"),
+    14: ("V08", "T18"),
+    15: ("V23", "I13"),
+    25: ("V26",),
+    28: ("W02", "W07", "W11"),
+    29: ("W01",),
+    30: ("W05", "W06"),
+    31: ("W09",),
+}
+"""Promise → rows of the case list, each with its folders in tests/cases, that the whole gate is tried on for it."""
 _NAMED = re.compile(r"\bP(\d{1,2})\b|\btest_[Pp](\d{1,2})_")
 
 
@@ -128,6 +146,14 @@ def proofs() -> dict[int, dict[str, list[str]]]:
     return found
 
 
+def _cases(row: str) -> str:
+    """Return a row of the case list with the number of its folders; there must be one."""
+    folders = [path for path in (ROOT / "tests" / "cases").iterdir() if path.name.partition("-")[0] == row]
+    if not folders:
+        raise SystemExit(f"tests/cases has no folder of {row}")
+    return f"{row} ({len(folders)})"
+
+
 def page() -> bytes:
     """Return the page's bytes."""
     found = proofs()
@@ -136,6 +162,8 @@ def page() -> bytes:
         parts.append(f"\n## {title}\n")
         for number, text in promises.items():
             parts.append(f"\n### P{number}\n\n{text}\n\n")
+            if rows := ROWS.get(number):
+                parts.append(f"- [cases](cases.md): {', '.join(_cases(row) for row in rows)}\n")
             for path, names in found[number].items():
                 parts.append(f"- `{path}`: {', '.join(f'`{name}`' for name in sorted(set(names)))}\n")
     return "".join(parts).encode()

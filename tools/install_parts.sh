@@ -21,11 +21,14 @@ at cosign "$cosign" || GOFLAGS='' GOBIN=$dir go install "github.com/sigstore/cos
 [ -x "$dir/act" ] || GOFLAGS='' GOBIN=$dir go install github.com/nektos/act@v0.2.89
 for programs in managers runners; do
     to=$dir/../$programs
-    cmp -s "tools/$programs/package.json" "$to/package.json" && continue
+    cmp -s "tools/$programs/package-lock.json" "$to/package-lock.json" && continue
     mkdir -p "$to"
-    cp "tools/$programs/package.json" "$to/package.json.new"
-    (cd "$to" && mv package.json.new package.json &&
-        npm install --ignore-scripts --no-package-lock --no-audit --no-fund --silent || { rm package.json; exit 1; })
+    cp "tools/$programs/package.json" "tools/$programs/package-lock.json" "$to/"
+    # pnpm names packages for other platforms that not every registry has, which `npm ci` does not forgive.
+    how=ci
+    [ "$programs" = runners ] || how='install --package-lock --no-save'
+    # shellcheck disable=SC2086  several words
+    (cd "$to" && npm $how --ignore-scripts --no-audit --no-fund --silent) || { rm "$to/package-lock.json"; exit 1; }
 done
 sh tools/install_sigstore_parts.sh "$dir"
 sh tools/install_registry_parts.sh "$dir"

@@ -8,15 +8,26 @@ from typing import TYPE_CHECKING
 from sbomgate.errors import EvidenceError, InputError, TrustError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sbomgate.cli._decide import Decided
     from sbomgate.decision import EngineRecord
     from sbomgate.evidence.head import View
     from sbomgate.evidence.record import Record
-    from sbomgate.model import BaselineBuild, Bootstrap, Context, Evaluation, Package, People, Sbom, Trust, TrustRoot
-    from sbomgate.report import Detail, Report, Standing
+    from sbomgate.model import (
+        BaselineBuild,
+        Bootstrap,
+        CollectedFacts,
+        Context,
+        Evaluation,
+        Package,
+        People,
+        Sbom,
+        Trust,
+        TrustRoot,
+    )
+    from sbomgate.report import Detail, Kept, Report, Standing
     from sbomgate.report._store import Moment
 
 UNSIGNED = "nothing is signed: it holds for whoever ran it, and for nobody else"
@@ -84,8 +95,22 @@ def of_decision(
         lockfile=lockfile,
         evidence=evidence,
         decision=decision,
+        kept=_kept(answer.collected.values()),
         whole=whole,
     )
+
+
+def _kept(collected: Iterable[CollectedFacts]) -> Kept | None:
+    """Return what was taken from the cache of the registries' words; what is signed takes none of it (P26, P33)."""
+    from sbomgate.model import Origin, RegistryWord
+    from sbomgate.report import Kept
+
+    asked = [
+        one.registry.asked_at
+        for one in collected
+        if isinstance(one.registry, RegistryWord) and one.registry.origin is Origin.CACHE
+    ]
+    return Kept(packages=len(asked), oldest=min(asked)) if asked else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -355,6 +380,7 @@ def _report(
     lockfile: bytes | None,
     evidence: str | None,
     decision: str | None,
+    kept: Kept | None = None,
     whole: bool = True,
 ) -> Report:
     from sbomgate import __version__
@@ -392,6 +418,7 @@ def _report(
         evidence=evidence,
         decision=decision,
         ran=context.ran,
+        kept=kept,
         detail=detail,
     )
 

@@ -96,8 +96,17 @@ def _entry(name: str, child: dict[str, Any], where: str, at: tuple[str, ...]) ->
             entry[key] = child[key]
     if child.get("bundled"):
         entry["inBundle"] = child["bundled"]
-    if type(child.get("requires")) is dict:
-        entry["dependencies"] = child["requires"]
+    requires = child.get("requires")
+    if type(requires) is dict:
+        for needed, asked in requires.items():  # of a link too, whose own package.json is what counts then
+            if type(asked) is not str:
+                raise InputError(
+                    f"{kind_of(asked)}, expected a string",
+                    where=where,
+                    place=place(*at, "requires", needed),
+                    hint="npm refuses it too: let it write the lockfile again",
+                )
+        entry["dependencies"] = requires
     if entry.get("name") == name:
         del entry["name"]
     return entry

@@ -28,6 +28,10 @@ _Comparator = tuple[str, Version]
 _NO_RANGE: list[list[_Comparator]] = []
 _versions: dict[str, Version | None] = {}
 _ranges: dict[str, list[list[_Comparator]] | None] = {}
+MAX_LENGTH = 256
+"""Characters of a version or a range that is not plain grammar: npm's own limit for versions. A longer one is met by
+nothing."""
+
 _CACHE_LIMIT = 200_000  # entries: more than any lockfile has distinct ranges, and a bound for a long-lived process
 
 
@@ -185,6 +189,10 @@ def _any(part: str | None) -> bool:
 def _by_library(version: str, range_: str) -> bool | None:
     import nodesemver  # 50 ms: only for what is not plain grammar
 
+    # Its expressions take minutes for a few hundred blanks (P9). To npm's semver a run of blanks is one as well.
+    version, range_ = " ".join(version.split()), " ".join(range_.split())
+    if len(version) > MAX_LENGTH or len(range_) > MAX_LENGTH:
+        return False
     try:
         nodesemver.make_range(range_, loose=True)
         nodesemver.make_semver(version, loose=True)

@@ -29,14 +29,14 @@ _HINT = "let yarn write the file again (`yarn install`); do not edit it by hand"
 _QUOTED = r'"(?:[^"\\\x00-\x1f]|\\.)*"'
 # What yarn 1 leaves unquoted; and what yarn 2 does: nothing that YAML could read as anything but text.
 _BARE = r"(?:[A-Za-z/.]|--?[A-Za-z])[^:\s\",\[\]\\]*"
-_NUMBER = r"[0-9][^:\s\",\[\]\\]*"
+_NUMBER = r"[0-9]+"  # as a value alone: a name that begins with a digit is quoted
 # Of all blanks only the space and the tab are any to YAML and to yarn: others stand in ranges that somebody published
 # (`^16.8 ||\u00a017.x`), and yarn copies them.
 _GAP = "[ \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]+"
 _PLAIN = rf"(?![-?&*!|>'\"%@`]|<<)[^,\]\[{{}}:#\s]+(?:{_GAP}[^,\]\[{{}}:#\s]+)*"
 _CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-_KEY_1 = re.compile(rf"(?:{_QUOTED}|{_BARE}|{_NUMBER})")
-_SECTION_1 = re.compile(rf"((?:{_QUOTED}|{_BARE}|{_NUMBER})(?:, (?:{_QUOTED}|{_BARE}|{_NUMBER}))*):")
+_KEY_1 = re.compile(rf"(?:{_QUOTED}|{_BARE})")
+_SECTION_1 = re.compile(rf"((?:{_QUOTED}|{_BARE})(?:, (?:{_QUOTED}|{_BARE}))*):")
 _FIELD_1 = re.compile(rf"({_QUOTED}|{_BARE}) ({_QUOTED}|{_BARE}|{_NUMBER})")
 _LINE_2 = re.compile(rf"({_QUOTED}|{_PLAIN}):(?: ({_QUOTED}|{_PLAIN}))?")
 _LONG_2 = re.compile(rf"\? ({_QUOTED}|{_PLAIN})")

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # `escape` below is for everybody: most of them need no more than it
+    from datetime import datetime
+
     from sbomgate.model import Context, Evaluation, Package, People, PolicyFinding, Ran, Sbom, TrustRoot, Verdict
     from sbomgate.model.review import Review
 
@@ -129,6 +131,18 @@ class Undecided:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What a registry said at another time, and this decision took from the cache (P33).
+
+    Attributes:
+        packages: how many it is about; oldest: when the registry said the oldest of it.
+    """
+
+    packages: int
+    oldest: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What a person, a program or a page is told of one decision.
 
@@ -140,6 +154,7 @@ class Report:
         evidence: path of the stored evidence, or None where nothing was stored.
         decision: SHA-256 (hex) of the decision statement, or None.
         ran: where it was decided, by that machine's own word; None where nobody said.
+        kept: the registries' words that were taken from the cache; None where there were none.
         detail: what some renderings need beside this.
     """
 
@@ -163,6 +178,7 @@ class Report:
     evidence: str | None = None
     decision: str | None = None
     ran: Ran | None = None
+    kept: Kept | None = None
     detail: Detail | None = None
 
     @property
@@ -190,6 +206,7 @@ def build(
     evidence: str | None = None,
     decision: str | None = None,
     ran: Ran | None = None,
+    kept: Kept | None = None,
     detail: Detail | None = None,
 ) -> Report:
     """Group an evaluation's findings for people.
@@ -206,6 +223,7 @@ def build(
         evidence: where the evidence lies.
         decision: digest of the decision.
         ran: where it was decided.
+        kept: the registries' words that were taken from the cache.
         detail: what only some renderings show.
     """
     graph = sbom.graph
@@ -253,6 +271,7 @@ def build(
         evidence=evidence,
         decision=decision,
         ran=ran,
+        kept=kept,
         detail=detail,
     )
 

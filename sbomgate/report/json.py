@@ -46,6 +46,9 @@ def render(report: Report, *, stored: bool = False) -> str:
         "evidence": report.evidence,
         "decision_sha256": report.decision,
         "ran": None if report.ran is None else {"source": RAN_SOURCE, **asdict(report.ran)},
+        "from_cache": None
+        if report.kept is None
+        else {"packages": report.kept.packages, "oldest": format_time(report.kept.oldest)},
         "standing": None
         if standing is None
         else {

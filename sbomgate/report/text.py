@@ -69,6 +69,9 @@ def _facts(report: Report, *, verbose: bool) -> Iterator[str]:
         yield f"        and {more} more: --verbose, or --json, has the fix of each finding"
     if report.unknown:
         yield from _wrapped("  Not known: ", "; ".join(_short(f.message) for f in report.unknown))
+    if report.kept is not None:
+        about = _count(report.kept.packages, "package")
+        yield f"  From the cache: the registry's word on {about}, the oldest of {report.kept.oldest:%Y-%m-%d %H:%M} UTC"
     yield from _wrapped("  Compared with: ", plain(report.baseline))
     if report.signers == 0:
         yield "  Trusted: nobody. Without --trust FILE no signer, baseline or recorded fact is accepted"

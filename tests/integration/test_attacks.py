@@ -18,12 +18,12 @@ import orjson
 import pytest
 
 from sbomgate import decision
-from sbomgate.cli._environment import Environment
 from sbomgate.decision import Decision
 from sbomgate.evidence import layout
 from sbomgate.evidence.record import Record
 from sbomgate.model import Absence, Missing, TarballFacts
-from testkit.bench import REPOSITORY, Bench, Change, entry, known, sha256
+from sbomgate.policy.engines.embedded import EmbeddedEngine
+from testkit.bench import REPOSITORY, Bench, Change, Clock, entry, known, sha256
 
 GOOD = "node_modules/good"
 
@@ -333,6 +333,22 @@ def test_another_policy_is_said_by_check_and_refused_by_gate(bench: Bench, repos
     assert not (bench.folder / "evidence").exists()
 
 
+def test_P9_a_policy_that_never_ends_decides_nothing(
+    bench: Bench, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P9, P1: exit 2 after its time of the processor; the rest of the policy would allow."""
+    limits = EmbeddedEngine.__init__.__kwdefaults__
+    assert limits is not None
+    monkeypatch.setitem(limits, "seconds", 1.5)  # sixty in earnest
+    shutil.copytree(repository / "policies", bench.folder / "policy")
+    endless = "count([1 | some a in big; some b in big; some c in big; a + b == c]) >= 0"
+    with (bench.folder / "policy" / "rules" / "deprecated.rego").open("a") as rule:
+        rule.write(f"\nbig := numbers.range(1, 3000)\n\nfindings contains f if {{\n\t{endless}\n\tf := {{}}\n}}\n")
+    said = bench.check("--policy", "policy")
+    assert (said.code, said.out) == (2, "")
+    assert "longer than" in said.err
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -419,20 +435,6 @@ def test_a_newer_denial_of_the_same_artefact_takes_its_approval_away(bench: Benc
 
 # --------------------------------------------------------------------------------------------------------------------
 # Time travel, evidence of two builds, an older policy
-
-
-class Clock:
-    """What commands take for now: the real time, and so many hours more or less."""
-
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.hours = 0.0
-        real = Environment.of_process
-
-        def of_process() -> Environment:
-            found = real()
-            return replace(found, now=found.now + timedelta(hours=self.hours))
-
-        patch.setattr(Environment, "of_process", of_process)
 
 
 @pytest.fixture

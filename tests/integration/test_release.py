@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -15,16 +16,27 @@ from typing import Any
 import pytest
 import yaml
 
+from testkit.commandline import World
+
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 TEMPLATES = ROOT / "ci-templates" / "github"
 
 
-def built(source: Path, out: Path) -> str:
+# Two people: what they set, and what their files are like.
+BUILDERS: list[tuple[int, int, int, dict[str, str]]] = [
+    (0, 0o644, 0o022, {"TZ": "UTC", "LC_ALL": "C", "PYTHONHASHSEED": "0"}),
+    (1_000_000_000, 0o600, 0o077, {"TZ": "Pacific/Kiritimati", "LC_ALL": "tr_TR.UTF-8", "PYTHONHASHSEED": "1"}),
+]
+
+
+def built(source: Path, out: Path, umask: int, variables: dict[str, str]) -> str:
     """Build a wheel as `tools/build_wheel.sh` does; return its SHA-256."""
     done = subprocess.run(
         ["sh", "tools/build_wheel.sh", sys.executable, str(out)],
         cwd=source,
+        env={**os.environ, **variables, "HOME": str(out), "USER": str(umask)},
+        umask=umask,
         capture_output=True,
         text=True,
         check=False,
@@ -35,7 +47,7 @@ def built(source: Path, out: Path) -> str:
 
 
 def test_two_wheels_are_the_same_bytes(tmp_path: Path) -> None:
-    """P38: of two trees in two places, of two ages, with other permissions."""
+    """P38: of two trees in two places, of two ages, with other permissions, umask, time zone, language and order."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
     if listed.returncode != 0 or not listed.stdout:
         pytest.fail("the tree is no git checkout: what belongs to it is not known")
@@ -43,7 +55,7 @@ def test_two_wheels_are_the_same_bytes(tmp_path: Path) -> None:
     listed_names = [name for name in listed.stdout.decode().split("\0") if name]
     names = [name for name in listed_names if name.startswith(wanted) or "/" not in name]
     found = []
-    for number, (age, mode) in enumerate([(0, 0o644), (1_000_000_000, 0o600)]):
+    for number, (age, mode, umask, variables) in enumerate(BUILDERS):
         tree = tmp_path / f"tree{number}" / ("deeper" * number or "x")
         for name in names if number else reversed(names):  # in another order in the folders as well
             if not (ROOT / name).is_file() or (ROOT / name).is_symlink():
@@ -53,7 +65,7 @@ def test_two_wheels_are_the_same_bytes(tmp_path: Path) -> None:
             shutil.copyfile(ROOT / name, target)
             target.chmod(mode)
             os.utime(target, (age, age))
-        found.append(built(tree, tmp_path / f"out{number}"))
+        found.append(built(tree, tmp_path / f"out{number}", umask, variables))
     assert found[0] == found[1]
 
 
@@ -69,7 +81,7 @@ def names_in(lock: str) -> set[str]:
 TOLD = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8").lower()
 
 
-@pytest.mark.parametrize("lock", ["run.txt", "inventory.txt", "spark.txt"])
+@pytest.mark.parametrize("lock", ["run.txt", "inventory.txt", "s3.txt", "spark.txt"])
 def test_every_package_that_is_installed_to_run_is_told(lock: str) -> None:
     """Each has a line with its reason, or stands among what those bring in."""
     assert not {name for name in names_in(lock) if not re.search(rf"\b{re.escape(name)}\b", TOLD)}
@@ -97,6 +109,20 @@ def test_every_lock_has_hashes(lock: str) -> None:
         r"^[a-z0-9._-]+(?:\[[a-z0-9,]+\])?==[^\n]*\\\n(?:    --hash=sha256:[0-9a-f]{64}[^\n]*\n)+", text, re.MULTILINE
     )
     assert len(pinned) == len(re.findall(r"^[a-z0-9]", text, re.MULTILINE)) > 0
+
+
+@pytest.mark.parametrize("name", ["managers", "runners"])
+def test_what_ci_installs_from_npm_is_locked_and_passes_our_own_gate(name: str, world: World) -> None:
+    """What we ask of others: each package bound to its bytes, and nothing that denies on the first day."""
+    installs = (ROOT / "tools" / "install_parts.sh").read_text(encoding="utf-8")
+    assert "npm $how --ignore-scripts" in installs
+    assert "--no-package-lock" not in installs
+    made = world.run("check", str(ROOT / "tools" / name), "--offline", "--json")
+    assert made.code == 0, made.out
+    said = json.loads(made.out)
+    assert said["packages"] > 100
+    found = {f["code"] for level in ("warnings", "notes") for one in said[level] for f in one["findings"]}
+    assert not found & {"missing-integrity", "weak-integrity", "resolved-missing"}
 
 
 # --------------------------------------------------------------------------------------------------------------------

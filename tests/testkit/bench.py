@@ -11,12 +11,15 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sbomgate import cli, facts
+from sbomgate.cli._environment import Environment
 from sbomgate.model import Absence, CollectedFacts, FactKey, Missing, Origin, RegistryWord, TarballFacts
 from sbomgate.signing import local_key
 from testkit import tarballs
@@ -199,6 +202,20 @@ public_key = \"\"\"
     def decisions(self) -> list[Path]:
         """The folders of all decisions in the store, oldest first."""
         return sorted((self.folder / "evidence").glob("*/*/decisions/*"), key=lambda p: p.stat().st_mtime_ns)
+
+
+class Clock:
+    """What commands take for now: the real time, and so many hours more or less."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.hours = 0.0
+        real = Environment.of_process
+
+        def of_process() -> Environment:
+            found = real()
+            return replace(found, now=found.now + timedelta(hours=self.hours))
+
+        patch.setattr(Environment, "of_process", of_process)
 
 
 @contextmanager

@@ -155,6 +155,16 @@ REFUSED: dict[str, tuple[str, Callable[[Files], Files], str]] = {
         json_file("packages/met/package.json", lambda manifest: manifest.update(version=1)),
         "version: a number",
     ),
+    "yarn 1: a version without quotes": (
+        "yarn-1",
+        text("yarn.lock", r'version "1\.0\.0"', "version 1.0.0"),
+        "not a line that yarn writes",
+    ),
+    "npm 1: a link asks for an object": (
+        "npm-1",
+        json_file(LOCK, lambda lock: lock["dependencies"]["met"]["requires"].update(catalog={"leaf": "2.0.0"})),
+        "an object, expected a string",
+    ),
     "bun: a workspace without a name": ("bun-2", text("bun.lock", r'\n *"name": "met",', ""), "no name"),
 }
 

@@ -57,6 +57,22 @@ def test_table(version: str, range_: str, expected: bool | None) -> None:
     assert _range.satisfies(version, range_) is expected
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["a" + " " * 4000 + "b", ">=1.2.3-r2c.1 <0.0" + " " * 109 + "\n>", "= " * 2000, "v=" * 2000, "v " * 2000 + "!"],
+    ids=["blanks between", "blanks at the end", "equals", "v=", "v"],
+)
+def test_P9_no_range_takes_for_ever(text: str) -> None:
+    """P9: found by fuzzing; node-semver alone would take minutes, and longer than anybody waits for the first."""
+    assert not _range.satisfies("1.2.3", text)
+    assert not _range.satisfies(text, "^1.0.0")
+
+
+def test_blanks_are_one_blank_as_to_npm() -> None:
+    assert _range.satisfies("1.2.3", "v1.2.3" + " " * 1000)
+    assert _range.satisfies("1.2.3", "v1.0.0" + " " * 300 + "-" + " " * 300 + "v2.0.0")
+
+
 def npm_semver() -> str | None:
     npm = shutil.which("npm")
     if npm is None:

@@ -163,6 +163,8 @@ REFUSED: dict[str, tuple[str, str, str]] = {
     "a pattern in two entries": (GOOD + "\n" + block('"a@1", good@^1.0.0', "good"), "stands twice", "line 10"),
     "duplicate field": (GOOD + '  version "2.0.0"\n', "stands twice", "line 9"),
     "L11 __proto__": (GOOD + "  dependencies:\n    __proto__ x\n", "__proto__", "line 10"),
+    "P1 an unquoted version": (GOOD.replace('"1.0.0"', "1.0.0"), "not a line that yarn writes", "line 6"),
+    "P1 an unquoted name that begins with a digit": (GOOD.replace("good@", "2good@"), "not a line that yarn", "line 5"),
     "odd indentation": (GOOD + '   uid "x"\n', "indented by 3 blanks", "line 9"),
     "too deep": (GOOD + '      uid "x"\n', "indented by 6 blanks", "line 9"),
     "indented after a value": (GOOD.replace("  resolved", "    resolved"), "indented by 4 blanks", "line 7"),
