@@ -591,6 +591,11 @@ class _Reader:
                 if target.startswith(beside) and "node_modules/" not in target[len(beside) :]
             )
 
+    def _bundles(self, location: str, name: str) -> bool:
+        """Whether the lockfile says that the tarball of a package holds this dependency of it."""
+        names = self.entries[location].get("bundleDependencies")
+        return names is True or (type(names) is list and name in names)
+
     def _hashes(self, location: str, integrity: str) -> tuple[Hash, ...]:
         hashes, wrong = parse_integrity(integrity)
         for code, message in wrong:
@@ -683,6 +688,11 @@ class _Reader:
             optional = edge.kind in (EdgeKind.OPTIONAL, EdgeKind.PEER_OPTIONAL)
             asked = f"{edge.name}@{public_url(edge.range) or '*'}"
             where = self._edge_place(edge)
+            if edge.source not in own and self._bundles(edge.source, edge.name):
+                # npm takes what lies in the tarball, whatever stands here (arborist, `#problemEdges`).
+                message = f"{asked} is inside its tarball, and the lockfile does not list what lies there"
+                self._find("bundle-unlisted", "lockfile_sound", edge.source, where, message)
+                continue
             if edge.target is None:
                 if optional:
                     continue
