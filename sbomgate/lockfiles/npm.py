@@ -119,7 +119,7 @@ class _Reader:
         for link, target in self.targets.items():
             bits[link] = bits.get(target, 0)
         packages = self._packages(bits)
-        self._judge_edges()
+        self._judge_edges(bits)
         self._judge_files(lock)
         digests = self.files.digests()
         self.findings.sort(key=lambda f: (f.rule, f.code, f.package or "", f.place, f.message))
@@ -677,9 +677,11 @@ class _Reader:
             message = f"comes from a {kind.value} source, but every declaration asks the registry for it"
             self._find("source-undeclared", "bound_bytes", location, self._place(location, "resolved"), message)
 
-    def _judge_edges(self) -> None:
+    def _judge_edges(self, bits: Mapping[str, int]) -> None:
         own = {"", *self.workspaces}
         for edge in self.edges:
+            if not bits.get(edge.source):
+                continue  # npm removes the entry, whatever it asks for; `unreachable-entry` says so
             if edge.source in own:
                 self._judge_declaration(edge)
             if edge.target is not None and edge.satisfied is not False:

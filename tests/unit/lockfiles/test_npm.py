@@ -224,6 +224,14 @@ ATTACKS: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
         lambda p: p.packages.update({EVIL: entry("evil")}),
         {("lockfile_sound", "unreachable-entry")},
     ),
+    "L15 nothing depends on it, and it asks for what is not there": (
+        lambda p: p.packages.update({EVIL: {**entry("evil"), "dependencies": {"good": "^9", "gone": "1"}}}),
+        {("lockfile_sound", "unreachable-entry")},
+    ),
+    "L15 what a directory asks for that no link leads to": (
+        lambda p: p.packages.update({"old": {"version": "1.0.0", "extraneous": True, "dependencies": {"good": "^9"}}}),
+        {("lockfile_sound", "unreachable-entry"), ("lockfile_sound", "manifest-missing")},
+    ),
     "L17 drift": (
         both(declare("^2.0.0")),
         {("pinned", "lock-drift"), ("pinned", "declared-range")},
