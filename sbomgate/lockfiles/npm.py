@@ -677,7 +677,7 @@ class _Reader:
             message = f"comes from a {kind.value} source, but every declaration asks the registry for it"
             self._find("source-undeclared", "bound_bytes", location, self._place(location, "resolved"), message)
 
-    def _judge_edges(self, bits: Mapping[str, int]) -> None:
+    def _judge_edges(self, bits: dict[str, int]) -> None:
         own = {"", *self.workspaces}
         for edge in self.edges:
             if not bits.get(edge.source):
