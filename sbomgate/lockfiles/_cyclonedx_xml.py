@@ -199,7 +199,7 @@ class _Shape:
         return {} if found is None else {group: [one.attributes.get("ref", "") for one in found]}
 
     def metadata(self, metadata: _Element) -> dict[str, Any]:
-        found: dict[str, Any] = self.texts(metadata, "timestamp") | self.people(metadata)
+        found: dict[str, Any] = self.texts(metadata, "timestamp") | self.claims(metadata)
         found["lifecycles"] = [self.texts(one, "phase") for one in self.all(metadata, "lifecycles", "lifecycle") or ()]
         component = self.one(metadata, "component")
         if component is not None:
@@ -213,11 +213,9 @@ class _Shape:
 
     def component(self, element: _Element) -> dict[str, Any]:
         found: dict[str, Any] = self.texts(element, "group", "name", "version", "purl", "publisher", "cpe")
-        found |= _ref(element) | self.people(element)
+        found |= _ref(element) | self.claims(element)
         if (swid := self.one(element, "swid")) is not None:
             found["swid"] = dict(swid.attributes)
-        if (properties := self.all(element, "properties", "property")) is not None:
-            found["properties"] = [{**one.attributes, "value": "".join(one.text)} for one in properties]
         if "type" in element.attributes:
             found["type"] = element.attributes["type"]
         if (modified := self.texts(element, "modified").get("modified")) is not None:
@@ -247,8 +245,8 @@ class _Shape:
             found["components"] = [self.component(one) for one in nested]
         return found
 
-    def people(self, element: _Element) -> dict[str, Any]:
-        """Return who made and who supplies it: organisations, and the authors."""
+    def claims(self, element: _Element) -> dict[str, Any]:
+        """Return who made and who supplies it, organisations and authors; and the properties, which stand beside."""
         found: dict[str, Any] = {}
         for role in ("manufacturer", "supplier"):
             if (entity := self.one(element, role)) is not None:
@@ -258,6 +256,8 @@ class _Shape:
                 }
         if (authors := self.all(element, "authors", "author")) is not None:
             found["authors"] = [self.texts(one, "name", "email") for one in authors]
+        if (properties := self.all(element, "properties", "property")) is not None:
+            found["properties"] = [{**one.attributes, "value": "".join(one.text)} for one in properties]
         return found
 
     def hashes(self, element: _Element) -> list[dict[str, str]]:

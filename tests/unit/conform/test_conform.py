@@ -65,6 +65,25 @@ def test_xml_says_what_json_says(profile: str, version: str) -> None:
     assert found != conform.judge(lockfiles.sbom_document(poorer, "bom.xml"), profile)
 
 
+def test_of_what_another_tool_wrote_no_advice_of_ours_is_given() -> None:
+    """Neither how sbomgate would come to know a field, nor what it never knows; a hash at the address is a hash."""
+    found = document()
+    found["metadata"]["properties"] = []
+    reference = {"type": "distribution", "url": "https://a.example/a.tgz", "hashes": [{"alg": "SHA-1", "content": "a"}]}
+    found["components"] = [
+        {"type": "library", "name": "a", "externalReferences": [reference]},
+        {"type": "library", "name": "b", "externalReferences": [reference | {"type": "website"}]},
+    ]
+    del found["metadata"]["component"]
+    report = conform.judge(found, "cisa-2025-draft")
+    assert counts(report)["hash"] == (2, 1, 1, 0)
+    told = _rendering.text(report)
+    assert "--facts" not in told
+    assert "Never known" not in told
+    assert json.loads(_rendering.json(report))["never"] == []
+    assert "--facts" in _rendering.text(conform.judge(document(), "cisa-2025-draft"))
+
+
 @pytest.mark.parametrize(
     ("inside", "field", "present"),
     [
