@@ -162,6 +162,12 @@ def test_diff_exit_codes(world: World) -> None:
     refused(world, "diff", "shop", "none", says=["none", "no such file or folder"])
 
 
+def test_the_inventory_takes_ours_in_xml_as_anybodys(world: World) -> None:
+    assert world.run("generate", "shop", "--format", "xml", "-o", "boms.xml").code == 0
+    added = world.run("inventory", "add", "boms.xml", "--inventory", "stock")
+    assert added.code == 0, added.err
+
+
 def test_diff_says_which_of_the_two_is_broken(world: World) -> None:
     assert world.run("generate", "shop", "-o", "own.json").code == 0
     (world.root / "edited.json").write_bytes((world.root / "own.json").read_bytes().replace(b"lockfile:size", b"gone"))
