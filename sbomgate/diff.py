@@ -75,9 +75,15 @@ def packages(graph: DependencyGraph) -> dict[PackageKey, PackageState]:
 
 
 def edges(graph: DependencyGraph) -> dict[EdgeKey, EdgeState]:
-    """Return (name, name) → the dependency, for every edge that leads to a package."""
+    """Return (name, name) → the dependency, for every edge that leads to another package.
+
+    One to the same version of itself is a link to its directory, as SBOMs state it.
+    """
+    versions = {package.id: package.version for package in graph.packages}
     held: dict[EdgeKey, set[tuple[str, str]]] = {}
     for source, target, edge in graph.named_edges():
+        if source == target and versions[edge.source] == versions[edge.target or ""]:
+            continue
         held.setdefault((source, target), set()).add((edge.kind.value, public_url(edge.range)))
     return {
         (source, target): EdgeState(source=source, target=target, declared=tuple(sorted(declared)))

@@ -60,6 +60,7 @@ codes := {
 	"flag-mismatch": {"class": "changed", "fix": rewrite},
 	"unreachable-entry": {"class": "changed", "fix": "`npm prune --package-lock-only` drops what nothing depends on"},
 	"bundle-undeclared": {"class": "changed", "fix": rewrite},
+	"bundle-unlisted": {"class": "debt", "fix": "`npm install --package-lock-only` in a tree without node_modules lists what a package bundles; its tarball is judged as it is"},
 	"dependency-missing": {"class": "always", "fix": rewrite},
 	"range-unsatisfied": {"class": "changed", "fix": rewrite},
 	"name-case": {"class": "changed", "fix": "make sure that the old package with this very spelling is meant"},

@@ -330,7 +330,7 @@ def read_sbom(name: str, data: bytes) -> tuple[DependencyGraph, Mapping[str, Pac
     from sbomgate import lockfiles, sbom
     from sbomgate.project import MemoryFiles
 
-    if b'"sbomgate:format"' in data:
+    if sbom.is_ours(data):
         read = sbom.read(data)
         return read.graph, read.facts
     return lockfiles.read_sbom(MemoryFiles({name: data}), name), {}

@@ -108,3 +108,13 @@ def say_unknown(graph: DependencyGraph) -> None:
             counted[finding.code] = counted.get(finding.code, 0) + 1
     for code, number in sorted(counted.items()):
         say(f"{code}: {number} packages")
+
+
+def say_others(graph: DependencyGraph) -> None:
+    """Say on stderr which lockfiles are there and not in the SBOM: none is picked silently."""
+    from sbomgate.cli._environment import say
+    from sbomgate.lockfiles import OTHERS
+
+    for finding in graph.findings:
+        if finding.code in OTHERS:
+            say(f"note: {finding.place}: {finding.message}")

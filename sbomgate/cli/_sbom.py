@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sbomgate.errors import InputError, UsageError
+from sbomgate.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -88,21 +88,16 @@ class Rendering:
 
 
 def document_of(path: str, env: Environment) -> dict[str, Any]:
-    """Return the document of an SBOM in JSON, by whomever.
+    """Return the document of an SBOM, by whomever, as it stands in JSON.
 
     Raises:
-        InputError: not JSON with one meaning, or over a limit.
+        InputError: neither JSON nor XML with one meaning, or over a limit.
     """
+    from sbomgate import lockfiles
     from sbomgate.cli._project import open_project
-    from sbomgate.strict_json import load_object
 
     project = open_project(path, env)
-    data = (project.files.read(project.lockfile) if project.lockfile else None) or b""
-    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        raise InputError(
-            "XML, and --conform reads JSON alone", where=path, hint="convert it to JSON with the tool that made it"
-        )
-    return load_object(data, path)
+    return lockfiles.sbom_document((project.files.read(project.lockfile) if project.lockfile else None) or b"", path)
 
 
 def report(document: Mapping[str, Any], profile: str, *, as_json: bool) -> bytes:

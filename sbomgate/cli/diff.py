@@ -62,6 +62,7 @@ def _read(argument: str, env: Environment) -> DependencyGraph:
     """Return the graph that an argument names. An SBOM of ours is read whole: nothing is decided by it here."""
     from sbomgate import lockfiles, sbom
     from sbomgate.cli._project import open_project
+    from sbomgate.errors import InputError
 
     path = env.working_directory / argument
     if (path / "decisions").is_dir() or path.parent.name == "decisions":
@@ -77,6 +78,10 @@ def _read(argument: str, env: Environment) -> DependencyGraph:
     name = project.lockfile
     if name is None or name in lockfiles.READERS:
         return lockfiles.read(project.files, name)
-    if b'"sbomgate:format"' in (project.files.read(name) or b""):
-        return sbom.read(project.files.read(name) or b"").graph
+    data = project.files.read(name) or b""
+    if sbom.is_ours(data):
+        try:
+            return sbom.read(data).graph
+        except InputError as error:  # which of the two it is
+            raise InputError(error.message, where=argument, place=error.place, hint=error.hint) from error
     return lockfiles.read_sbom(project.files, name)

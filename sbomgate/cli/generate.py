@@ -59,7 +59,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     """Write the SBOM, or one for each workspace; always 0 when they could be made."""
     from sbomgate import lockfiles
     from sbomgate.cli._environment import emit
-    from sbomgate.cli._project import open_project, parts, read_sbom, say_unknown
+    from sbomgate.cli._project import open_project, parts, read_sbom, say_others, say_unknown
 
     if args.split is not None and args.output is not None:
         raise UsageError("--split writes files of its own", where="--output", hint="give one of the two")
@@ -88,6 +88,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         project, graph = read_sbom(args.sbom, env)
         found = (graph,)
     say_unknown(graph)
+    say_others(graph)
     files = None
     if args.split is not None:
         from sbomgate.cli import _split

@@ -16,7 +16,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -85,7 +85,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conformance:
-    """A report: every field of the profile, in its order."""
+    """A report: every field of the profile, in its order; notes and `never` only where the SBOM is one of ours."""
 
     profile: str
     title: str
@@ -137,14 +137,24 @@ def judge(document: Document, profile: str) -> Conformance:
         raise InputError("no component", where="SBOM", place="components", hint="an empty SBOM conforms to nothing")
     module = importlib.import_module(f"{__name__}.{profile.replace('-', '_')}")
     index = Index(document)
+    fields: tuple[Field, ...] = module.FIELDS
+    never: tuple[str, ...] = module.NEVER
+    if not _ours(document):  # how sbomgate comes to know a field says nothing about what another tool wrote
+        fields, never = tuple(replace(field, note="") for field in fields), ()
     return Conformance(
         profile=profile,
         title=module.TITLE,
         spec_version=str(document.get("specVersion")),
         components=len(components),
-        answers=tuple(_answer(field, document, components, index) for field in module.FIELDS),
-        never=module.NEVER,
+        answers=tuple(_answer(field, document, components, index) for field in fields),
+        never=never,
     )
+
+
+def _ours(document: Document) -> bool:
+    metadata = document.get("metadata")
+    properties = _objects(metadata, "properties") if isinstance(metadata, Mapping) else []
+    return any(one.get("name") == "sbomgate:format" for one in properties)
 
 
 def _answer(field: Field, document: Document, components: list[Component], index: Index) -> Answer:

@@ -110,8 +110,10 @@ def own_directory(component: Component) -> bool:
 
 
 def component_hash(component: Component, _: Index) -> State:
-    """A hash, of any algorithm. What is a directory of the project has no bytes of its own."""
-    if any(text(item, "content") and text(item, "alg") for item in objects(component, "hashes")):
+    """A hash, of any algorithm, of the component or at its address. A directory of the project has no bytes."""
+    distributed = (one for one in objects(component, "externalReferences") if one.get("type") == "distribution")
+    holders = (component, *distributed)
+    if any(text(item, "content") and text(item, "alg") for one in holders for item in objects(one, "hashes")):
         return State.PRESENT
     return State.NOT_APPLICABLE if own_directory(component) else State.UNKNOWN
 

@@ -24,7 +24,9 @@ def text(report: Conformance) -> str:
         )
         if one.field.note and one.present < one.applicable:
             lines.append(f"      {one.field.note}")
-    lines += ["", "Never known to sbomgate:", *(f"  - {one}" for one in report.never), "", NOT_CERTIFIED, ""]
+    if report.never:
+        lines += ["", "Never known to sbomgate:", *(f"  - {one}" for one in report.never)]
+    lines += ["", NOT_CERTIFIED, ""]
     return "\n".join(lines)
 
 

@@ -21,7 +21,7 @@ FIELDS = (
     Field(
         id="hash",
         title="Component Hash and Hash Algorithm",
-        where="hashes",
+        where="hashes, externalReferences[type=distribution].hashes",
         component=_fields.component_hash,
         note="yarn 2 and later and git dependencies have no hash of what is served; directories of the project none",
     ),

@@ -43,7 +43,8 @@ _KNOWN = {
 NAMES = frozenset(READERS) | frozenset(_KNOWN)
 """What a lockfile is called."""
 
-_TOLD = ("other-lockfile", "nested-lockfile", "shrinkwrap-shadow")
+OTHERS = ("other-lockfile", "nested-lockfile", "shrinkwrap-shadow")
+"""Codes of findings about a lockfile that is there and was not read."""
 
 
 def read(files: ProjectFiles, path: str | None = None) -> DependencyGraph:
@@ -105,6 +106,21 @@ def read_sbom(files: ProjectFiles, path: str) -> DependencyGraph:
     return _with_copies(cyclonedx.read(files, path))
 
 
+def sbom_document(data: bytes, where: str) -> dict[str, Any]:
+    """Return the document of an SBOM by whomever, as JSON has it: of XML, what the profiles of conformance ask for.
+
+    Nothing in it is believed here.
+
+    Raises:
+        InputError: neither JSON nor XML with one meaning, not CycloneDX, or over a limit.
+    """
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        from sbomgate.lockfiles import _cyclonedx_xml
+
+        return _cyclonedx_xml.loads(data, where, claims=True)
+    return load_object(data, where)
+
+
 def note_others(graph: DependencyGraph, paths: Sequence[str], unseen: Sequence[str] = ()) -> DependencyGraph:
     """Return the graph with a finding for each lockfile among `paths` that nothing has judged yet.
 
@@ -113,7 +129,7 @@ def note_others(graph: DependencyGraph, paths: Sequence[str], unseen: Sequence[s
         paths: lockfiles in the project's folder and below (`project.find`), relative to it.
         unseen: directories where there may be others.
     """
-    told = {finding.place for finding in graph.findings if finding.code in _TOLD}
+    told = {finding.place for finding in graph.findings if finding.code in OTHERS}
     folder = graph.lockfile.path.rpartition("/")[0]
     more = [
         LockFinding(

@@ -1,4 +1,4 @@
-"""CycloneDX XML as what the same document is in JSON, as far as the reader of SBOMs asks for it.
+"""CycloneDX XML as what the same document is in JSON, as far as the reader of SBOMs or a profile of `conform` asks.
 
 No document type, so no entity but the five of XML itself: neither bombs nor files from elsewhere (OWASP's XML External
 Entity Prevention). UTF-8 only, as for JSON. Nothing is validated here beyond what has two meanings: an element that may
@@ -22,13 +22,21 @@ MAX_ELEMENTS = 5_000_000
 _HINT = "make the SBOM again, or run sbomgate on the lockfile itself"
 _NAMESPACE = re.compile(r"http://cyclonedx\.org/schema/bom/([0-9.]+)")
 _ENCODINGS = (None, "utf-8", "us-ascii")
-# What is asked for; everything else is dropped with all that it holds.
+# What the reader asks for; everything else is dropped with all that it holds.
 _KEPT = frozenset(
     (
         *("bom", "metadata", "tools", "tool", "vendor", "components", "component", "services", "service"),
         *("group", "name", "version", "purl", "modified", "pedigree", "patches", "patch", "hashes", "hash"),
         *("externalReferences", "reference", "url", "licenses", "license", "id", "expression"),
         *("dependencies", "dependency", "compositions", "composition", "aggregate"),
+    )
+)
+# What the profiles of conformance ask for besides: claims, which the reader does not look at.
+_TOLD = frozenset(
+    (
+        *("timestamp", "lifecycles", "lifecycle", "phase", "authors", "author", "email", "contact"),
+        *("manufacturer", "supplier", "publisher", "cpe", "swid", "properties", "property"),
+        *("assemblies", "assembly", "vulnerabilities"),
     )
 )
 
@@ -46,19 +54,21 @@ class _Element:
         self.line = line
 
 
-def loads(data: bytes, where: str) -> dict[str, Any]:
+def loads(data: bytes, where: str, *, claims: bool = False) -> dict[str, Any]:
     """Parse `data`, the bytes of the file `where`, and return the document in the shape of CycloneDX JSON.
+
+    With `claims` it also holds what the profiles of conformance ask for, and the reader never believes.
 
     Raises:
         InputError: not XML in UTF-8, with a document type, too deep or too large, not CycloneDX, or an element twice.
     """
-    tree, version = _parse(data, where)
+    tree, version = _parse(data, where, _KEPT | _TOLD if claims else _KEPT)
     document = _Shape(where).bom(tree)
     document["specVersion"] = version
     return document
 
 
-def _parse(data: bytes, where: str) -> tuple[_Element, str]:
+def _parse(data: bytes, where: str, wanted: frozenset[str]) -> tuple[_Element, str]:
     """Return the tree of what is kept, and the version that the namespace names."""
     parser = expat.ParserCreate("UTF-8", namespace_separator=" ")
     parser.buffer_text = True
@@ -91,7 +101,7 @@ def _parse(data: bytes, where: str) -> tuple[_Element, str]:
             if name != "bom" or _NAMESPACE.fullmatch(of) is None:
                 refuse("not a CycloneDX document")
             namespace = of
-        if of != namespace or name not in _KEPT:
+        if of != namespace or name not in wanted:
             skipped = 1
             return
         kept += 1
@@ -160,6 +170,10 @@ class _Shape:
 
     def bom(self, bom: _Element) -> dict[str, Any]:
         document: dict[str, Any] = {"bomFormat": "CycloneDX"}
+        if "serialNumber" in bom.attributes:
+            document["serialNumber"] = bom.attributes["serialNumber"]
+        if self.one(bom, "vulnerabilities") is not None:
+            document["vulnerabilities"] = []
         metadata = self.one(bom, "metadata")
         if metadata is not None:
             document["metadata"] = self.metadata(metadata)
@@ -171,12 +185,22 @@ class _Shape:
         if dependencies is not None:
             document["dependencies"] = [entry for one in dependencies for entry in self.dependency(one, top=True)]
         document["compositions"] = [
-            self.texts(one, "aggregate") for one in self.all(bom, "compositions", "composition") or ()
+            {
+                **self.texts(one, "aggregate"),
+                **self.references(one, "assemblies", "assembly"),
+                **self.references(one, "dependencies", "dependency"),
+            }
+            for one in self.all(bom, "compositions", "composition") or ()
         ]
         return document
 
+    def references(self, element: _Element, group: str, name: str) -> dict[str, list[str]]:
+        found = self.all(element, group, name)
+        return {} if found is None else {group: [one.attributes.get("ref", "") for one in found]}
+
     def metadata(self, metadata: _Element) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        found: dict[str, Any] = self.texts(metadata, "timestamp") | self.claims(metadata)
+        found["lifecycles"] = [self.texts(one, "phase") for one in self.all(metadata, "lifecycles", "lifecycle") or ()]
         component = self.one(metadata, "component")
         if component is not None:
             found["component"] = self.component(component)
@@ -188,8 +212,10 @@ class _Shape:
         return found
 
     def component(self, element: _Element) -> dict[str, Any]:
-        found: dict[str, Any] = self.texts(element, "group", "name", "version", "purl")
-        found |= _ref(element)
+        found: dict[str, Any] = self.texts(element, "group", "name", "version", "purl", "publisher", "cpe")
+        found |= _ref(element) | self.claims(element)
+        if (swid := self.one(element, "swid")) is not None:
+            found["swid"] = dict(swid.attributes)
         if "type" in element.attributes:
             found["type"] = element.attributes["type"]
         if (modified := self.texts(element, "modified").get("modified")) is not None:
@@ -209,14 +235,29 @@ class _Shape:
         licences = self.one(element, "licenses")
         if licences is not None:
             found["licenses"] = [
-                {"license": self.texts(one, "id", "name")}
+                {"license": self.texts(one, "id", "name") | one.attributes}
                 if one.name == "license"
-                else {"expression": "".join(one.text).strip()}
+                else {"expression": "".join(one.text).strip()} | one.attributes
                 for one in licences.children
             ]
         nested = self.all(element, "components", "component")
         if nested is not None:
             found["components"] = [self.component(one) for one in nested]
+        return found
+
+    def claims(self, element: _Element) -> dict[str, Any]:
+        """Return who made and who supplies it, organisations and authors; and the properties, which stand beside."""
+        found: dict[str, Any] = {}
+        for role in ("manufacturer", "supplier"):
+            if (entity := self.one(element, role)) is not None:
+                found[role] = self.texts(entity, "name") | {
+                    "url": ["".join(one.text).strip() for one in entity.children if one.name == "url"],
+                    "contact": [self.texts(one, "name", "email") for one in entity.children if one.name == "contact"],
+                }
+        if (authors := self.all(element, "authors", "author")) is not None:
+            found["authors"] = [self.texts(one, "name", "email") for one in authors]
+        if (properties := self.all(element, "properties", "property")) is not None:
+            found["properties"] = [{**one.attributes, "value": "".join(one.text)} for one in properties]
         return found
 
     def hashes(self, element: _Element) -> list[dict[str, str]]:

@@ -22,6 +22,7 @@ _GIT = ("git+", "git:", "git@", "ssh:", "github:", "gitlab:", "bitbucket:", "gis
 _COMMIT = r"[0-9a-fA-F]{40}([0-9a-fA-F]{24})?"
 _PORTS = {"https": 443, "http": 80}
 _VERSION_START = r"v?[0-9]+\.[0-9]+\.[0-9]+"
+_NUMBERS = r"0*([0-9]+?)\.0*([0-9]+?)\.0*([0-9]+)(?![0-9])"
 
 
 class _Named(NamedTuple):
@@ -133,9 +134,15 @@ def _judge_url(name: str, version: str | None, resolved: str, registries: Regist
         remark("resolved-name-differs", "bound_bytes", f"`resolved` is the URL of {named.name}, expected {name}")
     if named.version is None:
         remark("resolved-not-canonical", "bound_bytes", "the file's name is not that of the package")
-    elif version is not None and named.version != version and named.version != version.partition("+")[0]:
+    elif version is not None and _plain(named.version) not in (version, version.partition("+")[0]):
         remark("resolved-version-differs", "bound_bytes", f"`resolved` is version {named.version}, expected {version}")
     return Kind.REGISTRY, remarks
+
+
+def _plain(version: str) -> str:
+    """Return a version as the registry names it: the file of an old package has the zeros that its author wrote."""
+    written = re.match(_NUMBERS, version)
+    return version if written is None else ".".join(written.groups()) + version[written.end() :]
 
 
 def _port(scheme: str, port: int | None) -> int | None:

@@ -119,7 +119,7 @@ class _Reader:
         for link, target in self.targets.items():
             bits[link] = bits.get(target, 0)
         packages = self._packages(bits)
-        self._judge_edges()
+        self._judge_edges(bits)
         self._judge_files(lock)
         digests = self.files.digests()
         self.findings.sort(key=lambda f: (f.rule, f.code, f.package or "", f.place, f.message))
@@ -591,6 +591,11 @@ class _Reader:
                 if target.startswith(beside) and "node_modules/" not in target[len(beside) :]
             )
 
+    def _bundles(self, location: str, name: str) -> bool:
+        """Whether the lockfile says that the tarball of a package holds this dependency of it."""
+        names = self.entries[location].get("bundleDependencies")
+        return names is True or (type(names) is list and name in names)
+
     def _hashes(self, location: str, integrity: str) -> tuple[Hash, ...]:
         hashes, wrong = parse_integrity(integrity)
         for code, message in wrong:
@@ -672,9 +677,11 @@ class _Reader:
             message = f"comes from a {kind.value} source, but every declaration asks the registry for it"
             self._find("source-undeclared", "bound_bytes", location, self._place(location, "resolved"), message)
 
-    def _judge_edges(self) -> None:
+    def _judge_edges(self, bits: dict[str, int]) -> None:
         own = {"", *self.workspaces}
         for edge in self.edges:
+            if not bits.get(edge.source):
+                continue  # npm removes the entry, whatever it asks for; `unreachable-entry` says so
             if edge.source in own:
                 self._judge_declaration(edge)
             if edge.target is not None and edge.satisfied is not False:
@@ -683,6 +690,11 @@ class _Reader:
             optional = edge.kind in (EdgeKind.OPTIONAL, EdgeKind.PEER_OPTIONAL)
             asked = f"{edge.name}@{public_url(edge.range) or '*'}"
             where = self._edge_place(edge)
+            if edge.source not in own and self._bundles(edge.source, edge.name):
+                # npm takes what lies in the tarball, whatever stands here (arborist, `#problemEdges`).
+                message = f"{asked} is inside its tarball, and the lockfile does not list what lies there"
+                self._find("bundle-unlisted", "lockfile_sound", edge.source, where, message)
+                continue
             if edge.target is None:
                 if optional:
                     continue

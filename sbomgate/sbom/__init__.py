@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from sbomgate.model import Attestation, PackageFacts, Sbom
     from sbomgate.sbom.parties import Heading, Parties
 
-__all__ = ["MAX_BYTES", "SPEC_VERSION", "SPEC_VERSIONS", "heading", "make", "read", "write"]
+__all__ = ["MAX_BYTES", "SPEC_VERSION", "SPEC_VERSIONS", "heading", "is_ours", "make", "read", "write"]
 
 MAX_BYTES = 512 << 20
 """Largest SBOM that is read, in bytes: about 2 kB a package, so 200,000 packages."""
@@ -557,6 +557,11 @@ def heading(data: bytes) -> Heading:
             place="metadata",
             hint="generate the SBOM again",
         ) from error
+
+
+def is_ours(data: bytes) -> bool:
+    """Whether bytes look like what `read` reads: in XML ours are read as anybody's, by `lockfiles.read_sbom`."""
+    return b'"sbomgate:format"' in data and not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
 def read(data: bytes) -> Sbom:

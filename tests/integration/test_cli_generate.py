@@ -195,6 +195,6 @@ def test_of_an_sbom_that_another_tool_made(tmp_path: Path) -> None:
     code, data, _ = generate(Path(), "--from", str(path), "--format", "xml")
     assert (code, xml_errors(data)) == (0, [])
     path.write_bytes(data)
-    code, _, said = generate(Path(), "--from", str(path), "--conform", "ntia")
-    assert code == 2
-    assert "reads JSON alone" in said
+    again = generate(Path(), "--from", str(path), "--conform", "ntia")
+    assert again[0] == 0
+    assert again[1].startswith(b"NTIA")

@@ -162,13 +162,27 @@ def test_diff_exit_codes(world: World) -> None:
     refused(world, "diff", "shop", "none", says=["none", "no such file or folder"])
 
 
+def test_the_inventory_takes_ours_in_xml_as_anybodys(world: World) -> None:
+    assert world.run("generate", "shop", "--format", "xml", "-o", "boms.xml").code == 0
+    added = world.run("inventory", "add", "boms.xml", "--inventory", "stock")
+    assert added.code == 0, added.err
+
+
+def test_diff_says_which_of_the_two_is_broken(world: World) -> None:
+    assert world.run("generate", "shop", "-o", "own.json").code == 0
+    (world.root / "edited.json").write_bytes((world.root / "own.json").read_bytes().replace(b"lockfile:size", b"gone"))
+    refused(world, "diff", "own.json", "edited.json", says=["edited.json", "lockfile:size"])
+
+
 @pytest.mark.parametrize("form", ["text", "markdown", "json"])
 def test_diff_of_any_mix(world: World, form: str) -> None:
     """A lockfile, our own SBOM of it, and npm's: the same packages."""
     project = world.root / "other"
     shutil.copytree(FIXTURES / "project", project)
     assert world.run("generate", "other", "-o", "own.json").code == 0
+    assert world.run("generate", "other", "--format", "xml", "-o", "own.xml").code == 0
     theirs = place(world, "npm-1.5.json")
+    assert world.run("diff", "other", "own.xml", "--format", form, "--exit-code").code == 0
     assert world.run("diff", "other", "own.json", "--format", form, "--exit-code").code == 0
     assert world.run("diff", "other/package-lock.json", theirs, "--format", form, "--exit-code").code == 0
     out = world.run("diff", "other", theirs, "--format", form, "-o", "out").out

@@ -92,3 +92,10 @@ def test_several_lockfiles_are_named(tmp_path: Path) -> None:
     root, _ = project("pnpm/single-v6", tmp_path)
     shutil.copy(FIXTURES / "bun" / "sources-v2" / "bun.lock", root)
     assert "several lockfiles: bun.lock, pnpm-lock.yaml" in sbomgate("generate", str(root)).stderr
+    manifest = json.loads((root / "package.json").read_bytes())
+    (root / "package.json").write_text(json.dumps(manifest | {"packageManager": "pnpm@8.15.9"}))
+    made = sbomgate("generate", str(root))
+    assert made.returncode == 0, made.stderr
+    assert made.stderr == (
+        "note: bun.lock: lies beside pnpm-lock.yaml: whoever installs from it installs something else\n"
+    )

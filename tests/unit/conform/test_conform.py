@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sbomgate import conform, sbom
+from sbomgate import conform, lockfiles, sbom
 from sbomgate.cli import _sbom
 from sbomgate.conform import Conformance, Level, _rendering
 from sbomgate.errors import InputError, UsageError
@@ -49,6 +49,62 @@ def test_sums(profile: str) -> None:
         assert one.applicable == one.present + one.unknown + one.withheld
         assert one.applicable <= (1 if one.field.document else report.components)
     assert report.never
+
+
+@pytest.mark.parametrize("version", sbom.SPEC_VERSIONS)
+@pytest.mark.parametrize("profile", conform.PROFILES)
+def test_xml_says_what_json_says(profile: str, version: str) -> None:
+    """The same SBOM in both forms has the same report, and the facts of two packages are counted in it."""
+    graph = sboms.fixture("npm/sources")
+    known: dict[str, Any] = {"timestamp": sboms.TIME, "tool_version": "0", "parties": sboms.PARTIES}
+    facts = sboms.facts_of(graph)
+    data = sbom.write(graph, facts, **known, spec_version=version, xml=True)
+    found = conform.judge(lockfiles.sbom_document(data, "bom.xml"), profile)
+    assert found == conform.judge(document(spec_version=version), profile)
+    poorer = sbom.write(graph, {}, **(known | {"parties": None}), spec_version=version, xml=True)
+    assert found != conform.judge(lockfiles.sbom_document(poorer, "bom.xml"), profile)
+
+
+def test_of_what_another_tool_wrote_no_advice_of_ours_is_given() -> None:
+    """Neither how sbomgate would come to know a field, nor what it never knows; a hash at the address is a hash."""
+    found = document()
+    found["metadata"]["properties"] = []
+    reference = {"type": "distribution", "url": "https://a.example/a.tgz", "hashes": [{"alg": "SHA-1", "content": "a"}]}
+    found["components"] = [
+        {"type": "library", "name": "a", "externalReferences": [reference]},
+        {"type": "library", "name": "b", "externalReferences": [reference | {"type": "website"}]},
+    ]
+    del found["metadata"]["component"]
+    report = conform.judge(found, "cisa-2025-draft")
+    assert counts(report)["hash"] == (2, 1, 1, 0)
+    told = _rendering.text(report)
+    assert "--facts" not in told
+    assert "Never known" not in told
+    assert json.loads(_rendering.json(report))["never"] == []
+    assert "--facts" in _rendering.text(conform.judge(document(), "cisa-2025-draft"))
+
+
+@pytest.mark.parametrize(
+    ("inside", "field", "present"),
+    [
+        ("<vulnerabilities/>", "no-vulnerabilities", 0),
+        ("", "no-vulnerabilities", 1),
+        (
+            "<metadata><manufacturer><name>A</name><contact><email>a@b.example</email></contact></manufacturer>"
+            "</metadata>",
+            "creator",
+            1,
+        ),
+        ("<metadata><manufacturer><name>A</name><url> </url></manufacturer></metadata>", "creator", 0),
+    ],
+)
+def test_xml_that_others_made(inside: str, field: str, present: int) -> None:
+    """What stands in an element counts as in JSON, and nothing else does."""
+    metadata, rest = (inside, "") if inside.startswith("<metadata") else ("", inside)
+    component = '<components><component type="library"><name>a</name></component></components>'
+    text = f'<bom xmlns="http://cyclonedx.org/schema/bom/1.6">{metadata}{component}{rest}</bom>'
+    report = conform.judge(lockfiles.sbom_document(text.encode(), "bom.xml"), "bsi-tr-03183-2")
+    assert counts(report)[field] == (1, present, 1 - present, 0)
 
 
 def test_ntia() -> None:

@@ -102,6 +102,20 @@ def bundled_in_nothing(p: Project) -> None:
     p.packages[GOOD + "/" + EVIL] = {"version": "1.0.0", "inBundle": True}
 
 
+def bundled_and_unlisted(names: object, beside: str | None) -> Callable[[Project], None]:
+    """A package that bundles `inner`, which the lockfile lists in no version, or in another one beside it."""
+
+    def spoil(p: Project) -> None:
+        p.packages[GOOD] |= {"dependencies": {"inner": "^2.0.0"}, "bundleDependencies": names}
+        if beside is not None:
+            add_dependency("inner")(p)
+            p.packages["node_modules/inner"]["version"] = beside
+            p.packages["node_modules/inner"]["resolved"] = f"{REGISTRY}inner/-/inner-{beside}.tgz"
+            p.manifest["dependencies"]["inner"] = p.packages[""]["dependencies"]["inner"] = beside
+
+    return spoil
+
+
 ATTACKS: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
     "A06 alias without its name": (
         both(declare("npm:evil@1.0.0"), resolved(f"{REGISTRY}evil/-/evil-1.0.0.tgz")),
@@ -118,6 +132,14 @@ ATTACKS: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
     ),
     "A10 another version": (
         resolved(f"{REGISTRY}good/-/good-1.0.1.tgz"),
+        {("bound_bytes", "resolved-version-differs")},
+    ),
+    "A10 another version with zeros": (
+        resolved(f"{REGISTRY}good/-/good-01.0.00001.tgz"),
+        {("bound_bytes", "resolved-version-differs")},
+    ),
+    "A10 a version of more numbers": (
+        resolved(f"{REGISTRY}good/-/good-1.0.0.1.tgz"),
         {("bound_bytes", "resolved-version-differs")},
     ),
     "A12 dot segments": (
@@ -204,6 +226,14 @@ ATTACKS: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
         lambda p: p.packages.update({EVIL: entry("evil")}),
         {("lockfile_sound", "unreachable-entry")},
     ),
+    "L15 nothing depends on it, and it asks for what is not there": (
+        lambda p: p.packages.update({EVIL: {**entry("evil"), "dependencies": {"good": "^9", "gone": "1"}}}),
+        {("lockfile_sound", "unreachable-entry")},
+    ),
+    "L15 what a directory asks for that no link leads to": (
+        lambda p: p.packages.update({"old": {"version": "1.0.0", "extraneous": True, "dependencies": {"good": "^9"}}}),
+        {("lockfile_sound", "unreachable-entry"), ("lockfile_sound", "manifest-missing")},
+    ),
     "L17 drift": (
         both(declare("^2.0.0")),
         {("pinned", "lock-drift"), ("pinned", "declared-range")},
@@ -233,6 +263,23 @@ ATTACKS: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
             ("lockfile_sound", "missing-integrity"),
             ("registries", "resolved-missing"),
         },
+    ),
+    "L24 bundled, and not in the lockfile": (
+        bundled_and_unlisted(["inner"], None),
+        {("lockfile_sound", "bundle-unlisted")},
+    ),
+    "L24 bundled, and another version beside it": (
+        bundled_and_unlisted(["inner"], "1.0.0"),
+        {("lockfile_sound", "bundle-unlisted")},
+    ),
+    "L24 all are bundled": (bundled_and_unlisted(True, "1.0.0"), {("lockfile_sound", "bundle-unlisted")}),
+    "L24 another one is bundled": (
+        bundled_and_unlisted(["other"], "1.0.0"),
+        {("lockfile_sound", "range-unsatisfied")},
+    ),
+    "L24 another one is bundled, and this one is nowhere": (
+        bundled_and_unlisted(["other"], None),
+        {("lockfile_sound", "dependency-missing")},
     ),
     "flagged as bundled beside the root": (
         both(field(inBundle=True, resolved=f"{REGISTRY}evil/-/evil-1.0.0.tgz"), drop("integrity")),
@@ -466,6 +513,9 @@ LEGITIMATE: dict[str, Callable[[Project], None]] = {
     "a version with build metadata": both(declare("1.0.0"), field(version="1.0.0+a-b")),
     "os and cpu": field(os=["linux"], cpu="x64", libc=["glibc"]),
     "extra hash of a weaker algorithm": field(integrity=f"{integrity('x', 'sha1')} {integrity('x')}"),
+    "zeros in the name of an old file": both(
+        declare("3001.10.0"), field(version="3001.10.0", resolved=f"{REGISTRY}good/-/good-3001.0010.0000.tgz")
+    ),
     "scoped": both(
         lambda p: p.packages[GOOD].update(dependencies={"@scope/name": "1.0.0"}),
         lambda p: p.packages.update({"node_modules/@scope/name": entry("@scope/name")}),
