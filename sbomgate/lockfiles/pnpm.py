@@ -492,7 +492,7 @@ class _Reader(Reading):
         name, version = self.names[found]
         integrity: str | None = None
         hashes: tuple[Hash, ...] = ()
-        resolution = entry.get("resolution")
+        resolution: Any = entry.get("resolution")
         alone = type(resolution) is dict and resolution.keys() == _INTEGRITY_ALONE  # as nearly all are
         if not alone:
             resolution = self.mapping(resolution, section, key, "resolution")

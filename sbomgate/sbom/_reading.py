@@ -54,7 +54,12 @@ class _Names(NamedTuple):
     @classmethod
     def below(cls, prefix: str) -> _Names:
         return cls(
-            *(f"{prefix}:{name}" for name in cls._fields[:-1]), {f"{prefix}:claims:{name}": name for name in _CLAIMS}
+            state=f"{prefix}:state",
+            reason=f"{prefix}:reason",
+            log_proof=f"{prefix}:log_proof",
+            log_time=f"{prefix}:log_time",
+            sha256=f"{prefix}:sha256",
+            claims={f"{prefix}:claims:{name}": name for name in _CLAIMS},
         )
 
 
