@@ -144,7 +144,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What was decided, with everything that it was decided from."""
+    """What was decided, with everything that it was decided from.
+
+    `facts`: `collected` as a document, where it has been written already; None where it has not.
+    """
 
     graph: DependencyGraph
     collected: Mapping[FactKey, CollectedFacts]
@@ -154,6 +157,7 @@ class Answer:
     evaluation: Evaluation
     engine: EngineRecord
     people: People
+    facts: bytes | None = None
 
 
 def prepare(bundle: PolicyBundle, engine: Engine) -> None:
@@ -344,15 +348,16 @@ def decide(
     gathered = replace(gathered, collected=collected)
     derived = derive(graph, gathered, question)
     policy_input.validate(derived.policy_input)
-    evaluation = evaluate(derived.policy_input, question, len(graph.packages) - 1, engine)
-    if second is not None:
-        again = evaluate(derived.policy_input, question, len(graph.packages) - 1, second)
-        if again.data != evaluation.data:
-            raise PolicyError(
-                f"the OPA at {engine.name} and the embedded engine disagree",
-                where="the policy's result",
-                hint="use the embedded engine, and find out what that OPA runs",
-            )
+    written: bytes | None = None
+    if question.context.time_source is None:
+        evaluation = _agreed(derived.policy_input, question, len(graph.packages) - 1, engine, second)
+    else:  # what is signed holds the facts: they are written while the engine, which needs no Python, is at work
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(1) as beside:
+            writing = beside.submit(facts.dumps, collected)
+            evaluation = _agreed(derived.policy_input, question, len(graph.packages) - 1, engine, second)
+        written = writing.result()
     return Answer(
         graph=graph,
         collected=collected,
@@ -362,7 +367,20 @@ def decide(
         evaluation=evaluation,
         engine=EngineRecord(name=engine.name, version=engine.version, ours=engine.ours),
         people=gathered.people,
+        facts=written,
     )
+
+
+def _agreed(asked: bytes, question: Question, packages: int, engine: Engine, second: Engine | None) -> Evaluation:
+    """Return what the engine says, and the second one as well, where there is one."""
+    evaluation = evaluate(asked, question, packages, engine)
+    if second is not None and evaluate(asked, question, packages, second).data != evaluation.data:
+        raise PolicyError(
+            f"the OPA at {engine.name} and the embedded engine disagree",
+            where="the policy's result",
+            hint="use the embedded engine, and find out what that OPA runs",
+        )
+    return evaluation
 
 
 def _judgeable(graph: DependencyGraph, context: Context) -> None:
@@ -512,7 +530,7 @@ def _materials(answer: Answer, question: Question) -> tuple[dict[str, bytes], tu
 
     stored = {
         decision.SBOM: (answer.sbom.data, "application/vnd.cyclonedx+json"),
-        FACTS: (facts.dumps(answer.collected), "application/json"),
+        FACTS: (facts.dumps(answer.collected) if answer.facts is None else answer.facts, "application/json"),
         LEDGER: (ledger.dumps(answer.ledger), "application/json"),
         decision.POLICY_INPUT: (answer.policy_input, "application/json"),
         decision.POLICY: (bundle.to_tar(question.bundle), "application/gzip"),

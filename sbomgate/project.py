@@ -33,6 +33,9 @@ class DiskFiles:
         """Look at the project in `root`, inside the `repository` (by default the nearest directory with `.git`)."""
         self.root = root.resolve()
         self.repository = (repository or find_repository(self.root) or self.root).resolve()
+        # Paths as text: a monorepo asks about hundreds, and `pathlib` would take most of the time.
+        self._base = str(self.root)
+        self._inside = os.path.normcase(os.path.join(self.repository, ""))  # noqa: PTH118
         self._contents: dict[str, bytes | None] = {}
         self._digests: dict[str, str] = {}
 
@@ -47,7 +50,7 @@ class DiskFiles:
 
     def has(self, path: str) -> bool:
         """Whether there is anything at `path`, a dangling link included; nothing is read."""
-        return os.path.lexists(self.root / path)
+        return os.path.lexists(os.path.join(self._base, path))  # noqa: PTH118
 
     def names(self, path: str) -> tuple[str, ...]:
         """Names of what lies in the directory `path`, sorted; none where it is no directory, or outside."""
@@ -62,17 +65,17 @@ class DiskFiles:
 
     def is_link(self, path: str) -> bool:
         """Whether `path`, or a directory on the way to it from the project's root, is a symbolic link."""
-        here = self.root
+        here = self._base
         for part in PurePosixPath(path).parts:
-            here = here / part
-            if here.is_symlink():
+            here = os.path.join(here, part)  # noqa: PTH118
+            if os.path.islink(here):  # noqa: PTH114
                 return True
         return False
 
     def is_inside(self, path: str) -> bool:
         """Whether `path` (POSIX, relative, may hold `..`) stays within the repository, links followed."""
-        real = Path(os.path.realpath(self.root / path))
-        return real == self.repository or self.repository in real.parents
+        real = os.path.normcase(os.path.realpath(os.path.join(self._base, path)))  # noqa: PTH118
+        return os.path.join(real, "").startswith(self._inside)  # noqa: PTH118
 
     def digests(self) -> Mapping[str, str]:
         """SHA-256 (hex) of every file read so far, by path."""

@@ -293,14 +293,22 @@ class _Reader:
         self._left.discard(key)
         return self.value[key]
 
+    # Half of all fields are texts or null, and a project has tens of thousands of them: one look at each.
     def text(self, key: str) -> str:
-        value = self.get(key)
-        if not isinstance(value, str):
-            raise self.error(key, f"is {_kind(value)}, expected text")
-        return value
+        value = self.value.get(key)
+        if type(value) is str:
+            self._left.discard(key)
+            return value
+        raise self.error(key, f"is {_kind(self.get(key))}, expected text")
 
     def text_or_none(self, key: str) -> str | None:
-        return None if self.get(key) is None else self.text(key)
+        value = self.value.get(key)
+        if type(value) is str:
+            self._left.discard(key)
+            return value
+        if self.get(key) is not None:
+            raise self.error(key, f"is {_kind(value)}, expected text")
+        return None
 
     def flag(self, key: str) -> bool:
         value = self.get(key)
@@ -327,8 +335,11 @@ class _Reader:
 
     def texts(self, key: str) -> dict[str, str]:
         value = self.get(key)
-        if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+        if not isinstance(value, dict):
             raise self.error(key, "is not an object of texts")
+        for one in value.values():
+            if type(one) is not str:
+                raise self.error(key, "is not an object of texts")
         return value
 
     def texts_or_none(self, key: str) -> dict[str, str] | None:
@@ -336,8 +347,9 @@ class _Reader:
 
     def words(self, key: str) -> tuple[str, ...]:
         value = self.sequence(key)
-        if not all(isinstance(one, str) for one in value):
-            raise self.error(key, "is not a list of texts")
+        for one in value:
+            if type(one) is not str:
+                raise self.error(key, "is not a list of texts")
         return tuple(value)
 
     def words_or_none(self, key: str) -> tuple[str, ...] | None:
@@ -350,8 +362,11 @@ class _Reader:
         return value
 
     def items(self, key: str) -> list[_Reader]:
+        found = self.sequence(key)
+        if not found:
+            return []
         prefix = f"{self._place}.{key}" if self._place else key
-        return [_Reader(one, self._where, f"{prefix}[{index}]") for index, one in enumerate(self.sequence(key))]
+        return [_Reader(one, self._where, f"{prefix}[{index}]") for index, one in enumerate(found)]
 
     def child(self, key: str) -> _Reader:
         return _Reader(self.get(key), self._where, f"{self._place}.{key}" if self._place else key)

@@ -41,12 +41,7 @@ def without_suffix(key: str) -> str:
 def parse(key: str, major: int) -> Key:
     """Return what a key of the lockfile's major version states."""
     if major == 9:
-        key = without_suffix(key)
-        at = key.find("@", 1)
-        if at < 1:
-            return Key(None, None, None, None)
-        name, rest = key[:at], key[at + 1 :]
-        return Key(name, rest, None, None) if parse_version(rest) else Key(name, None, rest, None)
+        return of_base(without_suffix(key))
     if key.startswith("file:"):
         return Key(None, None, without_suffix(key), None)
     host, rest = ("", key[1:]) if key[:1] == "/" else (key.partition("/")[0], key.partition("/")[2])
@@ -61,6 +56,15 @@ def parse(key: str, major: int) -> Key:
     if name and parse_version(version):
         return Key(name, version, None, host or None)
     return Key(None, None, without_suffix(key), host or None)
+
+
+def of_base(base: str) -> Key:
+    """Return what a key of version 9 without its suffix states."""
+    at = base.find("@", 1)
+    if at < 1:
+        return Key(None, None, None, None)
+    name, rest = base[:at], base[at + 1 :]
+    return Key(name, rest, None, None) if parse_version(rest) else Key(name, None, rest, None)
 
 
 def of_address(url: str) -> str:

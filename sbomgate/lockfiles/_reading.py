@@ -151,11 +151,11 @@ class Reading:
             return tuple(value)
         return self.refuse(f"{kind_of(value)}, expected a list of texts", *at)
 
-    def hashes(self, package: str, integrity: str, where: str) -> tuple[Hash, ...]:
-        """Return the hashes of an integrity string; what is wrong with them is found."""
+    def hashes(self, package: str, integrity: str, where: str, member: str = "") -> tuple[Hash, ...]:
+        """Return the hashes of an integrity string, the `member` of what stands at `where`; what is wrong is found."""
         hashes, wrong = parse_integrity(integrity)
         for code, message in wrong:
-            self.find(code, "lockfile_sound", package, where, message)
+            self.find(code, "lockfile_sound", package, where + member, message)
         return hashes
 
     def judge_name(self, package: str, name: str, version: str | None, kind: Kind, where: str) -> None:

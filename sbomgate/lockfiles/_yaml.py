@@ -29,7 +29,7 @@ MAX_DEPTH = 64
 
 _HINT = "let the package manager write the file again; do not edit it by hand"
 
-_FORBIDDEN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_FORBIDDEN = "[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]"
 _ALLOWED = b"\t\n" + bytes(range(0x20, 0x7F))
 _AMBIGUOUS = re.compile(
     r"""(?xi)
@@ -96,9 +96,11 @@ def load_documents(data: bytes, where: str, *, limit: int = MAX_BYTES) -> list[A
     if "\r" in text:
         text = text.replace("\r\n", "\n")
     # Nearly every byte is one of those that are always allowed: only the rest is looked at one by one.
+    rest = data.translate(None, _ALLOWED)
     if (
-        _FORBIDDEN.search(data.translate(None, _ALLOWED).decode("utf-8-sig" if data[:1] == b"\xef" else "utf-8"))
-        and (found := _FORBIDDEN.search(text)) is not None
+        rest
+        and re.search(_FORBIDDEN, rest.decode("utf-8-sig" if data[:1] == b"\xef" else "utf-8"))
+        and (found := re.search(_FORBIDDEN, text)) is not None
     ):
         _refuse(f"the character U+{ord(found.group()):04X}", where, text.count("\n", 0, found.start()) + 1)
     # (4) structure

@@ -157,20 +157,30 @@ class _Reader(Reading):
         used = set()
         for key, snapshot in snapshots.items():
             base = keys.without_suffix(key)
-            used.add(base)
-            shared = self.mapping(packages.get(base), "packages", base)
+            if base not in used:  # every set of peers of a package has the same
+                used.add(base)
+                self.mapping(packages.get(base), "packages", base)
+            shared = packages.get(base) or {}
             if shared.get("resolution") is None:
                 message = "has no resolution in `packages`: nothing says where its bytes come from"
                 self.find("source-missing", "bound_bytes", prefix + key, place("snapshots", key), message)
-            self._add(prefix, key, shared, self.mapping(snapshot, "snapshots", key), "snapshots", major)
+            self._add(prefix, key, shared, self.mapping(snapshot, "snapshots", key), "snapshots", major, base)
         for key, entry in packages.items():
             if key not in used:
                 self.unused.add(prefix + key)
                 self._add(prefix, key, self.mapping(entry, "packages", key), {}, "packages", major)
 
     def _add(
-        self, prefix: str, key: str, entry: dict[str, Any], snapshot: dict[str, Any], section: str, major: int
+        self,
+        prefix: str,
+        key: str,
+        entry: dict[str, Any],
+        snapshot: dict[str, Any],
+        section: str,
+        major: int,
+        base: str | None = None,
     ) -> None:
+        """Note an entry; `base` is its key without the peers, where that is known already."""
         found = prefix + key
         if found in self.entries or found in self.importers or not key or key.startswith(("env:", "link:")):
             self.refuse("the key names two things", section, key)
@@ -179,7 +189,7 @@ class _Reader(Reading):
         self.entries[found] = entry
         self.snapshots[found] = snapshot
         self.sections[found] = section
-        parsed = self.facts[found] = keys.parse(key, major)
+        parsed = self.facts[found] = keys.parse(key, major) if base is None else keys.of_base(base)
         name, version = parsed.name, parsed.version
         if "name" in entry or "version" in entry:
             for what, stated in (("name", name), ("version", version)):
@@ -482,15 +492,18 @@ class _Reader(Reading):
         name, version = self.names[found]
         integrity: str | None = None
         hashes: tuple[Hash, ...] = ()
-        resolution = self.mapping(entry.get("resolution"), section, key, "resolution")
+        resolution: Any = entry.get("resolution")
+        alone = type(resolution) is dict and resolution.keys() == _INTEGRITY_ALONE  # as nearly all are
+        if not alone:
+            resolution = self.mapping(resolution, section, key, "resolution")
         stated = self.facts[found]
         kind: Kind = Kind.REGISTRY
         resolved: str | None = None
-        if stated.version is None or stated.registry is not None or resolution.keys() != _INTEGRITY_ALONE:
+        if not alone or stated.version is None or stated.registry is not None:
             kind, resolved = self._source(found, name, version, resolution, registries, where)
             name, version = self.names[found]  # a copied directory says them itself
         if (integrity := self.text(resolution.get("integrity"), section, key, "resolution", "integrity")) is not None:
-            hashes = self.hashes(found, integrity, f"{where}.resolution.integrity")
+            hashes = self.hashes(found, integrity, where, ".resolution.integrity")
         elif kind in (Kind.REGISTRY, Kind.TARBALL, Kind.FILE, Kind.UNKNOWN) and not (
             resolution.get("type") == "directory" or "variants" in resolution
         ):

@@ -8,9 +8,10 @@ components of their own, with the same purl and a `bom-ref` made from the instal
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha1, sha256
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -51,6 +52,7 @@ _FETCHED = frozenset({Kind.REGISTRY, Kind.TARBALL})
 # Formats that leave out the address of what the registry serves where everybody expects it, and only there.
 _CANONICAL = frozenset({"pnpm", "bun", "yarn"})
 _ARCHIVES = (".tgz", ".tar.gz")
+_AT_A_TIME = 64  # components: some hundred kilobytes, which are still in the processor's cache when they are freed
 MAX_VERSION = 1024
 """Characters of `version` in the official schemas; a longer one is a property."""
 
@@ -100,6 +102,8 @@ def write(
     Raises:
         InputError: a text that the format cannot hold (half of a surrogate pair; in XML, a control character).
     """
+    if spec_version == SPEC_VERSION and not xml:
+        return _written(graph, facts, timestamp, tool_version, parties)
     document = _document(graph, facts, timestamp, tool_version, parties)
     if spec_version != SPEC_VERSION:
         from sbomgate.sbom._versions import adapt
@@ -108,8 +112,8 @@ def write(
     if xml:
         from sbomgate.sbom._xml import render
 
-        return render(document, spec_version, _serial(_dump(document), spec_version))
-    return _bytes(document, spec_version)
+        return render(document, spec_version, _serial((_dump(document),), spec_version))
+    return _bytes((_dump(document),), spec_version)
 
 
 def make(
@@ -126,7 +130,7 @@ def make(
         InputError: over `MAX_BYTES`: nobody would read it again; or a text that JSON cannot hold.
     """
     document = _document(graph, facts, timestamp, tool_version, parties)
-    data = _bytes(document, SPEC_VERSION)
+    data = _bytes((_dump(document),), SPEC_VERSION)
     if len(data) > MAX_BYTES:
         raise InputError(f"{len(data):,} bytes, at most {MAX_BYTES:,} are read", where="SBOM")
     from sbomgate.sbom import _reading
@@ -142,28 +146,75 @@ def _document(
     parties: Parties | None,
 ) -> dict[str, Any]:
     """Return the document of the default version, all but format, version and serial number."""
+    metadata, components, dependencies = _parts(graph, facts, timestamp, tool_version, parties)
+    return {
+        "version": 1,
+        "metadata": metadata,
+        "components": list(components),
+        "dependencies": list(dependencies),
+        "compositions": compositions(graph),
+    }
+
+
+def _parts(
+    graph: DependencyGraph,
+    facts: Mapping[str, PackageFacts],
+    timestamp: datetime | None,
+    tool_version: str,
+    parties: Parties | None,
+) -> tuple[dict[str, Any], Iterator[dict[str, Any]], Iterator[dict[str, Any]]]:
+    """Return the metadata, and components and dependencies one after the other as they are asked for."""
     edges: dict[str, list[Edge]] = {}
     for edge in graph.edges:
         edges.setdefault(edge.source, []).append(edge)
     people = {} if parties is None else parties.metadata()
     writer = _Components(graph, people.get("supplier"))
-    components = [writer.of(package, edges.get(package.id, ()), facts.get(package.id)) for package in graph.packages]
+    components = (writer.of(package, edges.get(package.id, ()), facts.get(package.id)) for package in graph.packages)
     metadata: dict[str, Any] = {}
     if timestamp is not None:
         metadata["timestamp"] = _time(timestamp)
     if graph.lockfile.kind != SBOM_KIND:  # when another tool made its SBOM is that one's to know
         metadata["lifecycles"] = [{"phase": "pre-build"}]
     metadata["tools"] = {"components": [{"type": "application", "name": "sbomgate", "version": tool_version}]}
-    metadata["component"] = components[0]
+    metadata["component"] = next(components)
     metadata.update(people)
     metadata["properties"] = _graph_properties(graph)
-    return {
-        "version": 1,
-        "metadata": metadata,
-        "components": components[1:],
-        "dependencies": [_dependency(package, edges.get(package.id, ())) for package in graph.packages],
-        "compositions": compositions(graph),
-    }
+    return metadata, components, (_dependency(package, edges.get(package.id, ())) for package in graph.packages)
+
+
+def _written(
+    graph: DependencyGraph,
+    facts: Mapping[str, PackageFacts],
+    timestamp: datetime | None,
+    tool_version: str,
+    parties: Parties | None,
+) -> bytes:
+    """Return the bytes of `_document` without ever holding all of it, which is several times as large."""
+    try:
+        metadata, components, dependencies = _parts(graph, facts, timestamp, tool_version, parties)
+        written = [
+            orjson.dumps({"version": 1, "metadata": metadata})[:-1],
+            b',"components":[',
+            *_items(components),
+            b'],"dependencies":[',
+            *_items(dependencies),
+            b'],"compositions":',
+            orjson.dumps(compositions(graph)),
+            b"}",
+        ]
+    except TypeError as error:  # what orjson raises for half of a surrogate pair
+        from sbomgate.sbom._places import not_text
+
+        raise not_text(_document(graph, facts, timestamp, tool_version, parties)) from error
+    return _bytes(written, SPEC_VERSION)
+
+
+def _items(values: Iterator[dict[str, Any]]) -> Iterator[bytes]:
+    """Write the items of a list without its brackets, some at a time."""
+    comma = b""
+    while some := list(islice(values, _AT_A_TIME)):
+        yield comma + orjson.dumps(some)[1:-1]
+        comma = b","
 
 
 def _dump(document: Mapping[str, Any]) -> bytes:
@@ -175,15 +226,17 @@ def _dump(document: Mapping[str, Any]) -> bytes:
         raise not_text(document) from error
 
 
-def _bytes(document: Mapping[str, Any], spec_version: str) -> bytes:
-    body = _dump(document)
+def _bytes(body: Sequence[bytes], spec_version: str) -> bytes:
+    """Return the file whose object, without format, version and serial number, these bytes are one after the other."""
     head = f'{{"bomFormat":"CycloneDX","specVersion":"{spec_version}","serialNumber":"{_serial(body, spec_version)}",'
-    return b"".join((head.encode(), memoryview(body)[1:], b"\n"))
+    return b"".join((head.encode(), memoryview(body[0])[1:], *body[1:], b"\n"))
 
 
-def _serial(body: bytes, spec_version: str) -> str:
+def _serial(body: Sequence[bytes], spec_version: str) -> str:
     """Return a UUID of the content: two versions of CycloneDX are two documents, JSON and XML are one."""
-    digest = sha256(body)
+    digest = sha256()
+    for part in body:
+        digest.update(part)
     digest.update(spec_version.encode())
     return f"urn:uuid:{_uuid5(digest.hexdigest())}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -36,6 +36,34 @@ from sbomgate.sbom._names import ALGORITHMS, DEV, EXTRANEOUS, FORMAT, PATH, SOUR
 
 _ALGORITHM = {value: key for key, value in ALGORITHMS.items()}
 _CLAIMS = tuple(Claims.__slots__)
+_KINDS: dict[str, Kind] = {kind.value: kind for kind in Kind}
+_EDGE_KINDS: dict[str, EdgeKind] = {kind.value: kind for kind in EdgeKind}
+_Asked = tuple[EdgeKind, str, str, bool | None, str | None]
+
+
+class _Names(NamedTuple):
+    """What the properties of an attestation are called."""
+
+    state: str
+    reason: str
+    log_proof: str
+    log_time: str
+    sha256: str
+    claims: Mapping[str, str]
+
+    @classmethod
+    def below(cls, prefix: str) -> _Names:
+        return cls(
+            state=f"{prefix}:state",
+            reason=f"{prefix}:reason",
+            log_proof=f"{prefix}:log_proof",
+            log_time=f"{prefix}:log_time",
+            sha256=f"{prefix}:sha256",
+            claims={f"{prefix}:claims:{name}": name for name in _CLAIMS},
+        )
+
+
+_PUBLISH, _PROVENANCE, _EARLIER = map(_Names.below, ("attestation:publish", "attestation:provenance", ""))
 
 
 class _Properties:
@@ -47,11 +75,16 @@ class _Properties:
         found = component.get("properties", [])
         if not isinstance(found, list):
             raise self.wrong("properties", "an array")
+        values = self.values
         for item in found:
             name, value = (item.get("name"), item.get("value")) if isinstance(item, dict) else (None, None)
             if not isinstance(name, str) or not isinstance(value, str):
                 raise self.wrong("properties", "objects with name and value")
-            self.values.setdefault(name.removeprefix("sbomgate:"), []).append(value)
+            name = name.removeprefix("sbomgate:")
+            if (several := values.get(name)) is None:
+                values[name] = [value]
+            else:
+                several.append(value)
 
     def wrong(self, name: str, expected: str) -> InputError:
         return InputError(
@@ -73,21 +106,24 @@ class _Properties:
         return values[0]
 
     def need(self, name: str) -> str:
-        value = self.get(name)
+        values = self.values.get(name)
+        value = values[0] if values is not None and len(values) == 1 else self.get(name)
         if value is None:
             raise self.wrong(name, "a value")
         return value
 
     def flag(self, name: str) -> bool:
+        if name not in self.values:
+            return False
         value = self.get(name)
         if value not in (None, "true"):
             raise self.wrong(name, "true, or no such property")
         return value == "true"
 
     def time(self, name: str) -> datetime | None:
-        value = self.get(name)
-        if value is None:
+        if name not in self.values:
             return None
+        value = self.need(name)
         try:
             time = datetime.fromisoformat(value)
         except ValueError as error:
@@ -104,7 +140,7 @@ class _Properties:
 
     def pairs(self, name: str) -> dict[str, str]:
         pairs: dict[str, str] = {}
-        for text in self.all(name):
+        for text in self.values.get(name, ()):
             match self.json(name, text):
                 case [str(key), str(value)] if key not in pairs:
                     pairs[key] = value
@@ -150,6 +186,7 @@ def read(data: bytes, document: Mapping[str, Any]) -> Sbom:
     components = document.get("components", [])
     if not isinstance(components, list):
         raise head.wrong("components", "an array")
+    known: dict[str, _Asked] = {}
     for index, component in enumerate([metadata.get("component"), *components]):
         where = f"components[{index - 1}]" if index else "metadata.component"
         if not isinstance(component, dict):
@@ -157,8 +194,8 @@ def read(data: bytes, document: Mapping[str, Any]) -> Sbom:
         own = _Properties(component, where)
         package = _read_package(component, own)
         packages.append(package)
-        edges += _read_edges(package.id, own)
-        if own.get("scripts:state") is not None:
+        edges += _read_edges(package.id, own, known)
+        if "scripts:state" in own.values:
             facts[package.id] = _read_facts(own)
     ids = {package.id for package in packages}
     if len(ids) != len(packages):
@@ -226,7 +263,7 @@ def _read_package(component: Mapping[str, Any], own: _Properties) -> Package:
         raise own.wrong("line", "a number")
     engines = own.get("engines")
     try:
-        kind = Kind(own.need("kind"))
+        kind = _KINDS[own.need("kind")]
         hashes = tuple(Hash(algorithm=_ALGORITHM[h["alg"]], hex=h["content"]) for h in component.get("hashes", ()))
         resolved = own.get("resolved")
         if resolved is None and own.get("distribution") != "derived":
@@ -285,21 +322,27 @@ def _read_licence(component: Mapping[str, Any], own: _Properties) -> str | None:
             raise own.wrong("licenses", "one licence")
 
 
-def _read_edges(source: str, own: _Properties) -> Iterator[Edge]:
+def _read_edges(source: str, own: _Properties, known: dict[str, _Asked]) -> Iterator[Edge]:
+    """Yield the edges of a component; `known` keeps what was read, because many packages declare the same."""
     for text in own.all("edge"):
-        match own.json("edge", text):
-            case {
-                "kind": str(kind),
-                "name": str(name),
-                "range": str(range_),
-                "satisfied": None | bool() as satisfied,
-                "target": None | str() as target,
-            } if kind in EdgeKind.__members__.values():
-                yield Edge(
-                    source=source, target=target, name=name, kind=EdgeKind(kind), range=range_, satisfied=satisfied
-                )
-            case _:
-                raise own.wrong("edge", "kind, name, range, satisfied and target")
+        if (asked := known.get(text)) is None:
+            asked = known[text] = _read_edge(text, own)
+        kind, name, range_, satisfied, target = asked
+        yield Edge(source=source, target=target, name=name, kind=kind, range=range_, satisfied=satisfied)
+
+
+def _read_edge(text: str, own: _Properties) -> _Asked:
+    match own.json("edge", text):
+        case {
+            "kind": str(kind),
+            "name": str(name),
+            "range": str(range_),
+            "satisfied": None | bool() as satisfied,
+            "target": None | str() as target,
+        } if kind in _EDGE_KINDS:
+            return _EDGE_KINDS[kind], name, range_, satisfied, target
+        case _:
+            raise own.wrong("edge", "kind, name, range, satisfied and target")
 
 
 def _read_facts(own: _Properties) -> PackageFacts:
@@ -326,8 +369,8 @@ def _read_facts(own: _Properties) -> PackageFacts:
             signature=Signature(
                 state=SignatureState(own.need("signature:state")), reason=own.get("signature:reason") or ""
             ),
-            publish_attestation=_read_attestation(own, "attestation:publish"),
-            provenance=_read_attestation(own, "attestation:provenance"),
+            publish_attestation=_read_attestation(own, _PUBLISH),
+            provenance=_read_attestation(own, _PROVENANCE),
             publisher=own.get("facts:publisher"),
             trusted_publisher=own.get("facts:trusted_publisher"),
             author=own.get("facts:author"),
@@ -367,7 +410,7 @@ def _read_release(own: _Properties, text: str) -> EarlierFacts:
             return EarlierFacts(
                 version=version,
                 advertised=advertised,
-                provenance=_read_attestation(inner, ""),
+                provenance=_read_attestation(inner, _EARLIER),
                 publisher=publisher,
                 trusted_publisher=trusted_publisher,
                 maintainers=tuple(maintainers),
@@ -376,19 +419,20 @@ def _read_release(own: _Properties, text: str) -> EarlierFacts:
             raise own.wrong("earlier:release", "a release with its provenance")
 
 
-def _read_attestation(own: _Properties, prefix: str) -> Attestation:
+def _read_attestation(own: _Properties, names: _Names) -> Attestation:
     claims: dict[str, str] = {}
-    for name in _CLAIMS:
-        value = own.get(f"{prefix}:claims:{name}")
-        if value is not None:
-            claims[name] = value
-    if claims and not {"issuer", "identity"} <= claims.keys():
-        raise own.wrong(f"{prefix}:claims", "an issuer and an identity")
+    if not own.values.keys().isdisjoint(names.claims):
+        for key, name in names.claims.items():
+            value = own.get(key)
+            if value is not None:
+                claims[name] = value
+        if not {"issuer", "identity"} <= claims.keys():
+            raise own.wrong(next(iter(names.claims)).rpartition(":")[0], "an issuer and an identity")
     return Attestation(
-        state=AttestationState(own.need(f"{prefix}:state")),
-        reason=own.get(f"{prefix}:reason") or "",
-        log_proof=own.get(f"{prefix}:log_proof"),
-        log_time=own.time(f"{prefix}:log_time"),
+        state=AttestationState(own.need(names.state)),
+        reason=own.get(names.reason) or "",
+        log_proof=own.get(names.log_proof),
+        log_time=own.time(names.log_time),
         claims=Claims(**claims) if claims else None,
-        sha256=own.get(f"{prefix}:sha256"),
+        sha256=own.get(names.sha256),
     )
