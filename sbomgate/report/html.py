@@ -121,14 +121,26 @@ def _first_page(report: Report, counted: Coverage, prefix: str, *, heading: str)
         "ul",
         of(report.packages, f"{_noun(report.packages, 'package')} in the lockfile, every one judged", "sbom.cdx.json"),
         of(len(evaluation.rules), "rules, every one ran", "policy"),
-        of(counted.bound, f"of {counted.packages:,} whose content the lockfile pins by a fingerprint (sha512)", "sbom.cdx.json"),
-        of(counted.verified, f"of {counted.packages:,} whose origin is proved: source and builder (verified provenance)", "sbom.cdx.json"),
+        of(
+            counted.bound,
+            f"of {counted.packages:,} whose content the lockfile pins by a fingerprint (sha512)",
+            "sbom.cdx.json",
+        ),
+        of(
+            counted.verified,
+            f"of {counted.packages:,} whose origin is proved: source and builder (verified provenance)",
+            "sbom.cdx.json",
+        ),
         of(
             _known(counted.scripts, counted),
             f"of {counted.packages:,} of which we know what they run when they are installed",
             "sbom.cdx.json",
         ),
-        of(_known(counted.ages, counted), f"of {counted.packages:,} of which we know when they were published", "sbom.cdx.json"),
+        of(
+            _known(counted.ages, counted),
+            f"of {counted.packages:,} of which we know when they were published",
+            "sbom.cdx.json",
+        ),
         *(of(number, f"entries in the list {name} of malicious packages", f"lists/{name}") for name, number in lists),
         class_="tiles",
     )

@@ -1,8 +1,8 @@
 """The decision for a person at a terminal: short, by what to do, honest about what is not known.
 
 At most a screenful without `--verbose`: what many packages share is said once, with their number; warnings are counted
-by their code. With `--verbose` nothing is left out, each finding says what to do about it, and whoever has read an install script finds what to put into the
-trust file.
+by their code. With `--verbose` nothing is left out, each finding says what to do about it, and whoever has read an
+install script finds what to put into the trust file.
 """
 
 from __future__ import annotations
