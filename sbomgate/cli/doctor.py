@@ -412,7 +412,12 @@ def _text(lines: list[Line]) -> str:
         if line.next:
             out.append(f"{'':<21} → {discreet(line.next)}")
     bad = sum(line.state is State.PREVENTS for line in lines)
-    out += ["", "Nothing prevents a decision." if not bad else f"{bad} of these prevent a decision."]
+    out += [
+        "",
+        "Nothing prevents a decision."
+        if not bad
+        else f"{bad} of these {'prevents' if bad == 1 else 'prevent'} a decision.",
+    ]
     return "\n".join(out)
 
 

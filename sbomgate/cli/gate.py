@@ -155,6 +155,7 @@ def _resume(args: argparse.Namespace, env: Environment, kept: Store) -> int:
         from sbomgate.cli import _bundles
 
         _bundles.write(args.bundle_out, record, env)
+    _refused(record, trust)
     claimed, decided_at = record.claimed, f"{record.claimed_time:%Y-%m-%d %H:%M} UTC"
     print(
         f"{claimed.verdict.value.upper()}  {plain(claimed.subject.name)} · decided {decided_at} · signed now · "
