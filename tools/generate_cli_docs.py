@@ -77,10 +77,10 @@ FIRST = "<!-- run: first, {} -->\n"
 # The others' are parsed here, and not run: why, and where the verb is run instead.
 PARSED = {
     "approve": "one signs as a CI job; the other is run in approvals.md",
-    "check": "seven decisions; they are run in adopt.md, monorepos.md, reports.md and foreign-sbom.md",
+    "check": "seven decisions; adopt.md, monorepos.md, reports.md and foreign-sbom.md run the like of them",
     "comment": "asks a forge; tests run it against stand-ins of the three",
-    "drill": "a rehearsal of the whole bad day; tests of its own run it with the real package managers",
-    "evidence": "needs two registries' evidence in place; evidence.md runs them",
+    "drill": "takes half a minute; tests of its own run it",
+    "evidence": "needs evidence in two registries; evidence.md runs the like of them",
     "fix": "runs the package manager; fix.md runs it",
     "gate": "some sign as a CI job; README, links.md, monorepos.md and signing.md run the others",
     "init": "asks a package index; tests of its own run it with the real package managers",
@@ -89,8 +89,8 @@ PARSED = {
     "replay": "a decision each; evidence.md, adopt.md and write-a-rule.md run them",
     "trust": "two ask for the newest trust root; README and trust-file.md run the other",
     "verify": "each wants another build; README, evidence.md, monorepos.md and bad-day.md run them",
-    "waive": "each wants a denial of its own; tests of waivers run it",
-    "watch": "asks the public registry for days; tests run it against a registry on loopback",
+    "waive": "each wants a denial of its own; tests of its own run it",
+    "watch": "needs an inventory and registries; tests of its own run it",
 }
 NOT_RUN = "<!-- run: no, {} -->\n"
 
