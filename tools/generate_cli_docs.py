@@ -54,7 +54,7 @@ A crash is 2 as well. No flag turns a check off, and no environment variable cha
 """
 
 # The tests (tests/integration/test_docs.py) run the examples of these verbs, in the page's order; before them, what is
-# taken to have been done. Those of the others are parsed, and what they show is run on the page of their subject.
+# taken to have been done.
 WEB = "mkdir -p web && cp package.json package-lock.json .npmrc web && cp -r services web"
 RUN = {
     "audit": "cp -r evidence ../srv/evidence && cp evidence/log/000000/0000000001.sigstore.json kept.sigstore.json",
@@ -64,12 +64,35 @@ RUN = {
     "facts": WEB,
     "feed": "cp ../osv-npm.zip ../GHSA-xxxx.json . && cp ../incident.csv ours.csv",
     "generate": f"{WEB} && sbomgate generate --format xml -o theirs.xml",
+    "hunt": "cp ../osv-npm.zip ../incident.csv . && : | gzip > build.log.gz && mkdir -p ~/.npm",
     "key": "rm release.key release.key.pub",
+    "policy": "true",
+    "report": "cp ../malicious.csv ../release.key ../release.key.pub . && sbomgate gate --key release.key "
+    "--subject oci:registry.example/web@sha256:… --trust ../trust.toml --store oci:registry.example/web",
     "review": "true",
+    "revoke": "sbomgate inventory add evidence --trust trust.toml && mv inventory DIR",
     "waivers": WEB,
 }
 FIRST = "<!-- run: first, {} -->\n"
-PARSED = "<!-- run: no, examples of the help text: parsed here, run on the page of their subject -->\n"
+# The others' are parsed here, and not run: why, and where the verb is run instead.
+PARSED = {
+    "approve": "one signs as a CI job; the other is run in approvals.md",
+    "check": "seven decisions; adopt.md, monorepos.md, reports.md and foreign-sbom.md run the like of them",
+    "comment": "asks a forge; tests run it against stand-ins of the three",
+    "drill": "takes half a minute; tests of its own run it",
+    "evidence": "needs evidence in two registries; evidence.md runs the like of them",
+    "fix": "runs the package manager; fix.md runs it",
+    "gate": "some sign as a CI job; README, links.md, monorepos.md and signing.md run the others",
+    "init": "asks a package index; tests of its own run it with the real package managers",
+    "inventory": "one writes to a bucket; inventory.md runs the others",
+    "override": "one signs as a CI job; approvals.md runs the others",
+    "replay": "a decision each; evidence.md, adopt.md and write-a-rule.md run them",
+    "trust": "two ask for the newest trust root; README and trust-file.md run the other",
+    "verify": "each wants another build; README, evidence.md, monorepos.md and bad-day.md run them",
+    "waive": "each wants a denial of its own; tests of its own run it",
+    "watch": "needs an inventory and registries; tests of its own run it",
+}
+NOT_RUN = "<!-- run: no, {} -->\n"
 
 
 def page() -> bytes:
@@ -95,7 +118,7 @@ def _subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.Argument
 
 def _prose(verb: str, text: str) -> str:
     """Return a verb's docstring with its examples and lists as code."""
-    mark = FIRST.format(RUN[verb]) if verb in RUN else PARSED
+    mark = FIRST.format(RUN[verb]) if verb in RUN else NOT_RUN.format(PARSED[verb])
     head, *rest = inspect.cleandoc(text).split("\n\n")
     out = [head]
     for block in rest:

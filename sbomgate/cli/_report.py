@@ -38,6 +38,7 @@ def of_decision(
     *,
     lockfile: bytes | None,
     signer: str | None = None,
+    refused: Sequence[str] = (),
     evidence: str | None = None,
     decision: str | None = None,
     whole: bool = True,
@@ -48,6 +49,7 @@ def of_decision(
         decided: the question and the answer.
         lockfile: the lockfile's bytes, for the lines of its entries.
         signer: who signed it, where somebody did.
+        refused: why a deployment by the same trust file is refused all the same (`standing`).
         evidence: where the evidence lies.
         decision: SHA-256 (hex) of the signed decision.
         whole: whether the rendering needs the detail.
@@ -90,7 +92,7 @@ def of_decision(
         trust_root=root,
         people=answer.people,
         digests=digests,
-        standing=Standing(verified=signer is not None, signer=signer or "", said=said),
+        standing=Standing(verified=signer is not None, signer=signer or "", said=said, reasons=tuple(refused)),
         lists=lists,
         lockfile=lockfile,
         evidence=evidence,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from posixpath import join
 from typing import TYPE_CHECKING, Any
@@ -105,14 +105,18 @@ class Results:
                 raise
             self._results.append(Result(label=self._label, report=None, error=error))
 
-    def add(self, decided: Decided, tree: Tree, **signed: str) -> None:
-        """Keep the report of the decision that was just made; `signed` as in `_report.of_decision`."""
+    def add(self, decided: Decided, tree: Tree, *, refused: Sequence[str] = (), **signed: str) -> None:
+        """Keep the report of the decision that was just made; `refused`, `signed` as in `_report.of_decision`."""
         from sbomgate.cli import _report
 
         lockfile = decided.answer.graph.lockfile.path
         whole = any(name not in PLAIN for name, _ in self._asked)
         report = _report.of_decision(
-            decided, lockfile=tree.project.files.read(lockfile) if whole else None, whole=whole, **signed
+            decided,
+            lockfile=tree.project.files.read(lockfile) if whole else None,
+            whole=whole,
+            refused=refused,
+            **signed,
         )
         self._results.append(Result(label=self._label, report=report, error=None))
 

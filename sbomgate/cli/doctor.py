@@ -238,7 +238,9 @@ def _trust_root(env: Environment, accepted: Trust) -> Iterator[Line]:
         yield Line(name="trust root", state=State.WARNING, says=f"{whose}; nobody says how old it is", next=how)
         return
     age = env.now - since
-    says = f"{whose}, known to be the newest on {since:%Y-%m-%d}, {max(0, age.days)} days ago"
+    days = max(0, age.days)
+    ago = {0: "today", 1: "yesterday"}.get(days, f"{days} days ago")
+    says = f"{whose}, known to be the newest on {since:%Y-%m-%d}, {ago}"
     old = age > OLD_TRUST_ROOT
     yield Line(name="trust root", state=State.WARNING if old else State.OK, says=says, next=how if old else "")
 
@@ -408,7 +410,12 @@ def _text(lines: list[Line]) -> str:
         if line.next:
             out.append(f"{'':<21} → {discreet(line.next)}")
     bad = sum(line.state is State.PREVENTS for line in lines)
-    out += ["", "Nothing prevents a decision." if not bad else f"{bad} of these prevent a decision."]
+    out += [
+        "",
+        "Nothing prevents a decision."
+        if not bad
+        else f"{bad} of these {'prevents' if bad == 1 else 'prevent'} a decision.",
+    ]
     return "\n".join(out)
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sbomgate.cli._environment import Environment
     from sbomgate.cli._store import Store
     from sbomgate.evidence.record import Record
-    from sbomgate.model import Subject
+    from sbomgate.model import Subject, Trust
     from sbomgate.project import DiskFiles
 
 HELP = "decide whether a release may ship, sign and store the decision"
@@ -123,7 +123,8 @@ def run(args: argparse.Namespace, env: Environment) -> int:
                 if args.bundle_out is not None:
                     _bundles.write(args.bundle_out, record, env)
                 folder = _folder(record, store, env)
-                results.add(decided, tree, signer=signer.identity, evidence=folder, decision=record.id)
+                refused = _refused(record, tree.trust)
+                results.add(decided, tree, signer=signer.identity, evidence=folder, decision=record.id, refused=refused)
     return results.show()
 
 
@@ -154,12 +155,27 @@ def _resume(args: argparse.Namespace, env: Environment, kept: Store) -> int:
         from sbomgate.cli import _bundles
 
         _bundles.write(args.bundle_out, record, env)
+    _refused(record, trust)
     claimed, decided_at = record.claimed, f"{record.claimed_time:%Y-%m-%d %H:%M} UTC"
     print(
         f"{claimed.verdict.value.upper()}  {plain(claimed.subject.name)} · decided {decided_at} · signed now · "
         f"decision sha256:{record.id} · {plain(_folder(record, kept.folder, env))}"
     )
     return EXIT_ALLOWED if claimed.verdict is Verdict.ALLOWED else EXIT_DENIED
+
+
+def _refused(record: Record, trust: Trust) -> tuple[str, ...]:
+    """Return, and say, why `verify` by the same trust file will refuse what was just allowed: not at the deployment."""
+    from sbomgate.cli import _report
+    from sbomgate.cli._environment import say
+    from sbomgate.model import Verdict
+    from sbomgate.policy import bundle
+
+    reasons = _report.standing(record, trust, shipped_policy=bundle.shipped().sha256).reasons
+    if reasons and record.claimed.verdict is Verdict.ALLOWED:
+        say(f"warning: {record.claimed.subject.name}: `verify` by this trust file will refuse it: {'; '.join(reasons)}")
+        say("  hint: it demands an --environment, a --repository, a profile, or another signer: gate it so")
+    return reasons
 
 
 def _folder(record: Record, store: Path, env: Environment) -> str:

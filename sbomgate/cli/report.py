@@ -190,13 +190,23 @@ def _standing(record: Record, trust: Trust | None, beside: Sequence[Record], vie
 
 
 def _of_store(path: Path, trust: Trust | None) -> StoreReport:
-    """Read every decision of a store, one build at a time; what cannot be read stops no other."""
+    """Read every decision of a store, one build at a time; what cannot be read stops no other.
+
+    Raises:
+        EvidenceError: no build lies there: a page about nothing would look like a good one.
+    """
     from sbomgate.cli import _report
-    from sbomgate.errors import SbomgateError
+    from sbomgate.errors import EvidenceError, SbomgateError
     from sbomgate.evidence import layout, log
     from sbomgate.report import _store as reports
 
     scan = layout.scan(path)
+    if not scan.builds:
+        raise EvidenceError(
+            "no build's evidence lies here",
+            where=path.name,
+            hint="name the store that `gate` wrote to, or one build's folder in it: the line `Evidence:` has it",
+        )
     moments = []
     broken = []
     view = None

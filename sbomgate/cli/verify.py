@@ -152,7 +152,8 @@ def _text(found: Combined, subject: str) -> str:
     else:
         lines = [f"REFUSED  {plain(subject)}"]
         lines += [f"  {reason.code:<18}{plain(reason.message)}" for reason in result.reasons]
-        lines += [f"  Next: {_NEXT[reason.code]}" for reason in result.reasons[:1] if reason.code in _NEXT]
+        for number, said in enumerate(_next([reason.code for reason in result.reasons])):
+            lines.append(f"  {'Next: ' if number == 0 else '      '}{said}")
     lines += [f"  note: {plain(note)}" for note in result.notes]
     return "\n".join(lines)
 
@@ -188,7 +189,15 @@ def _link(decision: Decision) -> str:
     return "tied together by the release job's word alone (asserted)"
 
 
-# What to do about the first reason; the others follow from it more often than not.
+def _next(codes: list[str]) -> list[str]:
+    """Return what to do about the first reason, and about each that only another run of `gate` mends.
+
+    The others follow from the first more often than not.
+    """
+    asked = [*codes[:1], *(code for code in codes[1:] if code in ("environment", "repository", "lockfile-path"))]
+    return [_NEXT[code] for code in dict.fromkeys(asked) if code in _NEXT]
+
+
 _NEXT = {
     "no-decision": "gate this very artefact (`sbomgate gate`), or name the store that holds its evidence (--store)",
     "age": "gate the artefact again: what is known of its packages has changed since",
@@ -197,7 +206,9 @@ _NEXT = {
     "failed": "`sbomgate check --verbose` in the project says what to do about each finding",
     "superseded": "find out why the newer decision failed; it is about the same bytes",
     "workspace": "gate this workspace (`sbomgate gate --workspace`), or name the one that the artefact was built from",
-    "environment": "gate the artefact for this environment (--environment)",
+    "environment": "gate the artefact for this environment (--environment), by a signer who is accepted for it",
+    "repository": "gate the artefact with this repository (--repository): a CI job whose identity signs names its own",
+    "lockfile-path": "gate the lockfile that the trust file names",
     "policy": "gate the artefact again with the policy that is accepted now",
     "profile": "gate the artefact again under the profile that the trust file demands",
     "revoked": "gate the artefact again, if what it was revoked for is mended",

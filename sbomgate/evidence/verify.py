@@ -523,7 +523,8 @@ def _reasons(
     # (8) repository, lockfile path and workspace
     repository = context.repository.value if context.repository else None
     if trust.repository is not None and repository != trust.repository:
-        refuse("repository", f"the repository is {repository!r}, expected {trust.repository!r}")
+        said = "it names no repository" if repository is None else f"the repository is {repository!r}"
+        refuse("repository", f"{said}, expected {trust.repository!r}")
     if trust.lockfile_path is not None and context.lockfile_path != trust.lockfile_path:
         refuse("lockfile-path", f"the lockfile is {context.lockfile_path!r}, expected {trust.lockfile_path!r}")
     if workspace is not None and context.workspace != workspace:

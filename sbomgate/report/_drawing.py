@@ -150,9 +150,11 @@ def lines(points: Sequence[Point], *, title: str, first: str, last: str, most: f
 
     drawn: list[Content] = [tag("title", title)]
     for share in (0.0, 0.5, 1.0):
+        if not (most * share).is_integer():
+            continue  # nobody counts half a finding
         y = top + height * (1 - share)
         drawn.append(tag("path", d=f"M{left} {y:.1f}H{width}", class_="grid"))
-        drawn.append(tag("text", f"{most * share:g}{unit}", x=left - 6, y=f"{y + 4:.1f}", text_anchor="end"))
+        drawn.append(tag("text", f"{most * share:,.0f}{unit}", x=left - 6, y=f"{y + 4:.1f}", text_anchor="end"))
     run = " L".join("{:.1f} {:.1f}".format(*at(point)) for point in points)
     if len(points) > 1:
         drawn.append(tag("path", d=f"M{run}", class_="line"))

@@ -115,15 +115,14 @@ figure{margin:.4rem 0 1rem}
 :target{background:var(--wash);outline:2px solid var(--link)}
 summary{cursor:pointer;padding:.25rem 0}
 @media (max-width:40rem){main{padding:1rem .8rem 3rem}
-th[scope=row]{min-width:11rem}
-td{min-width:5.6rem}
-td code[title],.day{white-space:nowrap}
 dl.facts{grid-template-columns:1fr;gap:0}
 dl.facts dd{margin-bottom:.5rem}
 .filter input[type=search]{min-width:100%}
 table.wide thead{display:none}
 table.wide tr,table.wide td,table.wide th{display:block;border:0;padding:.1rem 0}
 table.wide tr{border-bottom:1px solid var(--line);padding:.5rem 0}
+table.wide td:empty{display:none}
+table.wide td::before{content:attr(data-is)": ";color:var(--soft)}
 }
 @page{margin:16mm 14mm}
 @media print{:root{color-scheme:light;--ink:#000;--soft:#444;--paper:#fff;--wash:#fff;--line:#999;--link:#000;
@@ -209,9 +208,17 @@ def facts(*rows: tuple[str, Content]) -> Html:
 
 
 def table(columns: tuple[str, ...], rows: list[tuple[Content, ...]], *, caption: str = "", wide: bool = True) -> Html:
-    """Return a table whose first column names the row."""
+    """Return a table whose first column names the row; `wide` for one that a narrow screen shows row below row."""
     head = tag("thead", tag("tr", [tag("th", name, scope="col") for name in columns]))
-    body = [tag("tr", tag("th", row[0], scope="row"), [tag("td", cell) for cell in row[1:]]) for row in rows]
+    named = columns if wide else (None,) * len(columns)  # there is no head above a row that stands alone
+    body = [
+        tag(
+            "tr",
+            tag("th", row[0], scope="row"),
+            [tag("td", cell, data_is=name) for name, cell in zip(named[1:], row[1:], strict=True)],
+        )
+        for row in rows
+    ]
     return tag(
         "table",
         tag("caption", caption, class_="soft small") if caption else None,

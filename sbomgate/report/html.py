@@ -121,14 +121,26 @@ def _first_page(report: Report, counted: Coverage, prefix: str, *, heading: str)
         "ul",
         of(report.packages, f"{_noun(report.packages, 'package')} in the lockfile, every one judged", "sbom.cdx.json"),
         of(len(evaluation.rules), "rules, every one ran", "policy"),
-        of(counted.bound, f"of {counted.packages:,} bound to their bytes by sha512", "sbom.cdx.json"),
-        of(counted.verified, f"of {counted.packages:,} with verified provenance", "sbom.cdx.json"),
         of(
-            _known(counted.scripts, counted),
-            f"of {counted.packages:,} whose install scripts are known",
+            counted.bound,
+            f"of {counted.packages:,} whose content the lockfile pins by a fingerprint (sha512)",
             "sbom.cdx.json",
         ),
-        of(_known(counted.ages, counted), f"of {counted.packages:,} whose age is known", "sbom.cdx.json"),
+        of(
+            counted.verified,
+            f"of {counted.packages:,} whose origin is proved: source and builder (verified provenance)",
+            "sbom.cdx.json",
+        ),
+        of(
+            _known(counted.scripts, counted),
+            f"of {counted.packages:,} of which we know what they run when they are installed",
+            "sbom.cdx.json",
+        ),
+        of(
+            _known(counted.ages, counted),
+            f"of {counted.packages:,} of which we know when they were published",
+            "sbom.cdx.json",
+        ),
         *(of(number, f"entries in the list {name} of malicious packages", f"lists/{name}") for name, number in lists),
         class_="tiles",
     )
@@ -337,7 +349,7 @@ def _section(key: str, title: str, entries: Sequence[Entry]) -> Html:
     left = len(entries) - len(cards)
     shown: list[Content] = [*cards[:FOLD]]
     if key == "note":
-        shown = [tag("details", tag("summary", f"{_count(len(cards), 'package')} with notes"), cards)]
+        shown = [tag("details", tag("summary", "Read them"), cards)]
     elif cards[FOLD:]:
         shown.append(tag("details", tag("summary", f"{len(cards) - FOLD} more packages"), cards[FOLD:]))
     if left:
@@ -347,13 +359,15 @@ def _section(key: str, title: str, entries: Sequence[Entry]) -> Html:
 
 def _card(key: str, title: str, entry: Entry) -> Html:
     fixes = sorted({f.fix for f in entry.findings if f.fix}, key=lambda fix: (len(fix), fix))
-    todo = fixes[0] if fixes and key in ("deny", "warn") else None
+    # One fix puts a package right; what is about the project has to be put right one by one.
+    each = not entry.name and len(fixes) > 1 and key in ("deny", "warn")
+    todo = fixes[0] if fixes and key in ("deny", "warn") and not each else None
     return tag(
         "div",
         tag("h4", tag("span", title.removesuffix("s"), class_=f"badge {key}"), _named(entry)),
         tag("p", " › ".join(chain(entry.path)), class_="soft small mono") if len(entry.path) > 1 else None,
         tag("p", f"To do: {todo}", class_="todo") if todo else None,
-        tag("ul", [_finding(f) for f in entry.findings]),
+        tag("ul", [_finding(f, fix=each) for f in entry.findings]),
         [
             tag("p", f"{name} runs ", tag("code", text))
             for script in entry.scripts
@@ -364,9 +378,10 @@ def _card(key: str, title: str, entry: Entry) -> Html:
     )
 
 
-def _finding(finding: PolicyFinding) -> Html:
+def _finding(finding: PolicyFinding, *, fix: bool) -> Html:
     unknown = tag("span", " not known", class_="badge note") if finding.unknown else None
-    return tag("li", tag("code", finding.rule), ": ", finding.message, unknown)
+    todo = tag("p", f"To do: {finding.fix}", class_="todo") if fix and finding.fix else None
+    return tag("li", tag("code", finding.rule), ": ", finding.message, unknown, todo)
 
 
 def _young(report: Report) -> Iterator[Content]:

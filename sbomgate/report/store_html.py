@@ -55,7 +55,10 @@ def _page(store: StoreReport) -> Iterator[Content]:
     ends = sum(one.state == "ends soon" for one in store.waivers)
     yield tag(
         "ul",
-        tile(len(store.lines), "projects, by lockfile, workspace and environment"),
+        tile(
+            len(store.lines),
+            f"{'project' if len(store.lines) == 1 else 'projects'}, by lockfile, workspace and environment",
+        ),
         tile(denied, "of them denied by their newest decision"),
         tile(ends, "waivers and approvals that end within two weeks"),
         class_="tiles",

@@ -1,8 +1,8 @@
 """The decision for a person at a terminal: short, by what to do, honest about what is not known.
 
 At most a screenful without `--verbose`: what many packages share is said once, with their number; warnings are counted
-by their code. With `--verbose` nothing is left out, and whoever has read an install script finds what to put into the
-trust file.
+by their code. With `--verbose` nothing is left out, each finding says what to do about it, and whoever has read an
+install script finds what to put into the trust file.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _facts(report: Report, *, verbose: bool) -> Iterator[str]:
     fixes, more = _fixes(report.denials)
     for number, fix in enumerate(fixes):
         yield from _wrapped("  Next: " if number == 0 else "        ", fix)
-    if more:
+    if more and not verbose:  # verbose: each stands below its finding
         yield f"        and {more} more: --verbose, or --json, has the fix of each finding"
     if report.unknown:
         yield from _wrapped("  Not known: ", "; ".join(_short(f.message) for f in report.unknown))
@@ -91,11 +91,11 @@ def _section(entries: Sequence[Entry], *, verbose: bool) -> Iterator[str]:
     def kind(finding: PolicyFinding) -> tuple[str, str, str]:
         return finding.rule, finding.code, finding.message if verbose else ""  # verbose: no sentence is left out
 
-    holders: dict[tuple[str, str, str], list[tuple[Entry, str]]] = {}
+    holders: dict[tuple[str, str, str], list[tuple[Entry, PolicyFinding]]] = {}
     for entry in entries:
         for finding in entry.findings:
             if entry.name:
-                holders.setdefault(kind(finding), []).append((entry, finding.message))
+                holders.setdefault(kind(finding), []).append((entry, finding))
     shared = {of: found for of, found in holders.items() if len(found) > MAX_SHARED}
     left = ((entry, [f for f in entry.findings if not entry.name or kind(f) not in shared]) for entry in entries)
     alone = [(entry, findings) for entry, findings in left if findings]
@@ -105,19 +105,30 @@ def _section(entries: Sequence[Entry], *, verbose: bool) -> Iterator[str]:
         yield from _title(entry)
         for finding in findings:
             yield from _wrapped(f"    {finding.rule:<{_RULE_COLUMN}}", plain(finding.message))
+            if verbose:
+                yield from _to_do([finding.fix])
     if len(shown) < len(alone):
         yield ""
         yield f"  … and {_count(len(alone) - len(shown), 'more package')}: --verbose shows all"
     for (rule, code, _), found in sorted(shared.items(), key=lambda item: (-len(item[1]), item[0])):
         names = list(dict.fromkeys(_named(entry) for entry, _ in found))
-        messages = list(dict.fromkeys(message for _, message in found))
-        said = messages[0] if len(messages) == 1 else f"{messages[0]}; and the like"
         yield ""
         yield f"  {_count(len(names), 'package')}: {code}"
-        yield from _wrapped(f"    {rule:<{_RULE_COLUMN}}", plain(said))
+        yield from _wrapped(f"    {rule:<{_RULE_COLUMN}}", plain(_alike([f.message for _, f in found])))
         listed = names if verbose else names[:MAX_NAMED]
         rest = "" if len(listed) == len(names) else f" and {len(names) - len(listed)} more"
         yield from _wrapped(f"    {'':<{_RULE_COLUMN}}", ", ".join(listed) + rest)
+        if verbose:
+            yield from _to_do([f.fix for _, f in found])
+
+
+def _alike(texts: Sequence[str]) -> str:
+    """Return what all of them say, or the first of them where they differ by the package that they name."""
+    return texts[0] if len(set(texts)) == 1 else f"{texts[0]}; and the like"
+
+
+def _to_do(fixes: Sequence[str]) -> Iterator[str]:
+    yield from _wrapped(f"    {'':<{_RULE_COLUMN}}→ ", plain(_alike([fix for fix in fixes if fix] or [""])))
 
 
 def _title(entry: Entry) -> Iterator[str]:
@@ -143,11 +154,15 @@ def _chain(path: Sequence[str]) -> str:
 
 
 def _fixes(entries: Sequence[Entry]) -> tuple[list[str], int]:
-    """Return what to do: for each package the shortest of its fixes, the worst package first; and how many are left."""
-    each = (
-        min((f.fix for f in entry.findings if f.fix), key=lambda fix: (len(fix), fix), default="") for entry in entries
-    )
-    fixes = list(dict.fromkeys(plain(fix) for fix in each if fix))
+    """Return what to do, the worst package first, and how many are left.
+
+    The shortest of its fixes puts a package right; what is about the project as a whole is put right one by one.
+    """
+    each: list[str] = []
+    for entry in entries:
+        found = sorted({f.fix for f in entry.findings if f.fix}, key=lambda fix: (len(fix), fix))
+        each += found[:1] if entry.name else found
+    fixes = list(dict.fromkeys(plain(fix) for fix in each))
     return fixes[:MAX_FIXES], max(0, len(fixes) - MAX_FIXES)
 
 

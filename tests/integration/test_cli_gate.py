@@ -92,6 +92,27 @@ def test_a_checkout_that_cannot_be_read_is_not_known(world: World, checkout: str
     assert world.run(*world.gate("--commit", checkout)).code == 0
 
 
+def test_p12_what_a_deployment_will_refuse_is_said_when_it_is_gated(world: World) -> None:
+    """The trust file demands what this run did not say: nobody has to find that out at the deployment."""
+    said = "`verify` by this trust file will refuse it"
+    demands = 'repository = "https://github.com/acme/shop"\nenvironments = ["production"]\n'
+    schema = 'schema = "sbomgate/trust/v1"\n'
+    world.trust.write_text(world.trust.read_text().replace(schema, schema + demands))
+    made = world.run(*world.gate("--format", "markdown=summary.md"))
+    assert made.code == 0, made.err
+    assert said in made.err
+    assert "expected 'production'; it names no repository, expected 'https://github.com/acme/shop'" in made.err
+    assert "expected 'production'" in (world.root / "summary.md").read_text()
+    shown = world.run(*world.verify())
+    assert shown.code == 1
+    assert "  Next: gate the artefact for this environment (--environment)" in shown.out
+    assert "        gate the artefact with this repository (--repository)" in shown.out
+    made = world.run(*world.gate("--environment", "production", "--repository", "https://github.com/acme/shop"))
+    assert made.code == 0, made.err
+    assert said not in made.err
+    assert world.run(*world.verify()).code == 0
+
+
 # --------------------------------------------------------------------------------------------------------------------
 # What programs read
 

@@ -154,6 +154,13 @@ def test_usage(ordinary: World) -> None:
     refused(ordinary, "report", "controls", "evidence", says=["evidence"], hint=False)
 
 
+def test_a_folder_without_evidence_is_no_report(world: World) -> None:
+    """P3: a page about nothing, with exit code 0, would look like a good one."""
+    half = Path(build(world)).parent  # what a shell completes first
+    for folder in (str(half), "shop"):
+        refused(world, "report", folder, "--trust", "trust.toml", says=["no build's evidence lies here"])
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_check_in_every_format(ordinary: World, name: str) -> None:
     asked = ["check", "shop", "--trust", "trust.toml", "--offline", "--format", name]

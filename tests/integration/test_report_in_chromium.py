@@ -173,5 +173,8 @@ def test_a_store_is_rendered(browser: Chromium, tmp_path: Path, dark: bool, widt
     assert browser.evaluate("[...document.querySelectorAll('svg a')].every(a => document.querySelector('[id=\"' + "
                             "a.getAttribute('href').slice(1) + '\"]'))")  # fmt: skip
     assert all(said for _, said in points)
+    # On a phone the rows stand one below the other, without the table's head: each value names its column.
+    named = browser.evaluate("getComputedStyle(document.querySelector('td[data-is=packages]'), '::before').content")
+    assert (named == "none") == (width > 640), named
     assert browser.pdf().startswith(b"%PDF-")
     undisturbed(browser, path)

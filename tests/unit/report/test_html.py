@@ -116,6 +116,12 @@ def test_page_one_answers_whether_it_may_ship() -> None:
     assert "provenance of 3 of 412 packages" in words("incident")
 
 
+def test_what_is_about_the_project_is_put_right_one_by_one() -> None:
+    findings = [reports.finding(None, rule, rule, "wrong", fix=f"mend {rule}") for rule in ("pinned", "registries")]
+    page = html.render([reports.report(reports.sbom(), *findings)])
+    assert [page.count(f"To do: mend {rule}<") for rule in ("pinned", "registries")] == [1, 1]
+
+
 def test_what_was_waived_says_by_whom_and_until_when() -> None:
     shown = words("waived")
     assert "No rule denies it beyond what was waived." in shown

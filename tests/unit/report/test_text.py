@@ -69,6 +69,25 @@ def test_every_finding_is_told() -> None:
         assert all(f"package-{number:04}" in shown for number in range(2_000))
 
 
+def test_what_is_about_the_project_is_put_right_one_by_one() -> None:
+    """The shortest fix of a package is enough; of the project each is told. Verbose has it below its finding."""
+    package = reports.package("axios", "1.14.1")
+    findings = [
+        reports.finding(about, rule, rule, f"{rule} is wrong", fix=f"mend {rule}{' of axios' if about else ''}")
+        for about in (None, package)
+        for rule in ("pinned", "registries")
+    ]
+    report = reports.report(reports.sbom(package), *findings)
+    shown = text.render(report)
+    assert [line.removeprefix("  Next:").strip() for line in shown.splitlines() if "mend" in line] == [
+        "mend pinned",
+        "mend registries",
+        "mend pinned of axios",
+    ]
+    said = [line.strip() for line in text.render(report, verbose=True).splitlines()]
+    assert said[said.index("registries        registries is wrong") + 1].startswith("→ mend registries")
+
+
 def test_a_denial_says_what_to_approve() -> None:
     """An approval is bound to integrity and digest: both can be copied, and hostile ones are not offered."""
     shown = text.render(REPORTS["incident"], verbose=True)
