@@ -10,8 +10,9 @@ from sbomgate.hunt import Wanted, lockfile
 from testkit.hunting import INTEGRITY, address
 
 LINES = (
-    '    "node_modules/axios": {', '    "node_modules/left-pad": {', '      "version": "1.14.1",', "    },", "  },", "}",
-    '      "name": "axios",', '"axios@^1.0.0", axios@^1.1.0:', '  version "1.14.1"', '  resolution: "axios@npm:1.14.1"',
+    '    "node_modules/axios": {', '    "node_modules/left-pad": {', '      "version": "1.14.1",', "    },", "  },",
+    "}", '      "name": "axios",', '"axios@^1.0.0", axios@^1.1.0:', '  version "1.14.1"',
+    '  resolution: "axios@npm:1.14.1"',
     "  /axios/1.14.1:", "  /axios@1.14.1(peer@1.0.0):", "  axios@1.14.1:", "  axios@1.14.10:", "", "\r", "  ",
     f'  resolved "{address("axios", "1.14.1")}#abc"', f'      "integrity": "{INTEGRITY}"', '      "\\u0061xios": 1',
     '{"node_modules/axios":{"version":"1.14.1"}},', '    "axios": { "version": "1.14.1" },',
@@ -56,4 +57,4 @@ def test_what_is_not_remembered_is_searched(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(lockfile, "MAX_PIECES", 1)
     seen = lockfile.Seen()
     assert seen.has_nothing("yarn.lock", b"a\n\nb\n\nc", wanted())
-    assert not seen.has_nothing("yarn.lock", b"a\n\nb\n\nc\n\n  resolution: \"axios@npm:1.14.1\"", wanted())
+    assert not seen.has_nothing("yarn.lock", b'a\n\nb\n\nc\n\n  resolution: "axios@npm:1.14.1"', wanted())
