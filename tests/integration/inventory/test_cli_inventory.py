@@ -194,7 +194,7 @@ def test_the_inventory_is_made_again_from_the_evidence(world: World) -> None:
         assert hit["build"].pop("running_in") == (["production"] if "bad" in hit["build"]["subject"] else [])
     for hit in before["hits"]:
         assert hit["build"].pop("running_in") == []
-    assert after == before
+    assert after["hits"] == before["hits"]
     shutil.rmtree(world.root / "inventory")
     assert world.run("inventory", "add", "evidence", "--trust", "trust.toml").code == 0
     assert read(world.run("inventory", "find", "*", "--json"))["hits"] == [

@@ -116,7 +116,7 @@ def test_all_that_is_planted_in_a_layer_and_nothing_else(tmp_path: Path, form: s
             assert layer.startswith("layer ")
             places[place.partition(": ")[0]] = one.mention.kind
         assert places == planted
-    (lock,) = (one.mention for one in found.traces if "/web/package-lock.json: line " in one.mention.place)
+    (lock,) = (one.mention for one in found.traces if "/web/package-lock.json" in one.mention.place)
     assert lock.integrity == INTEGRITY
     assert lock.time is not None
 
