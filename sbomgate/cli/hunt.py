@@ -2,8 +2,9 @@
 
 It looks into node_modules, the caches and stores of npm, pnpm, yarn and bun, lockfiles in whole source trees and in
 git's history (of deleted branches too), npm's debug logs and CI logs, plain or gzip, and all of these in the layers of
-container images (`docker save`, OCI layouts). Each trace has its place and, as far as the place tells, its time. Symbolic links are not followed; what cannot be read is told. docs/hunt.md lists the
-places, and what each of them can and cannot prove.
+container images (`docker save`, OCI layouts). Each trace has its place and, as far as the place tells, its time.
+Symbolic links are not followed; what cannot be read is told. docs/hunt.md lists the places, and what each of them can
+and cannot prove.
 
 examples:
   sbomgate hunt ~ /srv/ci                               what sbomgate ships as known malicious
