@@ -34,7 +34,7 @@ MAX_JSON_BYTES = 4 << 20  # a manifest, as the OCI distribution specification li
 MAX_JSONS = 1_000  # manifests and configurations of one image that are kept
 MAX_TOLD = 5  # layers and files that are named in one reason
 
-_NAME = re.compile(r"(?i).*\.(?:tar|tar\.gz|tgz|oci)", re.DOTALL)
+_NAMES = (".tar", ".tar.gz", ".tgz", ".oci")
 # How such an archive begins: with blobs, a layer, a configuration, or a list of them.
 _FIRST = re.compile(
     r"(?:\./)?(?:blobs(?:/.*)?|(?:sha256:)?[0-9a-f]{64}(?:/.*|\.json|\.tar(?:\.gz)?)?|(?:manifest|index)\.json"
@@ -43,7 +43,8 @@ _FIRST = re.compile(
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _LAYOUT = "oci-layout"
 _LISTS = ("manifest.json", "index.json")
-_CUT = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile)
+# What tarfile and gzip raise where bytes are cut or hostile: numbers and lists in headers are a ValueError or worse.
+_BROKEN = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError, OverflowError, IndexError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +105,13 @@ def is_image(entry: Entry) -> bool:
     """Return whether a file is an image's archive: by its name, where nobody named it, and by what is first in it."""
     if entry.is_folder or isinstance(entry, Packed) or "/node_modules/" in entry.folder:
         return False
-    if not entry.is_named and _NAME.fullmatch(entry.name) is None:
+    if not entry.is_named and not entry.name.lower().endswith(_NAMES):
         return False
     try:
         with entry.open() as file, _unpacked(file) as data:
             block = data.read(tarfile.BLOCKSIZE)
         name = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape").name
-    except _CUT:
+    except _BROKEN:
         return False
     return _FIRST.fullmatch(name) is not None
 
@@ -159,7 +160,7 @@ class _Image:
                         self._layers.add(name)
                     elif member.isreg() and (inner := archive.extractfile(member)) is not None:
                         yield from self._member(name, inner, member.size)
-        except (*_CUT, OSError) as error:
+        except (*_BROKEN, OSError) as error:
             raise InputError(f"an image that cannot be read to its end: {error}", where=self._entry.path) from error
 
     def must_be_whole(self) -> None:
@@ -216,7 +217,7 @@ class _Image:
             self._layers.add(name)
             try:
                 yield from self._layer(name, cast("IO[bytes]", stream))
-            except (*_CUT, OSError) as error:
+            except (*_BROKEN, OSError) as error:
                 self._unread.append(f"the layer {name} cannot be read to its end: {error}")
 
     def _layer(self, name: str, file: IO[bytes]) -> Iterator[Mention]:
@@ -244,7 +245,7 @@ class _Image:
                 yield Packed(above, above.rpartition("/")[0] + "/", parts[end - 1], is_folder=True, time=member.mtime)
         if path.endswith("/.git/HEAD"):
             self._unread.append(f"the history of {path.removesuffix('/HEAD')} is not searched")
-        if member.isreg() and not member.issparse():
+        if member.isreg():
             stream = archive.extractfile(member)
             folder, _, own = path.rpartition("/")
             yield Packed(path, folder + "/", own, stream=stream, size=member.size, time=member.mtime)
@@ -260,7 +261,7 @@ class _Image:
 
 
 class _Header(tarfile.TarInfo):
-    """A header whose extended parts, which are held in memory, are bounded."""
+    """A header whose extended parts and lists, which are held in memory, are bounded."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
@@ -270,7 +271,13 @@ class _Header(tarfile.TarInfo):
                     tarfile.GNUTYPE_LONGLINK)  # fmt: skip
         if found.type in extended and found.size > MAX_HEADER_BYTES:
             raise tarfile.ReadError(f"an extended header of {found.size:,} bytes")
+        if found.type == tarfile.GNUTYPE_SPARSE:  # a list of holes without end; no builder of images writes one
+            raise tarfile.ReadError("a sparse file")
         return found
+
+    def _proc_gnusparse_10(self, *_: object) -> None:
+        # The same list, in front of the file's content: tarfile has no public name for refusing it.
+        raise tarfile.ReadError("a sparse file")
 
 
 def _tar(data: IO[bytes]) -> tarfile.TarFile:

@@ -145,15 +145,31 @@ BROKEN: dict[str, tuple[Callable[[bytes], bytes], str, bool]] = {
     "a git repository": (
         lambda layer: archive(layout([layer, archive({"app/.git/HEAD": b"ref: x"})])), "/app/.git is not", True),
     "a header that has no end": (
-        lambda layer: archive(layout([archive({"a": b""})[:0] + bytes(pax())])), "extended header", False),
+        lambda layer: archive(layout([layer, header(tarfile.XHDTYPE, 1 << 30)])), "extended header", True),
+    "a list of holes that has no end": (
+        lambda layer: archive(layout([layer, header(tarfile.GNUTYPE_SPARSE, 10)])), "a sparse file", True),
+    "a list of holes before the content": (lambda layer: archive(layout([layer, holes()])), "a sparse file", True),
 }  # fmt: skip
 
 
-def pax() -> bytes:
-    """Return a tar whose first header says that a gigabyte of headers follows."""
-    header = tarfile.TarInfo("././@PaxHeader")
-    header.type, header.size = tarfile.XHDTYPE, 1 << 30
-    return header.tobuf(tarfile.PAX_FORMAT) + b"\0" * 10_240
+def header(kind: bytes, size: int) -> bytes:
+    """Return a tar with a header of this type, which says that so many bytes follow."""
+    made = tarfile.TarInfo("a")
+    made.type, made.size = kind, size
+    return made.tobuf(tarfile.GNU_FORMAT) + b"\0" * 10_240
+
+
+def holes() -> bytes:
+    """Return a tar with a sparse file of GNU's format 1.0, whose list is longer than all that follows."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w", format=tarfile.PAX_FORMAT) as made:
+        member = tarfile.TarInfo("a")
+        member.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "a",
+                              "GNU.sparse.realsize": "9"}  # fmt: skip
+        content = b"999999999\n" + b"1\n" * 1000
+        member.size = len(content)
+        made.addfile(member, io.BytesIO(content))
+    return data.getvalue()
 
 
 @pytest.mark.parametrize("case", BROKEN)
