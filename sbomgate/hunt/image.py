@@ -99,6 +99,8 @@ def look(entry: Entry, wanted: Wanted) -> Iterator[Mention]:
         with entry.open() as file:
             yield from image.of_archive(file)
         image.must_be_whole()
+    elif entry.is_named and entry.name.lower().endswith(_NAMES):
+        raise InputError("an archive that is no image, searched as one text: unpack it, and name the folder")
 
 
 def is_image(entry: Entry) -> bool:

@@ -217,4 +217,9 @@ def test_other_archives_are_no_images(tmp_path: Path) -> None:
     (tmp_path / "other" / "empty.tar").write_bytes(b"")
     assert look(tmp_path / "other").traces == ()
     assert look(tmp_path / "other").unread == ()
-    assert look(tmp_path / "other" / "backup.tar").traces, "one that is named is read as a text"
+    named = look(tmp_path / "other" / "backup.tar")
+    assert named.traces, "one that is named is read as a text"
+    assert [one.reason.partition(":")[0] for one in named.unread] == [
+        "an archive that is no image, searched as one text"
+    ]
+    assert look(tmp_path / "other" / "empty.tar").unread, "and is no all-clear"
