@@ -24,7 +24,7 @@ def of_packages(packages: Iterable[tuple[str, str]], args: argparse.Namespace, e
         UsageError: there is no such inventory.
     """
     from sbomgate.cli import _inventory
-    from sbomgate.inventory import answers, sweep
+    from sbomgate.inventory import sweep
 
     named = sorted(set(packages))
     if args.inventory is None:
@@ -35,7 +35,7 @@ def of_packages(packages: Iterable[tuple[str, str]], args: argparse.Namespace, e
 
     def question(engine: Engine) -> Checklist:
         found = sweep.sweep(engine, sorted({name for name, _ in named}), judge)
-        running = _inventory.running_now(inventory, answers.builds(engine).values(), env.now)
+        running = _inventory.running_now(inventory, engine, env.now)
         return _checklist(named, found, engine, running)
 
     with _inventory.opened(args, env) as (inventory, engine):

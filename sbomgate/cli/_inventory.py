@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from sbomgate.inventory.engines import Engine
     from sbomgate.inventory.engines.duck import DuckDB
     from sbomgate.inventory.folder import Folder
+    from sbomgate.inventory.knowledge import Knowledge
     from sbomgate.inventory.place import Place
 
 DEFAULT = "inventory"
+SOURCES = 3  # stores and registries whose age is told in text
 ENGINES = ("duckdb", "spark")
 
 
@@ -201,24 +203,41 @@ def satisfies() -> Callable[[str, str], bool | None]:
     return _range.satisfies
 
 
-def running_now(inventory: Place, artefacts: Any, now: datetime) -> dict[str, list[str]]:
+def running_now(inventory: Place, engine: Engine, now: datetime) -> dict[str, list[str]]:
     """Return digest → the environments in which it runs, sorted."""
-    return {digest: [one.environment for one in found] for digest, found in placed(inventory, artefacts, now).items()}
+    return {digest: [one.environment for one in found] for digest, found in placed(inventory, engine, now).items()}
 
 
-def placed(inventory: Place, artefacts: Any, now: datetime) -> dict[str, list[Deployment]]:
+def placed(inventory: Place, engine: Engine, now: datetime) -> dict[str, list[Deployment]]:
     """Return digest → what says that it runs, sorted by environment."""
     from sbomgate.inventory import answers, deployments
 
-    projects: dict[str, list[tuple[str, ...]]] = {}
-    for artefact in artefacts:
-        if artefact.build["digest"] is not None:
-            projects.setdefault(artefact.build["digest"], []).append(answers.project(artefact.build))
+    events = deployments.read(inventory)
+    projects = answers.projects(engine, [event.digest for event in events])
     found: dict[str, list[Deployment]] = {}
-    running = deployments.running(deployments.read(inventory), projects, at=now)
+    running = deployments.running(events, projects, at=now)
     for (_, digest), event in sorted(running.items(), key=lambda one: one[0]):
         found.setdefault(digest, []).append(event)
     return found
+
+
+def as_of(known: Knowledge, now: datetime) -> list[str]:
+    """Return how old it is what is known of revocations and deployments, in two lines."""
+
+    def when(at: datetime) -> str:
+        hours = (now - at).total_seconds() / 3600
+        ago = f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"
+        return f"{at:%Y-%m-%d %H:%M} UTC" + (f", {ago} ago" if hours >= 1 else "")
+
+    newest = sorted(known.revocations.items(), key=lambda one: (one[1], one[0]), reverse=True)
+    looked = [f"as of {when(at)} ({source})" for source, at in newest[:SOURCES]]
+    if len(newest) > SOURCES:
+        looked.append(f"and {len(newest) - SOURCES} more sources (JSON has them)")
+    told = known.deployments
+    return [
+        f"revocations  {'; '.join(looked) or 'never looked for: `inventory add STORE --trust FILE`'}",
+        f"deployments  {'nobody told any: `inventory deployed`' if told is None else f'as of {when(told)}'}",
+    ]
 
 
 def dump(value: object) -> None:

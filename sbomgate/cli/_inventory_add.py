@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sbomgate.cli._environment import Environment
     from sbomgate.cli._inventory_evidence import Held
     from sbomgate.evidence.record import Record, Statements
-    from sbomgate.inventory.amendments import Amendment
+    from sbomgate.inventory.amendments import Amendment, Look
     from sbomgate.inventory.folder import Folder
     from sbomgate.model import DependencyGraph, PackageFacts, Trust
 
@@ -154,13 +154,14 @@ class _Reading:
     known: set[int]
     failed: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    amended: list[Amendment] = field(default_factory=list)
+    amended: list[Amendment | Look] = field(default_factory=list)
 
 
 def _additions(sources: Iterable[str], reading: _Reading) -> Iterator[tuple[int, Rows]]:
     """Yield what the sources hold: rows, or none where the key is known. What cannot be read is told in `failed`."""
-    from sbomgate.cli._environment import say
+    from sbomgate.cli._environment import discreet, say
     from sbomgate.errors import SbomgateError, UsageError
+    from sbomgate.inventory.amendments import Look
 
     if not reading.trust.signers:
         say("note: without --trust nobody is accepted: evidence is labelled unverified, and no revocation counts")
@@ -173,17 +174,19 @@ def _additions(sources: Iterable[str], reading: _Reading) -> Iterator[tuple[int,
                 where=source,
                 hint="give a store, oci:HOST/REPO, a folder of SBOMs, or an SBOM",
             )
-        before, found = len(reading.failed), 0
+        before, found, holds_evidence = len(reading.failed), 0, False
         try:
-            for addition in (
-                _of_source(source, path, reading) if is_registry or is_evidence(path) else _of_files(path, reading)
-            ):
+            holds_evidence = is_registry or is_evidence(path)
+            for addition in _of_source(source, path, reading) if holds_evidence else _of_files(path, reading):
                 found += 1
                 yield addition
         except SbomgateError as e:
             reading.failed.append(str(e))
         if not found and len(reading.failed) == before:
             reading.failed.append(f"{source}: holds neither evidence nor an SBOM")
+        is_one = "@" in source if is_registry else path.parent.name == "decisions" or (path / "oci-layout").exists()
+        if holds_evidence and not is_one and reading.trust.signers and len(reading.failed) == before:
+            reading.amended.append(Look(source=discreet(source), at=reading.env.now))
 
 
 def _of_source(source: str, path: Path, reading: _Reading) -> Iterator[tuple[int, Rows]]:

@@ -26,21 +26,23 @@ _STANDING = {
 
 def find(args: argparse.Namespace, env: Environment) -> int:
     """Print which builds hold it."""
-    from sbomgate.inventory import answers, terms
+    from sbomgate.inventory import answers, knowledge, terms
 
     asked = terms.parse(args.terms)
     with _inventory.asking(args, env) as (inventory, engine):
 
         def question(engine: Any) -> tuple[Found, dict[str, list[str]]]:
-            running = _inventory.running_now(inventory, answers.builds(engine).values(), env.now)
+            running = _inventory.running_now(inventory, engine, env.now)
             digests = sorted(running) if args.running else None
             return answers.find(engine, asked, _inventory.satisfies(), digests=digests), running
 
         found, running = inventory.ask(engine, question)
+        known = knowledge.of(inventory, now=env.now)
     if args.json:
-        _inventory.dump(_json(found, running, args.terms))
+        _inventory.dump({**_json(found, running, args.terms), "as_of": known.columns()})
     else:
         _text(found, running, paths=args.paths)
+        print("\n" + "\n".join(_inventory.as_of(known, env.now)))
     return EXIT_ALLOWED
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from sbomgate.cli._environment import Environment
     from sbomgate.errors import SbomgateError
+    from sbomgate.inventory.knowledge import Knowledge
     from sbomgate.inventory.sweep import Affected, Judge, Running
     from sbomgate.model import PolicyBundle
 
@@ -26,7 +27,7 @@ def sweep(args: argparse.Namespace, env: Environment) -> int:
     from sbomgate.cli import _inventory_supersede, _inventory_words, _notify
     from sbomgate.cli._environment import say
     from sbomgate.errors import UsageError
-    from sbomgate.inventory import answers
+    from sbomgate.inventory import answers, knowledge
     from sbomgate.inventory import sweep as sweeps
 
     if args.supersede and (args.trust is None or args.signer is None):
@@ -39,16 +40,23 @@ def sweep(args: argparse.Namespace, env: Environment) -> int:
     with _inventory.asking(args, env) as (inventory, engine):
 
         def question(engine: Any) -> tuple[tuple[Affected, ...], Running]:
-            artefacts = answers.builds(engine)
-            running = _inventory.running_now(inventory, artefacts.values(), env.now)
+            running = _inventory.running_now(inventory, engine, env.now)
             if args.feed is None:
                 with ExitStack() as stack:
-                    failing = _failing(artefacts.values(), args, env, stack)
+                    failing = _failing(answers.builds(engine).values(), args, env, stack)
                 return sweeps.failing(engine, failing), running
             return sweeps.sweep(engine, _names(lists[FEED]), _judge(lists[FEED])), running
 
         found, running = inventory.ask(engine, question)
-    _write(_inventory_words.RENDERINGS[args.format](found, running))
+        known = knowledge.of(inventory, now=env.now)
+    as_of = _inventory.as_of(known, env.now)
+    if args.format == "json":
+        _write(_inventory_words.to_json(found, running, known))
+    else:
+        _write(_inventory_words.RENDERINGS[args.format](found, running, as_of))
+    if args.format in ("csv", "sarif"):  # which have no place for it
+        for line in as_of:
+            say(line)
     left = any(sweeps.is_open(artefact, running) for one in found for artefact, _ in one.artefacts)
     # Each is done whatever becomes of the others: the result is written, and one that fails is said and exit code 2.
     failed: list[SbomgateError] = []
@@ -57,10 +65,10 @@ def sweep(args: argparse.Namespace, env: Environment) -> int:
             _inventory_supersede.supersede(found, lists, args, env)
     with _collecting(failed):
         if args.incident is not None and found:
-            _incident(found, running, lists, args, env)
+            _incident(found, running, known, lists, args, env)
     with _collecting(failed):
         if args.notify is not None and left:
-            body = _inventory_words.to_json(found, running)
+            body = _inventory_words.to_json(found, running, known)
             _notify.notify(args.notify, args.notify_token, body, env)
     if failed:
         for error in failed[:-1]:
@@ -174,7 +182,12 @@ def _failing(
 
 
 def _incident(
-    found: Sequence[Affected], running: Running, lists: Mapping[str, bytes], args: argparse.Namespace, env: Environment
+    found: Sequence[Affected],
+    running: Running,
+    known: Knowledge,
+    lists: Mapping[str, bytes],
+    args: argparse.Namespace,
+    env: Environment,
 ) -> None:
     """Write the incident as an in-toto statement about the artefacts, and where something signs, its signature."""
     import hashlib
@@ -194,6 +207,7 @@ def _incident(
         lists={name: hashlib.sha256(data).hexdigest() for name, data in lists.items()},
         policy=None if args.policy is None else bundles.load(_policy.located(args.policy, env)).sha256,
         now=env.now,
+        as_of=known.columns(),
         rollback=checklist_json.document(rollback),
     )
     subjects = set()

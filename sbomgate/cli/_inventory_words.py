@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sbomgate.inventory.answers import Artefact
+    from sbomgate.inventory.knowledge import Knowledge
     from sbomgate.inventory.sweep import Affected, Running
 
 
@@ -29,8 +30,8 @@ def _total(found: Sequence[Affected]) -> tuple[int, int]:
     return builds, len(found)
 
 
-def _text(found: Sequence[Affected], running: Running) -> str:
-    return "\n".join(_text_lines(found, running)) + "\n"
+def _text(found: Sequence[Affected], running: Running, as_of: Sequence[str]) -> str:
+    return "\n".join([*_text_lines(found, running), "", *as_of]) + "\n"
 
 
 def _text_lines(found: Sequence[Affected], running: Running) -> Iterator[str]:
@@ -89,12 +90,13 @@ def _when(artefact: Artefact) -> str:
     return "nobody said when" if time is None else f"{time:%Y-%m-%d %H:%M} UTC"
 
 
-def to_json(found: Sequence[Affected], running: Running) -> str:
+def to_json(found: Sequence[Affected], running: Running, known: Knowledge) -> str:
     """Return every word of it."""
     from sbomgate.report.escape import document
 
     value = {
         "schema": "sbomgate/inventory-sweep/v1",
+        "as_of": known.columns(),
         "affected": [
             {
                 "project": one.since.build["project"],
@@ -120,11 +122,12 @@ def to_json(found: Sequence[Affected], running: Running) -> str:
     return document(value) + "\n"
 
 
-def _markdown(found: Sequence[Affected], running: Running) -> str:
+def _markdown(found: Sequence[Affected], running: Running, as_of: Sequence[str]) -> str:
     from sbomgate.report.diff_markdown import code
 
+    known = ["", *(f"- {code(line)}" for line in as_of)]
     if not found:
-        return "### No build is hit\n"
+        return "\n".join(["### No build is hit", *known]) + "\n"
     builds, projects = _total(found)
     lines = [
         f"### Hit: {count(builds, 'build')} of {count(projects, 'project')}",
@@ -148,10 +151,10 @@ def _markdown(found: Sequence[Affected], running: Running) -> str:
         ]
         # A bar ends a cell even in a code span.
         lines.append("| " + " | ".join(text.replace("|", "\\|") for text in cells) + " |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *known]) + "\n"
 
 
-def _csv(found: Sequence[Affected], running: Running) -> str:
+def _csv(found: Sequence[Affected], running: Running, _: Sequence[str]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
@@ -187,11 +190,10 @@ def _csv(found: Sequence[Affected], running: Running) -> str:
     return text.getvalue()
 
 
-RENDERINGS: Mapping[str, Callable[[Sequence[Affected], Running], str]] = {
+RENDERINGS: Mapping[str, Callable[[Sequence[Affected], Running, Sequence[str]], str]] = {
     "text": _text,
-    "json": to_json,
     "markdown": _markdown,
     "csv": _csv,
-    "sarif": _inventory_sarif.render,
+    "sarif": lambda found, running, _: _inventory_sarif.render(found, running),
 }
-"""By what `--format` calls them."""
+"""By what `--format` calls them; JSON is `to_json`. The last argument is how old it is what is known, in lines."""

@@ -1,14 +1,16 @@
 """Look for traces of listed packages on a machine that never ran the gate. Nothing is executed, changed or fetched.
 
 It looks into node_modules, the caches and stores of npm, pnpm, yarn and bun, lockfiles in whole source trees and in
-git's history (of deleted branches too), npm's debug logs and CI logs, plain or gzip. Each trace has its place and, as
-far as the place tells, its time. Symbolic links are not followed; what cannot be read is told. docs/hunt.md lists the
-places, and what each of them can and cannot prove.
+git's history (of deleted branches too), npm's debug logs and CI logs, plain or gzip, and all of these in the layers of
+container images (`docker save`, OCI layouts). Each trace has its place and, as far as the place tells, its time.
+Symbolic links are not followed; what cannot be read is told. docs/hunt.md lists the places, and what each of them can
+and cannot prove.
 
 examples:
   sbomgate hunt ~ /srv/ci                               what sbomgate ships as known malicious
   sbomgate hunt /home --feed osv-npm.zip                OSV, or CSV of names and versions
   sbomgate hunt build.log.gz --feed incident.csv --json
+  sbomgate hunt shop.tar                                an image: docker save shop:1.2 -o shop.tar
   sbomgate hunt ~/.npm --integrity sha512-…             these bytes, whatever they are called
 
 exit codes: 0 no trace and everything was read, 1 traces were found, 2 none was found but not everything could be read

@@ -102,10 +102,9 @@ def run(args: argparse.Namespace, env: Environment) -> int:
 def _running(args: argparse.Namespace, env: Environment) -> Running:
     """Return where artefacts run, read before anything is signed."""
     from sbomgate.cli import _inventory
-    from sbomgate.inventory import answers
 
     with _inventory.opened(args, env) as (inventory, engine):
-        return _inventory.placed(inventory, inventory.ask(engine, answers.builds).values(), env.now)
+        return inventory.ask(engine, lambda engine: _inventory.placed(inventory, engine, env.now))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
+from urllib.parse import quote
 
 from sbomgate import files
 from sbomgate.errors import InputError
@@ -45,6 +48,22 @@ class Entry:
             InputError: it cannot be read, is no regular file, or is larger than `limit` bytes.
         """
         return files.read(Path(self.path), limit=limit, error=InputError, follow=self.is_named)
+
+    def open(self) -> IO[bytes]:
+        """Return the file's bytes as a stream that can be read again from its start.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        return Path(self.path).open("rb")
+
+    def database(self) -> sqlite3.Connection:
+        """Open it as a database, read-only: no lock, no journal.
+
+        Raises:
+            sqlite3.Error: it is none.
+        """
+        return sqlite3.connect(f"file:{quote(self.path)}?mode=ro&immutable=1", uri=True)
 
     def changed(self) -> datetime | None:
         """Return when the file or folder was last changed, or None where the system does not say."""

@@ -11,8 +11,6 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-from urllib.parse import quote
 
 import orjson
 
@@ -79,12 +77,12 @@ def _npm(entry: Entry) -> Iterator[Mention]:
 
 
 def _pnpm_database(entry: Entry) -> Iterator[Mention]:
-    """Store version 11: a table whose keys are `integrity TAB name@version`. Opened read-only, no lock, no journal."""
-    with Path(entry.path).open("rb") as file:
+    """Store version 11: a table whose keys are `integrity TAB name@version`."""
+    with entry.open() as file:
         if file.read(16) != b"SQLite format 3\x00":
             return
     try:
-        connection = sqlite3.connect(f"file:{quote(entry.path)}?mode=ro&immutable=1", uri=True)
+        connection = entry.database()
         try:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             if "package_index" not in tables:

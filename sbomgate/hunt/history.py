@@ -38,9 +38,15 @@ def look(entry: Entry, wanted: Wanted) -> Iterator[Mention]:
     with tempfile.TemporaryDirectory(prefix="sbomgate-") as folder:
         git = _Git(entry, entry.git, Path(folder))
         blobs = git.lockfiles()
-        for blob, data in git.contents(sorted(blob for blob, first in blobs.items() if not first.is_binary)):
+        seen = lockfile.Seen()
+        # Versions of one file after each other: git unpacks each from the one before, and little in it is new.
+        texts = sorted((first.path, first.seconds, blob) for blob, first in blobs.items() if not first.is_binary)
+        for blob, data in git.contents([blob for _, _, blob in texts]):
             first = blobs[blob]
-            for one in lockfile.mentions(first.path.rpartition("/")[2], data, wanted):
+            name = first.path.rpartition("/")[2]
+            if seen.has_nothing(name, data, wanted):
+                continue
+            for one in lockfile.mentions(name, data, wanted):
                 place = f"commit {first.commit}: {first.path}"
                 yield replace(one, kind="git history", place=place, time=first.time)
         if git.unread or any(first.is_binary for first in blobs.values()):
@@ -61,6 +67,10 @@ class _First:
     @property
     def is_binary(self) -> bool:
         return self.path.endswith(lockfile.BINARY)
+
+    @property
+    def seconds(self) -> float:
+        return self.time.timestamp() if self.time is not None else 0.0
 
 
 class _Git:

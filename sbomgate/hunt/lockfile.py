@@ -6,6 +6,7 @@ really locks (a name in `overrides` is no trace); where that reader refuses it, 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from sbomgate.hunt import Mention, Wanted, _text
 from sbomgate.hunt._walk import Entry
 
 MAX_LOCKFILE_BYTES = 256 << 20  # a lockfile of 100,000 packages has some 40 MB
+MAX_PIECES = 2_000_000  # of one history that are remembered, some 200 MB: those beyond are searched again
 
 _V = _text.VERSION
 _JSON = (
@@ -77,6 +79,36 @@ def look(entry: Entry, wanted: Wanted) -> Iterator[Mention]:
             address=one.address,
             integrity=one.integrity,
         )
+
+
+class Seen:
+    """Pieces of the lockfiles of one history that hold nothing wanted: of the next version what is new is searched.
+
+    What a pattern finds lies in one piece: none goes on over a line that closes an object, nor over an empty line.
+    """
+
+    __slots__ = ("_digests",)
+
+    def __init__(self) -> None:
+        self._digests: set[bytes] = set()
+
+    def has_nothing(self, name: str, data: bytes, wanted: Wanted) -> bool:
+        """Return whether nothing that is wanted can stand in a lockfile called `name`; remember its pieces if so."""
+        patterns, _ = _KINDS[name]
+        end = b"},\n" if patterns is _JSON else b"\n\n"
+        # What is harmless in one kind of lockfile may be none in another; who writes one must not find another piece
+        # with the same digest.
+        key = name.encode()
+        new = {hashlib.blake2b(piece, digest_size=16, key=key).digest(): piece for piece in data.split(end)}
+        for known in self._digests.intersection(new):
+            del new[known]
+        text = end.join(new.values())
+        # A JSON escape may hide a name from the search, never from the reader.
+        if b"\\u" in text or (wanted.may_be_in(text) and next(_by_text(text, patterns, wanted), None) is not None):
+            return False
+        if len(self._digests) + len(new) <= MAX_PIECES:
+            self._digests.update(new)
+        return True
 
 
 def mentions(name: str, data: bytes, wanted: Wanted) -> Iterator[Mention]:

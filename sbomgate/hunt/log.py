@@ -16,11 +16,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from operator import itemgetter
-from pathlib import Path
 from typing import IO, cast
 
 from sbomgate.errors import InputError
-from sbomgate.hunt import Mention, Wanted, _text, lockfile
+from sbomgate.hunt import Mention, Wanted, _text, image, lockfile
 from sbomgate.hunt._walk import Entry
 
 MAX_LOG_BYTES = 4 << 30  # of one log, unpacked
@@ -55,7 +54,7 @@ def look(entry: Entry, wanted: Wanted) -> Iterator[Mention]:
     if entry.name.lower().endswith(".zip"):
         yield from _zip(entry, fallback, wanted)
         return
-    with Path(entry.path).open("rb") as raw:
+    with entry.open() as raw:
         start = raw.read(2)
         raw.seek(0)
         if start == b"\x1f\x8b":
@@ -72,7 +71,7 @@ def _zip(entry: Entry, fallback: datetime | None, wanted: Wanted) -> Iterator[Me
         InputError: no zip, encrypted, too much of it, or none of its files is a log.
     """
     try:
-        with Path(entry.path).open("rb") as raw, zipfile.ZipFile(raw) as archive:
+        with entry.open() as raw, zipfile.ZipFile(raw) as archive:
             members = [
                 one for one in archive.infolist() if _LOG.fullmatch(one.filename) or _TEXT.fullmatch(one.filename)
             ]
@@ -109,7 +108,8 @@ def _lines(
 
 def _is_log(entry: Entry) -> bool:
     if entry.is_named:
-        return not lockfile.reads(entry.name) and entry.name != "package.json" and not entry.name.endswith(".db")
+        other = lockfile.reads(entry.name) or entry.name == "package.json" or entry.name.endswith(".db")
+        return not other and not image.is_image(entry)
     if "/node_modules/" in entry.folder:
         return False  # what a package ships is no log of this machine
     if _LOG.fullmatch(entry.name) or _ZIP.fullmatch(entry.name):

@@ -50,23 +50,56 @@ class Amendment:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """When a store or registry was read to its end for what was signed later: what is younger is not known here.
+
+    Attributes:
+        source: as `add` was told it.
+        at: when that began.
+    """
+
+    source: str
+    at: datetime
+
+
 def read(place: Place) -> tuple[Amendment, ...]:
     """Return every amendment once, in the order in which they were found.
 
     Raises:
         EvidenceError: a line is none.
     """
-    return tuple(
-        dict.fromkeys(lines.read(place.read(FILE, lines.MAX_BYTES), _amendment, "an amendment", place.at(FILE)))
-    )
+    return tuple(one for one in everything(place) if isinstance(one, Amendment))
 
 
-def append(folder: Folder, found: Iterable[Amendment], *, again: bool = False) -> int:
-    """Keep what is not there yet, on disk when this returns; return how many those are.
+def looks(place: Place) -> dict[str, datetime]:
+    """Return source → when it was looked into last.
+
+    Raises:
+        EvidenceError: a line is none.
+    """
+    found: dict[str, datetime] = {}
+    for one in everything(place):
+        if isinstance(one, Look):
+            found[one.source] = max(one.at, found.get(one.source, one.at))
+    return found
+
+
+def everything(place: Place) -> tuple[Amendment | Look, ...]:
+    """Return every line's meaning once, in the order of the lines.
+
+    Raises:
+        EvidenceError: a line is none.
+    """
+    return tuple(dict.fromkeys(lines.read(place.read(FILE, lines.MAX_BYTES), _line, "an amendment", place.at(FILE))))
+
+
+def append(folder: Folder, found: Iterable[Amendment | Look], *, again: bool = False) -> int:
+    """Keep what is not there yet, on disk when this returns; return how many amendments those are.
 
     Args:
         folder: the inventory.
-        found: the amendments.
+        found: the amendments, and when they were looked for.
         again: keep also what is there: it is about to be removed.
 
     Raises:
@@ -78,13 +111,13 @@ def append(folder: Folder, found: Iterable[Amendment], *, again: bool = False) -
     at = folder.path / FILE
     try:
         with folder.lock(".deploying"):
-            held = set() if again or folder.is_rebuilding else set(read(folder))
+            held = set() if again or folder.is_rebuilding else set(everything(folder))
             new = [one for one in wanted if one not in held]
             if new:
                 lines.append(at, [_written(one) for one in new])
     except OSError as e:
         raise EvidenceError(f"cannot be written: {(e.strerror or str(e)).lower()}", where=str(at)) from e
-    return len(new)
+    return sum(isinstance(one, Amendment) for one in new)
 
 
 def apply(engine: Engine, held: Sequence[Amendment]) -> None:
@@ -167,7 +200,9 @@ def _revoked(engine: Engine, held: Sequence[Amendment]) -> dict[str, list[Amendm
     return found
 
 
-def _written(one: Amendment) -> dict[str, Any]:
+def _written(one: Amendment | Look) -> dict[str, Any]:
+    if isinstance(one, Look):
+        return {"source": one.source, "at": format_time(one.at)}
     return {
         "decision": one.decision,
         "word": one.word,
@@ -177,6 +212,14 @@ def _written(one: Amendment) -> dict[str, Any]:
         "until": None if one.until is None else format_time(one.until),
         "reason": one.reason,
     }
+
+
+def _line(value: Mapping[str, Any]) -> Amendment | Look:
+    if "source" not in value:
+        return _amendment(value)
+    if not isinstance(value["source"], str):
+        raise TypeError("the source is no text")
+    return Look(source=value["source"], at=parse_time(value["at"]))
 
 
 def _amendment(value: Mapping[str, Any]) -> Amendment:

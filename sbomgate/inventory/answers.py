@@ -20,8 +20,8 @@ Satisfies = Callable[[str, str], bool | None]
 MAX_HITS = 500_000
 """Packages in builds of one answer: each takes about a kilobyte. A name that all of 10,000 builds hold is 10,000."""
 
-FEW = 1_000
-"""Builds that are asked for by name; of more all are read, and those that are not meant left out."""
+FEW = 100
+"""Builds that are asked for in the query itself; more of them in a table beside it, which is read quicker."""
 
 _PACKAGE = tuple(column for column in PACKAGE_COLUMNS if column != "build")
 _BUILD = tuple(BUILD_COLUMNS)
@@ -184,14 +184,32 @@ def builds(engine: Engine) -> dict[tuple[str, ...], Artefact]:
     return _artefacts(_builds(engine, None), amendments.of(engine))
 
 
+def projects(engine: Engine, digests: Sequence[str]) -> dict[str, list[tuple[str, ...]]]:
+    """Return digest → the projects (`project`) that it was built of, sorted; without what no build has."""
+    if not digests:
+        return {}
+    columns = ("digest", "project", "project_repository", "lockfile", "workspace")
+    engine.table("told", {"digest": sorted(set(digests))})
+    rows = engine.query(f"SELECT DISTINCT {', '.join(columns)} FROM build WHERE digest IN (SELECT digest FROM told)")
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for row in rows:
+        build = _named(columns, row)
+        found.setdefault(build["digest"], set()).add(project(build))
+    return {digest: sorted(of) for digest, of in found.items()}
+
+
 def _builds(engine: Engine, keys: Set[int] | None) -> dict[int, Mapping[str, Any]]:
     """Return the columns of builds by key; of all where `keys` is None."""
     if keys is not None and not keys:
         return {}
-    few = keys is not None and len(keys) <= FEW
-    among = f"WHERE build IN ({', '.join(map(str, sorted(keys or ())))})" if few else ""
+    among = ""
+    if keys is not None and len(keys) <= FEW:
+        among = f"WHERE build IN ({', '.join(map(str, sorted(keys)))})"
+    elif keys is not None:
+        engine.table("wanted", {"build": list(map(str, sorted(keys)))})
+        among = "WHERE build IN (SELECT CAST(build AS BIGINT) FROM wanted)"
     rows = engine.query(f"SELECT build, {', '.join(_BUILD)} FROM build {among}")
-    return {row[0]: _named(_BUILD, row[1:]) for row in rows if keys is None or row[0] in keys}
+    return {row[0]: _named(_BUILD, row[1:]) for row in rows}
 
 
 def _artefacts(

@@ -200,7 +200,7 @@ class Folder(Place):
                     yield aside
                     aside.compact(everything=True)
                     # Until the end what is revoked by the old or by the new evidence is.
-                    amendments.append(self, amendments.read(aside), again=True)
+                    amendments.append(self, amendments.everything(aside), again=True)
                     self._take(aside, before, files_before)
                     with self.lock(".deploying"):
                         lines.cut(self.path / amendments.FILE, amended)

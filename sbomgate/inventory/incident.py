@@ -39,6 +39,7 @@ def predicate(
     lists: Mapping[str, str],
     policy: str | None,
     now: datetime,
+    as_of: Mapping[str, Any] | None = None,
     rollback: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what is known of an incident.
@@ -49,12 +50,14 @@ def predicate(
         lists: the name of each list → its SHA-256 (hex).
         policy: SHA-256 (hex) of the policy that judged, where one did.
         now: when the sweep was made.
+        as_of: how old it is what is known of revocations and deployments (`Knowledge.columns`).
         rollback: what is left to do, as JSON; None where nobody asked.
     """
     return {
         "made_at": format_time(now),
         "regulation": "EU 2024/2847, article 14",
         "judged_by": {"lists": dict(sorted(lists.items())), "policy": policy},
+        "as_of": as_of,
         "packages": _packages(found),
         "products": [_product(one, running) for one in found],
         "rollback": rollback,

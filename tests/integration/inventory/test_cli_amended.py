@@ -44,6 +44,47 @@ def verdicts(world: World, inventory: str = "inventory") -> dict[str, str]:
     return {hit["build"]["subject"].removeprefix("file:"): hit["build"]["verdict"] for hit in hits}
 
 
+NEVER = "revocations  never looked for: `inventory add STORE --trust FILE`"
+NOBODY = "deployments  nobody told any: `inventory deployed`"
+
+
+def test_an_answer_says_how_old_it_is_what_it_knows(world: World, clock: Clock) -> None:
+    """Of revocations what `add` with a trust file read to its end last, of deployments the newest that has come."""
+
+    def said(*arguments: str) -> list[str]:
+        return world.run("inventory", *arguments).out.splitlines()[-2:]
+
+    clock.now = START + timedelta(hours=2)
+    assert said("find", "fetch-it") == [NEVER, NOBODY], "`gate` adds its own build and reads no store"
+    assert world.run("inventory", "add", "evidence").code == 0
+    assert said("find", "fetch-it") == [NEVER, NOBODY], "without a trust file no revocation counts"
+    assert world.run("inventory", "add", "evidence", *TRUST).code == 0
+    world.run("inventory", "deployed", "file:bad.tgz", "--environment", "test", "--at", "2030-01-01T00:00:00Z")
+    assert said("find", "left-pad")[1] == NOBODY, "that day has not come"
+    world.run("inventory", "deployed", "file:bad.tgz", "--environment", "production")
+    clock.now += timedelta(hours=30)
+    known = ["revocations  as of 2026-04-01 11:00 UTC, 30 h ago (evidence)",
+             "deployments  as of 2026-04-01 11:00 UTC, 30 h ago"]  # fmt: skip
+    sweep = ("sweep", "--feed", "feed.csv")
+    assert said("find", "fetch-it") == said(*sweep) == known
+    assert said(*sweep, "--format", "markdown") == [f"- `{line}`" for line in known]
+    assert world.run("inventory", *sweep, "--format", "csv").err.splitlines()[-2:] == known
+    as_of = {"revocations": [{"source": "evidence", "read_at": "2026-04-01T11:00:00Z"}],
+             "deployments": "2026-04-01T11:00:00Z"}  # fmt: skip
+    assert read(world.run("inventory", *sweep, "--format", "json", "--incident", "incident.json"), 1)["as_of"] == as_of
+    assert json.loads((world.root / "incident.json").read_text())["predicate"]["as_of"] == as_of
+    # Of a store of which something could not be read nothing new is known; made again it is known from then.
+    clock.now += timedelta(hours=30)
+    index = next(world.store.glob("*/*/index.json"))
+    whole = index.read_bytes()
+    index.write_bytes(whole[:-9])
+    assert world.run("inventory", "add", "evidence", *TRUST).code == 2
+    assert said("find", "fetch-it")[0] == "revocations  as of 2026-04-01 11:00 UTC, 2 d ago (evidence)"
+    index.write_bytes(whole)
+    assert world.run("inventory", "rebuild", "--from", "evidence", *TRUST).code == 0
+    assert said("find", "fetch-it")[0] == "revocations  as of 2026-04-03 23:00 UTC (evidence)"
+
+
 def test_P19_a_revoked_build_passes_in_no_answer(world: World, clock: Clock) -> None:
     clock.now = START + timedelta(hours=2)
     revoke(world, "good")
@@ -178,7 +219,10 @@ def test_what_a_registry_holds_is_what_the_store_holds(world: World, clock: Cloc
         nothing = world.run("inventory", "add", f"oci:{registry.host}/other@sha256:{'0' * 64}", "--inventory", "none")
         assert (nothing.code, "holds neither evidence nor an SBOM" in nothing.err) == (2, True)
     assert world.run("inventory", "add", "evidence", *TRUST, "--inventory", "ours").code == 0
-    listed = [world.run("inventory", "find", "*", "--json", "--inventory", name).out for name in ("theirs", "ours")]
+    names = ("theirs", "ours", "one")
+    listed = [read(world.run("inventory", "find", "*", "--json", "--inventory", name)) for name in names]
+    sources = [[one["source"] for one in told.pop("as_of")["revocations"]] for told in listed]
+    assert sources == [[store], ["evidence"], []], "one build of a store is not the store"
     assert listed[0] == listed[1]
 
 

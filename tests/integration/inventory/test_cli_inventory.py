@@ -37,7 +37,7 @@ def test_find_names_the_evidence(world: World) -> None:
     assert "1 build of 1 project" in shown.out
     assert "shop › fetch-it-core" in shown.out
     assert hit["build"]["evidence"][:12] in shown.out
-    assert world.run("inventory", "find", "left-pad").out == "no build holds it\n"
+    assert world.run("inventory", "find", "left-pad").out.startswith("no build holds it\n\nrevocations  ")
 
 
 def test_the_bad_day(world: World, clock: Clock) -> None:
@@ -155,7 +155,7 @@ def test_a_webhook_that_fails_hides_nothing(world: World, clock: Clock) -> None:
 def test_a_sweep_that_hits_nothing(world: World) -> None:
     (world.root / "feed.csv").write_text("name,version\nfetch-it,6.6.6\n")
     made = world.run("inventory", "sweep", "--feed", "feed.csv")
-    assert (made.code, made.out) == (0, "no build is hit\n")
+    assert (made.code, made.out.partition("\n\n")[0]) == (0, "no build is hit")
 
 
 def test_a_sweep_by_another_policy(world: World) -> None:
@@ -194,7 +194,7 @@ def test_the_inventory_is_made_again_from_the_evidence(world: World) -> None:
         assert hit["build"].pop("running_in") == (["production"] if "bad" in hit["build"]["subject"] else [])
     for hit in before["hits"]:
         assert hit["build"].pop("running_in") == []
-    assert after == before
+    assert after["hits"] == before["hits"]
     shutil.rmtree(world.root / "inventory")
     assert world.run("inventory", "add", "evidence", "--trust", "trust.toml").code == 0
     assert read(world.run("inventory", "find", "*", "--json"))["hits"] == [
