@@ -64,7 +64,7 @@ RUN = {
     "facts": WEB,
     "feed": "cp ../osv-npm.zip ../GHSA-xxxx.json . && cp ../incident.csv ours.csv",
     "generate": f"{WEB} && sbomgate generate --format xml -o theirs.xml",
-    "hunt": "cp ../osv-npm.zip ../incident.csv . && : | gzip > build.log.gz && mkdir -p ~/.npm",
+    "hunt": "cp ../osv-npm.zip ../incident.csv ../shop.tar . && : | gzip > build.log.gz && mkdir -p ~/.npm",
     "key": "rm release.key release.key.pub",
     "policy": "true",
     "report": "cp ../malicious.csv ../release.key ../release.key.pub . && sbomgate gate --key release.key "

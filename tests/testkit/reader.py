@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from sbomgate.signing import local_key
-from testkit import commandline, oci_simulator, registry, tarballs
+from testkit import commandline, images, oci_simulator, registry, tarballs
 from testkit.engines import borrow_engine
 
 PEOPLE = ("ann", "bob", "policy", "recorder")  # besides release.key
@@ -232,7 +232,7 @@ def _lock(npm: registry.Simulator, held: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _lists(root: Path) -> None:
-    """Write what the world knew of the story some days later, as OSV and as CSV."""
+    """Write what the world knew of the story some days later, as OSV and as CSV, and an image to look into."""
     record = {
         "id": "MAL-2026-2306",
         "modified": "2026-04-01T00:00:00Z",
@@ -242,6 +242,7 @@ def _lists(root: Path) -> None:
         archive.writestr("MAL-2026-2306.json", json.dumps(record))
     (root / "GHSA-xxxx.json").write_text(json.dumps(record | {"id": "GHSA-xxxx", "aliases": ["MAL-2026-2306"]}))
     (root / "incident.csv").write_text("name,version\nplain-crypto-js,4.2.1\n")
+    images.saved(root / "shop.tar", images.docker([images.archive({"app/package.json": b'{"name": "shop"}'})]))
 
 
 def _write(path: Path, document: object) -> None:
