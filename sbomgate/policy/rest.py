@@ -96,12 +96,14 @@ class RestClient:
     ) -> tuple[int, Any]:
         """Send one request and return the status and the JSON that came back (None where nothing came).
 
+        It is sent once more where the connection ended instead of an answer.
+
         Args:
             method: of HTTP.
             path: from the base, with a leading slash.
             content: the body.
             content_type: of the body.
-            if_absent: only where nothing is there (`If-None-Match: *`).
+            if_absent: only where nothing is there (`If-None-Match: *`); what is there may be what this put there.
             accept: statuses that are an answer.
 
         Raises:
@@ -112,28 +114,38 @@ class RestClient:
         headers = {"Content-Type": content_type} if content is not None else {}
         if if_absent:
             headers["If-None-Match"] = "*"
-        body = bytearray()
-        try:
-            with self._client.stream(method, self._base + path, content=content, headers=headers) as response:
-                if not packed_once(response.headers.get("content-encoding")):
-                    raise self._error("answers in an encoding that nobody asked for")
-                for chunk in response.iter_bytes():
-                    body += chunk
-                    if len(body) > ANSWER_BYTES:
-                        raise self._error(f"answers with more than {ANSWER_BYTES} bytes")
-        except httpx.TimeoutException as e:
-            raise self._error(f"gave no whole answer within {self._seconds:g} s") from e
-        except (httpx.HTTPError, httpx.InvalidURL) as e:
-            raise self._error(f"cannot be reached: {type(e).__name__}: {str(e)[:200]}") from e
-        status = response.status_code
+        again = True
+        while True:
+            try:
+                status, body = self._exchange(method, path, content, headers)
+                break
+            except httpx.TimeoutException as e:
+                raise self._error(f"gave no whole answer within {self._seconds:g} s") from e
+            except (httpx.HTTPError, httpx.InvalidURL) as e:
+                # A server may close a kept connection just when it is used again (RFC 9112, 9.3.1). It may have done
+                # then what it was asked, and does it once more: no request of ours minds.
+                if not again or not isinstance(e, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
+                    raise self._error(f"cannot be reached: {type(e).__name__}: {str(e)[:200]}") from e
+                again = False
         if status not in accept:
-            raise self._refused(status, method, path, bytes(body))
+            raise self._refused(status, method, path, body)
         if not body:
             return status, None
         try:
-            return status, canonical.loads(bytes(body))
+            return status, canonical.loads(body)
         except ValueError as e:
             raise self._error(f"answers {method} {path} with what is no JSON: {e}", _HINT_SERVER) from e
+
+    def _exchange(self, method: str, path: str, content: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
+        body = bytearray()
+        with self._client.stream(method, self._base + path, content=content, headers=headers) as response:
+            if not packed_once(response.headers.get("content-encoding")):
+                raise self._error("answers in an encoding that nobody asked for")
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > ANSWER_BYTES:
+                    raise self._error(f"answers with more than {ANSWER_BYTES} bytes")
+        return response.status_code, bytes(body)
 
     def evaluate(self, policy_input: bytes, query: str) -> bytes:
         """Evaluate `query` (`data.sbomgate.decision.result`) with strict built-in errors; return its canonical JSON.

@@ -201,6 +201,8 @@ class OpaUrlEngine:
                 break
             _, answer = self._client.send("GET", _TURN)
             holder = answer.get("result") if isinstance(answer, dict) else None
+            if holder == mine:  # put there by a request whose answer was lost
+                break
             now = time.monotonic()
             if holder != seen:
                 seen, changed = holder, now

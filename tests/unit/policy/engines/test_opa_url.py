@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -272,3 +274,38 @@ def test_engines_are_found_by_their_files(tmp_path: Path) -> None:
         with pytest.raises(UsageError) as e:
             open_engine(name, settings)
         assert e.value.hint
+
+
+@pytest.mark.parametrize("lost", range(2), ids=["the answer", "every answer"])
+def test_a_connection_that_ends_instead_of_an_answer(lost: int) -> None:
+    """A server closes a kept connection when it likes: the request is sent once more, and not for ever."""
+    sent: list[bytes] = []
+
+    def serve(listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    request = b""
+                    while not request.endswith(b'{"input":{}}') and (chunk := connection.recv(65536)):
+                        request += chunk
+                    sent.append(request)
+                    if len(sent) == 2 and not lost:
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n" + b'{"result":1}')
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        client = RestClient(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        try:
+            if lost:
+                with pytest.raises(PolicyError, match="cannot be reached: RemoteProtocolError"):
+                    client.evaluate(b"{}", QUERY)
+            else:
+                assert client.evaluate(b"{}", QUERY) == b"1"
+        finally:
+            client.close()
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+    assert len(sent) == 2
+    assert sent[0] == sent[1]
