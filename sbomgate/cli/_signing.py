@@ -95,13 +95,13 @@ def open_key(path: str, env: Environment, timestamps: Timestamps | None = None) 
 
 def _services(env: Environment, trust: Trust, stack: ExitStack, *, named: bool = False) -> Services | None:
     """Return the services to sign with: the trust file's, else (unless only `named` ones count) the public ones."""
+    data = trust.signing_config
+    if data is None and named:
+        return None
     from sbomgate.provenance import shipped
     from sbomgate.signing import services
 
-    data = trust.signing_config
     if data is None:
-        if named:
-            return None
         if trust.trusted_root is not None and not _is_public(trust.trusted_root):
             raise UsageError(
                 "the trust file names a sigstore of its own to verify with, and not where it signs",

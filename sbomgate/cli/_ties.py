@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from sbomgate.cli._decide import Tree
     from sbomgate.cli._environment import Environment
+    from sbomgate.installed import Tarballs
     from sbomgate.link import Expected
     from sbomgate.model import DependencyGraph, Subject
     from sbomgate.model.link import Inventory
@@ -47,18 +49,22 @@ class Reader:
         Raises:
             UsageError: what it names is not there.
         """
-        from sbomgate import installed
-
         self._args, self._env, self._tree, self._paths = args, env, tree, paths
         self._read: Inventory | None = None
-        zips = [tree.project.root / ".yarn" / "cache", *env.yarn_zips]
-        if args.installed is not None:
-            zips.append(env.working_directory / args.installed / ".yarn" / "cache")
-        self._tarballs = installed.Tarballs(npm_cache=env.npm_cache, yarn_cache=env.yarn_cache, zips=zips)
         if args.installed is not None and not (env.working_directory / args.installed).is_dir():
             raise UsageError("no such folder", where="--installed", place=args.installed)
         if args.build_provenance is not None and not (env.working_directory / args.build_provenance).is_file():
             raise UsageError("no such file", where="--build-provenance", place=args.build_provenance)
+
+    @functools.cached_property
+    def _tarballs(self) -> Tarballs:
+        """The tarballs that lie on this machine."""
+        from sbomgate.installed import Tarballs
+
+        zips = [self._tree.project.root / ".yarn" / "cache", *self._env.yarn_zips]
+        if self._args.installed is not None:
+            zips.append(self._env.working_directory / self._args.installed / ".yarn" / "cache")
+        return Tarballs(npm_cache=self._env.npm_cache, yarn_cache=self._env.yarn_cache, zips=zips)
 
     @property
     def keep(self) -> Callable[[str, bytes], None] | None:
