@@ -9,6 +9,8 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
+LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
+"""This machine, as people write it: the hosts that are spoken to without TLS."""
 
 
 def origin(url: str) -> tuple[str, str, int | None]:

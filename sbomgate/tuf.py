@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sbomgate import files
+from sbomgate.addresses import LOCAL
 from sbomgate.errors import FetchError, TrustError
 
 if TYPE_CHECKING:
@@ -216,7 +217,7 @@ def _require_tls(url: str) -> None:
         host = parts.hostname
     except ValueError as e:
         raise FetchError(f"no URL: {e}", where=url[:200], hint=f"such as {PUBLIC_URL}") from e
-    loopback = host in ("127.0.0.1", "::1", "localhost")
+    loopback = host in LOCAL
     if not host or (parts.scheme != "https" and not (parts.scheme == "http" and loopback)):
         raise FetchError(
             "not an https URL", where=url[:200], place="--url", hint="http is accepted on this machine only"

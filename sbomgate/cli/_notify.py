@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from sbomgate.addresses import LOCAL
 from sbomgate.errors import FetchError, UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ PAUSES = (1.0, 4.0)  # seconds before the second and the third attempt
 MAX_PAUSE_SECONDS = 30.0  # that a webhook may ask for with Retry-After
 MAX_TOKEN_BYTES = 16 << 10  # a token of GitHub has 2 kB
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
-_LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 _HINT = "the result is complete; only the telling failed. Tell them otherwise, or run it again"
 
 
@@ -90,7 +90,7 @@ def _address(url: str) -> str:
         shown = f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port is not None else ''}"
         fits = parts.username is None and parts.password is None and parts.port != 0 and url.isascii()
         fits = fits and not any(c.isspace() or c < " " for c in url) and len(url) <= 4096
-        secure = parts.scheme == "https" or parts.hostname in _LOCAL
+        secure = parts.scheme == "https" or parts.hostname in LOCAL
     except ValueError as e:
         raise UsageError("names no URL", where="--notify", hint="give https://HOST/PATH, or a command") from e
     if not parts.hostname or not fits:

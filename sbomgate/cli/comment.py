@@ -34,7 +34,6 @@ MAX_ANSWER_BYTES = 32 << 20  # all threads of a pull request on Azure; 100 comme
 ANSWER_SECONDS = 30.0
 PAUSES = (1.0, 4.0)  # seconds before the second and the third attempt
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
-_LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -140,6 +139,8 @@ def _must_be_private(url: str) -> None:
     """
     from urllib.parse import urlsplit
 
+    from sbomgate.addresses import LOCAL
+
     parts = urlsplit(url)
-    if parts.scheme != "https" and parts.hostname not in _LOCAL:
+    if parts.scheme != "https" and parts.hostname not in LOCAL:
         raise UsageError("is not https: the token would be readable on the way", where="--on", hint="give https://…")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
 from sbomgate import __version__, dsse
-from sbomgate.addresses import http_date, origin, place, retry_after, show
+from sbomgate.addresses import LOCAL, http_date, origin, place, retry_after, show
 from sbomgate.errors import EvidenceError, FetchError, UsageError
 from sbomgate.evidence.registry_auth import DOCKER_HUB, MAX_TOKEN_BYTES, Account, Login
 from sbomgate.subject import MANIFEST_MEDIA_TYPE, REPOSITORY, canonical
@@ -43,7 +43,6 @@ CHUNKED_ABOVE_BYTES = 32 << 20  # proxies before registries refuse larger bodies
 CHUNK_BYTES = 8 << 20  # some stores behind registries want parts of 5 MiB at least
 MAX_CHUNK_BYTES = 64 << 20  # that a registry may ask for
 
-LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})  # this machine: http is spoken, and no proxy asked
 INDEX_MEDIA_TYPE = "application/vnd.oci.image.index.v1+json"
 _NOW = {"cache-control": "no-cache"}  # of what has no digest: a cache on the way may hold what was there yesterday
 _MANIFESTS = (

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from sbomgate import dsse
-from sbomgate.addresses import packed_once
+from sbomgate.addresses import LOCAL, packed_once
 from sbomgate.errors import EvidenceError, SigningError, TrustError
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _in_use(found: Mapping[str, Any], name: str, versions: tuple[int, ...], now:
         if version not in versions or not start <= now or (end is not None and now > _time(end)):
             continue
         parts = urlsplit(url)
-        local = parts.hostname in ("127.0.0.1", "::1", "localhost")
+        local = parts.hostname in LOCAL
         if parts.scheme != "https" and not (parts.scheme == "http" and local):
             raise ValueError(f"{name}: {url!r} is neither https nor on loopback")
         if parts.username or parts.query or parts.fragment:
