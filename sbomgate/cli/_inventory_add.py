@@ -258,13 +258,13 @@ def _is_signed(one: Statements, trust: Trust) -> bool:
 def _of_record(record: Record, trust: Trust, notes: list[str] | None = None) -> tuple[int, Rows]:
     """Return key and rows of a decision, read from the very bytes that are its evidence."""
     from sbomgate import decision, sbom
-    from sbomgate.evidence.verify import Reason, failed_by, signed_by
+    from sbomgate.evidence.verify import Reason, counted_by
     from sbomgate.inventory import rows as inventory_rows
     from sbomgate.policy import lists
 
     signer = None
     if trust.signers:
-        found = failed_by(record, trust.signers) or signed_by(record, trust.signers)
+        found = counted_by(record, trust.signers)
         if isinstance(found, Reason):
             if notes is not None:
                 notes.append(f"decision {record.id[:12]} is unverified: {found.message}")

@@ -321,7 +321,7 @@ def standing(
     from dataclasses import replace
 
     from sbomgate.evidence.head import NOTHING
-    from sbomgate.evidence.verify import Reason, failed_by, signed_by, verify_build
+    from sbomgate.evidence.verify import Reason, counted_by, signed_by, verify_build
     from sbomgate.model import LOGGED, SELF_DECLARED, TIMESTAMPED
     from sbomgate.report import Standing
 
@@ -352,7 +352,7 @@ def standing(
         for other in beside
         if other.claimed_time > record.claimed_time
         and other.claimed.context.workspace == context.workspace
-        and not isinstance(failed_by(other, trust.signers) or signed_by(other, trust.signers), Reason)
+        and not isinstance(counted_by(other, trust.signers), Reason)
     ]
     time = {
         SELF_DECLARED: "the time is the signer's own word",

@@ -20,7 +20,7 @@ from sbomgate.evidence import layout, log
 from sbomgate.evidence.head import Entry, SignedHead, View
 from sbomgate.evidence.record import Record, Statements
 from sbomgate.evidence.revocation import SignedRevocation, accepted_of
-from sbomgate.evidence.verify import Reason, Signed, failed_by, in_future, revoked, signed_by
+from sbomgate.evidence.verify import Reason, Signed, counted_by, in_future, revoked, signed_by
 from sbomgate.model import Context, Signer, Verdict
 
 
@@ -226,7 +226,7 @@ class _Sorted:
                 self.others.append(statements)
             return
         self.seen = True
-        match failed_by(statements, self.signers) or signed_by(statements, self.signers):
+        match counted_by(statements, self.signers):
             case Signed() as signed if signed.decision.context.profile == OBSERVE:
                 self.observed = True
                 self.notes.append(f"decision {statements.id[:12]} only records (profile observe)")
@@ -335,8 +335,7 @@ def _age(one: tuple[Signed[Statements], Path]) -> tuple[datetime, bool, str]:
 
 
 def _read(folder: Path, signers: Sequence[Signer]) -> Signed[Record]:
-    record = layout.read(folder)
-    match failed_by(record, signers) or signed_by(record, signers):
+    match counted_by(layout.read(folder), signers):
         case Signed() as evidence:
             return evidence
         case Reason() as reason:

@@ -466,6 +466,15 @@ def failed_by(record: Evidence, trust_signers: Sequence[Signer]) -> Signed[Evide
     return None if isinstance(found, Reason) else found
 
 
+def counted_by(record: Evidence, trust_signers: Sequence[Signer]) -> Signed[Evidence] | Reason:
+    """Return the decision as it counts: a FAILED by its detail alone, any other by both of its statements.
+
+    Raises:
+        EvidenceError: as `signed_by`.
+    """
+    return failed_by(record, trust_signers) or signed_by(record, trust_signers)
+
+
 def in_future(signed: Signed[Evidence], now: datetime) -> bool:
     """Whether it is from more than five minutes ahead: decided or, where that is proved, signed (P17)."""
     return max(signed.time, signed.signed_at or signed.time) - now > CLOCK_SKEW
