@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Self, cast
 
+from sbomgate import tar_header
 from sbomgate.errors import InputError
 from sbomgate.hunt import Mention, Wanted
 from sbomgate.hunt._walk import Entry
@@ -269,9 +270,7 @@ class _Header(tarfile.TarInfo):
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         """Return the header of a block."""
         found = super().frombuf(buf, encoding, errors)
-        extended = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME,
-                    tarfile.GNUTYPE_LONGLINK)  # fmt: skip
-        if found.type in extended and found.size > MAX_HEADER_BYTES:
+        if tar_header.is_over(found, MAX_HEADER_BYTES):
             raise tarfile.ReadError(f"an extended header of {found.size:,} bytes")
         if found.type == tarfile.GNUTYPE_SPARSE:  # a list of holes without end; no builder of images writes one
             raise tarfile.ReadError("a sparse file")

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
 
-from sbomgate import files
+from sbomgate import files, tar_header
 from sbomgate.errors import InputError
 from sbomgate.installed._survey import MANIFEST, MAX_ENTRIES, MODULES, Entry, File
 
@@ -221,9 +221,7 @@ class _Header(tarfile.TarInfo):
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         """Return the header of a block."""
         found = super().frombuf(buf, encoding, errors)
-        extended = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME,
-                    tarfile.GNUTYPE_LONGLINK)  # fmt: skip
-        if found.type in extended and found.size > MAX_HEADER_BYTES:
+        if tar_header.is_over(found, MAX_HEADER_BYTES):
             raise InputError(f"an extended header of {found.size:,} bytes, at most {MAX_HEADER_BYTES:,} are read")
         return found
 

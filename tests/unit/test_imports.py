@@ -29,6 +29,7 @@ LEAVES = {
     "version_set",
     "sshsig",
     "id_token",
+    "tar_header",
 }
 # What each step may use of the others: only what its own docstring names as shared ground.
 MAY_USE = {
