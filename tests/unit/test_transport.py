@@ -14,7 +14,8 @@ import pytest
 
 from sbomgate.transport import Transport
 
-WHOLE = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+# The server closes after each answer, and has to say so: else the next request may meet the closing.
+WHOLE = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok"
 
 
 @contextmanager
