@@ -43,7 +43,7 @@ from sbomgate.model import Authors, Waiver  # noqa: E402
 from sbomgate.project import DiskFiles  # noqa: E402
 from testkit import evidence  # noqa: E402
 from testkit.bench import Bench  # noqa: E402
-from testkit.engines import borrow_engine, keep_engine  # noqa: E402
+from testkit.engines import borrow_engine  # noqa: E402
 from testkit.sigstore import TestSigstore  # noqa: E402
 
 GROWTH = 13.0
@@ -238,7 +238,6 @@ def measure(kind: str, count: int, engine: Sequence[str] = ()) -> tuple[list[str
             borrow_engine(engines)
             project(work / "first", 1)
             sbomgate(work, "check", "first", "--offline")
-            keep_engine(engines)
             found.append({run.work: run for run in KINDS[kind](work, size, engine)})
     rows, wrong = [], []
     for name, large in found[1].items():

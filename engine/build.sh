@@ -22,6 +22,7 @@ done
 (
     cd "$work/source"
     GOFLAGS=-mod=vendor CGO_ENABLED=0 GOOS=wasip1 GOARCH=wasm GOWASM= GOEXPERIMENT= \
-        go build "$@" -trimpath -buildvcs=false -ldflags='-s -w -buildid=' -o "$work/opa-eval.wasm" .
+        go build "$@" -buildmode=c-shared -trimpath -buildvcs=false -ldflags='-s -w -buildid=' -o "$work/opa-eval.wasm" .
 )
+python3 export_globals.py "$work/opa-eval.wasm"
 python3 pack.py "$work/opa-eval.wasm" "$out"

@@ -81,25 +81,46 @@ type request struct {
 	rest    *bufio.Reader
 }
 
-func main() {
+// A reactor: the host calls prepare and then, once, answer. In between no code runs, so that memory and globals are all
+// there is: the host may keep them and start from there another time.
+func main() {}
+
+// finish does what is left to do when the input is there; prepare sets it.
+var finish func() (any, error)
+
+// prepare reads the request and compiles the policy. It returns 0, or exitRefused where answer will say why not.
+//
+//go:wasmexport prepare
+func prepare() int32 {
+	var err error
+	if finish, err = ready(os.Stdin); err != nil {
+		finish = func() (any, error) { return nil, err }
+		return exitRefused
+	}
+	runtime.GC() // what compiling left behind need not be kept
+	return 0
+}
+
+// answer reads the input, writes the answer and returns the exit code.
+//
+//go:wasmexport answer
+func answer() int32 {
 	collectLate()
 	out := bufio.NewWriterSize(os.Stdout, 1<<16)
-	result, err := answer(os.Stdin)
-	code := 0
+	result, err := finish()
+	document, code := map[string]any{"result": result}, int32(0)
 	if err != nil {
-		code, result = exitRefused, map[string]any{"errors": problems(err)}
-	} else {
-		result = map[string]any{"result": result}
+		document, code = map[string]any{"errors": problems(err)}, exitRefused
 	}
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(result); err != nil {
-		os.Exit(exitRefused)
+	if err := encoder.Encode(document); err != nil {
+		return exitRefused
 	}
 	if err := out.Flush(); err != nil {
-		os.Exit(exitRefused)
+		return exitRefused
 	}
-	os.Exit(code)
+	return code
 }
 
 // collectLate keeps the garbage collector off until collectAbove, and leaves it to its usual pace from then on: with the
@@ -113,23 +134,28 @@ func collectLate() {
 	}, struct{}{})
 }
 
-func answer(stdin io.Reader) (any, error) {
+func ready(stdin io.Reader) (func() (any, error), error) {
 	req, err := read(stdin)
 	if err != nil {
 		return nil, err
 	}
+	var result any
 	switch req.Op {
 	case "version":
-		return version.Version, nil
+		result = version.Version
 	case "implemented":
-		return implemented(req.caps), nil
+		result = implemented(req.caps)
 	case "check":
-		_, err := compile(req, nil)
-		return true, err
+		if _, err := compile(req, nil); err != nil {
+			return nil, err
+		}
+		result = true
 	case "evaluate":
-		return evaluate(req)
+		return evaluation(req)
+	default:
+		return nil, problem{Code: "request", Message: "unknown op " + req.Op}
 	}
-	return nil, problem{Code: "request", Message: "unknown op " + req.Op}
+	return func() (any, error) { return result, nil }, nil
 }
 
 // implemented names the allowed built-ins that are linked, but for those that the compiler rewrites: a test compares. One
@@ -254,7 +280,8 @@ func compile(req *request, conflicts func([]string) (bool, error)) (*ast.Compile
 	return compiler, nil
 }
 
-func evaluate(req *request) (any, error) {
+// evaluation compiles, and returns what evaluates.
+func evaluation(req *request) (func() (any, error), error) {
 	ctx := context.Background()
 	store := inmem.NewFromObjectWithOpts(req.data, inmem.OptRoundTripOnWrite(false), inmem.OptReturnASTValuesOnRead(true))
 	txn, err := store.NewTransaction(ctx)
@@ -274,27 +301,29 @@ func evaluate(req *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	input, err := req.input()
-	if err != nil {
-		return nil, err
-	}
 	run := topdown.NewQuery(query).
 		WithCompiler(compiler).
 		WithStore(store).
 		WithTransaction(txn).
 		WithTime(time.Unix(0, 0)).
 		WithStrictBuiltinErrors(true)
-	if input != nil {
-		run = run.WithInput(ast.NewTerm(input))
-	}
-	results, err := run.Run(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if len(results) != 1 {
-		return nil, problem{Code: "undefined", Message: req.Query + " is undefined"}
-	}
-	return ast.JSONWithOpt(results[0][ast.Var("result")].Value, ast.JSONOpt{SortSets: true})
+	return func() (any, error) {
+		input, err := req.input()
+		if err != nil {
+			return nil, err
+		}
+		if input != nil {
+			run = run.WithInput(ast.NewTerm(input))
+		}
+		results, err := run.Run(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(results) != 1 {
+			return nil, problem{Code: "undefined", Message: req.Query + " is undefined"}
+		}
+		return ast.JSONWithOpt(results[0][ast.Var("result")].Value, ast.JSONOpt{SortSets: true})
+	}, nil
 }
 
 // problems flattens OPA's errors; a built-in that OPA has and the capabilities have not is named as forbidden.

@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-ABI = 2  # of the request and the answer, see main.go; sbomgate refuses another
+ABI = 3  # of the request and the answer, see main.go; sbomgate refuses another
 
 
 def main() -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import tarfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from testkit import forks, oci_registries, real_sigstore
+from testkit import oci_registries, real_sigstore
 from testkit.ci_runners import RUNNERS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -84,24 +84,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
             report.outcome = "failed"
             report.longrepr = f"skipped in CI, where every part must be present: {reason}"
     return report
-
-
-@pytest.fixture(scope="session")
-def forked() -> Iterator[str]:
-    """Where the engine answers that has compiled the shipped policy; empty where there is none (`testkit.forks`)."""
-    with forks.running() as path:
-        yield path
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _engine(request: pytest.FixtureRequest, forked: str) -> Iterator[None]:
-    """Commands in this process ask that engine, but where a module is about the engine itself."""
-    if request.node.get_closest_marker("real_engine") is not None:
-        yield
-        return
-    undo = forks.install(forked)
-    yield
-    undo()
 
 
 @pytest.fixture(scope="session")

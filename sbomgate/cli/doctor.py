@@ -158,13 +158,16 @@ def _graph(path: str, env: Environment) -> DependencyGraph:
 
 
 def _engine(env: Environment, *, prepare: bool) -> Iterator[Line]:
+    from sbomgate import gate
     from sbomgate.cli._environment import say
+    from sbomgate.policy.bundle import shipped
     from sbomgate.policy.engines.embedded import EmbeddedEngine
 
     try:
         with EmbeddedEngine(env.cache / "engine", say) as engine:
             if prepare:
-                engine.compile()
+                gate.prepare(shipped(), engine)
+                engine.wait()
             at = engine.kept_at
             if at.is_file():
                 engine.compile()  # it loads: nobody else could have written it

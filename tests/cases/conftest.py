@@ -22,7 +22,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 
 @pytest.fixture(scope="session")
-def outcomes(bench: Bench, forked: str, request: pytest.FixtureRequest) -> Iterator[Outcomes]:
+def outcomes(bench: Bench, request: pytest.FixtureRequest) -> Iterator[Outcomes]:
     """Run the selected cases."""
     wanted: set[tuple[str, str]] = set()
     for item in request.session.items:
@@ -30,6 +30,6 @@ def outcomes(bench: Bench, forked: str, request: pytest.FixtureRequest) -> Itera
             wanted.add((str(item.callspec.params["name"]), str(item.callspec.params["profile"])))
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
-        min(os.cpu_count() or 1, 4), mp_context=context, initializer=work_in, initargs=(bench, forked)
+        min(os.cpu_count() or 1, 4), mp_context=context, initializer=work_in, initargs=(bench,)
     ) as pool:
         yield Outcomes(pool, sorted(wanted))

@@ -8,7 +8,6 @@ import pytest
 
 from testkit import commandline
 from testkit.commandline import World
-from testkit.engines import keep_engine
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +16,6 @@ def ordinary(tmp_path_factory: pytest.TempPathFactory) -> World:
     world = commandline.new_world(tmp_path_factory.mktemp("ordinary") / "world")
     made = world.run(*world.gate())
     assert made.code == 0, made.err
-    keep_engine(world.cache / "engine")
     return world
 
 

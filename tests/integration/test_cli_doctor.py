@@ -17,8 +17,6 @@ from sbomgate.cli._environment import Environment
 from testkit.commandline import TOKEN, World, must_be_discreet
 from testkit.registry import Simulator
 
-pytestmark = pytest.mark.real_engine
-
 # Programs take seconds to say their versions on a busy machine: here only those of this folder are on PATH.
 QUIET = {"PATH": "/nowhere"}
 

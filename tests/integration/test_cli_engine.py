@@ -17,8 +17,6 @@ import pytest
 from sbomgate.policy import rest
 from testkit.commandline import World, must_be_discreet, refused
 
-pytestmark = pytest.mark.real_engine
-
 CHECK = ("check", "shop", "--offline")
 Answer = Callable[[str, str, bytes], tuple[int, dict[str, str], bytes]]
 

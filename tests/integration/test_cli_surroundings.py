@@ -18,8 +18,6 @@ import pytest
 
 from testkit.commandline import World, must_be_discreet, must_be_refused, refused
 
-pytestmark = pytest.mark.real_engine
-
 CHECK = ("check", "shop", "--offline")
 ROOT = os.geteuid() == 0
 

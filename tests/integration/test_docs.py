@@ -34,10 +34,10 @@ MAY_NOT_RUN = 50  # commands beside those of cli.md: a mark is for what needs so
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory, forked: str) -> Iterator[Reader]:
+def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """A reader who has one build of his own, by `gate`."""
     folder = tmp_path_factory.mktemp("docs")
-    with shell.sbomgate_on_path(folder, forked) as programs, Simulator() as npm, oci_simulator.simulator() as oci:
+    with shell.sbomgate_on_path(folder) as programs, Simulator() as npm, oci_simulator.simulator() as oci:
         reader.publish(npm)
         made = reader.new_reader(folder / "first", npm, oci, programs)
         gate = "sbomgate gate --subject file:dist/app.tgz --key ../release.key --trust ../trust.toml"

@@ -25,8 +25,6 @@ from sbomgate.policy.engines.opa import OpaEngine
 from sbomgate.policy.engines.opa_url import OpaUrlEngine
 from testkit.engines import REPOSITORY, Server, engine_cache, find_opa, pinned_opa
 
-pytestmark = pytest.mark.real_engine
-
 CORPUS = Path(__file__).parent / "corpus"
 SNIPPETS = REPOSITORY.parent / "shared" / "data" / "rego-corpus" / "snippets.txt"
 # In both corpora: built-ins that read the world. engine/capabilities says why each is forbidden.

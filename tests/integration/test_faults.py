@@ -19,8 +19,6 @@ from sbomgate.cli import ISSUES_HINT
 from testkit.bench import Bench, Said, entry
 from testkit.faults import REASONS, WRITES, Faults, failing
 
-pytestmark = pytest.mark.real_engine
-
 FEW = {"check": 5, "gate": 4, "verify": 25, "audit": 25, "inventory": 5}
 INVENTORY = ("inventory", "add", "evidence", "--trust", "trust.toml", "--inventory", "inventory")
 Ask = Callable[[Bench], Said]

@@ -18,7 +18,6 @@ from sbomgate.times import format_time
 from testkit import commandline, tarballs
 from testkit.bad_day import START, Clock
 from testkit.commandline import Result, World, must_be_discreet
-from testkit.engines import keep_engine
 
 INVENTORY = ("inventory", "add", "evidence", "--trust", "trust.toml", "--inventory", "inventory")
 AUDIT = ("audit", "evidence", "--trust", "trust.toml")
@@ -39,7 +38,6 @@ def allowed(tmp_path_factory: pytest.TempPathFactory) -> World:
         Clock(patch)
         assert world.run(*world.gate()).code == 0
         assert world.run(*INVENTORY).code == 0
-    keep_engine(world.cache / "engine")
     return world
 
 

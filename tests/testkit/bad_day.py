@@ -12,7 +12,6 @@ import pytest
 from sbomgate.cli import _environment
 from testkit import commandline, tarballs
 from testkit.commandline import Result, World
-from testkit.engines import keep_engine
 
 START = datetime(2026, 4, 1, 9, 0, tzinfo=UTC)
 PACKAGES = {
@@ -51,6 +50,5 @@ def gated(root: Path) -> World:
     for name in PACKAGES:
         shutil.copytree(world.root / f"evidence-{name}", world.store, dirs_exist_ok=True)
         shutil.rmtree(world.root / f"evidence-{name}")
-    keep_engine(world.cache / "engine")
     (world.root / "feed.csv").write_text("name,version\nfetch-it,1.14.1\nfetch-it-core,*\n")
     return world

@@ -23,7 +23,7 @@ from sbomgate.cli._environment import Environment
 from sbomgate.model import Absence, CollectedFacts, FactKey, Missing, Origin, RegistryWord, TarballFacts
 from sbomgate.signing import local_key
 from testkit import tarballs
-from testkit.engines import borrow_engine, keep_engine
+from testkit.engines import borrow_engine
 
 REGISTRY = "https://registry.npmjs.org/"
 REPOSITORY = "https://github.com/acme/shop"
@@ -175,7 +175,6 @@ public_key = \"\"\"
             self.folder, {"HOME": str(self.folder / "home"), "XDG_CACHE_HOME": str(self.cache), **variables}
         ) as (out, err):
             code = cli.main(list(arguments))
-            keep_engine(self.engine)
             out.flush()
             err.flush()
             said = (out.buffer, err.buffer)

@@ -45,7 +45,7 @@ from sbomgate.model import (
     TarballFacts,
 )
 from sbomgate.times import format_time
-from testkit import forks, people, rebuilds, tarballs
+from testkit import people, rebuilds, tarballs
 from testkit.sigstore import TestSigstore
 
 REGISTRY = "https://registry.npmjs.org/"  # what a lockfile's `resolved` says
@@ -571,12 +571,8 @@ class Bench:
 
     def _take_engine(self) -> None:
         """Let every process find the compiled engine: compiling it takes longer than all the cases together."""
-        from sbomgate.policy import bundle
-        from sbomgate.policy.engines import DEFAULT, EngineSettings, open_engine
-        from testkit.engines import borrow_engine, engine_cache
+        from testkit.engines import borrow_engine
 
-        with open_engine(DEFAULT, EngineSettings(cache_dir=engine_cache(), notify=print)) as engine:
-            engine.evaluate(bundle.load(None), b"{}", "data.sbomgate.lib.packages.whole")
         folder = self.root / "cache" / "sbomgate" / "engine"
         folder.mkdir(mode=0o700, parents=True)
         borrow_engine(folder)
@@ -778,12 +774,10 @@ def _sha256(path: Path) -> str:
 _bench: Bench | None = None
 
 
-def work_in(bench: Bench, forked: str = "") -> None:
-    """Make this process one that runs cases on a bench, with the engine that is ready at `forked`."""
+def work_in(bench: Bench) -> None:
+    """Make this process one that runs cases on a bench."""
     global _bench
     _bench = bench
-    if forked:
-        forks.install(forked)
     os.environ.clear()
     os.environ.update(bench.environment())
 

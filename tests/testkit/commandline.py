@@ -26,7 +26,7 @@ from sbomgate import cli, facts
 from sbomgate.cli import _environment
 from sbomgate.signing import local_key
 from testkit import tarballs
-from testkit.engines import borrow_engine
+from testkit.engines import COMPILED, borrow_engine
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HOME = "home-of-alice"  # the name of the home folder: no message may show it
@@ -248,7 +248,7 @@ def copy(source: World, root: Path) -> World:
     """Return a copy that can be damaged; the compiled engine is linked, so replace it, never write into it."""
 
     def link_engine(origin: str, target: str) -> None:
-        if origin.endswith(".cwasm"):
+        if Path(origin).suffix in COMPILED:
             os.link(origin, target)
         else:
             shutil.copy2(origin, target)

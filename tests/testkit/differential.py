@@ -31,7 +31,6 @@ from sbomgate.model.link import INSTALLED
 from sbomgate.project import DiskFiles
 from testkit import commandline
 from testkit.commandline import REPOSITORY, World
-from testkit.engines import keep_engine
 from testkit.loopback import Loopback, loopback
 
 MANAGERS = REPOSITORY / ".tools" / "managers" / "node_modules"
@@ -351,7 +350,6 @@ def bench(scratch: Path) -> Iterator[Bench]:
         tables = "".join(f'\n[[registries]]\nurl = "{url}"\nserves_evidence = false\n' for url in (here.registry,))
         world.trust.write_text(world.trust.read_text() + tables)
         yield Bench(here, world, scratch / "homes")
-        keep_engine(world.cache / "engine")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import os
 import re
 import shutil
@@ -13,31 +13,35 @@ from pathlib import Path
 
 import httpx
 
+from sbomgate.policy import bundle
+from sbomgate.policy.engines.embedded import EmbeddedEngine
+from sbomgate.policy.evaluation import QUERY
+
 REPOSITORY = Path(__file__).resolve().parents[2]
+COMPILED = (".cwasm", ".snapshot")
 
 
+@functools.cache
 def engine_cache() -> Path:
-    """A private folder that outlives the run: compiling the embedded engine takes seconds."""
-    return Path(tempfile.gettempdir()) / f"sbomgate-test-engine-{os.getuid()}"
+    """A private folder that outlives the run, with the engine and the shipped policy compiled: that takes seconds."""
+    folder = Path(tempfile.gettempdir()) / f"sbomgate-test-engine-{os.getuid()}"
+    with EmbeddedEngine(folder, lambda sentence: None) as engine:
+        engine.prepare(bundle.shipped(), QUERY)
+        engine.wait()
+    return folder
 
 
 def borrow_engine(folder: Path) -> None:
-    """Link what earlier runs compiled into a cache folder of a test's own."""
-    for compiled in engine_cache().glob("*.cwasm"):
+    """Link what is compiled into a cache folder of a test's own. Its files are large: replace them whole."""
+    for compiled in engine_cache().iterdir():
+        if compiled.suffix not in COMPILED:
+            continue
         try:
             os.link(compiled, folder / compiled.name)
-        except FileExistsError:
+        except (FileExistsError, FileNotFoundError):
             continue
         except OSError:  # another file system
             shutil.copy2(compiled, folder)
-
-
-def keep_engine(folder: Path) -> None:
-    """Keep what was compiled in a cache folder, for the next run of the tests."""
-    engine_cache().mkdir(mode=0o700, exist_ok=True)
-    for compiled in folder.glob("*.cwasm"):
-        with contextlib.suppress(FileExistsError):
-            os.link(compiled, engine_cache() / compiled.name)
 
 
 def pinned_opa() -> str:

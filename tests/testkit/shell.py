@@ -1,8 +1,7 @@
 """A real shell for the documentation's commands, in which `sbomgate` costs milliseconds.
 
 `sbomgate` is a small program on PATH that hands its arguments, folder, environment and open files to a server; that
-forks for each command and runs `sbomgate.cli.main` in the child, with everything imported already, and the shipped
-policy compiled (`testkit.forks`).
+forks for each command and runs `sbomgate.cli.main` in the child, with everything imported already.
 """
 
 from __future__ import annotations
@@ -38,9 +37,6 @@ for module in pkgutil.walk_packages(sbomgate.__path__, "sbomgate."):
     if not module.name.startswith(("sbomgate.wire", "sbomgate.inventory.engines.spark", "sbomgate.__main__")):
         importlib.import_module(module.name)
 import httpx, jsonschema, jsonschema_rs, wasmtime, yaml
-sys.path.append(sys.argv[2])
-from testkit import forks
-forks.install(sys.argv[3])
 gc.freeze()
 server = socket.socket(socket.AF_UNIX)
 server.bind(sys.argv[1])
@@ -94,8 +90,8 @@ class Done:
 
 
 @contextlib.contextmanager
-def sbomgate_on_path(folder: Path, forked: str) -> Iterator[Path]:
-    """Start the server, whose commands ask the engine at `forked`, and yield the folder that holds `sbomgate`."""
+def sbomgate_on_path(folder: Path) -> Iterator[Path]:
+    """Start the server, and yield the folder that holds `sbomgate`."""
     programs = folder / "bin"
     programs.mkdir(parents=True)
     address = str(folder / "socket")
@@ -104,7 +100,7 @@ def sbomgate_on_path(folder: Path, forked: str) -> Iterator[Path]:
     client.chmod(stat.S_IRWXU)
     path = str(Path(sbomgate.__file__).resolve().parents[1])
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-W", "error", "-c", SERVER, address, str(Path(__file__).parents[1]), forked]
+    command = [sys.executable, "-W", "error", "-c", SERVER, address]
     with subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.PIPE) as server:
         try:
             assert server.stdout is not None

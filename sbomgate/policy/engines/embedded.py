@@ -1,11 +1,13 @@
 """The embedded engine: OPA itself, compiled to WebAssembly (`engine/`), run by wasmtime in this process.
 
 It has no network, no file, no environment, no clock and no randomness, a limit of time and one of memory. The module
-is compiled to machine code once and kept in a private folder.
+is compiled to machine code once and kept in a private folder; so is what a policy compiles to (`snapshot.py`).
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import json
 import lzma
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from sbomgate.policy.engines import EngineSettings
 
-ABI = 2  # of engine/main.go's request and answer
+ABI = 3  # of engine/main.go's request and answer
 SECONDS = 60.0  # of processor time, for one evaluation: 20,000 packages take some seconds
 STARVED = 10  # times as long by the clock: a runner where others take the processor is slow, the policy is not
 MEMORY_BYTES = 2 << 30  # linear memory: 20,000 packages take half a gigabyte
@@ -40,10 +42,14 @@ MODULE_BYTES = 64 << 20  # of the uncompressed module: it is 21 MB
 
 _STACK_BYTES = 2 << 20  # the most that wasmtime takes for WebAssembly's own calls; deeper recursion ends in a trap
 _THREAD_STACK_BYTES = 16 << 20
+SNAPSHOTS = 4  # are kept, those that were made last: each policy, and each query of it, has its own
+
 _U32 = 0xFFFF_FFFF
 _EBADF, _EFBIG = 8, 22  # errno of wasi_snapshot_preview1
 _MESSAGE = 500  # characters of an error that are shown
 _REFUSED = 10  # engine/main.go: the answer lists errors
+_ABANDONED = 0  # nobody reads this one's answer
+_KEPT = ".snapshot"
 _INSTANT = (1_000_000_000).to_bytes(8, "little")  # what the clock always says: Go does not start at zero
 _SETTINGS = f"none-epoch-nounwind-stack{_STACK_BYTES}"
 _HINTS = {
@@ -115,12 +121,21 @@ class EmbeddedEngine:
             self._module()
 
     def prepare(self, bundle: PolicyBundle, query: str) -> None:
-        """Start in the background and compile the policy, so that `evaluate` of the same has only the input to do."""
+        """Start in the background and compile the policy, so that `evaluate` of the same has only the input to do.
+
+        What it compiles to is kept beside the compiled module, so that another process need not do it again.
+        """
         policy = _policy({"op": "evaluate", "query": query}, bundle, {})
         with self._turn:
             if self._ahead is None or self._ahead[0] != policy:
                 self._forget()
-                self._ahead = policy, self._start(policy)
+                self._ahead = policy, self._start(policy, keep=True)
+
+    def wait(self) -> None:
+        """Wait until what `prepare` began in the background is there. It is `evaluate` that fails."""
+        with self._turn:
+            if self._ahead is not None:
+                self._ahead[1].ready.wait()
 
     def evaluate(self, bundle: PolicyBundle, policy_input: bytes, query: str) -> bytes:
         """Evaluate `query` (`data.sbomgate.decision.result`) and return its canonical JSON.
@@ -182,8 +197,8 @@ class EmbeddedEngine:
             run, self._ahead = self._ahead[1], None
             return run.finish(policy_input)
 
-    def _start(self, policy: bytes) -> _Run:
-        return _Run(policy, self._module, self._instance)
+    def _start(self, policy: bytes, *, keep: bool = False) -> _Run:
+        return _Run(self._module, functools.partial(self._instance, policy, keep))
 
     def _forget(self) -> None:
         if self._ahead is not None:
@@ -194,22 +209,40 @@ class EmbeddedEngine:
         self._loaded = self._loaded or self._load()
         return self._loaded
 
-    def _instance(self, engine: wasmtime.Engine, module: wasmtime.Module, stdin: _Stdin) -> tuple[int, bytes]:
+    def _instance(
+        self,
+        policy: bytes,
+        keep: bool,
+        engine: wasmtime.Engine,
+        module: wasmtime.Module,
+        wait: Callable[[], bytes | None],
+    ) -> tuple[int, bytes]:
         import wasmtime
 
-        answer, complaint = _Output(ANSWER_BYTES), _Output(4096)
+        stdin, answer, complaint = _Stdin(policy), _Output(ANSWER_BYTES), _Output(4096)
         store = wasmtime.Store(engine)
         store.set_wasi(_wasi())  # (1) no environment, no folder, no socket
         store.set_limits(memory_size=self._memory_bytes)  # (2) P9 memory
-        clock = _Limit(store, engine, self._seconds)  # (3) P9 time
-        linker = _linker(engine, lambda size: clock.paused(lambda: stdin.read(size)), {1: answer, 2: complaint})
+        limit = _Limit(store, engine, self._seconds)  # (3) P9 time
+        linker = _linker(engine, stdin.read, {1: answer, 2: complaint})
+
+        def call(name: str) -> int:
+            function = exports[name]
+            assert isinstance(function, wasmtime.Func)  # noqa: S101  engine/main.go
+            with limit:
+                return int(function(store) or 0)
+
         try:
-            clock.start()
             exports = linker.instantiate(store, module).exports(store)
-            start = exports["_start"]
-            assert isinstance(start, wasmtime.Func)  # noqa: S101  a command module of wasip1 has it
-            start(store)
-            code = 0
+            if not self._restore(policy, store, exports):
+                exports = linker.instantiate(store, module).exports(store)
+                call("_initialize")
+                if call("prepare") == 0 and keep:
+                    self._keep(policy, store, exports)
+            if (policy_input := wait()) is None:
+                return _ABANDONED, b""
+            stdin.give(policy_input)
+            code = call("answer")
         except wasmtime.ExitTrap as e:
             code = e.code
         except wasmtime.Trap as e:
@@ -217,7 +250,6 @@ class EmbeddedEngine:
         except wasmtime.WasmtimeError as e:
             raise PolicyError(f"the embedded engine does not start: {str(e)[:500]}", where="policy") from e
         finally:
-            clock.stop()
             # The host functions hold the store and the store holds them, where no collector looks: 100 MB an instance.
             linker.close()
             store.close()
@@ -254,6 +286,30 @@ class EmbeddedEngine:
                 return PolicyError("the evaluation nests too deeply", where="policy")
             case _:
                 return PolicyError(f"the embedded engine trapped: {str(trap).splitlines()[-1][:300]}", where="policy")
+
+    def _snapshot(self, policy: bytes) -> str:
+        return f"policy-{hashlib.sha256(self._sha256.encode() + policy).hexdigest()}{_KEPT}"
+
+    def _restore(self, policy: bytes, store: wasmtime.Store, exports: Mapping[str, Any]) -> bool:
+        """Make a new instance one that has compiled this policy already, if there is such a snapshot."""
+        from sbomgate.policy.engines import snapshot
+
+        read = functools.partial(snapshot.restore, store=store, exports=exports)
+        try:
+            return private.load(self._cache_dir, self._snapshot(policy), read) or False
+        except OSError:  # the policy is compiled again
+            return False
+
+    def _keep(self, policy: bytes, store: wasmtime.Store, exports: Mapping[str, Any]) -> None:
+        from sbomgate.policy.engines import snapshot
+
+        if (taken := snapshot.take(store, exports)) is None:
+            return
+        with contextlib.suppress(OSError):  # a folder that is read alone: the policy is compiled each time
+            private.store(self._cache_dir, self._snapshot(policy), taken)
+            kept = sorted(self._cache_dir.glob(f"policy-*{_KEPT}"), key=lambda path: path.stat().st_mtime_ns)
+            for path in kept[:-SNAPSHOTS]:
+                path.unlink()
 
     def _load(self) -> tuple[wasmtime.Engine, wasmtime.Module]:
         import wasmtime
@@ -312,20 +368,26 @@ class _Run:
 
     def __init__(
         self,
-        policy: bytes,
         load: Callable[[], tuple[wasmtime.Engine, wasmtime.Module]],
-        work: Callable[[wasmtime.Engine, wasmtime.Module, _Stdin], tuple[int, bytes]],
+        work: Callable[[wasmtime.Engine, wasmtime.Module, Callable[[], bytes | None]], tuple[int, bytes]],
     ) -> None:
-        self._stdin = _Stdin(policy)
+        self.ready = threading.Event()
+        self._input: SimpleQueue[bytes | None] = SimpleQueue()
         self._engine: wasmtime.Engine | None = None
         self._outcome: tuple[int, bytes] | BaseException | None = None
+
+        def wait() -> bytes | None:
+            self.ready.set()
+            return self._input.get()
 
         def target() -> None:
             try:
                 self._engine, module = load()
-                self._outcome = work(self._engine, module, self._stdin)
+                self._outcome = work(self._engine, module, wait)
             except BaseException as e:  # noqa: BLE001  raised again by `finish`, in the caller's thread
                 self._outcome = e
+            finally:
+                self.ready.set()
 
         self._thread = threading.Thread(target=target, name="sbomgate-policy", daemon=True)
         before = threading.stack_size(_THREAD_STACK_BYTES)
@@ -337,7 +399,7 @@ class _Run:
     def finish(self, policy_input: bytes) -> tuple[int, bytes]:
         """Give it the input and return the exit code and the answer."""
         try:
-            self._stdin.end(b"%d\n" % len(policy_input) + policy_input)
+            self._input.put(b"%d\n" % len(policy_input) + policy_input)
             self._thread.join()
         except BaseException:
             self.abandon()
@@ -349,26 +411,22 @@ class _Run:
 
     def abandon(self) -> None:
         """End it; its answer is of no interest. No thread of ours is left when Python shuts down."""
-        self._stdin.end(b"")
+        self._input.put(None)
         if self._engine is not None:
             self._engine.increment_epoch()
         self._thread.join()
 
 
 class _Stdin:
-    """What the module reads: the policy, and then what `end` gives; until then a read waits."""
+    """What the module reads: the policy, and then the input."""
 
-    def __init__(self, policy: bytes) -> None:
-        self._left = memoryview(policy)
-        self._last: SimpleQueue[bytes] = SimpleQueue()
-        self._ended = False
+    def __init__(self, data: bytes) -> None:
+        self._left = memoryview(data)
 
-    def end(self, data: bytes) -> None:
-        self._last.put(data)
+    def give(self, data: bytes) -> None:
+        self._left = memoryview(data)
 
     def read(self, size: int) -> bytes:
-        if not self._left and not self._ended:
-            self._left, self._ended = memoryview(self._last.get()), True
         chunk, self._left = self._left[:size], self._left[size:]
         return bytes(chunk)
 
@@ -390,20 +448,22 @@ class _Output:
 
 
 class _Limit:
-    """The time that an instance may take: a tick of the engine's epoch ends it. Waiting for input does not count.
+    """The time that a call into the module may take: a tick of the engine's epoch ends it.
 
-    An instance waits for nothing else, so what it needs is processor time; that of the whole process is what every
-    system tells.
+    It waits for nothing, so what it needs is processor time; that of the whole process is what every system tells.
     """
 
     def __init__(self, store: wasmtime.Store, engine: wasmtime.Engine, seconds: float) -> None:
         self._store, self._engine, self._seconds = store, engine, seconds
         self._stopped = threading.Event()
 
-    def start(self) -> None:
+    def __enter__(self) -> None:
         self._store.set_epoch_deadline(1)
         self._stopped = threading.Event()
         threading.Thread(target=self._watch, args=(self._stopped,), name="sbomgate-limit", daemon=True).start()
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
 
     def _watch(self, stopped: threading.Event) -> None:
         began, used, left = monotonic(), process_time(), self._seconds
@@ -412,15 +472,6 @@ class _Limit:
             if left <= 0 or monotonic() - began >= self._seconds * STARVED:
                 self._engine.increment_epoch()
                 return
-
-    def stop(self) -> None:
-        self._stopped.set()
-
-    def paused(self, wait: Callable[[], bytes]) -> bytes:
-        self.stop()
-        found = wait()
-        self.start()
-        return found
 
 
 def _wasi() -> wasmtime.WasiConfig:

@@ -19,8 +19,6 @@ from sbomgate.policy.engines import embedded
 from sbomgate.policy.engines.embedded import EmbeddedEngine
 from testkit.engines import REPOSITORY, engine_cache, pinned_opa
 
-pytestmark = pytest.mark.real_engine
-
 QUERY = "data.sbomgate.decision.result"
 
 
@@ -209,7 +207,9 @@ SEVEN = r"""
   (memory (export "memory") 1)
   (data (i32.const 0) "\10\00\00\00\0c\00\00\00")
   (data (i32.const 16) "{\"result\":7}")
-  (func (export "_start") (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 32)))))
+  (func (export "_initialize"))
+  (func (export "prepare") (result i32) (i32.const 0))
+  (func (export "answer") (result i32) (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 32))))
 """
 
 

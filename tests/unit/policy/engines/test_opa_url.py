@@ -20,8 +20,6 @@ from sbomgate.policy.engines import EngineSettings, names, open_engine
 from sbomgate.policy.engines.opa_url import OpaUrlEngine
 from sbomgate.policy.rest import RestClient
 
-pytestmark = pytest.mark.real_engine
-
 QUERY = "data.sbomgate.decision.result"
 BUNDLE = PolicyBundle(
     files={"decision.rego": b"package sbomgate.decision\n\nresult := 1\n"}, sha256="ab" * 32, rules=()
