@@ -292,7 +292,7 @@ class EmbeddedEngine:
 
     def _restore(self, policy: bytes, store: wasmtime.Store, exports: Mapping[str, Any]) -> bool:
         """Make a new instance one that has compiled this policy already, if there is such a snapshot."""
-        from sbomgate.policy.engines import snapshot
+        from sbomgate.policy import snapshot
 
         read = functools.partial(snapshot.restore, store=store, exports=exports)
         try:
@@ -301,7 +301,7 @@ class EmbeddedEngine:
             return False
 
     def _keep(self, policy: bytes, store: wasmtime.Store, exports: Mapping[str, Any]) -> None:
-        from sbomgate.policy.engines import snapshot
+        from sbomgate.policy import snapshot
 
         if (taken := snapshot.take(store, exports)) is None:
             return

@@ -10,8 +10,8 @@ import pytest
 
 from sbomgate.errors import PolicyError
 from sbomgate.model import PolicyBundle
-from sbomgate.policy import bundle, private
-from sbomgate.policy.engines import embedded, snapshot
+from sbomgate.policy import bundle, private, snapshot
+from sbomgate.policy.engines import embedded
 from sbomgate.policy.engines.embedded import EmbeddedEngine
 from sbomgate.policy.evaluation import QUERY
 from testkit.engines import engine_cache
