@@ -161,6 +161,16 @@ def test_P9_limits_hold_for_it_too(cache: Path) -> None:
         ask(cache, many, b'{"n":3}', memory_bytes=1 << 20)
 
 
+def test_of_a_policy_that_is_asked_again(cache: Path, compiled: list[Path]) -> None:
+    """Unprepared, one is kept when it comes twice in a row: most policies are asked once."""
+    with EmbeddedEngine(cache, lambda _: None) as engine:
+        taken = []
+        for n in (1, 2, 1, 1, 1):
+            assert engine.evaluate(policy(n=n), b'{"a":1}', QUERY) == b'{"a":%d}' % (1 + n)
+            taken.append(len(compiled))
+    assert taken == [0, 0, 0, 1, 1]
+
+
 def test_the_newest_are_kept(cache: Path, compiled: list[Path]) -> None:
     for n in range(embedded.SNAPSHOTS + 2):
         ask(cache, policy(n=n))
