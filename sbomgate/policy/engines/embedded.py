@@ -42,7 +42,7 @@ MODULE_BYTES = 64 << 20  # of the uncompressed module: it is 21 MB
 
 _STACK_BYTES = 2 << 20  # the most that wasmtime takes for WebAssembly's own calls; deeper recursion ends in a trap
 _THREAD_STACK_BYTES = 16 << 20
-SNAPSHOTS = 4  # are kept, those that were made last: each policy, and each query of it, has its own
+SNAPSHOTS = 4  # are kept, those that were used last: each policy, and each query of it, has its own
 
 _U32 = 0xFFFF_FFFF
 _EBADF, _EFBIG = 8, 22  # errno of wasi_snapshot_preview1
