@@ -169,9 +169,9 @@ def _told(found: Found, system: str | None, *, asked: str | None) -> Iterator[st
     by = f"{found.manager.name}{version}" + (
         f", by {found.manager.source}" if found.manager.source else ", version unknown"
     )
-    spaces = f" · {found.workspaces} of them workspaces" if found.workspaces else ""
+    spaces = f" · {found.workspaces} of them {'a workspace' if found.workspaces == 1 else 'workspaces'}"
     packages = "1 package" if found.packages == 1 else f"{found.packages} packages"
-    yield f"Found    {title} · {plain(found.lockfile)} · {packages}{spaces} · {plain(by)}"
+    yield f"Found    {title} · {plain(found.lockfile)} · {packages}{spaces if found.workspaces else ''} · {plain(by)}"
     if found.others:
         yield f"         beside it {', '.join(found.others)}: whoever installs from there installs something else"
     for scope, url in found.registries.items():
@@ -427,7 +427,10 @@ def _baseline(
     if args.offline:
         given.append("--offline")
     asked = cli.parser("gate").parse_args(given)
-    print(f"\nThe first decision, on what {graph.lockfile.path} holds today:\n", flush=True)
+    print(f"\nThe first decision, on what {graph.lockfile.path} holds today:")
+    if trust.key.name == BASELINE_KEY:
+        print("(later ones are compared with it; it is no release, so `verify` will refuse it, which a warning repeats)")
+    print(flush=True)
     return int(asked.run(asked, env))
 
 
