@@ -128,7 +128,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     if not args.no_baseline:
         code = _baseline(args, env, opened, graph, trust, found)
     print()
-    for line in _next(env, trust, found, system, dry_run=args.dry_run, denied=code == EXIT_DENIED):
+    for line in _next(env, opened, trust, found, system, dry_run=args.dry_run, denied=code == EXIT_DENIED):
         print(line)
     return code
 
@@ -429,7 +429,9 @@ def _baseline(
     asked = cli.parser("gate").parse_args(given)
     print(f"\nThe first decision, on what {graph.lockfile.path} holds today:")
     if trust.key.name == BASELINE_KEY:
-        print("(later ones are compared with it; it is no release, so `verify` will refuse it, which a warning repeats)")
+        print(
+            "(later ones are compared with it; it is no release, so `verify` will refuse it, which a warning repeats)"
+        )
     print(flush=True)
     return int(asked.run(asked, env))
 
@@ -462,11 +464,20 @@ def _has_baseline(
 
 
 def _next(
-    env: Environment, trust: _Trust, found: Found, system: str | None, *, dry_run: bool, denied: bool
+    env: Environment,
+    opened: Project,
+    trust: _Trust,
+    found: Found,
+    system: str | None,
+    *,
+    dry_run: bool,
+    denied: bool,
 ) -> Iterator[str]:
     """Yield what a person does now, in order."""
     from sbomgate.adoption import proposal
+    from sbomgate.cli import _decide
     from sbomgate.cli._environment import discreet
+    from sbomgate.report.escape import plain
 
     if dry_run:
         yield "Next     run it again without --dry-run"
@@ -491,6 +502,15 @@ def _next(
             f"           SBOMGATE_TRUST=.sbomgate/trust.toml@sha256:{digest}"
         )
     steps += proposal.ci_steps(system, found)
+    root = opened.files.repository.resolve()
+    if system is not None and opened.root.resolve() != root:
+        steps.append(
+            f"tell the template the project's folder: {plain(opened.root.resolve().relative_to(root).as_posix())}"
+        )
+    if system is not None and env.working_directory.resolve() != root:
+        steps.append(
+            f"move {_decide.DEFAULT_STORE}/ to the repository's root: the template runs there, and compares with it"
+        )
     number = 0
     for step in steps:
         number += not step.startswith("  ")
