@@ -81,7 +81,11 @@ def _said_by(people: People, now: datetime) -> dict[str, frozenset[str]]:
 
 
 def _about(said: Waiver | Approval) -> list[tuple[object, ...]]:
-    """Return what has to be said by as many persons as the quorum, each by itself."""
+    """Return what has to be said by as many persons as the quorum, each by itself.
+
+    In a decision a waiver and an approval of one finding count together; here they do not, for only a decision knows
+    which package a finding is about.
+    """
     from sbomgate.model import Waiver
 
     if isinstance(said, Waiver):
@@ -143,7 +147,7 @@ def _enough(people: frozenset[str], quorum: int) -> str:
 
     said = f"said by {len(people)}: {', '.join(plain(name) for name in sorted(people))}"
     if len(people) < quorum:
-        return f"{said}; waits for {quorum - len(people)} more, the trust file needs {quorum}"
+        return f"{said}; waits for at least {quorum - len(people)} more, the trust file needs {quorum}"
     if len(people) == quorum:
         return f"{said}; enough where it is proved that another made the change, else one more is needed"
     return f"{said}; enough, {quorum} needed beside whoever made the change"

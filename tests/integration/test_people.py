@@ -236,7 +236,7 @@ def test_the_register_says_how_many_are_needed(world: World) -> None:
         trust.write("\n[approvals]\nquorum = 2\n")
     assert approve(world, "ann", digest).code == 0
     listing = ("waivers", "list", "shop", "--trust", "trust.toml")
-    assert "said by 1: ann; waits for 1 more, the trust file needs 2" in world.run(*listing).out
+    assert "said by 1: ann; waits for at least 1 more, the trust file needs 2" in world.run(*listing).out
     assert approve(world, "bob", digest).code == 0
     text = world.run(*listing).out
     assert text.count("said by 2: ann, bob; enough where it is proved") == 2
@@ -248,7 +248,7 @@ def test_the_register_says_how_many_are_needed(world: World) -> None:
         "--trust", "trust.toml", "--path", "shop",
     )  # fmt: skip
     assert made.code == 0, made.err
-    assert "waits for 1 more" in world.run(*listing).out
+    assert "waits for at least 1 more" in world.run(*listing).out
     assert "said by 2" in world.run(*listing).out
 
 
