@@ -187,18 +187,18 @@ label(p) := sprintf("%s %s", [p.name, p.version]) if p.version != null
 
 label(p) := p.name if p.version == null
 
-# `a 1.0.0, b 2.0.0, c 3.0.0 and 9 more`
-enumerate(ids) := text if {
+# `a 1.0.0, b 2.0.0, c 3.0.0 and 9 more`; whoever adds that up misses the copies, so it is said where there are any.
+enumerate(ids) := concat("", [first_three(labels), once(count(labels), count(ids))]) if {
 	labels := sort({label(by_id[id]) | some id in ids})
-	count(labels) <= 3
-	text := concat(", ", labels)
 }
 
-enumerate(ids) := text if {
-	labels := sort({label(by_id[id]) | some id in ids})
-	count(labels) > 3
-	text := sprintf("%s and %d more", [concat(", ", array.slice(labels, 0, 3)), count(labels) - 3])
-}
+first_three(labels) := concat(", ", labels) if count(labels) <= 3
+
+first_three(labels) := sprintf("%s and %d more", [concat(", ", array.slice(labels, 0, 3)), count(labels) - 3]) if count(labels) > 3
+
+once(labels, ids) := ", copies counted once" if labels < ids
+
+once(labels, ids) := "" if labels >= ids
 
 # What a finding about several packages is bound to: other packages, or other bytes, are another finding.
 identity(ids) := crypto.sha256(json.marshal({id: [p.name, p.version, p.resolved, p.integrity] |

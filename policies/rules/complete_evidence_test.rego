@@ -20,6 +20,16 @@ test_one_finding_per_kind_with_its_number if {
 	said("release", some_of({}), {}) == {"scripts:deny"}
 }
 
+test_copies_are_named_once if {
+	copies := [fx.pkg(name, "1.0.0", {"id": sprintf("%s%d", [name, n]), "scripts": fx.unknown_scripts}) |
+		some name in ["a", "b", "c", "d"]
+		some n in [1, 2]
+	]
+	[f.message | some f in rule.findings with input as fx.document("strict", copies, {})] == ["not known: install scripts of 8 of 8 packages (a 1.0.0, b 1.0.0, c 1.0.0 and 1 more, copies counted once)"]
+	two := array.slice(copies, 0, 2)
+	[f.message | some f in rule.findings with input as fx.document("strict", two, {})] == ["not known: install scripts of 2 of 2 packages (a 1.0.0, copies counted once)"]
+}
+
 test_every_kind if {
 	nothing := fx.pkg("x", "1.0.0", {
 		"publish": fx.unknown_time, "scripts": fx.unknown_scripts, "provenance": fx.attestation("unreachable"),

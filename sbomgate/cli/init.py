@@ -128,7 +128,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     if not args.no_baseline:
         code = _baseline(args, env, opened, graph, trust, found)
     print()
-    for line in _next(env, trust, found, system, dry_run=args.dry_run, denied=code == EXIT_DENIED):
+    for line in _next(env, opened, trust, found, system, dry_run=args.dry_run, denied=code == EXIT_DENIED):
         print(line)
     return code
 
@@ -169,9 +169,9 @@ def _told(found: Found, system: str | None, *, asked: str | None) -> Iterator[st
     by = f"{found.manager.name}{version}" + (
         f", by {found.manager.source}" if found.manager.source else ", version unknown"
     )
-    spaces = f" · {found.workspaces} of them workspaces" if found.workspaces else ""
+    spaces = f" · {found.workspaces} of them {'a workspace' if found.workspaces == 1 else 'workspaces'}"
     packages = "1 package" if found.packages == 1 else f"{found.packages} packages"
-    yield f"Found    {title} · {plain(found.lockfile)} · {packages}{spaces} · {plain(by)}"
+    yield f"Found    {title} · {plain(found.lockfile)} · {packages}{spaces if found.workspaces else ''} · {plain(by)}"
     if found.others:
         yield f"         beside it {', '.join(found.others)}: whoever installs from there installs something else"
     for scope, url in found.registries.items():
@@ -427,7 +427,12 @@ def _baseline(
     if args.offline:
         given.append("--offline")
     asked = cli.parser("gate").parse_args(given)
-    print(f"\nThe first decision, on what {graph.lockfile.path} holds today:\n", flush=True)
+    print(f"\nThe first decision, on what {graph.lockfile.path} holds today:")
+    if trust.key.name == BASELINE_KEY:
+        print(
+            "(later ones are compared with it; it is no release, so `verify` will refuse it, which a warning repeats)"
+        )
+    print(flush=True)
     return int(asked.run(asked, env))
 
 
@@ -459,11 +464,20 @@ def _has_baseline(
 
 
 def _next(
-    env: Environment, trust: _Trust, found: Found, system: str | None, *, dry_run: bool, denied: bool
+    env: Environment,
+    opened: Project,
+    trust: _Trust,
+    found: Found,
+    system: str | None,
+    *,
+    dry_run: bool,
+    denied: bool,
 ) -> Iterator[str]:
     """Yield what a person does now, in order."""
     from sbomgate.adoption import proposal
+    from sbomgate.cli import _decide
     from sbomgate.cli._environment import discreet
+    from sbomgate.report.escape import plain
 
     if dry_run:
         yield "Next     run it again without --dry-run"
@@ -488,6 +502,15 @@ def _next(
             f"           SBOMGATE_TRUST=.sbomgate/trust.toml@sha256:{digest}"
         )
     steps += proposal.ci_steps(system, found)
+    root = opened.files.repository.resolve()
+    if system is not None and opened.root.resolve() != root:
+        steps.append(
+            f"tell the template the project's folder: {plain(opened.root.resolve().relative_to(root).as_posix())}"
+        )
+    if system is not None and env.working_directory.resolve() != root:
+        steps.append(
+            f"move {_decide.DEFAULT_STORE}/ to the repository's root: the template runs there, and compares with it"
+        )
     number = 0
     for step in steps:
         number += not step.startswith("  ")

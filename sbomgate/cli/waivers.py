@@ -1,5 +1,8 @@
 """The register of waivers and approvals beside a project: who allowed what, why, and until when.
 
+Each says who else says the same, and whether so many are enough. Whether one is used, and for this project at all, says
+a decision: `sbomgate check --verbose` names what is unused, and why.
+
 examples:
   sbomgate waivers list --trust ../trust.toml
   sbomgate waivers list web --trust ../trust.toml --json
@@ -15,12 +18,12 @@ from sbomgate.errors import EXIT_ALLOWED
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime, timedelta
 
     from sbomgate.cli._environment import Environment
     from sbomgate.cli._project import Project
-    from sbomgate.model import People, Signed, Trust
+    from sbomgate.model import Approval, People, Signed, Trust, Waiver
 
 HELP = "list waivers and approvals: who, what, why, until when"
 
@@ -47,12 +50,13 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     opened = open_project(args.path, env)
     trust = trust_file.load(args.trust, project_root=opened.files.repository)
     people = approvals.accepted(_approvals.read(opened.files), trust, now=env.now, authors=Authors())
+    said_by = _said_by(people, env.now)
     soon = env.now + _soon(args.trust, trust, opened)
     if args.json:
-        value = {"schema": "sbomgate/waivers/v1", **_json(people, env.now, soon)}
+        value = {"schema": "sbomgate/waivers/v1", "quorum": trust.quorum, **_json(people, said_by, env.now, soon)}
         emit(document(value).encode() + b"\n", None, env)
     else:
-        emit(("\n".join(_lines(people, env.now, soon)) + "\n").encode(), None, env)
+        emit(("\n".join(_lines(people, said_by, trust.quorum, env.now, soon)) + "\n").encode(), None, env)
     return EXIT_ALLOWED
 
 
@@ -61,6 +65,32 @@ def state(one: Signed, now: datetime, soon: datetime) -> str:
     if one.said.until <= now:
         return "ended"
     return "ends soon" if one.said.until < soon else "in force"
+
+
+def _said_by(people: People, now: datetime) -> dict[str, frozenset[str]]:
+    """Return by the id of each which persons say, in force, all that it says: for an approval, of every finding."""
+    by: dict[object, set[str]] = {}
+    for one in people.signed:
+        if one.said.until > now:
+            for about in _about(one.said):
+                by.setdefault(about, set()).add(one.by)
+    return {
+        one.id: frozenset.intersection(*(frozenset(by.get(about, ())) for about in _about(one.said)))
+        for one in people.signed
+    }
+
+
+def _about(said: Waiver | Approval) -> list[tuple[object, ...]]:
+    """Return what has to be said by as many persons as the quorum, each by itself.
+
+    In a decision a waiver and an approval of one finding count together; here they do not, for only a decision knows
+    which package a finding is about.
+    """
+    from sbomgate.model import Waiver
+
+    if isinstance(said, Waiver):
+        return [(said.project, said.rule, said.package, said.fingerprint)]
+    return [(said.project, finding) for finding in said.findings or (said.change,)]
 
 
 def _soon(trust_where: str, trust: Trust, opened: Project) -> timedelta:
@@ -84,7 +114,9 @@ def _soon(trust_where: str, trust: Trust, opened: Project) -> timedelta:
     return timedelta(days=effective["approved_changes"]["ends_soon_days"])
 
 
-def _lines(people: People, now: datetime, soon: datetime) -> Iterator[str]:
+def _lines(
+    people: People, said_by: Mapping[str, frozenset[str]], quorum: int, now: datetime, soon: datetime
+) -> Iterator[str]:
     from sbomgate.model import Waiver
     from sbomgate.report.escape import plain
 
@@ -101,18 +133,38 @@ def _lines(people: People, now: datetime, soon: datetime) -> Iterator[str]:
         yield f"{state(one, now, soon):<10} until {said.until:%Y-%m-%d %H:%M} UTC  {plain(what)}"
         about = "" if not isinstance(said, Waiver) or said.advisory is None else f" ({plain(said.advisory)})"
         yield f"           by {plain(one.by)} on {said.issued_at:%Y-%m-%d}: {plain(said.reason)}{about}"
+        if one.said.until > now:
+            yield f"           {_enough(said_by[one.id], quorum)}"
         yield f"           for {plain(said.project)} · sha256:{one.id[:12]}"
     for name, reason in people.refused:
         yield f"refused    {plain(name)}"
         yield f"           {plain(reason)}"
 
 
-def _json(people: People, now: datetime, soon: datetime) -> dict[str, Any]:
+def _enough(people: frozenset[str], quorum: int) -> str:
+    """Return whether so many suffice; who made the change, who does not count, only a decision looks for."""
+    from sbomgate.report.escape import plain
+
+    said = f"said by {len(people)}: {', '.join(plain(name) for name in sorted(people))}"
+    if len(people) < quorum:
+        return f"{said}; waits for at least {quorum - len(people)} more, the trust file needs {quorum}"
+    if len(people) == quorum:
+        return f"{said}; enough where it is proved that another made the change, else one more is needed"
+    return f"{said}; enough, {quorum} needed beside whoever made the change"
+
+
+def _json(people: People, said_by: Mapping[str, frozenset[str]], now: datetime, soon: datetime) -> dict[str, Any]:
     from sbomgate.approvals import predicate
 
     return {
         "signed": [
-            {"sha256": one.id, "by": one.by, "state": state(one, now, soon), **predicate(one.said)}
+            {
+                "sha256": one.id,
+                "by": one.by,
+                "state": state(one, now, soon),
+                "said_by": sorted(said_by[one.id]),
+                **predicate(one.said),
+            }
             for one in people.signed
         ],
         "refused": [{"file": name, "reason": reason} for name, reason in people.refused],

@@ -69,3 +69,8 @@ class Review:
     sha256: str
     packages: int
     authors: Authors = field(default_factory=Authors)
+
+    @property
+    def differing(self) -> tuple[Entry, ...]:
+        """The entries that are new or changed, without those that are shown because they deny."""
+        return tuple(entry for entry in self.entries if entry.changed)

@@ -326,7 +326,7 @@ def _change(report: Report) -> Witness:
     approved = [one for one in report.whole.people.signed if not isinstance(one.said, Waiver)]
     used = {id_ for ids in report.evaluation.waived_by.values() for id_ in ids}
     counting = [one for one in approved if one.id in used]
-    changed = len(change.entries) + len(change.edges) + len(change.removed)
+    changed = len(change.differing) + len(change.edges) + len(change.removed)
     said = f"compared with {report.baseline}: {_count(changed, 'difference')}"
     if not changed:
         return Witness(support=Support.SUPPORTED, said=said, files=("baseline.cdx.json", "sbom.cdx.json"))

@@ -14,7 +14,7 @@ from sbomgate.report.escape import plain
 MAX_TEXT = 4_000
 """Characters of one text from outside: an install script of a megabyte must not hide the rest of the page."""
 
-_VOID = frozenset({"br", "hr", "input", "link", "meta"})
+_VOID = frozenset({"br", "hr", "input", "link", "meta", "wbr"})
 
 
 class Html(str):

@@ -261,10 +261,10 @@ def _changes(report: Report) -> str:
     change = report.whole.change
     if change is None or change.compared is None:
         return f"Not known: {report.baseline}."
-    new = sum(not entry.was for entry in change.entries)
+    new = sum(not entry.was for entry in change.differing)
     parts = [
         (new, "package", "new"),
-        (len(change.entries) - new, "package", "in another version"),
+        (len(change.differing) - new, "package", "in another version"),
         (len(change.removed), "package", "removed"),
         (len(change.edges), "dependency", "new between packages that were there"),
     ]
@@ -319,7 +319,7 @@ def _engineers(report: Report, counted: Coverage, prefix: str) -> Iterator[Conte
         yield tag("h3", "What changed, the most dangerous first")
         rows: list[tuple[Content, ...]] = [
             (entry.name, ", ".join(entry.was) or "new", entry.version, tag("ul", [tag("li", can) for can in entry.can]))
-            for entry in detail.change.entries[:MAX_ROWS]
+            for entry in detail.change.differing[:MAX_ROWS]
         ]
         rows += [(name, version, "removed", "") for name, version in detail.change.removed[:MAX_ROWS]]
         yield (

@@ -23,8 +23,8 @@ def summary(review: Review) -> str:
     if review.compared is None:
         return f"first run ({review.reason}): {len(review.entries)} of {review.packages} packages have findings"
     counts = (
-        (sum(entry.changed for entry in review.entries), "new or changed"),
-        (sum(not entry.changed for entry in review.entries), "unchanged and denied"),
+        (len(review.differing), "new or changed"),
+        (len(review.entries) - len(review.differing), "unchanged and denied"),
         (len(review.removed), "removed"),
         (len(review.edges), "edges new"),
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from sbomgate.model import Verdict, Waiver
 from sbomgate.report import _drawing
-from sbomgate.report._markup import Content, Html, tag
+from sbomgate.report._markup import Content, Html, join, tag
 from sbomgate.report._page import day, document, facts, table
 from sbomgate.report._store import Line, Moment, Register, StoreReport
 
@@ -200,7 +201,7 @@ def _line(line: Line) -> Iterator[Content]:
                 _badge(m),
                 m.version or "",
                 "" if m.context.subject is None else m.context.subject.name,
-                ", ".join(m.denied_by),
+                _rules(m.denied_by),
                 f"{m.counts['waived']:,}",
                 f"{m.counts['unknown']:,}",
                 _digest(m),
@@ -208,6 +209,12 @@ def _line(line: Line) -> Iterator[Content]:
             for m in reversed(shown)
         ],
     )
+
+
+def _rules(ids: Sequence[str]) -> Html:
+    """Return the ids of rules; one that does not fit into a column is broken behind an underscore."""
+    *parts, last = re.split("(?<=_)", ", ".join(ids))
+    return join([[part, tag("wbr")] for part in parts], last)
 
 
 def _name(line: Line) -> str:

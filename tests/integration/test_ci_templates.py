@@ -94,6 +94,13 @@ def test_p27_the_job_that_signs_runs_no_code_of_a_dependency(name: str) -> None:
     assert check < gate, "the artefact's digest is compared before it is gated"
 
 
+@pytest.mark.parametrize("name", SIGNING)
+def test_the_gate_compares_with_what_the_check_compared_with(name: str) -> None:
+    """The evidence in the checkout: by a store elsewhere each release is a first run, and what changed only warns."""
+    assert "--store evidence " in scripts_of(SIGNING[name])
+    assert "--store" not in str([found for path in ALL for found in commands(path) if found[0] == "check"])
+
+
 @pytest.mark.parametrize("name", [name for name, _ in github_jobs()])
 def test_rights_are_the_least(name: str) -> None:
     job = dict(github_jobs())[name]

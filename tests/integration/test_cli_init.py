@@ -165,6 +165,18 @@ def test_a_project_without_git_and_ci(fresh: World) -> None:
     assert (fresh.root / "shop-trust" / "release.key").is_file()
 
 
+def test_a_project_below_the_root_is_told_what_the_template_needs(fresh: World) -> None:
+    web = fresh.project / "web"
+    web.mkdir()
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(fresh.project / name, web)
+    told = fresh.run("init", "shop/web", "--ci", "github", "--no-baseline")
+    assert told.code == 0, told.err
+    assert "tell the template the project's folder: web" in told.out
+    assert "move evidence/ to the repository's root" in told.out, "it was run outside of the root"
+    assert "tell the template" not in fresh.run("init", "shop", "--ci", "github", "--no-baseline").out
+
+
 @pytest.mark.parametrize("system", TEMPLATES)
 def test_the_templates_of_each_system(fresh: World, system: str) -> None:
     made = fresh.run("init", "shop", "--offline", "--no-baseline", "--ci", system)

@@ -230,6 +230,28 @@ def test_the_register(world: World) -> None:
     assert "ends soon" in tightened.out, tightened.err
 
 
+def test_the_register_says_how_many_are_needed(world: World) -> None:
+    digest = change(world)
+    with world.trust.open("a") as trust:
+        trust.write("\n[approvals]\nquorum = 2\n")
+    assert approve(world, "ann", digest).code == 0
+    listing = ("waivers", "list", "shop", "--trust", "trust.toml")
+    assert "said by 1: ann; waits for at least 1 more, the trust file needs 2" in world.run(*listing).out
+    assert approve(world, "bob", digest).code == 0
+    text = world.run(*listing).out
+    assert text.count("said by 2: ann, bob; enough where it is proved") == 2
+    told = json.loads(world.run(*listing, "--json").out)
+    assert (told["quorum"], [one["said_by"] for one in told["signed"]]) == (2, [["ann", "bob"]] * 2)
+    # who says so of another thing only is nobody here
+    made = world.run(
+        "waive", "release_age", "left-pad@1.3.1", "--until", "10d", "--reason", "r", "--key", "ann.key",
+        "--trust", "trust.toml", "--path", "shop",
+    )  # fmt: skip
+    assert made.code == 0, made.err
+    assert "waits for at least 1 more" in world.run(*listing).out
+    assert "said by 2" in world.run(*listing).out
+
+
 @pytest.mark.parametrize("form", ["text", "markdown"])
 def test_a_review_names_what_it_is_about(world: World, form: str) -> None:
     shown = world.run("review", *ABOUT, "--format", form)

@@ -97,6 +97,11 @@ def test_it_is_printed(browser: Chromium, page: Path) -> None:
     assert pdf.count(b"/Type /Page\n") >= 3
     browser.call("Emulation.setEmulatedMedia", media="print")
     assert browser.evaluate("getComputedStyle(document.querySelector('.filter')).display") == "none"
+    # Page one is one page: A4 within its margins, at 96 dots an inch.
+    width, height = (round((side - margins) / 25.4 * 96) for side, margins in ((210, 28), (297, 32)))
+    browser.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+    next_page = "[...document.querySelectorAll('h2')].find(e => e.textContent.startsWith('For engineers')).offsetTop"
+    assert browser.evaluate(next_page) <= height
     browser.call("Emulation.setEmulatedMedia", media="")
     undisturbed(browser, page)
 

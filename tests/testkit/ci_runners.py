@@ -357,13 +357,11 @@ def azure(
     for stage in document["stages"]:
         (job,) = stage["jobs"]
         machine = sample.machine(f"azure-{stage['stage']}")
-        staging = machine.parent / "staging"
         variables = {
             **sample.environment,
             **{name: filled(value) for name, value in document["variables"].items()},
             "AGENT_TEMPDIRECTORY": str(machine.parent / "temporary"),
             "PIPELINE_WORKSPACE": str(machine.parent),
-            "BUILD_ARTIFACTSTAGINGDIRECTORY": str(staging),
             "BUILD_REPOSITORY_URI": "https://github.com/acme/shop",
             "BUILD_SOURCEVERSION": sample.head(),
             **(predefined or {}),
@@ -388,8 +386,8 @@ def azure(
                 ):
                     outputs[f"{step['name']}.{name}"] = value
             elif "publish" in step:
-                named = filled(step["publish"]).replace("$(Build.ArtifactStagingDirectory)", str(staging))
-                source = machine / named.replace("$(Agent.TempDirectory)", variables["AGENT_TEMPDIRECTORY"])
+                named = filled(step["publish"]).replace("$(Agent.TempDirectory)", variables["AGENT_TEMPDIRECTORY"])
+                source = machine / named
                 kept = sample.folder / "azure-artefacts" / step["artifact"]
                 _copy(source, kept if source.is_dir() else kept / source.name)
             elif "download" in step:

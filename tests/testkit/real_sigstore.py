@@ -44,6 +44,8 @@ LOG_HOST = "rekor.localhost"
 """The origin in Rekor v2's checkpoints: cosign wants it to be the host of the log's URL in the trusted root."""
 START_SECONDS = 60
 """How long the parts may take to answer: they need 2 seconds, on a loaded machine 20."""
+OTHERS_SECONDS = 1800
+"""How long another test's sigstore is waited for: at most as long as a whole run takes."""
 _CLAIMS = "fulcio-config.yaml"
 
 
@@ -126,10 +128,11 @@ def running(folder: Path) -> Iterator[RealSigstore]:
                 "--http-metrics-port", v2_metrics, "--hostname", LOG_HOST, "--storage-dir", str(folder / "log"),
                 "--signer-filepath", str(secret), "--checkpoint-interval", "200ms", "--batch-max-age", "50ms",
             )  # fmt: skip
-            start(
-                "timestamps", "timestamp-server", "serve", "--host", "127.0.0.1", "--port", tsa,
+            stamping = (
+                "timestamp-server", "serve", "--host", "127.0.0.1", "--port", tsa,
                 "--timestamp-signer", "memory", "--disable-ntp-monitoring", "--scheme", "http",
             )  # fmt: skip
+            start("timestamps", *stamping)
             start(
                 "fulcio", "fulcio", "serve", "--config-path", str(folder / "fulcio.yaml"), "--ca", "ephemeralca",
                 "--host", "127.0.0.1", "--port", ca, "--grpc-host", "127.0.0.1", "--grpc-port", ca_rpc,
@@ -137,8 +140,12 @@ def running(folder: Path) -> Iterator[RealSigstore]:
                 "--legacy-unix-domain-socket", f"@sbomgate-fulcio-{ca}",
             )  # fmt: skip
             # Both serve metrics on port 2112, whatever they are told; the authority ends where it cannot, Rekor v1
-            # does not.
-            stamps = _get(folder, "timestamps", processes, f"http://127.0.0.1:{tsa}/api/v1/timestamp/certchain").content
+            # does not. So it is tried again until the sigstore of another test on this machine has ended.
+            deadline = time.monotonic() + OTHERS_SECONDS
+            while (stamps := _chain(folder, processes, tsa)) is None:
+                assert time.monotonic() < deadline, "port 2112 does not become free"
+                time.sleep(1)
+                start("timestamps", *stamping)
             _wait(folder, "trillian", processes, lambda: socket.create_connection(("127.0.0.1", ports[0]), 1).close())
             start(
                 "rekor-v1", "rekor-server", "serve", "--rekor_server.address", "127.0.0.1", "--port", v1,
@@ -200,6 +207,16 @@ def _free_ports(count: int) -> list[int]:
         for one in found:
             one.bind(("127.0.0.1", 0))
         return [one.getsockname()[1] for one in found]
+
+
+def _chain(folder: Path, processes: dict[str, subprocess.Popen[bytes]], port: str) -> bytes | None:
+    """Return the authority's certificates, or None where it ended because an address was in use."""
+    try:
+        return _get(folder, "timestamps", processes, f"http://127.0.0.1:{port}/api/v1/timestamp/certchain").content
+    except AssertionError as e:
+        if "address already in use" in str(e):
+            return None
+        raise
 
 
 def _get(folder: Path, name: str, processes: dict[str, subprocess.Popen[bytes]], url: str) -> httpx.Response:

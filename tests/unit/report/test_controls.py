@@ -84,6 +84,17 @@ def test_what_is_counted(frameworks: tuple[_controls.Framework, ...]) -> None:
     ]
 
 
+def test_what_is_denied_and_did_not_change_is_no_difference(frameworks: tuple[_controls.Framework, ...]) -> None:
+    report = reports.built()["incident"]
+    change = report.whole.change
+    assert change is not None
+    entries = tuple(replace(entry, changed=False) for entry in change.entries)
+    for kept, said in ((entries, "0 differences"), ((*entries[1:], change.entries[0]), "1 difference")):
+        compared = replace(change, compared="81" * 32, entries=kept)
+        answer = made(replace(report, detail=replace(report.whole, change=compared)), frameworks)
+        assert any(f": {said}" in line for one in answers(answer).values() for line in one.said)
+
+
 def test_a_waiver_by_somebody_whose_independence_nobody_knows_is_only_a_part(
     frameworks: tuple[_controls.Framework, ...],
 ) -> None:

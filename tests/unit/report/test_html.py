@@ -122,6 +122,24 @@ def test_what_is_about_the_project_is_put_right_one_by_one() -> None:
     assert [page.count(f"To do: mend {rule}<") for rule in ("pinned", "registries")] == [1, 1]
 
 
+def test_what_is_denied_and_did_not_change_is_no_change() -> None:
+    change = REPORTS["incident"].whole.change
+    assert change is not None
+    axios, crypto = sorted(change.entries, key=lambda entry: entry.name)
+    for entries, said in (
+        (
+            (replace(axios, changed=False, was=("1.14.1",)), replace(crypto, changed=False, was=("4.2.1",))),
+            "No package",
+        ),
+        ((replace(axios, changed=False, was=("1.14.1",)), replace(crypto, changed=True, was=())), "1 package new."),
+        ((replace(axios, changed=True, was=("1.14.0",)),), "1 package in another version."),
+    ):
+        compared = replace(change, compared="81" * 32, entries=entries)
+        whole = replace(REPORTS["incident"].whole, change=compared)
+        page = "".join(Page(html.render([replace(REPORTS["incident"], detail=whole)])).text)
+        assert f"What changed since the last approved build{said}" in page
+
+
 def test_what_was_waived_says_by_whom_and_until_when() -> None:
     shown = words("waived")
     assert "No rule denies it beyond what was waived." in shown
