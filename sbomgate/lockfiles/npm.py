@@ -643,6 +643,10 @@ class _Reader:
         if kind in (Kind.REGISTRY, Kind.BUNDLED) and (version is None or parse_version(version) is None):
             message = "no version" if version is None else f"{version[:60]!a} is no version"
             self._find("version-invalid", "bound_bytes", location, self._place(location), message)
+        if entry.get("scripts") and self.version != 1:
+            # npm runs these in place of the package's own (arborist, `#addToBuildSet`), and writes none itself.
+            message = "the entry names scripts of its own: npm runs them, whatever the package's tarball says"
+            self._find("scripts-in-lockfile", "lockfile_sound", location, self._place(location, "scripts"), message)
         if entry.get("hasShrinkwrap"):
             message = "its own shrinkwrap decides what it depends on"
             self._find("nested-shrinkwrap", "pinned", location, self._place(location), message)

@@ -281,6 +281,26 @@ ATTACKS: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
         bundled_and_unlisted(["other"], None),
         {("lockfile_sound", "dependency-missing")},
     ),
+    "scripts that npm would run in place of the package's own": (
+        field(scripts={"postinstall": "node evil.js"}),
+        {("lockfile_sound", "scripts-in-lockfile")},
+    ),
+    "a script of a bundled package": (
+        lambda p: (
+            p.packages.update(
+                {
+                    f"{GOOD}/node_modules/inner": {
+                        "version": "1.0.0",
+                        "inBundle": True,
+                        "scripts": {"install": "node evil.js"},
+                    }
+                }
+            )
+            or p.packages[GOOD].update(bundleDependencies=["inner"], dependencies={"inner": "1.0.0"})
+        ),
+        {("lockfile_sound", "scripts-in-lockfile")},
+    ),
+    "scripts that are empty": (field(scripts={}), set()),
     "flagged as bundled beside the root": (
         both(field(inBundle=True, resolved=f"{REGISTRY}evil/-/evil-1.0.0.tgz"), drop("integrity")),
         {("lockfile_sound", "missing-integrity"), ("bound_bytes", "resolved-name-differs")},
