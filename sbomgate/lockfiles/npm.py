@@ -14,6 +14,7 @@ from hashlib import sha256
 from posixpath import normpath
 from typing import Any, NoReturn
 
+from sbomgate import commands
 from sbomgate.errors import InputError
 from sbomgate.lockfiles import _npm_edges as links
 from sbomgate.lockfiles import _npm_v1 as v1
@@ -535,6 +536,11 @@ class _Reader:
                     engines=engines_of(entry["engines"]) if "engines" in entry else {},
                     licence=licence_of(entry.get("license")),
                     deprecated=deprecation_of(entry.get("deprecated")),
+                    commands=None
+                    if self.version == 1
+                    else commands.names(entry["bin"], name)
+                    if "bin" in entry
+                    else (),
                 )
             )
         return tuple(packages)
