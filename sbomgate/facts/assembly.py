@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 from urllib.parse import urlsplit
 
@@ -39,11 +39,10 @@ from sbomgate.model import (
     SignatureState,
     TarballFacts,
 )
-from sbomgate.times import format_time, parse_time
+from sbomgate.times import EARLIEST, format_time, parse_time
 
 MAX_FUTURE = timedelta(minutes=5)  # clocks differ; more is a claim about the future
 MAX_CONTRADICTION = timedelta(hours=1)  # between the log's time and the registry's word (CASES T05)
-EARLIEST = datetime(2009, 9, 29, tzinfo=UTC)  # npm's own first release: no package is older
 MAX_SENTENCES = 20  # of one package: more of the same kind tell nobody anything
 GYP_SCRIPT = "node-gyp rebuild"  # what npm runs where there is a binding.gyp
 INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")
