@@ -147,6 +147,7 @@ class("always", "provenance-lost", p, _) := "debt" if {
 class("always", _, p, before) := "debt" if {
 	before.source == "history"
 	p.publish.time != null
+	is_number(input.parameters.trust_drift.history_days)
 	published := time.parse_rfc3339_ns(p.publish.time)
 	times.now - published >= (input.parameters.trust_drift.history_days * 24) * times.hour
 }
