@@ -18,7 +18,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from sbomgate.evidence import registry  # noqa: E402
 from sbomgate.evidence.registry_client import Client, repository  # noqa: E402
 from sbomgate.model import Subject, SubjectKind  # noqa: E402
-from sbomgate.signing.services import open_client  # noqa: E402
+from sbomgate.transport import open_client  # noqa: E402
 from testkit import evidence, oci_registries  # noqa: E402
 
 ROUNDS, BAR = 15, 0.100

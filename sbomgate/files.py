@@ -81,7 +81,7 @@ def _open(
     try:
         descriptor = os.open(path, flags)
     except (OSError, ValueError) as e:  # ValueError: an embedded NUL
-        raise error(_reason(e), where=str(path)) from e
+        raise error(_reason(e), where=str(path), hint=_HINTS.get(type(e), "")) from e
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -93,6 +93,12 @@ def _open(
     except BaseException:
         os.close(descriptor)
         raise
+
+
+_HINTS: dict[type[Exception], str] = {
+    FileNotFoundError: "is the path right, and is everything there?",
+    PermissionError: "let this user read it",
+}
 
 
 def _reason(e: OSError | ValueError) -> str:

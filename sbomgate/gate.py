@@ -7,7 +7,7 @@ reaches outside (collecting facts, the engine, the signer) is handed in by `sbom
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -19,6 +19,8 @@ from sbomgate.evidence.record import Record
 from sbomgate.ledger import Ledger
 from sbomgate.model import (
     SBOM_KIND,
+    AttestationDocument,
+    AttestationState,
     Authors,
     BaselineBuild,
     Bootstrap,
@@ -30,6 +32,8 @@ from sbomgate.model import (
     Evaluation,
     FactKey,
     Level,
+    Missing,
+    Origin,
     PackageFacts,
     People,
     PolicyBundle,
@@ -61,6 +65,7 @@ APPROVALS = "approvals/"
 AUTHOR_UNKNOWN = Authors()
 
 Collect = Callable[[DependencyGraph], Mapping[FactKey, CollectedFacts]]
+Again = Callable[[DependencyGraph, Collection[FactKey]], Mapping[FactKey, CollectedFacts]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,25 +170,53 @@ def prepare(bundle: PolicyBundle, engine: Engine) -> None:
     engine.prepare(bundle, evaluations.QUERY)
 
 
-def gather(graph: DependencyGraph, question: Question, *, collect: Collect) -> Gathered:
+def gather(graph: DependencyGraph, question: Question, *, collect: Collect, again: Again | None = None) -> Gathered:
     """Collect what is known about the packages of a lockfile, and verify it; and what people signed about it.
 
     Args:
         graph: of `lockfiles.read`: the packages of all parts that are judged.
         question: what is verified against what, and the lists of malicious packages.
         collect: collects the facts; the only step that may use the network.
+        again: of `gather_facts`.
     """
     lists = _lists(question.lists)
-    collected, verified = gather_facts(graph, question.material, collect=collect)
+    collected, verified = gather_facts(graph, question.material, collect=collect, again=again)
     return Gathered(collected=collected, verified=verified, lists=lists, people=_people(question))
 
 
 def gather_facts(
-    graph: DependencyGraph, material: TrustMaterial, *, collect: Collect
+    graph: DependencyGraph, material: TrustMaterial, *, collect: Collect, again: Again | None = None
 ) -> tuple[Mapping[FactKey, CollectedFacts], Verified]:
-    """Collect what is known about packages, and verify it: for a decision, or for an SBOM alone."""
+    """Collect what is known about packages, and verify it: for a decision, or for an SBOM alone.
+
+    Args:
+        graph: whose packages.
+        material: what is verified against.
+        collect: collects the facts.
+        again: collects them without what the cache has of the attestations of these keys; None where nothing may be
+            asked. What was served wrong once is asked for again before it counts, or it would deny for ever; where
+            there is no new answer, it counts.
+    """
     collected = collect(graph)
+    verified = _verify(graph, collected, material)
+    if again is None or not (doubted := _invalid_in_cache(collected, verified)):
+        return collected, verified
+    anew = again(graph, doubted)
+    kept = {key for key in doubted if key in anew and isinstance(anew[key].attestations, Missing)}
+    collected = {**anew, **{key: collected[key] for key in kept}}
     return collected, _verify(graph, collected, material)
+
+
+def _invalid_in_cache(collected: Mapping[FactKey, CollectedFacts], verified: Verified) -> frozenset[FactKey]:
+    """Return what the attestations that are invalid and came from the cache are filed under, earlier releases too."""
+    documents = {**collected, **facts.earlier_documents(collected)}
+    return frozenset(
+        key
+        for key, states in verified[0].items()
+        if any(one.state is AttestationState.INVALID for one in states)
+        and isinstance(document := documents[key].attestations, AttestationDocument)
+        and document.origin is Origin.CACHE
+    )
 
 
 def package_facts(

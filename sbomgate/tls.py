@@ -5,6 +5,8 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
+from sbomgate.errors import UsageError
+
 
 def client_context(cafile: str | Path | None = None) -> ssl.SSLContext:
     """Return what verifies a server: against the system's certificates, or only those of `cafile` where one is named.
@@ -16,4 +18,26 @@ def client_context(cafile: str | Path | None = None) -> ssl.SSLContext:
     """
     made = ssl.create_default_context(cafile=cafile)
     made.keylog_filename = None  # type: ignore[assignment]
+    return made
+
+
+def public_context(ca_file: str | None = None) -> ssl.SSLContext:
+    """Return what verifies the servers of others.
+
+    Args:
+        ca_file: PEM file of certificate authorities to trust beside the system's and certifi's.
+
+    Raises:
+        UsageError: the file cannot be read, or holds no certificates.
+    """
+    import certifi
+
+    # The system's store holds what a company added to it; certifi's helps where the system has none.
+    made = client_context()
+    made.load_verify_locations(cafile=certifi.where())
+    if ca_file is not None:
+        try:
+            made.load_verify_locations(cafile=ca_file)
+        except (OSError, ssl.SSLError) as e:
+            raise UsageError("holds no certificates", where=ca_file, hint="correct NODE_EXTRA_CA_CERTS") from e
     return made

@@ -18,13 +18,61 @@ from typing import TYPE_CHECKING, Any
 import httpcore
 import httpx
 
+from sbomgate import tls
 from sbomgate.addresses import is_direct
+from sbomgate.errors import UsageError
 
 if TYPE_CHECKING:
     import ssl
 
+CONNECT_SECONDS, ANSWER_SECONDS = 10.0, 60.0  # Rekor v2 answers when the entry is in the log, seconds later
+TOTAL_SECONDS = 120.0  # one whole exchange, however slowly it drips
 PIECE_BYTES = 64 << 10  # that are sent between two looks at the clock
 MAX_CONNECTIONS = 100  # httpx's own default
+
+
+def open_client(
+    *,
+    ca_file: str | None = None,
+    proxy: str | None = None,
+    no_proxy: str = "",
+    total_seconds: float = TOTAL_SECONDS,
+    answer_seconds: float = ANSWER_SECONDS,
+) -> httpx.Client:
+    """Return a client for the services of others: signing, OCI registries, forges, mirrors of trust roots.
+
+    It reads no environment and follows no redirect: a token goes where it was meant to go, and nowhere else.
+
+    Args:
+        ca_file: PEM file of certificate authorities to trust beside the system's and certifi's.
+        proxy: URL of an HTTP proxy; this machine itself is asked directly.
+        no_proxy: what else is (`addresses.is_direct`).
+        total_seconds: limit of one exchange.
+        answer_seconds: limit of the wait for the next piece of an answer.
+
+    Raises:
+        UsageError: the file holds no certificates, or that is not the URL of an HTTP proxy.
+    """
+    context = tls.public_context(ca_file)
+    transport = Transport(seconds=total_seconds, context=context, proxy=proxy, no_proxy=no_proxy)
+    timeout = httpx.Timeout(answer_seconds, connect=CONNECT_SECONDS)
+    return httpx.Client(transport=transport, trust_env=False, follow_redirects=False, timeout=timeout)
+
+
+def http_proxy(url: str) -> httpx.Proxy:
+    """Return the HTTP proxy at a URL.
+
+    Raises:
+        UsageError: the URL is none, or is that of another kind of proxy.
+    """
+    wrong = UsageError("not the URL of an HTTP proxy", where="HTTPS_PROXY", hint="http://host:port")
+    try:
+        found = httpx.Proxy(url)
+    except (ValueError, httpx.InvalidURL) as e:
+        raise wrong from e
+    if found.url.scheme not in ("http", "https") or not found.url.host:
+        raise wrong
+    return found
 
 
 class Transport(httpx.BaseTransport):
@@ -39,7 +87,7 @@ class Transport(httpx.BaseTransport):
         *,
         seconds: float,
         context: ssl.SSLContext | None = None,
-        proxy: httpx.Proxy | None = None,
+        proxy: str | None = None,
         no_proxy: str = "",
         uds: str | None = None,
         retries: int = 0,
@@ -50,14 +98,14 @@ class Transport(httpx.BaseTransport):
         Args:
             seconds: limit of one exchange, from the first attempt to connect to the last byte of the answer.
             context: how a server is verified.
-            proxy: an HTTP proxy; this machine itself is asked directly.
+            proxy: URL of an HTTP proxy; this machine itself is asked directly.
             no_proxy: what else is (`addresses.is_direct`).
             uds: a unix socket to connect to instead.
             retries: of connecting alone, when nothing was sent yet.
             clock: what is measured by.
 
         Raises:
-            ValueError: the proxy is none for HTTP.
+            UsageError: that is not the URL of an HTTP proxy.
         """
         self._seconds = seconds
         self._clock = clock
@@ -74,19 +122,17 @@ class Transport(httpx.BaseTransport):
         self._proxied: httpcore.HTTPProxy | None = None
         if proxy is None:
             return
-        if proxy.url.scheme in ("http", "https"):
-            self._proxied = httpcore.HTTPProxy(
-                proxy_url=_url(proxy.url),
-                proxy_auth=proxy.raw_auth,
-                proxy_headers=proxy.headers.raw,
-                ssl_context=context,
-                proxy_ssl_context=proxy.ssl_context,
-                max_connections=MAX_CONNECTIONS,
-                retries=retries,
-                network_backend=backend,
-            )
-        else:
-            raise ValueError(f"a proxy by {proxy.url.scheme}, and only one by http or https is used")
+        by = http_proxy(proxy)
+        self._proxied = httpcore.HTTPProxy(
+            proxy_url=_url(by.url),
+            proxy_auth=by.raw_auth,
+            proxy_headers=by.headers.raw,
+            ssl_context=context,
+            proxy_ssl_context=by.ssl_context,
+            max_connections=MAX_CONNECTIONS,
+            retries=retries,
+            network_backend=backend,
+        )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return the answer, its body not read yet."""

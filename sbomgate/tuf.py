@@ -67,7 +67,7 @@ def refresh(url: str, *, root: bytes, known: Mapping[str, bytes], client: httpx.
         url: of the repository: metadata lies there, targets in `targets/` below it.
         root: root metadata (root.json) that is trusted; it may have expired, its successors must not.
         known: what `Refreshed.metadata` was the last time. It is not trusted: it only makes older versions refused.
-        client: without redirects and without surroundings of its own (`open_client`).
+        client: without redirects and without surroundings of its own (`transport.open_client`).
 
     Raises:
         FetchError: the repository cannot be reached, is too slow, or sends more than metadata has room for.
@@ -149,40 +149,6 @@ def read_metadata(folder: Path) -> dict[str, bytes]:
                     f"more than {MAX_METADATA_FILES} files of metadata", where=str(folder), hint="name another folder"
                 )
     return found
-
-
-def open_client(*, ca_file: str | None = None, proxy: str | None = None, no_proxy: str = "") -> httpx.Client:
-    """Return the HTTP client that `refresh` uses. It reads no environment: certificates and proxy are arguments.
-
-    Args:
-        ca_file: PEM file of certificate authorities to trust beside the system's and certifi's.
-        proxy: URL of an HTTP proxy; this machine itself is asked directly.
-        no_proxy: what else is (`addresses.is_direct`).
-
-    Raises:
-        FetchError: the file holds no certificates, or the proxy has no URL that can be used.
-    """
-    import ssl
-
-    import certifi
-    import httpx
-
-    from sbomgate import tls
-    from sbomgate.transport import Transport
-
-    context = tls.client_context()
-    context.load_verify_locations(cafile=certifi.where())
-    try:
-        if ca_file is not None:
-            context.load_verify_locations(cafile=ca_file)
-    except (OSError, ssl.SSLError) as e:
-        raise FetchError("holds no certificates", where=ca_file or "", hint="correct NODE_EXTRA_CA_CERTS") from e
-    try:
-        by_proxy = None if proxy is None else httpx.Proxy(proxy)
-        transport = Transport(seconds=MAX_SECONDS, context=context, proxy=by_proxy, no_proxy=no_proxy)
-    except (ValueError, httpx.InvalidURL) as e:
-        raise FetchError("not the URL of an HTTP proxy", where="HTTPS_PROXY", hint="http://host:port") from e
-    return httpx.Client(transport=transport, trust_env=False, follow_redirects=False, timeout=READ_SECONDS)
 
 
 def _fetcher(client: httpx.Client, deadline: float) -> FetcherInterface:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sbomgate.errors import InputError
 from sbomgate.installed import _archive, _zips
-from testkit import tarballs, trees
+from testkit import images, tarballs, trees
 
 
 def seeds() -> Iterator[tuple[str, bytes]]:
@@ -36,8 +36,8 @@ def read(data: bytes) -> object:
         at = Path(folder)
         layered: object = None
         try:
-            name = trees.layout(at / "layout", [data, data])
-            layered = list(_archive.entries_of_layout(at / "layout", sha256=name.removeprefix("sha256:")))
+            name = images.written(at / "layout", images.layout([data, data]))
+            layered = list(_archive.entries_of_layout(at / "layout", sha256=name))
         except InputError:
             pass
         (at / "x").write_bytes(data)

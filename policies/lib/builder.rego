@@ -67,6 +67,13 @@ is_excused(p) if p.registry in excused
 
 excused := {r.url | some r in input.trust.registries; r.serves_evidence == false}
 
+# Whether two addresses of repositories are of one host: only there are the numbers that it gives them comparable.
+same_forge(one, other) if {
+	is_string(one)
+	is_string(other)
+	lower(split(one, "/")[2]) == lower(split(other, "/")[2])
+}
+
 # `axios/axios publish.yml on GitHub`
 default describe(_) := "an unnamed builder"
 

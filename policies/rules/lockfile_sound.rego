@@ -51,6 +51,7 @@ codes := {
 	"symlinked-lockfile": {"class": "always", "fix": "commit the lockfile itself, not a link to it"},
 	"root-differs": {"class": "always", "fix": rewrite},
 	"integrity-differs": {"class": "always", "fix": rewrite},
+	"scripts-in-lockfile": {"class": "always", "fix": "find out who wrote them there, npm never does; then remove them from the lockfile"},
 	"several-hashes": {"class": "always", "fix": rewrite},
 	"malformed-integrity": {"class": "always", "fix": rewrite},
 	"patch-differs": {"class": "always", "fix": "let the package manager apply the patch anew (`pnpm patch-commit`, `bun patch --commit`), and review both"},

@@ -108,7 +108,7 @@ test_every_code_has_a_class_that_exists if {
 test_every_code_of_the_table if {
 	levels := {
 		"bundle-undeclared": "warn", "bundle-unlisted": "warn", "dependency-missing": "deny", "range-unsatisfied": "deny", "name-case-collision": "warn",
-		"npmrc-weakens": "warn", "symlinked-manifest": "warn", "manifest-missing": "warn",
+		"scripts-in-lockfile": "deny", "npmrc-weakens": "warn", "symlinked-manifest": "warn", "manifest-missing": "warn",
 		"link-target-missing": "warn", "root-renamed": "warn", "workspace-differs": "warn", "other-lockfile": "warn", "nested-lockfile": "warn",
 		"peer-unmet": "note", "peer-invalid": "note",
 	}

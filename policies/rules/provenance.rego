@@ -219,10 +219,11 @@ meets_one(claims, entries) if {
 	same_workflow(claims, e)
 }
 
-# The numeric id survives a rename, and a name that somebody else took over does not have it.
+# The numeric id survives a rename, and a name that somebody else took over does not have it. Another forge counts anew.
 same_repository(claims, e) if {
 	e.repository_id != null
 	claims.repository_id == e.repository_id
+	builder.same_forge(claims.repository, e.repository)
 }
 
 same_repository(claims, e) if {

@@ -124,6 +124,12 @@ test_a_renamed_repository_with_the_same_id_is_a_note if {
 	said("strict", {"provenance": fx.built_with({"repository": "https://github.com/new/axios"})}, expecting({})) == {"expected-renamed:note"}
 }
 
+# On another forge the same number is another repository's: whoever runs one can wait for it.
+test_the_same_id_on_another_forge_is_another_repository if {
+	said("default", {"provenance": fx.built_with({"repository": "https://gitlab.acme.example/evil/axios"})}, expecting({})) == {"expected-differs:deny"}
+	said("default", {"provenance": fx.built_with({"repository": null})}, expecting({})) == {"expected-differs:deny"}
+}
+
 test_an_entry_for_a_scope if {
 	scoped := fx.pkg("@tanstack/router", "1.0.0", {"provenance": fx.built})
 	entry := expecting({"package": "@tanstack/*", "repository": "https://github.com/tanstack/router", "repository_id": null, "workflow": null})

@@ -147,6 +147,7 @@ class("always", "provenance-lost", p, _) := "debt" if {
 class("always", _, p, before) := "debt" if {
 	before.source == "history"
 	p.publish.time != null
+	is_number(input.parameters.trust_drift.history_days)
 	published := time.parse_rfc3339_ns(p.publish.time)
 	times.now - published >= (input.parameters.trust_drift.history_days * 24) * times.hour
 }
@@ -201,10 +202,11 @@ drifted("ref-kind-changed", p, before) if {
 	ref_kind(p.provenance.claims) != ref_kind(before.provenance.claims)
 }
 
-# The numeric id decides where both have one: it survives a rename and a transfer, and is never given twice.
+# The numeric id decides where both have one: it survives a rename and a transfer, and one forge never gives it twice.
 same_repository(now, before) if {
 	now.repository_id != null
 	now.repository_id == before.repository_id
+	builder.same_forge(now.repository, before.repository)
 }
 
 same_repository(now, before) if {

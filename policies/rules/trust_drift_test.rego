@@ -90,6 +90,7 @@ test_another_builder if {
 	drifted({}) == set()
 	drifted({"ref": "refs/tags/v1.14.1"}) == set()
 	drifted({"repository": "https://github.com/evil/axios", "repository_id": "666"}) == {"repository-changed:deny"}
+	drifted({"repository": "https://gitlab.com/axios/axios"}) == {"repository-changed:deny"} # its number there is another's
 	drifted({"workflow": ".github/workflows/bundle-size.yml"}) == {"workflow-changed:deny"}
 	drifted({"ref": "refs/heads/main"}) == {"ref-kind-changed:deny"}
 	drifted({"ref": null}) == {"ref-kind-changed:deny"}

@@ -7,7 +7,7 @@ decide    one decision on one of the parts
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -253,10 +253,12 @@ def judging(
     measured = _measured(tree.parts, context, baselines)
     known = _facts.recorded(args.facts, env, trust, offline=args.offline)
 
-    def collect(graph: DependencyGraph) -> Mapping[FactKey, CollectedFacts]:
+    def collect(graph: DependencyGraph, doubted: Collection[FactKey] = ()) -> Mapping[FactKey, CollectedFacts]:
         signs = time_source is not None
         offline = args.offline
-        return _facts.collect(graph, env, opened, trust, known, measured, offline=offline, signs=signs, keep=keep)
+        return _facts.collect(
+            graph, env, opened, trust, known, measured, offline=offline, signs=signs, keep=keep, doubted=doubted
+        )
 
     with ExitStack() as stack:
         engine = stack.enter_context(_engine.open_engine(args, env, opened.root))
@@ -266,7 +268,9 @@ def judging(
         gate.prepare(tree.bundle, engine)  # compiles while the network is waited for
         yield Judge(
             question=question,
-            gathered=gate.gather(together(tree.parts), question, collect=collect),
+            gathered=gate.gather(
+                together(tree.parts), question, collect=collect, again=None if args.offline else collect
+            ),
             baselines=baselines,
             authors=lambda baseline: _authors.of_change(opened, env, trust, baseline, offline=args.offline),
             engine=engine,

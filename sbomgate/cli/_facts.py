@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -58,10 +58,15 @@ def about(
     material = shipped.load()
     known = recorded(paths[0] if paths else None, env, accepted, offline=offline)
     measured = measure([(part, None) for part in parts])
+
+    def asked_for(graph: DependencyGraph, doubted: Collection[FactKey] = ()) -> Mapping[FactKey, CollectedFacts]:
+        return collect(graph, env, opened, accepted, known, measured, offline=offline, signs=False, doubted=doubted)
+
     collected, verified = gate.gather_facts(
         together(parts),
         gate.material_of(accepted, material.trusted_root, material.registry_keys, updated=material.collected),
-        collect=lambda graph: collect(graph, env, opened, accepted, known, measured, offline=offline, signs=False),
+        collect=asked_for,
+        again=None if offline else asked_for,
     )
     if not_known := unknown(collected.values()):
         env.tell(f"note: of {len(collected)} packages not known: {not_known}")
@@ -103,11 +108,12 @@ def collect(
     offline: bool,
     signs: bool,
     keep: Callable[[str, bytes], None] | None = None,
+    doubted: Collection[FactKey] = (),
 ) -> Mapping[FactKey, CollectedFacts]:
     """Collect the facts: recorded, then on this machine, then from the network; `keep` gets the tarballs from there.
 
     Without a project only the user's own credentials are sent. Of what is `measured`, the releases before it are asked
-    for too.
+    for too; the attestations of what is `doubted` are asked for anew.
     """
     from sbomgate.npm import collect as collecting
     from sbomgate.npm.cache import FactCache
@@ -127,6 +133,7 @@ def collect(
             word_age=timedelta(0) if signs else WORD_AGE,
             trust_cache=not signs,
             keep=keep,
+            doubted=frozenset(doubted),
         )
         asked = wanted(graph, first_party=trust.first_party, measured=measured)
         return collecting.collect(asked, sources=sources, progress=_progress(env))

@@ -142,7 +142,7 @@ def _post(
 
     from sbomgate import __version__
     from sbomgate.addresses import http_date, retry_after
-    from sbomgate.signing.services import open_client
+    from sbomgate.transport import open_client
 
     where = f"--notify {_address(url)}"
     headers = {

@@ -100,6 +100,7 @@ def _services(env: Environment, trust: Trust, stack: ExitStack, *, named: bool =
         return None
     from sbomgate.provenance import shipped
     from sbomgate.signing import services
+    from sbomgate.transport import open_client
 
     if data is None:
         if trust.trusted_root is not None and not _is_public(trust.trusted_root):
@@ -110,7 +111,7 @@ def _services(env: Environment, trust: Trust, stack: ExitStack, *, named: bool =
             )
         data = shipped.read("signing_config.json", shipped.SIGNING_CONFIG_SHA256)
     config = services.parse(data, now=env.now)
-    client = services.open_client(**env.network)
+    client = open_client(**env.network)
     return services.Services(config, stack.enter_context(client))
 
 

@@ -301,7 +301,7 @@ def opening(env: Environment, *, writes: bool = False) -> Iterator[Callable[[Rep
         @functools.cache
         def start() -> tuple[httpx.Client, DockerConfig]:
             from sbomgate.evidence.registry_client import TOTAL_SECONDS
-            from sbomgate.signing.services import open_client
+            from sbomgate.transport import open_client
 
             client = open_client(**env.network, total_seconds=TOTAL_SECONDS)
             return stack.enter_context(client), _docker_config(env)

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     from sbomgate import files, forges
     from sbomgate.cli import _notify
     from sbomgate.report.escape import plain
-    from sbomgate.signing.services import open_client
+    from sbomgate.transport import open_client
 
     forge, pull = forges.find(args.on)
     _must_be_private(args.on)

@@ -74,6 +74,7 @@ def _update(args: argparse.Namespace, env: Environment) -> int:
     from sbomgate.provenance import shipped
     from sbomgate.provenance.changes import changes
     from sbomgate.provenance.material import TrustMaterial
+    from sbomgate.transport import open_client
 
     if args.url is not None and args.root is None and args.url.rstrip("/") != tuf.PUBLIC_URL.rstrip("/"):
         from sbomgate.cli._environment import say
@@ -89,7 +90,7 @@ def _update(args: argparse.Namespace, env: Environment) -> int:
     # (2) what the chain of signatures leads to
     folder = env.working_directory / args.out
     url = args.url or tuf.PUBLIC_URL
-    with tuf.open_client(**env.network) as client:
+    with open_client(**env.network, total_seconds=tuf.MAX_SECONDS, answer_seconds=tuf.READ_SECONDS) as client:
         found = tuf.refresh(url, root=root, known=tuf.read_metadata(folder / "tuf"), client=client)
     # (3) it can be used at all
     new = (found.trusted_root, found.registry_keys or old[1])

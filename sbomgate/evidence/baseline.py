@@ -166,9 +166,9 @@ def baseline(
                 where=str(found.path),
                 hint="give the store, or evidence of this project",
             )
-        newest = _newest_passed(sorted_.standing(sorted_.accepted))
-    # (P17) What is from the future is neither baseline nor what was seen last. A FAILED of it still beats its artefact.
-    accepted, ahead = [one for one in sorted_.accepted if one not in sorted_.ahead], sorted_.standing(sorted_.ahead)
+        newest = _newest_passed(sorted_.standing(sorted_.weighed()))
+    accepted = [one for one in sorted_.counted if not in_future(one[0], now)]
+    ahead = sorted_.standing([one for one in sorted_.counted if in_future(one[0], now)])
     future = tuple(sorted(_from_the_future(one, now) for one, _ in ahead))
     notes = tuple(sorted((*sorted_.notes, *future)))
     if newest is None and any(one.decision.verdict is Verdict.ALLOWED for one, _ in ahead):
@@ -186,7 +186,7 @@ def baseline(
         if accepted:
             why = f"none of the {len(accepted)} decisions on this project stands as PASSED"
         # A workspace that is new beside others that are accepted has no evidence yet, and that is nothing strange.
-        ours = bool(accepted) or bool(sorted_.ahead) or sorted_.observed
+        ours = bool(sorted_.counted) or sorted_.observed
         ours = ours or any(isinstance(signed_by(one, signers), Signed) for one in sorted_.elsewhere())
         disregarded = 0 if ours else count
         return Baseline(evidence=None, latest=latest, reason=why, notes=notes, future=future, disregarded=disregarded)
@@ -203,15 +203,14 @@ Accepted = list[tuple[Signed[Statements], Path]]
 
 @dataclass(slots=True, kw_only=True)
 class _Sorted:
-    """The decisions on a project, sorted by whether they count."""
+    """The decisions on a project, sorted by whether they count; `counted` has those from the future too."""
 
     found: Candidates
     context: Context
     project: str
     signers: Sequence[Signer]
     now: datetime
-    accepted: Accepted = field(default_factory=list)
-    ahead: Accepted = field(default_factory=list)
+    counted: Accepted = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seen: bool = False
     observed: bool = False
@@ -234,14 +233,21 @@ class _Sorted:
                 self.notes.append(
                     f"decision {statements.id[:12]} is for an environment that its signer may not sign for"
                 )
-            case Signed() as signed if in_future(signed, self.now):
-                self.ahead.append((signed, folder))
-                if signed.decision.verdict is Verdict.DENIED:
-                    self.accepted.append((signed, folder))
             case Signed() as signed:
-                self.accepted.append((signed, folder))
+                self.counted.append((signed, folder))
             case Reason() as reason:
                 self.notes.append(f"decision {statements.id[:12]}: {reason.message}")
+
+    def weighed(self, since: int = 0) -> Accepted:
+        """Return what the baseline is chosen from, of what was counted after the first `since`.
+
+        (P17) What is from the future is neither baseline nor what was seen last. A FAILED of it beats its artefact.
+        """
+        return [
+            one
+            for one in self.counted[since:]
+            if one[0].decision.verdict is Verdict.DENIED or not in_future(one[0], self.now)
+        ]
 
     def elsewhere(self) -> Iterator[Statements]:
         """Yield the decisions on other workspaces."""
@@ -303,10 +309,10 @@ def _along_the_log(to: _Sorted) -> tuple[tuple[Signed[Statements], Path] | None,
         if entry.build not in read:
             held = found.build(entry.build)
             read[entry.build] = {one.id for one in held}
-            before = len(to.accepted)
+            before = len(to.counted)
             for one in held:
                 to.take(one, layout.folder(found.store, entry.build) / "decisions" / one.id)
-            best = _newest_passed(to.standing(to.accepted[before:]))
+            best = _newest_passed(to.standing(to.weighed(before)))
             newest = max(filter(None, (newest, best)), key=_age, default=None)
         if not is_history and entry.sha256 not in read[entry.build]:
             raise _withheld(found, entry)

@@ -150,7 +150,7 @@ class Client:
         """Use `http`, which must follow no redirect and read no environment.
 
         Args:
-            http: as `signing.services.open_client` makes it.
+            http: as `transport.open_client` makes it.
             of: the repository.
             account: who logs in; asked when the registry wants to know.
             writes: whether to ask for the right to push too.

@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 from urllib.parse import urlsplit
 
@@ -39,11 +39,10 @@ from sbomgate.model import (
     SignatureState,
     TarballFacts,
 )
-from sbomgate.times import format_time, parse_time
+from sbomgate.times import EARLIEST, format_time, parse_time
 
 MAX_FUTURE = timedelta(minutes=5)  # clocks differ; more is a claim about the future
 MAX_CONTRADICTION = timedelta(hours=1)  # between the log's time and the registry's word (CASES T05)
-EARLIEST = datetime(2009, 9, 29, tzinfo=UTC)  # npm's own first release: no package is older
 MAX_SENTENCES = 20  # of one package: more of the same kind tell nobody anything
 GYP_SCRIPT = "node-gyp rebuild"  # what npm runs where there is a binding.gyp
 INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")
@@ -367,6 +366,7 @@ def _scripts(
         *_identity(package, tarball.name, tarball.version, "the tarball's package.json"),
         *_against_lockfile(package, tarball.scripts),
         *_against_registry(facts.registry, tarball),
+        *_against_linked(package, tarball, facts.registry),
         *_unlisted(package, tarball.bundled, by_id),
     ]
     return replace(
@@ -467,6 +467,18 @@ def _against_lockfile(package: Package, scripts: Mapping[str, str]) -> list[str]
     return []
 
 
+def _against_linked(package: Package, tarball: TarballFacts, word: RegistryWord | Missing) -> list[str]:
+    """Commands that the lockfile alone gives a package: npm and bun link what it says, and do not ask the tarball.
+
+    What the registry's manifest says as well is no contradiction here: it knows the commands of `directories.bin`.
+    """
+    known = {*(tarball.bin or ()), *((isinstance(word, RegistryWord) and word.bin) or ())}
+    extra = {*(package.commands or ())} - known if tarball.bin is not None else set()
+    if not extra:
+        return []
+    return [f"the lockfile gives it the command {_names(extra)}, which its package.json does not have"]
+
+
 def _against_registry(word: RegistryWord | Missing, tarball: TarballFacts) -> list[str]:
     """CASES I06: what the registry's manifest says against what the tarball says."""
     if isinstance(word, Missing):
@@ -504,14 +516,17 @@ _SHADOWED = frozenset(
 def _shadows(package: Package, facts: CollectedFacts) -> tuple[str, ...]:
     """Return the well-known commands that a package's `bin` takes the place of.
 
-    npm links every `bin` of the top level into node_modules/.bin, which comes first on the PATH of every script: a
-    `bin` called node needs no install script to run. The packages that are that command are left out.
+    By its tarball, or by the lockfile's word, which is what npm and bun link: every `bin` of the top level goes into
+    node_modules/.bin, which comes first on the PATH of every script, so a `bin` called node needs no install script to
+    run. The packages that are that command are left out.
     """
     tarball = facts.tarball
-    if isinstance(tarball, Missing) or tarball.sha512 != package.sha512 or not tarball.bin:
+    if package.kind in (Kind.ROOT, Kind.WORKSPACE, Kind.LINK):  # a project's own commands are its own
         return ()
+    own = () if isinstance(tarball, Missing) or tarball.sha512 != package.sha512 else tarball.bin or ()
+    found = sorted({*own, *(package.commands or ())})
     # On Windows and macOS the case does not count, and Windows finds node.cmd for node.
-    plain = ((name, re.sub(r"\.(exe|cmd|bat|ps1)$", "", name.lower())) for name in tarball.bin)
+    plain = ((name, re.sub(r"\.(exe|cmd|bat|ps1)$", "", name.lower())) for name in found)
     return tuple(name for name, word in plain if word in _SHADOWED and package.name not in _OWN_COMMANDS.get(word, ()))
 
 

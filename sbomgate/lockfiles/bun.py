@@ -20,6 +20,7 @@ from hashlib import sha256
 from posixpath import join, normpath
 from typing import Any
 
+from sbomgate import commands
 from sbomgate.errors import InputError
 from sbomgate.lockfiles import _bunfig, _npmrc
 from sbomgate.lockfiles import _npm_edges as links
@@ -374,6 +375,7 @@ class _Reader(Reading):
             os=self.words(info.get("os"), "packages", key, "os"),
             cpu=self.words(info.get("cpu"), "packages", key, "cpu"),
             libc=self.words(info.get("libc"), "packages", key, "libc"),
+            commands=commands.names(info.get("bin"), name),
             **reached(mask),
         )
 

@@ -14,6 +14,7 @@ from hashlib import sha256
 from posixpath import normpath
 from typing import Any, NoReturn
 
+from sbomgate import commands
 from sbomgate.errors import InputError
 from sbomgate.lockfiles import _npm_edges as links
 from sbomgate.lockfiles import _npm_v1 as v1
@@ -535,6 +536,11 @@ class _Reader:
                     engines=engines_of(entry["engines"]) if "engines" in entry else {},
                     licence=licence_of(entry.get("license")),
                     deprecated=deprecation_of(entry.get("deprecated")),
+                    commands=None
+                    if self.version == 1
+                    else commands.names(entry["bin"], name)
+                    if "bin" in entry
+                    else (),
                 )
             )
         return tuple(packages)
@@ -643,6 +649,10 @@ class _Reader:
         if kind in (Kind.REGISTRY, Kind.BUNDLED) and (version is None or parse_version(version) is None):
             message = "no version" if version is None else f"{version[:60]!a} is no version"
             self._find("version-invalid", "bound_bytes", location, self._place(location), message)
+        if entry.get("scripts") and self.version != 1:
+            # npm runs these in place of the package's own (arborist, `#addToBuildSet`), and writes none itself.
+            message = "the entry names scripts of its own: npm runs them, whatever the package's tarball says"
+            self._find("scripts-in-lockfile", "lockfile_sound", location, self._place(location, "scripts"), message)
         if entry.get("hasShrinkwrap"):
             message = "its own shrinkwrap decides what it depends on"
             self._find("nested-shrinkwrap", "pinned", location, self._place(location), message)

@@ -144,7 +144,7 @@ class TarballFacts:
         name, version: of its package.json.
         scripts: every entry of package.json's `scripts` that npm runs on install of a dependency (preinstall, install,
             postinstall, and for git dependencies prepare), verbatim.
-        gyp: a `binding.gyp` at its root and no `gypfile: false`: npm runs node-gyp.
+        gyp: a `binding.gyp` at its root and neither `install` nor `preinstall`: npm runs node-gyp.
         bundled: packages inside it.
         licence: SPDX expression or other text of package.json, or None.
         files: path → SHA-256 (hex) of the files in it that its install scripts name.

@@ -110,6 +110,8 @@ class Package:
         licence: the lockfile's word, or None.
         deprecated: the lockfile's word, or None.
         line: 1-based line in the lockfile where the entry starts, or None.
+        commands: names of the commands that the entry gives it (`bin`), sorted: what npm and bun link. None where the
+            format does not say. The SBOM has what was found out with them (`facts:shadows`), not them.
         withheld: something was left out of `resolved` before it came here (read from an SBOM, PROMISES P40).
     """
 
@@ -136,6 +138,7 @@ class Package:
     licence: str | None = None
     deprecated: str | None = None
     line: int | None = None
+    commands: tuple[str, ...] | None = field(default=None, compare=False)
     withheld: bool = False
 
     @property

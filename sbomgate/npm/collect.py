@@ -80,7 +80,7 @@ def _from_cache(parts: Sequence[Part], sources: Sources, cache: FactCache) -> No
         if part.word is None and one.registry is not None and sources.trust_cache:
             uses.append((part, "word", word_key(one.registry, one.key)))
         # Verified from their bytes, but whoever filled the cache chose which of them are there.
-        may_attest = sources.trust_cache or sources.offline
+        may_attest = (sources.trust_cache or sources.offline) and one.key not in sources.doubted
         if part.attestations is None and one.registry is not None and may_attest:
             uses.append((part, "attestations", attestations_key(one.registry, one.key)))
         if part.unread and one.sha512 is not None and sources.trust_cache:
@@ -104,6 +104,7 @@ def _earlier_from_cache(parts: Iterable[Part], sources: Sources, cache: FactCach
         (part, one.version, attestations_key(part.wanted.registry or "", earlier_key(part.wanted.key, one)))
         for part in parts
         for one in part.in_cache(sources.now)
+        if earlier_key(part.wanted.key, one) not in sources.doubted
     ]
     found = cache.get(row for _, _, row in uses)
     for part, version, row in uses:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from sbomgate import commands
+
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024  # the largest package.json in the public registry is below 1 MiB
 MAX_REPOSITORY = 2048  # characters of a URL that is only shown
 MAX_AUTHOR = 1000  # characters: a name, an address, a URL
@@ -29,7 +31,6 @@ class Manifest:
     Attributes:
         name, version: as stated, None where absent.
         scripts: the install scripts that npm would run, verbatim; an empty text is none, as for npm.
-        gypfile: False only for `"gypfile": false`.
         licence: SPDX expression or other text, or None.
         dependencies: name → range of dependencies and optionalDependencies together.
         bin: names of the commands, sorted.
@@ -40,7 +41,6 @@ class Manifest:
     name: str | None
     version: str | None
     scripts: Mapping[str, str]
-    gypfile: bool
     licence: str | None
     dependencies: Mapping[str, str]
     bin: tuple[str, ...]
@@ -59,10 +59,9 @@ def read(data: bytes) -> Manifest:
         name=_text(document, "name"),
         version=_text(document, "version"),
         scripts=install_scripts(document),
-        gypfile=document.get("gypfile") is not False,
         licence=licence(document),
         dependencies=dependencies(document),
-        bin=commands(document, document.get("name")),
+        bin=commands.names(document.get("bin"), document.get("name")),
         repository=repository(document),
         author=author(document),
     )
@@ -105,21 +104,6 @@ def dependencies(document: Mapping[str, Any]) -> dict[str, str]:
         if isinstance(section, Mapping):
             found.update((_plain(name), _plain(range_)) for name, range_ in section.items() if isinstance(range_, str))
     return dict(sorted(found.items()))
-
-
-def commands(document: Mapping[str, Any], name: object) -> tuple[str, ...]:
-    """Return the names that a parsed manifest's `bin` puts on the path, sorted.
-
-    A text stands for one command of the package's own name, without its scope (npm docs, package.json: bin).
-    """
-    bin_ = document.get("bin")
-    if isinstance(bin_, str):
-        return (_plain(name.rpartition("/")[2]),) if isinstance(name, str) and bin_ else ()
-    if not isinstance(bin_, Mapping):
-        return ()
-    # npm normalises a name to its last part: "../node" is linked as "node".
-    names = (_plain(one) for one, path in bin_.items() if isinstance(path, str) and path)
-    return tuple(sorted({last for name in names if (last := name.replace("\\", "/").rpartition("/")[2])}))
 
 
 def repository(document: Mapping[str, Any]) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from sbomgate import version_set
+from sbomgate import commands, version_set
 from sbomgate.errors import FetchError
 from sbomgate.model import Absence, EarlierRelease, Missing, Origin, RegistrySignature, RegistryWord
 from sbomgate.npm import manifest
@@ -178,7 +178,7 @@ def _word(
         author=manifest.author(version),
         deprecated=_text(deprecated) or ("deprecated" if deprecated is True else None),
         dependencies=manifest.dependencies(version),
-        bin=manifest.commands(version, str(version.get("name"))),
+        bin=commands.names(version.get("bin"), version.get("name")),
         versions=listed,
         latest=latest,
     )

@@ -54,6 +54,7 @@ class Sources:
             bytes and asks the registry again, without an ETag: who forged a cached word chose its ETag too (P26). Of
             the cache `gate` uses only, offline, attestations: they are verified from their bytes.
         sleep: waits between attempts; None is asyncio's.
+        doubted: keys whose attestations are not taken from the cache (`facts.earlier_key` for earlier releases).
         keep: called with SHA-512 (hex) and bytes of each tarball that came from the network, which `collect` itself
             forgets; from several threads. The digest was compared.
     """
@@ -70,6 +71,7 @@ class Sources:
     trust_cache: bool = False
     sleep: Callable[[float], Awaitable[object]] | None = None
     keep: Callable[[str, bytes], None] | None = None
+    doubted: frozenset[FactKey] = frozenset()
 
 
 class Part:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urljoin, urlsplit
 
 from sbomgate.addresses import is_direct, origin, packed_once, place, retry_after, show
-from sbomgate.errors import FetchError
 from sbomgate.model import Absence, Missing
 from sbomgate.npm.auth import Credentials
 from sbomgate.npm.tarball import MAX_TARBALL_BYTES
@@ -61,26 +60,17 @@ def open_client(*, ca_file: str | None = None, proxy: str | None = None, no_prox
         ca_file: PEM file of certificate authorities to trust beside the system's and certifi's.
         proxy: URL of an HTTP proxy; this machine itself is asked directly.
         no_proxy: what else is (`addresses.is_direct`).
-    """
-    import ssl
 
-    import certifi
+    Raises:
+        UsageError: the file holds no certificates, or that is not the URL of an HTTP proxy.
+    """
     import httpx
 
     from sbomgate import tls
+    from sbomgate.transport import http_proxy
 
-    # The system's store holds what a company added to it; certifi's helps where the system has none.
-    context = tls.client_context()
-    context.load_verify_locations(cafile=certifi.where())
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=ca_file)
-        except (OSError, ssl.SSLError) as e:
-            raise FetchError("holds no certificates", where=ca_file, hint="correct NODE_EXTRA_CA_CERTS") from e
-    try:
-        by_proxy = None if proxy is None else httpx.Proxy(proxy)
-    except (ValueError, httpx.InvalidURL) as e:
-        raise FetchError("not the URL of an HTTP proxy", where="HTTPS_PROXY", hint="http://host:port") from e
+    context = tls.public_context(ca_file)
+    by_proxy = None if proxy is None else http_proxy(proxy)
     limits = httpx.Limits(max_connections=CONCURRENCY, max_keepalive_connections=CONCURRENCY)
 
     class Transport(httpx.AsyncBaseTransport):

@@ -17,7 +17,7 @@ from sbomgate.facts.document import (
 )
 from sbomgate.model import Absence, EarlierRelease, FactKey, Missing, RegistryWord, TarballFacts
 
-READER = 2  # part of the cache key of tarball facts: raise it when `tarball.read` reads something else
+READER = 3  # part of the cache key of tarball facts: raise it when `tarball.read` reads something else
 
 
 def word_key(registry: str, key: FactKey) -> str:

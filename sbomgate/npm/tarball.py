@@ -167,11 +167,15 @@ def _bundled(path: str, folder: _Folder) -> BundledManifest:
 
 
 def _runs_gyp(folder: _Folder) -> bool:
-    """Whether npm runs node-gyp by itself: binding.gyp, no `gypfile: false`, no install nor preinstall script."""
+    """Whether npm runs node-gyp by itself: binding.gyp, no install nor preinstall script.
+
+    `"gypfile": false` in package.json is no way out: npm reads it where it installs without a lockfile, and with one,
+    which does not keep it, runs node-gyp (arborist, `#addToBuildSet`; measured with npm 11).
+    """
     if not folder.gyp or folder.manifest is None:
         return folder.gyp
     own = folder.manifest.scripts
-    return folder.manifest.gypfile and "install" not in own and "preinstall" not in own
+    return "install" not in own and "preinstall" not in own
 
 
 def _interesting(data: bytes) -> Iterator[tuple[str, str, bytes]]:

@@ -12,7 +12,7 @@ import orjson
 
 from sbomgate import canonical
 from sbomgate.addresses import packed_once
-from sbomgate.errors import PolicyError, UsageError
+from sbomgate.errors import PolicyError
 from sbomgate.policy.engines import path_of
 
 if TYPE_CHECKING:
@@ -61,17 +61,14 @@ class RestClient:
         self.where = f"unix://{socket}" if socket else base
         self._base = base
         self._seconds = seconds
-        try:
-            transport = Transport(
-                seconds=seconds,
-                context=context,
-                proxy=None if proxy is None or socket else httpx.Proxy(proxy),
-                no_proxy=no_proxy,
-                uds=uds,
-                retries=CONNECT_RETRIES,
-            )
-        except (ValueError, httpx.InvalidURL) as e:
-            raise UsageError("not the URL of an HTTP proxy", where="HTTPS_PROXY", hint="http://host:port") from e
+        transport = Transport(
+            seconds=seconds,
+            context=context,
+            proxy=None if socket else proxy,
+            no_proxy=no_proxy,
+            uds=uds,
+            retries=CONNECT_RETRIES,
+        )
         self._client = httpx.Client(
             transport=transport,
             headers={"Authorization": f"Bearer {token}"} if token else {},

@@ -15,7 +15,7 @@ from sbomgate.model import (
     Signature,
 )
 from sbomgate.provenance import Verifier
-from sbomgate.times import parse_time
+from sbomgate.times import EARLIEST, parse_time
 
 Verified = tuple[Mapping[FactKey, tuple[Attestation, Attestation]], Mapping[FactKey, Signature]]
 
@@ -58,7 +58,9 @@ def verify_all(
 
 
 def _time(text: str | None) -> datetime | None:
+    """Return a registry's word for a time; an impossible one is none, and judges no key."""
     try:
-        return None if text is None else parse_time(text)
+        time = None if text is None else parse_time(text)
     except ValueError:
         return None
+    return None if time is None or time < EARLIEST else time

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 MEDIA_TYPE = "application/vnd.dev.sigstore.signingconfig.v0.2+json"
 MAX_CONFIG_BYTES = 1 << 20  # the public one has 1 kB
 MAX_ANSWER_BYTES = 1 << 20  # a certificate chain has 3 kB, a log entry 10 kB, a timestamp 5 kB
-CONNECT_SECONDS, ANSWER_SECONDS = 10, 60  # Rekor v2 answers when the entry is in the log, seconds later
-TOTAL_SECONDS = 120.0  # one whole exchange, however slowly it drips
 PAUSES = (1.0, 4.0)  # seconds before the second and the third attempt at a service that is down
 
 _ENTRY = (
@@ -132,49 +130,6 @@ def _count(found: Mapping[str, Any], name: str, services: list[tuple[str, int]])
             return int(config["count"])
         case other:
             raise ValueError(f"{name}.selector: got {other!r}, expected ANY, ALL or EXACT with a count")
-
-
-def open_client(
-    *,
-    ca_file: str | None = None,
-    proxy: str | None = None,
-    no_proxy: str = "",
-    total_seconds: float = TOTAL_SECONDS,
-) -> httpx.Client:
-    """Return the HTTP client for these services: each of its exchanges ends within `total_seconds`.
-
-    It reads no environment and follows no redirect: a token goes where the configuration says, and nowhere else.
-
-    Args:
-        ca_file: PEM file of certificate authorities to trust beside the system's and certifi's.
-        proxy: URL of an HTTP proxy; this machine itself is asked directly.
-        no_proxy: what else is (`addresses.is_direct`).
-        total_seconds: limit of one exchange.
-
-    Raises:
-        SigningError: the file holds no certificates, or the proxy is no URL.
-    """
-    import ssl
-
-    import certifi
-    import httpx
-
-    from sbomgate import tls
-    from sbomgate.transport import Transport
-
-    context = tls.client_context()
-    context.load_verify_locations(cafile=certifi.where())
-    try:
-        if ca_file is not None:
-            context.load_verify_locations(cafile=ca_file)
-        by_proxy = None if proxy is None else httpx.Proxy(proxy)
-        transport = Transport(seconds=total_seconds, context=context, proxy=by_proxy, no_proxy=no_proxy)
-    except (OSError, ssl.SSLError, ValueError, httpx.InvalidURL) as e:
-        raise SigningError(
-            "certificates or proxy cannot be used", hint="correct NODE_EXTRA_CA_CERTS, HTTPS_PROXY"
-        ) from e
-    timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
-    return httpx.Client(transport=transport, trust_env=False, follow_redirects=False, timeout=timeout)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
+from sbomgate import transport
 from sbomgate.errors import EvidenceError, FetchError, PolicyError
 from sbomgate.evidence import registry as oci
 from sbomgate.evidence import registry_client
@@ -35,7 +36,6 @@ from sbomgate.npm import auth, collect, registry
 from sbomgate.npm.cache import FactCache
 from sbomgate.npm.wanted import Wanted
 from sbomgate.policy.engines.opa_url import OpaUrlEngine
-from sbomgate.signing import services
 from testkit import oci_registries, tarballs
 from testkit.engines import Server, find_opa
 from testkit.evidence import TARBALL, record
@@ -362,8 +362,8 @@ def test_P37_a_registry_of_evidence_behind_what_spoils_its_answers(oci_host: str
 
     with (
         FaultyProxy(f"http://{oci_host}") as proxy,
-        services.open_client() as http,
-        services.open_client(total_seconds=IMPATIENT) as hasty,
+        transport.open_client() as http,
+        transport.open_client(total_seconds=IMPATIENT) as hasty,
     ):
         attach(proxy.host, "sound", http)
         writes = len(proxy.asked)
@@ -393,7 +393,7 @@ def test_P37_a_registry_of_evidence_behind_what_spoils_its_answers(oci_host: str
 @pytest.mark.parametrize("case", ["a portal's page", "a portal's page as 404"])
 def test_P19_what_a_portal_answers_once_hides_no_revocation(oci_host: str, case: str) -> None:
     """The list of referrers is asked for again before the registry is taken for one that has no such list."""
-    with FaultyProxy(f"http://{oci_host}") as proxy, services.open_client() as http:
+    with FaultyProxy(f"http://{oci_host}") as proxy, transport.open_client() as http:
         name = f"revoked-{len(case)}"
         oci.attach(opened(proxy.host, name, http), TARBALL, [record()], sleep=lambda _: None)
         proxy.mend()

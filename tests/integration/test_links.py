@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from testkit import npm_cache, tarballs, trees
+from testkit import images, npm_cache, tarballs, trees
 from testkit.bench import REPOSITORY, Bench, Said, entry, known, sha256
 from testkit.registry import Simulator
 from testkit.sigstore import GITHUB, TestSigstore
@@ -183,7 +183,7 @@ def test_a_bundlers_file_cannot_be_looked_into(bench: Bench) -> None:
 
 
 def test_an_image_in_a_layout(bench: Bench) -> None:
-    digest = trees.layout(bench.folder / "image", [trees.tar(trees.files_of(f"app/{PLACE}", GOOD))])
+    digest = images.written(bench.folder / "image", images.layout([trees.tar(trees.files_of(f"app/{PLACE}", GOOD))]))
     subject = ("--subject", f"oci:registry.example/shop@sha256:{digest}", "--key", "release.key", "--json")
     common = ("gate", "shop", "--trust", "trust.toml", "--facts", "facts.json", "--offline", *subject)
     said = bench.run(*common, "--contains", "layout:image#app")

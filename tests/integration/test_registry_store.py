@@ -24,8 +24,8 @@ from sbomgate.evidence import registry, registry_client
 from sbomgate.evidence.record import Record
 from sbomgate.evidence.registry_auth import Account
 from sbomgate.evidence.registry_client import Client, repository
-from sbomgate.signing.services import open_client
 from sbomgate.subject import MANIFEST_MEDIA_TYPE, canonical, descriptor
+from sbomgate.transport import open_client
 from testkit import commandline, evidence
 from testkit import oci_registries as registries
 from testkit.commandline import World, must_be_discreet, must_be_refused

@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sbomgate import dsse
+from sbomgate import dsse, transport
 from sbomgate.errors import EvidenceError, SigningError
 from sbomgate.model import LOGGED, TIMESTAMPED, AcceptedIdentity, AttestationState, Signer
 from sbomgate.provenance import Verifier
@@ -62,7 +62,7 @@ def rekor(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
-    with services.open_client() as found:
+    with transport.open_client() as found:
         yield found
 
 
@@ -657,8 +657,8 @@ def test_P34_signing_services_behind_what_spoils_their_answers(
         FaultyProxy(sigstore.fulcio) as fulcio,
         FaultyProxy(sigstore.rekor_v1) as rekor,
         FaultyProxy(sigstore.timestamps.partition("/api")[0]) as stamps,
-        services.open_client() as patient,
-        services.open_client(total_seconds=0.5) as hasty,
+        transport.open_client() as patient,
+        transport.open_client(total_seconds=0.5) as hasty,
     ):
         config = services.SigningConfig(
             ca=fulcio.url, log=(rekor.url, 1), authorities=(f"{stamps.url}/api/v1/timestamp",)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import tarfile
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -64,28 +62,3 @@ def files_of(place: str, data: bytes) -> dict[str, bytes]:
             assert content is not None
             found[f"{place}/{member.name.partition('/')[2]}"] = content.read()
     return found
-
-
-def layout(folder: Path, layers: Sequence[bytes], *, media_type: str = "application/vnd.oci.image.layer.v1.tar") -> str:
-    """Write an OCI image layout of one image with these layers, and return the SHA-256 (hex) of its manifest."""
-
-    def blob(data: bytes) -> dict[str, object]:
-        digest = hashlib.sha256(data).hexdigest()
-        path = folder / "blobs" / "sha256" / digest
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        return {"digest": f"sha256:{digest}", "size": len(data)}
-
-    config = {"mediaType": "application/vnd.oci.image.config.v1+json", **blob(b"{}")}
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": config,
-        "layers": [
-            {"mediaType": media_type + ("+gzip" if layer[:2] == b"\x1f\x8b" else ""), **blob(layer)} for layer in layers
-        ],
-    }
-    described = blob(json.dumps(manifest).encode())
-    (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
-    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [described]}))
-    return str(described["digest"]).removeprefix("sha256:")

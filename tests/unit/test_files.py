@@ -44,3 +44,9 @@ def test_links_are_followed_only_where_that_is_asked_for(tmp_path: Path) -> None
     assert files.read(tmp_path / "link", limit=9, error=InputError) == b"1"
     with pytest.raises(InputError):
         files.read(tmp_path / "link", limit=9, error=InputError, follow=False)
+
+
+def test_what_is_missing_is_said_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as failed:
+        files.read(tmp_path / "none", limit=1, error=InputError)
+    assert failed.value.hint

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -19,17 +19,21 @@ from sbomgate.errors import InputError, PolicyError, SbomgateError, SigningError
 from sbomgate.facts import key_of
 from sbomgate.model import (
     SBOM_KIND,
+    Absence,
     AcceptedIdentity,
     AttestationDocument,
     AttestationState,
     BaselineBuild,
     Builder,
+    CollectedFacts,
     DependencyGraph,
     EarlierRelease,
     Edge,
     EdgeKind,
     Evaluation,
+    FactKey,
     Level,
+    Missing,
     People,
     PolicyFinding,
     Rebuilder,
@@ -388,6 +392,45 @@ def test_an_earlier_release_is_verified_as_the_registry_names_its_bytes() -> Non
     _, (found, _) = gate.gather_facts(GRAPH, material, collect=lambda _: {one: replace(seen(one), earlier=(earlier,))})
     ((_, provenance),) = found.values()
     assert provenance.state is AttestationState.VERIFIED, provenance.reason
+
+
+def test_what_was_served_wrong_once_is_asked_for_again_before_it_counts() -> None:
+    """A damaged answer in the cache must not deny for ever; where nobody answers anew, it counts (P6)."""
+    sigstore = TestSigstore(NOW)
+    one, sha512 = key_of(GRAPH.packages[1]), GRAPH.packages[1].sha512
+    assert sha512 is not None
+    good = sigstore.attestations_document([sigstore.provenance(one.name, one.version, sha512)])
+    bad = good.replace(b'"payloadType"', b'"payloadKind"')
+    material = gate.material_of(accepting(), sigstore.trusted_root_json(), sigstore.registry_keys_json(), updated=None)
+
+    def facts_of(body: bytes, origin: Origin) -> dict[FactKey, CollectedFacts]:
+        document = AttestationDocument(body=body, sha256=hashlib.sha256(body).hexdigest(), origin=origin)
+        return {one: replace(seen(one), attestations=document)}
+
+    asked: list[Collection[FactKey]] = []
+
+    def state(
+        body: bytes, origin: Origin, anew: Mapping[FactKey, CollectedFacts] | None = None
+    ) -> tuple[AttestationState, bool]:
+        def again(_: DependencyGraph, doubted: Collection[FactKey]) -> Mapping[FactKey, CollectedFacts]:
+            asked.append(doubted)
+            assert anew is not None
+            return anew
+
+        asked.clear()
+        _, (found, _) = gate.gather_facts(
+            GRAPH, material, collect=lambda _: facts_of(body, origin), again=None if anew is None else again
+        )
+        return found[one][1].state, asked == [{one}]
+
+    served, wrong = facts_of(good, Origin.NETWORK), facts_of(bad, Origin.NETWORK)
+    gone = {one: replace(seen(one), attestations=Missing(absence=Absence.UNREACHABLE, reason="down"))}
+    assert state(bad, Origin.CACHE, served) == (AttestationState.VERIFIED, True)
+    assert state(bad, Origin.CACHE, wrong) == (AttestationState.INVALID, True)
+    assert state(bad, Origin.CACHE, gone) == (AttestationState.INVALID, True)
+    assert state(bad, Origin.CACHE) == (AttestationState.INVALID, False)
+    assert state(bad, Origin.NETWORK, served) == (AttestationState.INVALID, False)
+    assert state(good, Origin.CACHE, wrong) == (AttestationState.VERIFIED, False)
 
 
 def test_P21_an_issuer_of_no_name() -> None:

@@ -1,7 +1,7 @@
 """Which requests go to the proxy: all but those to this machine and to what NO_PROXY names, whoever is asked.
 
-npm's registries, sigstore's services (the same client asks OCI registries, forges and webhooks), mirrors of trust
-roots, OPA servers. `.invalid` is nobody's (RFC 6761): where the proxy is not asked, nobody answers.
+npm's registries, sigstore's services (the same client asks OCI registries, forges, webhooks and mirrors of trust
+roots), OPA servers. `.invalid` is nobody's (RFC 6761): where the proxy is not asked, nobody answers.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sbomgate import tuf
+from sbomgate import transport
 from sbomgate.cli._environment import Environment
 from sbomgate.errors import PolicyError, UsageError
 from sbomgate.npm import registry
 from sbomgate.policy.rest import RestClient
-from sbomgate.signing import services
 from testkit.refusing_proxy import RefusingProxy, serving
 from testkit.registry import Simulator
 
@@ -40,12 +39,7 @@ def npm(url: str, env: Environment) -> int:
 
 
 def service(url: str, env: Environment) -> int:
-    with services.open_client(**env.network) as client:
-        return client.get(url).status_code
-
-
-def mirror(url: str, env: Environment) -> int:
-    with tuf.open_client(**env.network) as client:
+    with transport.open_client(**env.network) as client:
         return client.get(url).status_code
 
 
@@ -61,7 +55,6 @@ def opa(url: str, env: Environment) -> int:
 CLIENTS: dict[str, Callable[[str, Environment], int]] = {
     "npm's registries": npm,
     "services": service,
-    "mirrors": mirror,
     "OPA": opa,
 }
 

@@ -12,7 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sbomgate.transport import Transport
+from sbomgate.errors import UsageError
+from sbomgate.npm import registry
+from sbomgate.transport import Transport, open_client
 
 # The server closes after each answer, and has to say so: else the next request may meet the closing.
 WHOLE = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok"
@@ -98,14 +100,25 @@ def test_a_unix_socket(tmp_path: Path) -> None:
 
 def test_through_a_proxy() -> None:
     with server(lambda: iter([WHOLE])) as url:
-        client = httpx.Client(transport=Transport(seconds=60, proxy=httpx.Proxy(url)))
+        client = httpx.Client(transport=Transport(seconds=60, proxy=url))
         with client:
             assert client.get("http://registry.invalid/").text == "ok"
 
 
-def test_what_is_no_http_proxy_is_refused() -> None:
-    with pytest.raises(ValueError, match="socks5"):
-        Transport(seconds=1, proxy=httpx.Proxy("socks5://127.0.0.1:1"))
+@pytest.mark.parametrize("url", ["socks5://127.0.0.1:1", "ftp://127.0.0.1", "nonsense", "http://", ""])
+def test_what_is_no_http_proxy_is_refused(url: str) -> None:
+    """By every client alike, with the setting that is wrong."""
+    for opened in (open_client, registry.open_client):
+        with pytest.raises(UsageError, match="HTTPS_PROXY"):
+            opened(proxy=url)
+
+
+def test_a_file_without_certificates_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").write_bytes(b"")
+    for name in ("empty.pem", "missing.pem"):
+        for opened in (open_client, registry.open_client):
+            with pytest.raises(UsageError, match="holds no certificates"):
+                opened(ca_file=str(tmp_path / name))
 
 
 def test_errors_are_those_of_httpx() -> None:

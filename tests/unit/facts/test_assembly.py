@@ -570,6 +570,28 @@ def test_commands_in_the_place_of_others(name: str, commands: tuple[str, ...], s
     assert manifests(one, tarball=tarball(name=name, bin=commands)).shadows == shadows
 
 
+def locked(*names: str) -> Package:
+    return replace(a(), commands=names)
+
+
+def test_commands_that_only_the_lockfile_has() -> None:
+    """npm and bun link the lockfile's commands without a look at the tarball: a clean one is no excuse."""
+    said = "the lockfile gives it the command node, which its package.json does not have"
+    found = manifests(locked("a", "node"), registry=word(bin=("a",)), tarball=tarball(bin=("a",)))
+    assert (found.scripts.disagreements, found.shadows) == ((said,), ("node",))
+    # The registry's manifest lists the commands of `directories.bin`, which package.json does not name.
+    found = manifests(locked("a", "b"), registry=word(bin=("a", "b")), tarball=tarball(bin=("a",)))
+    assert found.scripts.disagreements == ()
+    found = manifests(locked("node"), tarball=missing(Absence.UNREACHABLE))
+    assert (found.scripts.disagreements, found.shadows) == ((), ("node",))
+    assert manifests(locked(), tarball=tarball(bin=("a",))).scripts.disagreements == ()
+
+
+@pytest.mark.parametrize("kind", [Kind.ROOT, Kind.WORKSPACE, Kind.LINK])
+def test_a_projects_own_commands_are_its_own(kind: Kind) -> None:
+    assert manifests(replace(locked("node"), kind=kind)).shadows == ()
+
+
 def test_other_bytes_say_nothing() -> None:
     """P14."""
     found = manifests(a(), tarball=tarball(sha512="00" * 64, bin=("node",), dependencies={"x": "1"}))

@@ -19,7 +19,7 @@ from sbomgate.installed import Tarballs, _archive, read_archive
 from sbomgate.link import expected
 from sbomgate.model import Kind, Package
 from sbomgate.model.link import Inventory
-from testkit import tarballs, trees
+from testkit import images, tarballs, trees
 
 GOOD = tarballs.package("good", "1.0.0")
 NEEDED = Package(id="node_modules/needed", name="needed", version="1.0.0", kind=Kind.REGISTRY)
@@ -219,7 +219,7 @@ def test_a_bomb_takes_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def image(tmp_path: Path, *layers: bytes, **more: Any) -> Inventory:
-    digest = trees.layout(tmp_path / "image", layers, **more)
+    digest = images.written(tmp_path / "image", images.layout(layers, **more))
     return read_archive(tmp_path / "image", ".", NOTHING, sha256=digest, tarballs=Tarballs(), folders=("", "app"))
 
 
@@ -270,7 +270,7 @@ def spoil_layer(folder: Path) -> None:
 
 
 def test_P10_an_altered_layer_is_refused(tmp_path: Path) -> None:
-    digest = trees.layout(tmp_path / "image", [trees.tar(HELD)])
+    digest = images.written(tmp_path / "image", images.layout([trees.tar(HELD)]))
     spoil_layer(tmp_path)
     with pytest.raises(InputError, match="sha256"):
         read_archive(tmp_path / "image", ".", NOTHING, sha256=digest, tarballs=Tarballs())
@@ -278,11 +278,11 @@ def test_P10_an_altered_layer_is_refused(tmp_path: Path) -> None:
 
 BAD: dict[str, Callable[[Path], str]] = {
     "another image": lambda folder: "0" * 64,
-    "no tar": lambda folder: trees.layout(folder, [trees.tar(HELD)], media_type="application/vnd.other"),
-    "zstd": lambda folder: trees.layout(
-        folder, [trees.tar(HELD, mode="w")], media_type="application/vnd.oci.image.layer.v1.tar+zstd"
+    "no tar": lambda folder: images.written(folder, images.layout([trees.tar(HELD)], "application/vnd.other")),
+    "zstd": lambda folder: images.written(
+        folder, images.layout([trees.tar(HELD, mode="w")], "application/vnd.oci.image.layer.v1.tar+zstd")
     ),
-    "no layer": lambda folder: trees.layout(folder, []),
+    "no layer": lambda folder: images.written(folder, images.layout([])),
 }
 
 

@@ -92,6 +92,12 @@ def test_kinds_and_fields() -> None:
     assert locked.by_id(load("sources-v2"))["copied"].version == "0.2.0"
 
 
+def test_the_commands_that_bun_links() -> None:
+    commands = {id_: one.commands for id_, one in locked.by_id(load("tree-v2")).items()}
+    assert {id_ for id_, names in commands.items() if names} == {"loose-envify"}
+    assert commands[""] is None
+
+
 def test_edges_are_found_by_buns_walk() -> None:
     edges = {(edge.source, edge.name): edge.target for edge in load("tree-v2").edges}
     assert edges["is-even/is-odd", "is-number"] == "is-even/is-odd/is-number"

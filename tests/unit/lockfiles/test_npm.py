@@ -281,6 +281,27 @@ ATTACKS: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
         bundled_and_unlisted(["other"], None),
         {("lockfile_sound", "dependency-missing")},
     ),
+    "scripts that npm would run in place of the package's own": (
+        field(scripts={"postinstall": "node evil.js"}),
+        {("lockfile_sound", "scripts-in-lockfile")},
+    ),
+    "a script of a bundled package": (
+        lambda p: (
+            p.packages.update(
+                {
+                    f"{GOOD}/node_modules/inner": {
+                        "version": "1.0.0",
+                        "inBundle": True,
+                        "scripts": {"install": "node evil.js"},
+                    }
+                }
+            )
+            or p.packages[GOOD].update(bundleDependencies=["inner"], dependencies={"inner": "1.0.0"})
+        ),
+        {("lockfile_sound", "scripts-in-lockfile")},
+    ),
+    "a command is a fact, not a finding": (field(bin={"../node": "x.js"}), set()),
+    "scripts that are empty": (field(scripts={}), set()),
     "flagged as bundled beside the root": (
         both(field(inBundle=True, resolved=f"{REGISTRY}evil/-/evil-1.0.0.tgz"), drop("integrity")),
         {("lockfile_sound", "missing-integrity"), ("bound_bytes", "resolved-name-differs")},
@@ -780,3 +801,13 @@ def test_bundled_in() -> None:
     bundled(project)
     found = {package.id: package.bundled_in for package in project.read().packages if package.bundled_in is not None}
     assert found == {f"{GOOD}/node_modules/{name}": GOOD for name in ("inner", "beside", "inner/node_modules/below")}
+
+
+def test_the_commands_that_npm_links() -> None:
+    """npm links the `bin` of the lockfile's entry; version 1 has none, and npm then reads the package's own."""
+    project = good()
+    for bin_, names in (({"b": "b.js", "../node": "x.js"}, ("b", "node")), (7, ()), (None, ())):
+        field(bin=bin_)(project)
+        assert {package.id: package.commands for package in project.read().packages}[GOOD] == names
+    drop("bin")(project)
+    assert {package.id: package.commands for package in project.read().packages}[GOOD] == ()

@@ -106,6 +106,19 @@ def test_a_second_time_from_the_cache(server: Simulator, cache: FactCache) -> No
     assert again.attestations.origin is Origin.CACHE
 
 
+def test_what_is_doubted_is_asked_for_anew(server: Simulator, cache: FactCache) -> None:
+    """Attestations alone, and only those: the answer then replaces what the cache had."""
+    run(server, cache=cache, trust_cache=True, word_age=DAY)
+    server.requests.clear()
+    key = next(iter(run(server, cache=cache, trust_cache=True, word_age=DAY)))
+    server.blobs[server.attestations_path("a", "1.0.0")] = other = BUNDLE + b" "
+    found = only(run(server, cache=cache, trust_cache=True, word_age=DAY, doubted=frozenset({key})))
+    assert [one.path for one in server.requests] == [server.attestations_path("a", "1.0.0")]
+    for now in (found, only(run(server, cache=cache, trust_cache=True, word_age=DAY))):
+        assert isinstance(now.attestations, AttestationDocument)
+        assert now.attestations.body == other
+
+
 def test_gate_asks_again_and_reads_the_bytes_again(server: Simulator, cache: FactCache) -> None:
     """P26: nothing in the cache counts. An ETag would let the registry confirm a word that it never gave."""
     run(server, cache=cache, trust_cache=True, word_age=DAY)

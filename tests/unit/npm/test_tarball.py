@@ -71,7 +71,7 @@ def test_what_is_read() -> None:
         pytest.param({}, None, True, id="binding.gyp alone"),
         pytest.param({"gypfile": True}, None, True, id="gypfile true"),
         pytest.param({"gypfile": "false"}, None, True, id="gypfile text is not false"),
-        pytest.param({"gypfile": False}, None, False, id="gypfile false"),
+        pytest.param({"gypfile": False}, None, True, id="gypfile false, which npm does not read after a lockfile"),
         pytest.param({}, {"install": "node x"}, False, id="an install script replaces it"),
         pytest.param({}, {"preinstall": "node x"}, False, id="a preinstall script replaces it"),
         pytest.param({}, {"install": ""}, True, id="an empty install script does not"),
@@ -467,7 +467,7 @@ def test_dependencies_commands_and_repository() -> None:
         ({"node": "x.js", "b": "y.js"}, ("b", "node")),
         ({"../../node": "x.js", "a\\npm": "y.js", "": "z.js"}, ("node", "npm")),
         ({"node": 7, "b": ""}, ()),
-        (["x"], ()),
+        (["x"], ("x",)),
         ("", ()),
     ],
 )

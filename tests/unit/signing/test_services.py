@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from sbomgate import transport
 from sbomgate.errors import SigningError, TrustError
 from sbomgate.model import LOGGED, TIMESTAMPED
 from sbomgate.provenance import shipped
@@ -98,7 +99,7 @@ def test_any_other_configuration_is_refused(data: bytes, says: str) -> None:
 
 def test_a_keyless_signer_needs_services_that_prove_a_time() -> None:
     whole = services.parse(config(), now=NOW)
-    with services.open_client() as client:
+    with transport.open_client() as client:
         assert Keyless(Services(whole, client), lambda: TOKEN).time_source == TIMESTAMPED
         logged = SigningConfig(ca=whole.ca, log=("https://one.acme.example", 1), authorities=())
         assert Keyless(Services(logged, client), lambda: TOKEN).time_source == LOGGED
@@ -155,7 +156,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def asking(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     monkeypatch.setattr(services, "PAUSES", (0.0, 0.0))
-    with services.open_client() as client:
+    with transport.open_client() as client:
         yield Services(SigningConfig(ca=server.url, log=(server.url, 2), authorities=(server.url,)), client)
 
 
