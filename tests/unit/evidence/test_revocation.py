@@ -54,6 +54,8 @@ def test_it_is_read_as_it_was_written(said: Revocation) -> None:
         {"decision": "ab"},
         {"reason": " "},
         {"reason": "x" * 2001},
+        {"reason": 5},
+        {"decision": 5},
         {"decision": None, "signer": RevokedSigner()},
         {"decision": None, "signer": RevokedSigner(key_id="ab" * 32, issuer="https://a")},
         {"decision": None, "signer": RevokedSigner(issuer="https://a")},
