@@ -32,6 +32,7 @@ _ARCHIVE = re.compile(
     r"|bitbucket\.org/[^/]+/[^/]+/get/([^?#]*)\.tar\.gz)"
 )
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_GIT_URL = re.compile(r"https?:.+\.git(?:#.+)?")  # (GitResolver) yarn 1 clones what npm would fetch
 _TARBALL = (".tgz", ".tar.gz", ".tar")
 
 
@@ -66,7 +67,7 @@ class _Reader:
         self._load_own()
         self._load_edges()
         project.judge_edges(
-            {(edge.source, edge.name): links.pinning(edge.range) for edge in project.edges if edge.range is not None},
+            {(edge.source, edge.name): _pinning(edge.range) for edge in project.edges},
             # isLockfileEntryOutdated: where a plain range is not met yarn drops the entry, with --frozen-lockfile too.
             drops=lambda edge: links.specifier(edge.range) == "range",
         )
@@ -155,7 +156,7 @@ class _Reader:
 
     def _judge(self, node: Node, specs: list[tuple[str, str]], lower: dict[str, Node]) -> None:
         project = self.project
-        kinds = {links.specifier(spec) for _, spec in specs}
+        kinds = {"git" if _GIT_URL.fullmatch(spec) else links.specifier(spec) for _, spec in specs}
         if len({links.alias_of(spec)[0] if spec.startswith("npm:") else name for name, spec in specs}) > 1:
             message = "one entry for packages of several names, and nothing declares that"
             project.find("alias-undeclared", "bound_bytes", node.id, project.place(node), message)
@@ -386,6 +387,10 @@ class _Reader:
 
     def _refuse(self, message: str, line: int) -> NoReturn:
         raise InputError(message, where=self.path, place=f"line {line}", hint=HINT)
+
+
+def _pinning(spec: str) -> str:
+    return "exact" if _GIT_URL.fullmatch(spec) and commit_of(spec) else links.pinning(spec)
 
 
 def _split(key: str) -> tuple[str, str]:
