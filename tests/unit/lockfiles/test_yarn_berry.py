@@ -705,6 +705,6 @@ def test_what_exec_runs_is_held_by_its_content() -> None:
 
 
 def test_a_condition_may_say_no() -> None:
-    for told in ("os=!win32 & libc=glibc", "!os=win32 & libc=glibc"):
-        package = read(block("good@npm:^1.0.0", "good@npm:1.0.0", "1.0.0", f"conditions: {told}")).packages[1]
-        assert (package.os, package.cpu, package.libc) == (("!win32",), (), ("glibc",))
+    lock = block("good@npm:^1.0.0", "good@npm:1.0.0", "1.0.0", "conditions: os=!win32 & libc=glibc")
+    package = read(lock).packages[1]
+    assert (package.os, package.cpu, package.libc) == (("!win32",), (), ("glibc",))
