@@ -741,8 +741,9 @@ class _Reader:
             message = f"npm uses {both[0]} and ignores {both[1]}; {self.path} is the one that was read"
             self._find("shrinkwrap-shadow", "lockfile_sound", None, both[0], message)
         manifest = self.manifests.get("")
+        linked = set(self.targets.values())  # an entry for the directory is not enough: `npm ci` misses the link
         for location in () if manifest is None else workspaces_on_disk(self.files, self.base, manifest):
-            if location not in self.workspaces:
+            if location not in linked:
                 where = f"{location}/package.json"
                 message = f"the workspace {location} stands not in the lockfile: `npm ci` refuses to install"
                 self._find("lock-drift", "pinned", None, where, message)

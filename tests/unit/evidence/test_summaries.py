@@ -198,6 +198,7 @@ ACCEPTED: dict[str, tuple[bytes, dict[str, Any]]] = {
     "the repository": (bundle(vsa(**extended(repository=REPOSITORY))), {}),
     "a profile where none is demanded": (bundle(vsa(**extended(profile="observe"))), {}),
     "no profile where one is demanded": (bundle(vsa()), {"profile": "default"}),
+    "what it rests on has not ended": (bundle(vsa(**extended(validUntil="2026-11-20T12:01:00Z"))), {}),
     "a stricter profile": (bundle(vsa(**extended(profile="strict"))), {"profile": "default"}),
     "a level beside what is none": (bundle(vsa(verifiedLevels=[{}, 3, "SLSA_BUILD_LEVEL_3"])), {}),
     "by the second verifier": (
@@ -233,9 +234,18 @@ def test_what_does_not_count_is_told_with_its_reason() -> None:
     assert "b1 does not count: " in told
 
 
-def test_no_level_is_said_to_be_none() -> None:
-    (reason,) = judge(bundle(vsa(verifiedLevels=None))).result.reasons
-    assert "verified as nothing" in reason.message
+@pytest.mark.parametrize(("levels", "said"), [(None, "nothing"), ([], "nothing"), (["L1", "L2"], "L1, L2")])
+def test_the_level_that_it_has_is_said(levels: list[str] | None, said: str) -> None:
+    (reason,) = judge(bundle(vsa(verifiedLevels=levels))).result.reasons
+    assert f"verified as {said}, expected SLSA_BUILD_LEVEL_3" in reason.message
+
+
+def test_what_is_no_summary_is_told() -> None:
+    """Whoever sorts bundles hands on summaries alone; whoever does not may ask about any."""
+    given = [Given(where="b", data=bundle(vsa(type_="https://slsa.dev/provenance/v1")))]
+    found, notes = verify_summaries(given, TARBALL, TRUST, now=NOW)
+    assert (found, len(notes)) == ((), 1)
+    assert "not a VSA v1" in notes[0]
 
 
 @pytest.mark.parametrize("hours", [0, -1, math.nan, math.inf])
