@@ -56,6 +56,11 @@ TESTS = {
     "sbomgate/provenance/build.py": ["tests/unit/provenance/test_build.py"],
     "sbomgate/provenance/evidence.py": ["tests/unit/signing"],
     "sbomgate/provenance/rebuild.py": ["tests/unit/provenance/test_rebuild.py"],
+    "sbomgate/signing/verify.py": [
+        "tests/unit/signing/test_verify.py",
+        "tests/unit/signing/test_certified.py",
+        "tests/unit/evidence/test_summaries.py",
+    ],
 }
 """What is no mirror by name; a module of provenance/ is tested by that folder's tests."""
 
