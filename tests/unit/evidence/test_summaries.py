@@ -216,6 +216,16 @@ def test_what_nothing_speaks_against_is_accepted(case: str) -> None:
     assert codes(judge(data, trust=replace(TRUST, **changes))) == []
 
 
+def test_what_a_summary_says_is_handed_on() -> None:
+    found = judge(bundle(vsa(**PRODUCTION)))
+    assert found.other is not None
+    assert (found.other.resource_uri, found.other.says) == (GOOD["resourceUri"], {"environment": "production"})
+    assert any("does not say: repository, lockfilePath, profile" in note for note in found.result.notes)
+    silent = judge(bundle(vsa(resourceUri=None))).other
+    assert silent is not None
+    assert silent.resource_uri == ""
+
+
 def test_P20_for_an_environment_that_its_verifier_is_not_accepted_for() -> None:
     trust = replace(TRUST, **for_environments("staging"))
     assert codes(judge(bundle(vsa(**PRODUCTION)), trust=trust)) == ["environment"]

@@ -708,3 +708,41 @@ def test_a_condition_may_say_no() -> None:
     lock = block("good@npm:^1.0.0", "good@npm:1.0.0", "1.0.0", "conditions: os=!win32 & libc=glibc")
     package = read(lock).packages[1]
     assert (package.os, package.cpu, package.libc) == (("!win32",), (), ("glibc",))
+
+
+def test_P9_too_many_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sbomgate.lockfiles import _yarn_berry
+
+    monkeypatch.setattr(_yarn_berry, "MAX_ENTRIES", 1)
+    with pytest.raises(InputError, match="at most 1 are read"):
+        read(GOOD)
+
+
+def test_L07_a_lockfile_without_its_version() -> None:
+    manifest = b'{"name": "shop", "dependencies": {"good": "^1.0.0"}}'
+    text = HEAD.format("8").replace("  version: 8\n", "")
+    with pytest.raises(InputError) as caught:
+        lockfiles.read(MemoryFiles({"package.json": manifest, "yarn.lock": (text + GOOD).encode()}))
+    assert "version" in str(caught.value)
+
+
+def test_a_path_inside_a_portal_is_the_portals() -> None:
+    """The directory of what is bound to a package that is bound itself."""
+    inner = "locator=p%40portal%3A.%2Fp%3A%3Alocator%3Dshop%2540workspace%253A."
+    lock = block(
+        f"p@portal:./p::{LOCATOR}",
+        f"p@portal:./p::{LOCATOR}",
+        "0.0.0-use.local",
+        'dependencies:\n    x: "link:./x"',
+        soft=True,
+    ) + block(f"x@link:./x::{inner}", f"x@link:./x::{inner}", "0.0.0-use.local", soft=True)
+    graph = read(lock, {"dependencies": {"p": "portal:./p"}})
+    assert {package.resolved for package in graph.packages if package.id} == {"portal:p", "link:p/x"}
+    assert ("x", f"x@link:./x::{inner}") in {(edge.name, edge.target) for edge in graph.edges}
+
+
+def test_what_is_bound_to_another_spelling_is_found_where_there_is_no_choice() -> None:
+    other = "locator=shop%40workspace%3A.%2F"
+    lock = block(f"l@link:./l::{other}", f"l@link:./l::{other}", "0.0.0-use.local", soft=True)
+    graph = read(lock, {"dependencies": {"l": "link:./l"}})
+    assert [edge.target for edge in graph.edges] == [f"l@link:./l::{other}"]

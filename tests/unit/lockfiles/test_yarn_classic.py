@@ -180,6 +180,7 @@ REFUSED: dict[str, tuple[str, str, str]] = {
     "YAML": (GOOD + "  uid: x\n", "not a line that yarn writes", "line 9"),
     "an anchor": (GOOD + "&a b\n", "an anchor", "line 9"),
     "version of the wrong type": ('good@^1.0.0:\n  version:\n    x "1"\n', "is a section", "line 5"),
+    "a section for a range": (GOOD + '  dependencies:\n    a:\n      b "1"\n', "holds a section", "line 5"),
     "dependencies of the wrong type": (GOOD + '  dependencies "x"\n', "expected names and ranges", "line 5"),
     "a setting": ('registry "x"\n', "expected an entry", "line 5"),
     "both formats": (GOOD + "\n__metadata:\n  version 8\n", "both", ""),
