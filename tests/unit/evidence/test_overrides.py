@@ -65,7 +65,9 @@ def codes(found: VerificationResult) -> list[str]:
 
 
 def test_P32_two_persons_let_a_FAILED_through_and_it_stays_one(tmp_path: Path) -> None:
-    assert verify(tmp_path, FAILED).overridden is None
+    none = verify(tmp_path, FAILED)
+    assert none.overridden is None
+    assert not any("override" in note for note in none.notes), "nobody speaks of it"
     sign(tmp_path, "ann")
     one = verify(tmp_path, FAILED)
     assert (one.accepted, one.overridden) == (False, None)

@@ -34,6 +34,7 @@ from sbomgate.model import (
 )
 from sbomgate.model import ApprovedScript as Approved
 from sbomgate.model.facts import Earlier
+from sbomgate.model.link import BuildLink, Ties, TreeLink
 from sbomgate.policy import input as policy_input
 from sbomgate.policy import lists
 from testkit import inputs as b
@@ -467,3 +468,48 @@ def test_the_project_s_own_packages_are_not_held_new_or_looked_alike() -> None:
     assert facts["expres"]["similar"] == []
     assert document["baseline"]["held"] == {}
     assert document["baseline"]["gained"] == [], "what the project itself declares is its own change"
+
+
+def test_what_lies_in_a_tarball_says_in_which() -> None:
+    outer = b.package("outer")
+    inner = b.package("inner", kind=Kind.BUNDLED, integrity=None, resolved=None, bundled_in=outer.id)
+    held = {p["name"]: p.get("bundled_in") for p in built(b.sbom([outer, inner]))["packages"]}
+    assert held == {"outer": None, "inner": outer.id}
+
+
+def test_P13_what_ties_the_artefact_is_carried_over() -> None:
+    tree = TreeLink(
+        link="installed",
+        material="1" * 64,
+        packages=3,
+        bytes=2,
+        absent=1,
+        elsewhere=0,
+        bundled=0,
+        files=40,
+        counts=(("missing", 1),),
+        problems=(),
+        holds=False,
+    )
+    provenance = BuildLink(material="2" * 64, state="verified", reason="", builder="ci")
+    context = replace(b.CONTEXT, link="provenance", ties=Ties(installed=tree, provenance=provenance))
+    document = built(b.sbom([b.package("a")]), context=context)
+    assert document["link"] == "provenance"
+    told = document["ties"]
+    assert (told["contained"], told["installed"]["counts"], told["installed"]["holds"]) == (None, {"missing": 1}, False)
+    assert (told["provenance"]["state"], told["provenance"]["builder"]) == ("verified", "ci")
+    assert built(b.sbom([]))["ties"] is None
+
+
+def test_P40_no_secret_of_an_address_is_carried_over() -> None:
+    urls = {
+        "https://user:s3cret@h.test/a.tgz": "https://h.test/a.tgz",
+        "https://h.test/a.tgz?token=s3cret": "https://h.test/a.tgz",
+        "http://user:s3cret@h.test/a.tgz": "http://h.test/a.tgz",
+        "https://s3cret@h.test": "https://h.test",
+        "https://h.test/@scope/a.tgz": "https://h.test/@scope/a.tgz",
+    }
+    packages = [b.package(f"p{number}", resolved=url) for number, url in enumerate(urls)]
+    document = built(b.sbom(packages))
+    assert "s3cret" not in repr(document)
+    assert [p["resolved"].rstrip("/") for p in document["packages"]] == list(urls.values())
