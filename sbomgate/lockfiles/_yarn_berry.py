@@ -79,7 +79,6 @@ class _Reader:
 
     def graph(self) -> DependencyGraph:
         project = self.project
-        project.root()
         project.load_settings(npmrc=False)
         self.registries = YarnRegistries(project.settings)
         self._load_resolutions()

@@ -59,7 +59,6 @@ class _Reader:
 
     def graph(self) -> DependencyGraph:
         project = self.project
-        project.root()
         project.load_settings(npmrc=True)
         self.registries = YarnRegistries(project.settings)
         self._load_resolutions()

@@ -365,7 +365,8 @@ def test_links_and_directories() -> None:
     }
 
 
-def test_resolutions() -> None:
+@pytest.mark.parametrize("pattern", ["good", "**/good"])
+def test_resolutions(pattern: str) -> None:
     """L19: a resolution without parents holds for what packages ask for, and not for what the root does."""
     lock = (
         block("a@1", "a")
@@ -374,7 +375,7 @@ def test_resolutions() -> None:
         + "\n"
         + block("good@1.5.0", "good", "1.5.0")
     )
-    graph = read(lock, {"dependencies": {"a": "1", "good": "^1.0.0"}, "resolutions": {"good": "1.5.0"}})
+    graph = read(lock, {"dependencies": {"a": "1", "good": "^1.0.0"}, "resolutions": {pattern: "1.5.0"}})
     targets = {(edge.source, edge.name): edge.target for edge in graph.edges}
     assert targets == {
         ("", "a"): "a@1.0.0",
@@ -606,6 +607,13 @@ def test_a_workspace_goes_before_the_lockfile_where_it_fits(manifest: str, spec:
     graph = read(lock, declared, files={"packages/b/package.json": manifest})
     assert {edge.target for edge in graph.edges if edge.kind is not EdgeKind.WORKSPACE} == {target}
     assert codes(graph) - {"declared-floating"} == set()
+
+
+def test_a_workspaces_own_lockfile() -> None:
+    files = {"packages/b/package.json": '{"name": "b", "version": "1.2.0"}', "packages/b/yarn.lock": ""}
+    graph = read(GOOD, {"workspaces": ["packages/*"]}, files=files)
+    assert codes(graph) == {"nested-lockfile"}
+    assert [one.place for one in graph.findings if one.code == "nested-lockfile"] == ["packages/b/yarn.lock"]
 
 
 @pytest.mark.parametrize(
