@@ -640,3 +640,9 @@ def test_the_projects_own_peers_are_its_dependents_business() -> None:
 def test_an_optional_dependency_that_is_not_there() -> None:
     """yarn 1 keeps the entries of all platforms."""
     assert codes(read(GOOD + '  optionalDependencies:\n    gone "1"\n')) == {"dependency-missing"}
+
+
+def test_an_entry_without_a_version() -> None:
+    graph = read(GOOD.replace('  version "1.0.0"\n', ""))
+    assert [(package.id, package.version) for package in graph.packages] == [("", "1.0.0"), ("good@", None)]
+    assert codes(graph) == {"version-invalid"}
