@@ -164,7 +164,7 @@ class _Reader:
             self._judge_integrity(node)
             project.judge_name(node, lower)
             expected = {Kind.GIT: {"git"}, Kind.TARBALL: {"remote", "git"}, Kind.FILE: {"file"}}.get(node.kind)
-            offline = node.kind is Kind.FILE and ":" not in (node.resolved or "")
+            offline = ":" not in (node.resolved or "")
             if expected is not None and not kinds & expected and not offline:
                 message = f"comes from a {node.kind.value} source, but every declaration asks the registry for it"
                 where = project.place(node, "resolved")
@@ -220,7 +220,7 @@ class _Reader:
             node.kind, pinned = Kind.FILE, True  # yarn 0's offline mirror
             project.find("file", "exotic_sources", node.id, where, f"comes from the offline mirror: {url}")
         else:
-            plain = url if not fragment or _SHA1.fullmatch(fragment) else resolved
+            plain = url if _SHA1.fullmatch(fragment) else resolved
             node.kind, remarks = judge(node.name, node.version, plain, self.registries)
             for code, rule, message in remarks:
                 project.find(code, rule, node.id, where, message)

@@ -486,6 +486,33 @@ SOURCES: dict[str, tuple[str, str, set[str], Kind]] = {
         block('"good@https://h.test/y.tgz"', "good", resolved=f"https://h.test/x.tgz#{SHA1}"),
         {"tarball-url", "lock-drift", "declared-floating"}, Kind.TARBALL,
     ),
+    "no address": ("^1.0.0", block("good@^1.0.0", "good", resolved=""), {"source-missing"}, Kind.REGISTRY),
+    "a file that nobody asked for": (
+        "^1.0.0", block("good@^1.0.0", "good", resolved=f"file:x.tgz#{SHA1}"), {"file", "source-undeclared"}, Kind.FILE
+    ),
+    "a drive, which no mirror is": (
+        "^1.0.0", block("good@^1.0.0", "good", resolved=f"c:good-1.0.0.tgz#{SHA1}"), {"resolved-malformed"},
+        Kind.UNKNOWN,
+    ),
+    "a tarball, where git was asked for": (
+        f"o/r#{SHA1}", block(f'"good@o/r#{SHA1}"', "good", resolved=f"https://h.test/x.tgz#{SHA1}"),
+        {"tarball-url", "lock-drift"}, Kind.TARBALL,
+    ),
+    "GitLab's archive": (
+        f"gitlab:o/r#{SHA1}",
+        block(
+            f'"good@gitlab:o/r#{SHA1}"', "good", hashed=None,
+            resolved=f"https://gitlab.com/o/r/repository/archive.tar.gz?ref={SHA1}",
+        ),
+        {"git"}, Kind.GIT,
+    ),
+    "Bitbucket's archive": (
+        f"bitbucket:o/r#{SHA1}",
+        block(
+            f'"good@bitbucket:o/r#{SHA1}"', "good", hashed=None, resolved=f"https://bitbucket.org/o/r/get/{SHA1}.tar.gz"
+        ),
+        {"git"}, Kind.GIT,
+    ),
     "a directory outside the repository": (
         "file:../d", '"good@file:../d":\n  version "1.0.0"\n', {"file"}, Kind.FILE
     ),
@@ -513,6 +540,16 @@ def test_where_it_comes_from(case: str) -> None:
     graph = read(lock, {"dependencies": {"good": spec}})
     assert codes(graph) == expected
     assert [package.kind for package in graph.packages[1:]] == [kind]
+
+
+@pytest.mark.parametrize("spec", ["file:/d", "link:/d"])
+def test_an_absolute_path_is_outside_wherever_the_lockfile_lies(spec: str) -> None:
+    """Below a directory of the repository, `/d` is no `d` of that directory."""
+    manifest = json.dumps({"name": "shop", "version": "1.0.0", "dependencies": {"good": spec}}).encode()
+    lock = f'{HEAD}"good@{spec}":\n  version "1.0.0"\n'.encode()
+    files = {"sub/package.json": manifest, "sub/yarn.lock": lock, "sub/d/package.json": b"{}"}
+    graph = lockfiles.read(MemoryFiles(files), "sub/yarn.lock")
+    assert codes(graph) == {"file" if spec.startswith("file") else "link-outside"}
 
 
 def test_a_name_that_no_registry_has_is_parsed_whatever_its_address() -> None:
