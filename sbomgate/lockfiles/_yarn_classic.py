@@ -243,13 +243,12 @@ class _Reader:
         sha1 = fragment if _SHA1.fullmatch(fragment) and node.kind is not Kind.GIT else None
         if node.integrity is not None:
             node.hashes, remarks = _integrity.parse(node.integrity)
-            where = project.place(node, "integrity") if remarks or sha1 else ""
             for code, message in remarks:
-                project.find(code, "lockfile_sound", node.id, where, message)
+                project.find(code, "lockfile_sound", node.id, project.place(node, "integrity"), message)
             told = {one.hex for one in node.hashes if one.algorithm == "sha1"}
             if sha1 is not None and told and sha1 not in told:
                 message = "`integrity` and the fragment of `resolved` name different sha1 hashes"
-                project.find("several-hashes", "lockfile_sound", node.id, where, message)
+                project.find("several-hashes", "lockfile_sound", node.id, project.place(node, "integrity"), message)
         elif sha1 is not None:
             node.hashes = (Hash(algorithm="sha1", hex=sha1),)
             message = "sha1 only, in the fragment of `resolved`; expected sha512"

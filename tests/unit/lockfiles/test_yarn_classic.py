@@ -607,6 +607,22 @@ def test_L19_a_resolution_of_what_one_package_asks_for(
     assert codes(graph) == ({"override"} if all(expected.values()) else {"override", "lock-drift"})
 
 
+@pytest.mark.parametrize("case", ["A23 sha1", "two sha1 that differ", "A25 several"])
+def test_the_place_of_a_hash_is_the_entrys(case: str) -> None:
+    lock, expected = ATTACKS[case]
+    found = {finding.code: finding.place for finding in read(lock).findings}
+    assert [found[code] for code in sorted(expected)] == ['["good@1.0.0"].integrity'] * len(expected)
+
+
+def test_a_copy_of_the_project_itself_is_named() -> None:
+    (found,) = (
+        one
+        for one in read('"good@file:.":\n  version "1.0.0"\n', {"dependencies": {"good": "file:."}}).findings
+        if one.code == "directory"
+    )
+    assert found.message == "a copy of the directory ."
+
+
 def test_L19_of_two_resolutions_each_parent_gets_its_own() -> None:
     lock = asking("a", "b") + block("good@1.5.0", "good", "1.5.0") + "\n" + block("good@1.6.0", "good", "1.6.0")
     declared = {"dependencies": {"a": "1", "b": "1"}, "resolutions": {"b/good": "1.6.0", "a/good": "1.5.0"}}
@@ -683,3 +699,8 @@ def test_an_entry_without_a_version() -> None:
     graph = read(GOOD.replace('  version "1.0.0"\n', ""))
     assert [(package.id, package.version) for package in graph.packages] == [("", "1.0.0"), ("good@", None)]
     assert codes(graph) == {"version-invalid"}
+
+
+def test_the_hash_of_the_fragment_is_a_hash() -> None:
+    graph = read(ATTACKS["A23 sha1 in the fragment"][0])
+    assert [(one.algorithm, one.hex) for one in graph.packages[1].hashes] == [("sha1", SHA1)]
