@@ -327,7 +327,7 @@ class _Reader:
         node = self.by_key.get((name, spec))
         if node is not None:
             satisfied = self._satisfied(node, spec)
-            return node.id, True if satisfied is False and self._is_resolution(node, name, source) else satisfied
+            return node.id, True if self._is_resolution(node, name, source) else satisfied
         found = self._resolution(source, name, scoped=True)
         return (found.id, True) if found is not None else (None, None)
 
@@ -335,10 +335,10 @@ class _Reader:
         """Return the entry that a resolution of `name` leads to: for this very parent first."""
         found = None
         for parents, value in self.rules.get(name, ()):
-            if parents and not scoped:
+            if parents and not (scoped and parents[-1] == source.name):
                 continue
             if (node := self.by_key.get((name, value))) is not None:
-                if parents and parents[-1] == source.name:
+                if parents:
                     return node
                 found = found or node
         return found

@@ -354,7 +354,8 @@ def test_P13_the_summary_says_how_much_of_a_tree_was_compared(name: str) -> None
         problems=(),
         holds=True,
     )
-    made = replace(made, ties=replace(Ties(), **{name: tree}), link=name)
+    ties = Ties(installed=tree) if name == "installed" else Ties(contained=tree)
+    made = replace(made, ties=ties, link=name)
     assert read_detail(write_detail(made), "here") == made
     said = statement(write_summary(made, b"{}"))["predicate"]["https://sbomgate.dev/vsa/v1/ties"]
     assert said == {name: {"packages": 412, "bytes": 398, "holds": True}}

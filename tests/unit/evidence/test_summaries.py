@@ -375,7 +375,7 @@ def test_P19_a_decision_of_ours_decides() -> None:
 
 def said(hour: int, *, failed: bool = False, **changes: Any) -> bytes:
     """Return a summary of an hour of this day."""
-    verdict = {"verificationResult": "FAILED", "verifiedLevels": ["FAILED"]} if failed else {}
+    verdict: dict[str, Any] = {"verificationResult": "FAILED", "verifiedLevels": ["FAILED"]} if failed else {}
     return bundle(vsa(timeVerified=f"2026-11-20T{hour:02}:00:00Z", **verdict, **changes))
 
 

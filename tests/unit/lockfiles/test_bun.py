@@ -424,10 +424,17 @@ def _in_place_of(spec: str) -> Callable[[Project], None]:
     return spoil
 
 
+def _without(name: str) -> Callable[[Project], None]:
+    def spoil(project: Project) -> None:
+        del project.files[name]
+
+    return spoil
+
+
 TARBALL = "https://e.test/x.tgz"
 CASES |= {
     "a workspace whose package.json is not there": (
-        _both(_space(), lambda project: project.files.pop("w/package.json") and None),
+        _both(_space(), _without("w/package.json")),
         {("lockfile_sound", "manifest-missing")},
     ),
     "a tarball": (

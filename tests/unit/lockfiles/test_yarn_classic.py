@@ -630,6 +630,22 @@ def test_L19_of_two_resolutions_each_parent_gets_its_own() -> None:
     assert (targets["a@1.0.0"], targets["b@1.0.0"]) == ("good@1.5.0", "good@1.6.0")
 
 
+def test_L19_a_resolution_for_another_parent_stands_in_for_no_entry() -> None:
+    """`yarn install --frozen-lockfile` refuses: nothing stands for what the package asks."""
+    lock = asking("a") + block("good@1.5.0", "good", "1.5.0")
+    graph = read(lock, {"dependencies": {"a": "1"}, "resolutions": {"b/good": "1.5.0"}})
+    assert [edge.target for edge in graph.edges if edge.source] == [None]
+    assert codes(graph) == {"override", "dependency-missing"}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_L19_what_holds_for_one_parent_goes_before_what_holds_for_all(order: int) -> None:
+    rules = dict([("good", "1.6.0"), ("a/good", "1.5.0")][::order])
+    lock = block("good@1.5.0", "good", "1.5.0") + "\n" + block("good@1.6.0", "good", "1.6.0")
+    graph = read(lock, {"resolutions": rules, "name": "a"})
+    assert [edge.target for edge in graph.edges] == ["good@1.5.0"]
+
+
 def test_what_a_resolution_leads_to_is_kept_though_nobody_asks() -> None:
     lock = GOOD + "\n" + block("other@2.0.0", "other", "2.0.0")
     assert codes(read(lock, {"resolutions": {"other": "2.0.0"}})) == {"override"}
@@ -649,6 +665,7 @@ def test_an_entry_that_stands_in_two_blocks_is_one_package() -> None:
     [
         pytest.param('{"name": "b", "version": "1.2.0"}', "^1", "b@workspace:packages/b", id="it fits"),
         pytest.param('{"name": "b", "version": "1.2.0"}', "*", "b@workspace:packages/b", id="any fits"),
+        pytest.param('{"name": "b", "version": "1.0.0-rc.1"}', "*", "b@workspace:packages/b", id="a prerelease too"),
         pytest.param('{"name": "b", "version": "1.2.0"}', "^9", "b@9.0.0", id="it does not fit"),
         pytest.param('{"name": "b"}', "^9", "b@9.0.0", id="without a version it is none"),
         pytest.param('{"version": "9.0.0"}', "^9", "b@9.0.0", id="without a name it is none"),
@@ -659,6 +676,8 @@ def test_a_workspace_goes_before_the_lockfile_where_it_fits(manifest: str, spec:
     declared = {"dependencies": {"b": spec}, "workspaces": ["packages/*"]}
     graph = read(lock, declared, files={"packages/b/package.json": manifest})
     assert {edge.target for edge in graph.edges if edge.kind is not EdgeKind.WORKSPACE} == {target}
+    own = {edge.target for edge in graph.edges if edge.kind is EdgeKind.WORKSPACE}
+    assert own == {package.id for package in graph.packages if package.kind is Kind.WORKSPACE}
     assert codes(graph) - {"declared-floating"} == set()
 
 
