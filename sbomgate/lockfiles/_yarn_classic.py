@@ -320,15 +320,17 @@ class _Reader:
         workspace = self.workspaces.get(name)
         if workspace is not None and (spec in ("", "*") or satisfies(workspace.version or "0.0.0", spec)):
             return workspace.id, True
-        # (2) a resolution without parents holds for everything but what the root itself asks for
+        # (2) a resolution without parents holds for everything; none holds for what the root itself asks for
+        # (PackageResolver.resolveToResolution: a request without parents is left as it is)
         if source.kind is not Kind.ROOT and (found := self._resolution(source, name, scoped=False)) is not None:
             return found.id, True
         # (3) what the lockfile has for exactly this pattern; yarn files a scoped resolution under it as well
         node = self.by_key.get((name, spec))
         if node is not None:
             satisfied = self._satisfied(node, spec)
-            return node.id, True if self._is_resolution(node, name, source) else satisfied
-        found = self._resolution(source, name, scoped=True)
+            is_replaced = source.kind is not Kind.ROOT and self._is_resolution(node, name, source)
+            return node.id, True if is_replaced else satisfied
+        found = None if source.kind is Kind.ROOT else self._resolution(source, name, scoped=True)
         return (found.id, True) if found is not None else (None, None)
 
     def _resolution(self, source: Node, name: str, *, scoped: bool) -> Node | None:
@@ -350,7 +352,7 @@ class _Reader:
         does not fit: yarn drops it, also with --frozen-lockfile, and installs what the registry says on that day.
         """
         return any(
-            self.by_key.get((name, value)) is node and (source is None or not parents or parents[-1] == source.name)
+            self.by_key.get((name, value)) is node and (source is None or parents[-1:] == (source.name,))
             for parents, value in self.rules.get(name, ())
         )
 

@@ -486,6 +486,11 @@ SOURCES: dict[str, tuple[str, str, set[str], Kind]] = {
         block('"good@https://h.test/y.tgz"', "good", resolved=f"https://h.test/x.tgz#{SHA1}"),
         {"tarball-url", "lock-drift", "declared-floating"}, Kind.TARBALL,
     ),
+    "a tarball, its hash in the declaration": (
+        f"https://h.test/x.tgz#{SHA1}",
+        block(f'"good@https://h.test/x.tgz#{SHA1}"', "good", resolved=f"https://h.test/x.tgz#{SHA1}"),
+        {"tarball-url", "declared-floating"}, Kind.TARBALL,
+    ),
     "no address": ("^1.0.0", block("good@^1.0.0", "good", resolved=""), {"source-missing"}, Kind.REGISTRY),
     "a file that nobody asked for": (
         "^1.0.0", block("good@^1.0.0", "good", resolved=f"file:x.tgz#{SHA1}"), {"file", "source-undeclared"}, Kind.FILE
@@ -575,6 +580,21 @@ def test_a_link_is_what_its_directory_says() -> None:
     assert codes(graph) == {"link"}
 
 
+def test_a_range_that_leads_to_a_link_is_not_met() -> None:
+    """Whatever version the directory has: nobody asked for it."""
+    files = {"l/package.json": '{"name": "good", "version": "1.0.0"}'}
+    graph = read('"good@link:./l", good@^1.0.0:\n  version "1.0.0"\n', files=files)
+    assert codes(graph) == {"link", "lock-drift"}
+
+
+def test_one_entry_for_two_aliases_of_two_packages() -> None:
+    declared = {"h": "npm:axios@^1.0.0", "g": "npm:evil@^1.0.0"}
+    lock = block('"g@npm:evil@^1.0.0", "h@npm:axios@^1.0.0"', "axios", "1.14.1")
+    graph = read(lock, {"dependencies": declared})
+    assert {edge.name: edge.satisfied for edge in graph.edges} == {"g": False, "h": True}
+    assert codes(graph) == {"alias-undeclared", "lock-drift"}
+
+
 def asking(*names: str) -> str:
     """Packages that ask for `good@^1.0.0`."""
     return "".join(block(f"{name}@1", name) + '  dependencies:\n    good "^1.0.0"\n\n' for name in names)
@@ -639,11 +659,24 @@ def test_L19_a_resolution_for_another_parent_stands_in_for_no_entry() -> None:
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_L19_what_holds_for_one_parent_goes_before_what_holds_for_all(order: int) -> None:
-    rules = dict([("good", "1.6.0"), ("a/good", "1.5.0")][::order])
-    lock = block("good@1.5.0", "good", "1.5.0") + "\n" + block("good@1.6.0", "good", "1.6.0")
-    graph = read(lock, {"resolutions": rules, "name": "a"})
-    assert [edge.target for edge in graph.edges] == ["good@1.5.0"]
+def test_L19_of_what_holds_for_another_parent_and_for_all_the_latter_counts(order: int) -> None:
+    rules = dict([("**/good", "1.6.0"), ("a/good", "1.5.0")][::order])
+    lock = asking("b") + block("good@1.5.0", "good", "1.5.0") + "\n" + block("good@1.6.0", "good", "1.6.0")
+    graph = read(lock, {"dependencies": {"b": "1"}, "resolutions": rules})
+    assert [edge.target for edge in graph.edges if edge.source] == ["good@1.6.0"]
+
+
+@pytest.mark.parametrize("pattern", ["good", "**/good", "shop/good"])
+@pytest.mark.parametrize(
+    ("lock", "found"),
+    [
+        pytest.param(block("good@2.0.0, good@^1.0.0", "good", "2.0.0"), "lock-drift", id="filed under its pattern"),
+        pytest.param(block("good@2.0.0", "good", "2.0.0"), "lock-drift", id="filed under its own"),
+    ],
+)
+def test_L19_no_resolution_holds_for_what_the_root_asks(lock: str, found: str, pattern: str) -> None:
+    """yarn drops an entry that does not fit, and installs what the registry says on that day."""
+    assert codes(read(lock, {"resolutions": {pattern: "2.0.0"}})) == {"override", found}
 
 
 def test_what_a_resolution_leads_to_is_kept_though_nobody_asks() -> None:
