@@ -428,7 +428,7 @@ class _Reader:
         accepted = self.entries[source].get("acceptDependencies")
         if ok is False and type(accepted) is dict and type(other := accepted.get(name)) is str:
             ok = links.satisfied(other, source, target, real, version, resolved, linked=linked)
-        if ok is False or (name in self.overrides and ok is None):
+        if ok is not True:
             for other in self.overrides.get(name, ()):
                 if other and links.satisfied(other, "", target, real, version, resolved, linked=linked) is True:
                     return True

@@ -583,6 +583,8 @@ LEGITIMATE: dict[str, Callable[[Project], None]] = {
     "L02 both sections agree": with_sections({}),
     "a version with build metadata": both(declare("1.0.0"), field(version="1.0.0+a-b")),
     "a workspace": workspace,
+    "flags that are false": field(dev=False, optional=False, peer=False),
+    "an alias of its own name": declare("npm:good@1.0.0"),
     "the project as a dependency of its own": lambda p: p.packages.update(
         {"node_modules/shop": {"resolved": "", "link": True}}
     ),
@@ -662,6 +664,68 @@ def test_a_workspace_is_the_projects_own() -> None:
         ("", GOOD, True),
         ("packages/a", GOOD, True),
     }
+
+
+def test_L23_what_lies_beside_the_bundler_is_not_in_its_tarball() -> None:
+    """What a bundled package depends on may stand at the root: that is fetched, and its hash counts."""
+    project = good()
+    bundled(project)
+    add_dependency("tool")(project)
+    project.packages[f"{GOOD}/node_modules/inner"]["dependencies"]["tool"] = "1.0.0"
+    kinds = {package.id: package.kind for package in project.read().packages}
+    assert kinds["node_modules/tool"] is Kind.REGISTRY
+    del project.packages["node_modules/tool"]["integrity"]
+    assert project.codes() == {("lockfile_sound", "missing-integrity")}
+
+
+def test_L19_an_override_by_an_alias_is_of_that_package_alone() -> None:
+    project = good()
+    project.manifest["overrides"] = {"evil": "npm:good@1.0.1"}
+    project.packages[GOOD]["dependencies"] = {"evil": "^3.0.0"}
+    project.packages[EVIL] = entry("bad", "1.0.1", name="bad")
+    assert ("bound_bytes", "alias-undeclared") in project.codes()
+
+
+def test_L19_L26_inside_a_shrinkwrap_nothing_is_replaced() -> None:
+    """Which entries come from one, the lockfile does not say: then the declaration counts."""
+    project = good()
+    needing("other")(project)
+    replacing({"other": "3"})(project)
+    project.packages["node_modules/other"]["hasShrinkwrap"] = True
+    (edge,) = (one for one in project.read().edges if one.name == "other")
+    assert edge.satisfied
+
+
+def test_a_link_has_the_name_that_its_directory_says() -> None:
+    project = good()
+    link("local/good")(project)
+    project.files["local/good/package.json"] = b'{"name": "real", "version": "1.0.0"}'
+    found = next(package for package in project.read().packages if package.id == GOOD)
+    assert (found.name, found.alias, found.target) == ("real", "good", "local/good")
+
+
+def test_a_directory_without_a_name_is_called_as_it_is() -> None:
+    project = good()
+    workspace(project)
+    for one in (project.packages["packages/a"], manifest := json.loads(project.files["packages/a/package.json"])):
+        del one["name"]
+    project.files["packages/a/package.json"] = json.dumps(manifest).encode()
+    assert {package.name for package in project.read().packages if package.id == "packages/a"} == {"a"}
+
+
+def test_L31_an_absolute_link_is_outside_wherever_the_lockfile_lies() -> None:
+    """Below a directory of the repository, `/d` is no `d` of that directory."""
+    project = good()
+    link("/d")(project)
+    del project.packages["/d"]
+    lock = {**project.lock, "packages": project.packages}
+    files = {
+        "sub/package.json": json.dumps(project.manifest).encode(),
+        "sub/package-lock.json": json.dumps(lock).encode(),
+        "sub/d/package.json": b"{}",
+    }
+    graph = npm.read(MemoryFiles(files), "sub/package-lock.json")
+    assert "link-outside" in {finding.code for finding in graph.findings}
 
 
 def test_the_name_of_what_comes_from_git_is_the_one_in_its_own_package_json() -> None:
