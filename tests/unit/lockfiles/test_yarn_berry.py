@@ -746,3 +746,48 @@ def test_what_is_bound_to_another_spelling_is_found_where_there_is_no_choice() -
     lock = block(f"l@link:./l::{other}", f"l@link:./l::{other}", "0.0.0-use.local", soft=True)
     graph = read(lock, {"dependencies": {"l": "link:./l"}})
     assert [edge.target for edge in graph.edges] == [f"l@link:./l::{other}"]
+
+
+def test_a_link_has_the_version_of_its_directory() -> None:
+    files = {"l/package.json": '{"name": "l", "version": "3.0.0"}'}
+    graph = read(bound("link:./l", "link:./l::", soft=True), depending("link:./l"), files=files)
+    assert [(package.kind, package.version) for package in graph.packages[1:]] == [(Kind.LINK, "3.0.0")]
+
+
+def test_a_workspace_without_a_name_is_not_renamed() -> None:
+    lock = GOOD + block("made-up@workspace:packages/a", "made-up@workspace:packages/a", "0.0.0-use.local", soft=True)
+    files = {"packages/a/package.json": '{"version": "1.0.0"}'}
+    assert codes(read(lock, {"workspaces": ["packages/*"]}, files=files)) == set()
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        pytest.param({}, {"peer-unmet"}, id="nobody depends on the workspace"),
+        pytest.param({"a": "workspace:^"}, set(), id="the project does, and provides it"),
+    ],
+)
+def test_a_workspaces_peer_is_for_who_depends_on_it(asked: dict[str, str], expected: set[str]) -> None:
+    """That it is a workspace of the project makes the project no dependent."""
+    lock = GOOD + block(
+        "a@workspace:^, a@workspace:packages/a",
+        "a@workspace:packages/a",
+        "0.0.0-use.local",
+        'peerDependencies:\n    good: "^1.0.0"',
+        soft=True,
+    )
+    files = {"packages/a/package.json": '{"name": "a", "version": "1.0.0", "peerDependencies": {"good": "^1.0.0"}}'}
+    declared = {"workspaces": ["packages/*"], "dependencies": {"good": "^1.0.0", **asked}}
+    assert codes(read(lock, declared, files=files)) == expected
+
+
+@pytest.mark.parametrize(("protocol", "found"), [("file", {"file"}), ("link", {"link-outside"})])
+def test_an_absolute_path_is_outside_wherever_the_lockfile_lies(protocol: str, found: set[str]) -> None:
+    """Below a directory of the repository, `/d` is no `d` of that directory."""
+    spec = f"{protocol}:/d"
+    manifest = json.dumps({"name": "shop", **depending(spec)}).encode()
+    root = ROOT + f'    good: "{spec}"\n  languageName: unknown\n  linkType: soft\n\n'
+    reference = f"{spec}#/d::hash=abc&" if protocol == "file" else f"{spec}::"
+    text = HEAD.format("10") + root + bound(spec, reference, soft=protocol == "link")
+    files = {"sub/package.json": manifest, "sub/yarn.lock": text.encode(), "sub/d/package.json": b"{}"}
+    assert codes(lockfiles.read(MemoryFiles(files), "sub/yarn.lock")) == found
