@@ -513,3 +513,36 @@ def test_P40_no_secret_of_an_address_is_carried_over() -> None:
     document = built(b.sbom(packages))
     assert "s3cret" not in repr(document)
     assert [p["resolved"].rstrip("/") for p in document["packages"]] == list(urls.values())
+
+
+def test_what_is_shared_names_the_latest_time_in_any_order() -> None:
+    """The youngest counts, wherever it stands: a rule about age looks at it alone."""
+    times = ["2025-01-01T00:00:00Z", "2025-03-01T00:00:00Z", "2025-02-01T00:00:00Z"]
+    packages = [b.package(name) for name in "abc"]
+    known = {
+        p.id: b.facts(p, publish=replace(b.FACTS.publish, time=moment, first=moment))
+        for p, moment in zip(packages, map(datetime.fromisoformat, times), strict=True)
+    }
+    (facts,) = built(b.sbom(packages, known=known))["facts"]
+    assert (facts["published_until"], facts["first_published_until"]) == (times[1], times[1])
+
+
+def test_the_baseline_keeps_apart_what_differs_in_one_thing() -> None:
+    one = b.package("a", "1.0.0")
+    others = [
+        replace(one, id="x/a", version="1.0.1"),
+        replace(one, id="y/a", integrity="sha512-other"),
+        replace(one, id="z/a", resolved="https://elsewhere.test/a.tgz"),
+    ]
+    own = b.package("a", kind=Kind.WORKSPACE, id="packages/a", integrity=None, resolved=None)
+    baseline = BaselineBuild(sbom=b.sbom([one, *others, own]), evidence="4" * 64, decided_at=b.NOW)
+    held = built(b.sbom([b.package("a", "2.0.0")]), baseline=baseline)["baseline"]["packages"]["a"]
+    assert sorted((p["version"], p["integrity"], p["resolved"]) for p in held) == sorted(
+        (p.version, p.integrity, p.resolved) for p in (one, *others)
+    )
+
+
+def test_what_the_registry_does_not_state_is_not_said() -> None:
+    one = b.package("a")
+    (p,) = built(b.sbom([one], known={one.id: b.facts(one, registry_integrity=None)}))["packages"]
+    assert "registry_integrity" not in p
