@@ -16,6 +16,7 @@ import orjson
 
 from sbomgate import decision, dsse, files, override
 from sbomgate.errors import EvidenceError
+from sbomgate.evidence.commit import could_not
 from sbomgate.evidence.layout import OVERRIDES as FOLDER
 from sbomgate.evidence.record import Record
 from sbomgate.evidence.verify import VerificationResult
@@ -36,7 +37,7 @@ def read(store: Path, about: str) -> dict[str, bytes]:
     try:
         names = sorted(one.name for one in folder.iterdir() if one.name.endswith(SUFFIX)) if folder.is_dir() else []
     except OSError as e:
-        raise EvidenceError(f"cannot be read: {(e.strerror or str(e)).lower()}", where=str(folder)) from e
+        raise could_not("be read", folder, e) from e
     if len(names) > MAX_FILES:
         raise EvidenceError(f"more than {MAX_FILES:,} files", where=str(folder), hint="who wrote them?")
     return {

@@ -167,9 +167,8 @@ def _verify(
     if statement["predicateType"] != SUMMARY_TYPE:
         return f"its predicate is a {str(statement['predicateType'])[:200]!r}, not a VSA v1"
     # (3) about this artefact, whatever it is called there
-    digests = [entry.get("digest") for entry in statement["subject"]]
     wanted = dict(subject.digest)
-    if not any(isinstance(d, dict) and wanted.items() <= d.items() for d in digests):
+    if not any(wanted.items() <= entry["digest"].items() for entry in statement["subject"]):
         return f"it is about {str(statement['subject'][0].get('name'))[:200]!r}, another artefact"
     return _judge(one, signed, verifier, trust, environments, now)
 

@@ -79,7 +79,6 @@ class _Reader:
 
     def graph(self) -> DependencyGraph:
         project = self.project
-        project.root()
         project.load_settings(npmrc=False)
         self.registries = YarnRegistries(project.settings)
         self._load_resolutions()
@@ -534,7 +533,10 @@ class _Reader:
         return self.project.settings.catalogs.get("" if catalog == "default" else catalog, {}).get(name, spec)
 
     def _satisfied(self, node: Node, name: str, spec: str) -> bool | None:
-        protocol = match[0][:-1] if (match := _PROTOCOL.match(spec)) else "npm"
+        if match := _PROTOCOL.match(spec):
+            protocol = match[0][:-1]
+        else:  # `owner/repository` and `git@host:…` name no protocol, and are no range
+            protocol = "git" if links.specifier(spec) == "git" else "npm"
         match protocol:
             case "npm":
                 range_, real = spec.removeprefix("npm:"), name

@@ -32,6 +32,7 @@ _ARCHIVE = re.compile(
     r"|bitbucket\.org/[^/]+/[^/]+/get/([^?#]*)\.tar\.gz)"
 )
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_GIT_URL = re.compile(r"https?:.+\.git(?:#.+)?")  # (GitResolver) yarn 1 clones what npm would fetch
 _TARBALL = (".tgz", ".tar.gz", ".tar")
 
 
@@ -58,7 +59,6 @@ class _Reader:
 
     def graph(self) -> DependencyGraph:
         project = self.project
-        project.root()
         project.load_settings(npmrc=True)
         self.registries = YarnRegistries(project.settings)
         self._load_resolutions()
@@ -66,7 +66,7 @@ class _Reader:
         self._load_own()
         self._load_edges()
         project.judge_edges(
-            {(edge.source, edge.name): links.pinning(edge.range) for edge in project.edges if edge.range is not None},
+            {(edge.source, edge.name): _pinning(edge.range) for edge in project.edges},
             # isLockfileEntryOutdated: where a plain range is not met yarn drops the entry, with --frozen-lockfile too.
             drops=lambda edge: links.specifier(edge.range) == "range",
         )
@@ -155,7 +155,7 @@ class _Reader:
 
     def _judge(self, node: Node, specs: list[tuple[str, str]], lower: dict[str, Node]) -> None:
         project = self.project
-        kinds = {links.specifier(spec) for _, spec in specs}
+        kinds = {"git" if _GIT_URL.fullmatch(spec) else links.specifier(spec) for _, spec in specs}
         if len({links.alias_of(spec)[0] if spec.startswith("npm:") else name for name, spec in specs}) > 1:
             message = "one entry for packages of several names, and nothing declares that"
             project.find("alias-undeclared", "bound_bytes", node.id, project.place(node), message)
@@ -164,7 +164,7 @@ class _Reader:
             self._judge_integrity(node)
             project.judge_name(node, lower)
             expected = {Kind.GIT: {"git"}, Kind.TARBALL: {"remote", "git"}, Kind.FILE: {"file"}}.get(node.kind)
-            offline = node.kind is Kind.FILE and ":" not in (node.resolved or "")
+            offline = ":" not in (node.resolved or "")
             if expected is not None and not kinds & expected and not offline:
                 message = f"comes from a {node.kind.value} source, but every declaration asks the registry for it"
                 where = project.place(node, "resolved")
@@ -220,7 +220,7 @@ class _Reader:
             node.kind, pinned = Kind.FILE, True  # yarn 0's offline mirror
             project.find("file", "exotic_sources", node.id, where, f"comes from the offline mirror: {url}")
         else:
-            plain = url if not fragment or _SHA1.fullmatch(fragment) else resolved
+            plain = url if _SHA1.fullmatch(fragment) else resolved
             node.kind, remarks = judge(node.name, node.version, plain, self.registries)
             for code, rule, message in remarks:
                 project.find(code, rule, node.id, where, message)
@@ -243,13 +243,12 @@ class _Reader:
         sha1 = fragment if _SHA1.fullmatch(fragment) and node.kind is not Kind.GIT else None
         if node.integrity is not None:
             node.hashes, remarks = _integrity.parse(node.integrity)
-            where = project.place(node, "integrity") if remarks or sha1 else ""
             for code, message in remarks:
-                project.find(code, "lockfile_sound", node.id, where, message)
+                project.find(code, "lockfile_sound", node.id, project.place(node, "integrity"), message)
             told = {one.hex for one in node.hashes if one.algorithm == "sha1"}
             if sha1 is not None and told and sha1 not in told:
                 message = "`integrity` and the fragment of `resolved` name different sha1 hashes"
-                project.find("several-hashes", "lockfile_sound", node.id, where, message)
+                project.find("several-hashes", "lockfile_sound", node.id, project.place(node, "integrity"), message)
         elif sha1 is not None:
             node.hashes = (Hash(algorithm="sha1", hex=sha1),)
             message = "sha1 only, in the fragment of `resolved`; expected sha512"
@@ -321,25 +320,27 @@ class _Reader:
         workspace = self.workspaces.get(name)
         if workspace is not None and (spec in ("", "*") or satisfies(workspace.version or "0.0.0", spec)):
             return workspace.id, True
-        # (2) a resolution without parents holds for everything but what the root itself asks for
+        # (2) a resolution without parents holds for everything; none holds for what the root itself asks for
+        # (PackageResolver.resolveToResolution: a request without parents is left as it is)
         if source.kind is not Kind.ROOT and (found := self._resolution(source, name, scoped=False)) is not None:
             return found.id, True
         # (3) what the lockfile has for exactly this pattern; yarn files a scoped resolution under it as well
         node = self.by_key.get((name, spec))
         if node is not None:
             satisfied = self._satisfied(node, spec)
-            return node.id, True if satisfied is False and self._is_resolution(node, name, source) else satisfied
-        found = self._resolution(source, name, scoped=True)
+            is_replaced = source.kind is not Kind.ROOT and self._is_resolution(node, name, source)
+            return node.id, True if is_replaced else satisfied
+        found = None if source.kind is Kind.ROOT else self._resolution(source, name, scoped=True)
         return (found.id, True) if found is not None else (None, None)
 
     def _resolution(self, source: Node, name: str, *, scoped: bool) -> Node | None:
         """Return the entry that a resolution of `name` leads to: for this very parent first."""
         found = None
         for parents, value in self.rules.get(name, ()):
-            if parents and not scoped:
+            if parents and not (scoped and parents[-1] == source.name):
                 continue
             if (node := self.by_key.get((name, value))) is not None:
-                if parents and parents[-1] == source.name:
+                if parents:
                     return node
                 found = found or node
         return found
@@ -351,7 +352,7 @@ class _Reader:
         does not fit: yarn drops it, also with --frozen-lockfile, and installs what the registry says on that day.
         """
         return any(
-            self.by_key.get((name, value)) is node and (source is None or not parents or parents[-1] == source.name)
+            self.by_key.get((name, value)) is node and (source is None or parents[-1:] == (source.name,))
             for parents, value in self.rules.get(name, ())
         )
 
@@ -386,6 +387,10 @@ class _Reader:
 
     def _refuse(self, message: str, line: int) -> NoReturn:
         raise InputError(message, where=self.path, place=f"line {line}", hint=HINT)
+
+
+def _pinning(spec: str) -> str:
+    return "exact" if _GIT_URL.fullmatch(spec) and commit_of(spec) else links.pinning(spec)
 
 
 def _split(key: str) -> tuple[str, str]:

@@ -429,7 +429,7 @@ class _Reader:
         accepted = self.entries[source].get("acceptDependencies")
         if ok is False and type(accepted) is dict and type(other := accepted.get(name)) is str:
             ok = links.satisfied(other, source, target, real, version, resolved, linked=linked)
-        if ok is False or (name in self.overrides and ok is None):
+        if ok is not True:
             for other in self.overrides.get(name, ()):
                 if other and links.satisfied(other, "", target, real, version, resolved, linked=linked) is True:
                     return True
@@ -751,8 +751,9 @@ class _Reader:
             message = f"npm uses {both[0]} and ignores {both[1]}; {self.path} is the one that was read"
             self._find("shrinkwrap-shadow", "lockfile_sound", None, both[0], message)
         manifest = self.manifests.get("")
+        linked = set(self.targets.values())  # an entry for the directory is not enough: `npm ci` misses the link
         for location in () if manifest is None else workspaces_on_disk(self.files, self.base, manifest):
-            if location not in self.workspaces:
+            if location not in linked:
                 where = f"{location}/package.json"
                 message = f"the workspace {location} stands not in the lockfile: `npm ci` refuses to install"
                 self._find("lock-drift", "pinned", None, where, message)

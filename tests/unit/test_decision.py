@@ -30,7 +30,7 @@ from sbomgate.decision import (
 from sbomgate.errors import EvidenceError
 from sbomgate.model import Claimed, Evaluation, Level, PolicyFinding, Ran, Subject, SubjectKind, Verdict
 from sbomgate.model.decision import LOGGED, SELF_DECLARED
-from sbomgate.model.link import BuildLink, Ties
+from sbomgate.model.link import BuildLink, Ties, TreeLink
 from sbomgate.subject import build_manifest
 from testkit.evidence import BLOBS, COMMIT, IMAGE, NOW, POLICY, REPOSITORY, TARBALL, decision, key
 
@@ -336,6 +336,29 @@ def test_release_allows_what_is_tied_and_dated() -> None:
     assert (read.link, read.time_source, read.ties) == ("provenance", LOGGED, RELEASED.ties)
     said = statement(write_summary(RELEASED, b"{}"))
     assert '"builder":"ci"' in json.dumps(said, separators=(",", ":"))
+
+
+@pytest.mark.parametrize("name", ["installed", "contained"])
+def test_P13_the_summary_says_how_much_of_a_tree_was_compared(name: str) -> None:
+    made = decision(blobs={**BLOBS, TIES[name]: ("application/json", b"what lies there")})
+    tree = TreeLink(
+        link=name,
+        material=made.sha256[TIES[name]],
+        packages=412,
+        bytes=398,
+        absent=3,
+        elsewhere=0,
+        bundled=2,
+        files=9000,
+        counts=(),
+        problems=(),
+        holds=True,
+    )
+    ties = Ties(installed=tree) if name == "installed" else Ties(contained=tree)
+    made = replace(made, ties=ties, link=name)
+    assert read_detail(write_detail(made), "here") == made
+    said = statement(write_summary(made, b"{}"))["predicate"]["https://sbomgate.dev/vsa/v1/ties"]
+    assert said == {name: {"packages": 412, "bytes": 398, "holds": True}}
 
 
 def ended(after: timedelta) -> Decision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -135,6 +136,7 @@ def test_a_workspace_is_compared_with_itself(tmp_path: Path) -> None:
         pytest.param(record(repository=f"{REPOSITORY}2"), 1, id="of another project"),
         pytest.param(record(key(2)), 1, id="by a stranger"),
         pytest.param(record(key(2), workspace="services/api"), 1, id="by a stranger, of another workspace"),
+        pytest.param(record(lockfile_path="b/x.json", workspace="api"), 1, id="of another lockfile's workspace"),
         pytest.param(record(workspace="services/api"), 0, id="accepted, of another workspace"),
         pytest.param(record(), 0, id="accepted"),
         pytest.param(record(verdict=Verdict.DENIED), 0, id="accepted and denied"),
@@ -148,6 +150,17 @@ def test_T21_a_store_without_any_accepted_decision_on_this_project_is_told_from_
     assert look(tmp_path).disregarded == left
 
 
+def test_T21_who_names_no_repository_meets_another_workspace(tmp_path: Path) -> None:
+    put(tmp_path, record(workspace="services/api"))
+    assert look(tmp_path, repository=None).disregarded == 0
+
+
+def test_the_reason_tells_nothing_from_nothing_that_stands(tmp_path: Path) -> None:
+    assert look(tmp_path).reason == "no evidence of this project by an accepted signer"
+    put(tmp_path, record(verdict=Verdict.DENIED))
+    assert look(tmp_path).reason == "none of the 1 decisions on this project stands as PASSED"
+
+
 def test_with_a_repository_a_new_name_escapes_nothing(tmp_path: Path) -> None:
     put(tmp_path, record())
     assert look(tmp_path, project="renamed").evidence is not None
@@ -159,6 +172,15 @@ def test_one_build_or_one_decision_may_be_given(tmp_path: Path) -> None:
         found = look(path)
         assert found.evidence is not None
         assert found.evidence.time == NOW - age
+        assert found.notes == ()
+
+
+def test_P10_evidence_that_changes_between_two_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its statements were by an accepted signer; what is read with its files must be as well."""
+    put(tmp_path, record())
+    monkeypatch.setattr(layout, "read", lambda _: record(key(2)))
+    with pytest.raises(EvidenceError, match="changed while it was read"):
+        look(tmp_path)
 
 
 def test_given_evidence_of_another_project_is_an_error_not_bootstrap(tmp_path: Path) -> None:
@@ -231,6 +253,7 @@ def test_P17_a_decision_from_the_future_can_be_revoked(tmp_path: Path) -> None:
     found = look(tmp_path)
     assert found.evidence is None
     assert not found.future
+    assert found.disregarded == 0
     assert "stands as PASSED" not in found.reason
 
 
@@ -298,6 +321,55 @@ def test_P19_a_revocation_beats_what_is_older_on_the_same_artefact(tmp_path: Pat
     assert found.evidence.record.id == second.id
     revoke(tmp_path, first)
     assert look(tmp_path).evidence is None
+
+
+def test_P19_a_revocation_that_is_dated_back_withdraws_what_it_names(tmp_path: Path) -> None:
+    one = record(age=HOUR)
+    log.add(tmp_path, one, NOTARY)
+    revoke(tmp_path, one, at=2 * HOUR)
+    assert look(tmp_path).evidence is None
+
+
+def test_P21_a_stranger_s_revocation_is_told_and_withdraws_nothing(tmp_path: Path) -> None:
+    one = record(age=HOUR)
+    log.add(tmp_path, one, NOTARY)
+    said = Revocation(decision=one.id, signer=None, issued_at=NOW, reason="a lie")
+    bundle = key(2).sign(revocation.write(said))
+    log.keep_revocations(tmp_path, {hashlib.sha256(bundle).hexdigest(): bundle})
+    found = look(tmp_path)
+    assert found.evidence is not None
+    assert len(found.notes) == 1
+
+
+@pytest.mark.parametrize("what", ["revocation", "override"])
+def test_P19_a_word_that_was_taken_away_could_be_about_the_baseline(tmp_path: Path, what: str) -> None:
+    """Newer than the baseline, and covered; what is older than the baseline may have been put elsewhere."""
+    log.add(tmp_path, record(subject=build(1), age=2 * HOUR), NOTARY)
+    failed = record(subject=build(2), age=2 * HOUR, verdict=Verdict.DENIED)
+    log.add(tmp_path, failed, NOTARY)
+    if what == "revocation":
+        revoke(tmp_path, failed)
+        (path,) = (tmp_path / "revocations").iterdir()
+    else:
+        path, is_covered = log.add_override(tmp_path, failed.id, b"{}", NOTARY)
+        assert is_covered
+    assert look(tmp_path).evidence is not None
+    path.unlink()
+    with pytest.raises(EvidenceError, match="not there") as e:
+        look(tmp_path)
+    assert path.name in e.value.where
+    log.add(tmp_path, record(subject=build(3), age=HOUR), NOTARY)
+    assert look(tmp_path).evidence is not None
+
+
+def test_P21_a_head_by_a_stranger_chooses_no_baseline(tmp_path: Path) -> None:
+    """Its log could leave out what is newer: then every build is looked at."""
+    layout.write(tmp_path, record(subject=build(1), age=2 * HOUR))
+    log.renew(tmp_path, replace(NOTARY, signer=key(2), signers=(*SIGNERS, signer(key(2), name="other"))))
+    layout.write(tmp_path, record(subject=build(2), age=HOUR))
+    found = look(tmp_path)
+    assert found.evidence is not None
+    assert found.evidence.decision.subject == build(2)
 
 
 @pytest.mark.parametrize("gone", [0, 1, 2])

@@ -12,7 +12,8 @@ import pytest
 
 from sbomgate import dsse
 from sbomgate.decision import SUMMARY_TYPE
-from sbomgate.evidence import revocation
+from sbomgate.errors import EvidenceError
+from sbomgate.evidence import bundles, revocation
 from sbomgate.evidence.bundles import Given, Sorted, sort
 from sbomgate.evidence.head import NOTHING
 from sbomgate.evidence.record import Record
@@ -95,3 +96,11 @@ def test_what_is_something_else_is_told() -> None:
     assert any("another kind (https://example.test/v1)" in note for note in found.notes)
     other = dsse.statement([("a", {"sha256": "ab" * 32})], SUMMARY_TYPE, {"inputAttestations": "none"})
     assert [json.loads(one.data) for one in sort(given(key().sign(other))).summaries] == [json.loads(key().sign(other))]
+
+
+def test_P9_so_many_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundles, "MAX_BUNDLES", 2)
+    assert len(sort(given(PASSED.detail, PASSED.summary)).statements) == 1
+    with pytest.raises(EvidenceError, match="more than 2 bundles") as e:
+        sort(given(PASSED.detail, PASSED.summary, b"{}"))
+    assert e.value.where == "2.json"

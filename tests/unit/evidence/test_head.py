@@ -24,6 +24,7 @@ FIRST_HEAD = Head(
 LATER = replace(FIRST_HEAD, sequence=2, entries=300, previous="cd" * 32)
 DECISION = Entry(sha256="1a" * 32, build="2b" * 32)
 REVOCATION = Entry(sha256="3c" * 32)
+OVERRIDE = Entry(sha256="4d" * 32, failed="1a" * 32)
 
 
 def test_it_is_read_as_it_was_written() -> None:
@@ -51,6 +52,7 @@ def test_it_is_as_its_schema_says() -> None:
         {"sequence": 2},
         {"segment": "ab"},
         {"time_source": "the moon"},
+        {"sbomgate": 1},
     ],
     ids=str,
 )
@@ -105,12 +107,12 @@ def test_another_statement_is_no_head() -> None:
 
 
 def test_a_segment_is_what_sha256sum_sees() -> None:
-    entries = [replace(DECISION, sha256=f"{n:064x}") for n in range(heads.SEGMENT)] + [REVOCATION]
+    entries = [replace(DECISION, sha256=f"{n:064x}") for n in range(heads.SEGMENT)] + [REVOCATION, OVERRIDE]
     segments = heads.segments(entries)
     assert list(segments) == [0, 1]
     assert segments[0].startswith(f"previous {FIRST}\ndecision {'2b' * 32} {0:064x}\n".encode())
     digest = hashlib.sha256(segments[0]).hexdigest()
-    assert segments[1] == f"previous {digest}\nrevocation {'3c' * 32}\n".encode()
+    assert segments[1] == f"previous {digest}\nrevocation {'3c' * 32}\noverride {'1a' * 32} {'4d' * 32}\n".encode()
     read = [
         heads.read_entry(line, "log")
         for number, previous in ((0, FIRST), (1, digest))

@@ -90,6 +90,8 @@ def test_P19_every_decision_is_covered_in_its_order(store: Path, small: None, co
         log.add(store, one, NOTARY)
     view = log.view(store)
     assert view.entries == tuple(map(entry, made))
+    assert all(log.covers(store, one) for one in made)
+    assert not log.covers(store, record(subject=OTHER_TARBALL))
     assert [path.name for path, _ in log.heads(store)] == [f"{n + 1:010}.sigstore.json" for n in range(count)]
     assert sound(store) == []
     assert not (store / "log" / "next").exists()

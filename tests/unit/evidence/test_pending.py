@@ -108,3 +108,34 @@ def test_P41_a_killed_writer_leaves_nothing_that_counts(tmp_path: Path, monkeypa
             assert pending.read(store, kept) == (made, DATA)
             return
     raise AssertionError("it never came to its end")
+
+
+def test_P41_what_a_killed_process_left_is_no_hindrance(tmp_path: Path) -> None:
+    """Half written, or half removed: both have a name that is no decision's."""
+    made = decision()
+    kept = pending.keep(tmp_path, made, DATA)
+    for _ in range(2):
+        (tmp_path / "pending" / f".tmp-{kept}" / "attestations").mkdir(parents=True)
+        pending.drop(tmp_path, kept)
+        assert list((tmp_path / "pending").iterdir()) == []
+        (tmp_path / "pending" / f".tmp-{kept}" / "attestations").mkdir(parents=True)
+        assert pending.keep(tmp_path, made, DATA) == kept
+        assert pending.read(tmp_path, kept) == (made, DATA)
+
+
+def test_P1_what_cannot_be_removed_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = pending.keep(tmp_path, decision(), DATA)
+
+    def fails(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "rename", fails)
+    with pytest.raises(EvidenceError, match="cannot be removed: permission denied"):
+        pending.drop(tmp_path, kept)
+
+
+def test_a_name_that_is_no_plain_path_is_not_kept(tmp_path: Path) -> None:
+    made = decision(blobs={**BLOBS, "waivers/../../x": ("text/plain", b"x")})
+    with pytest.raises(EvidenceError, match="plain relative path"):
+        pending.keep(tmp_path, made, {**DATA, "waivers/../../x": b"x"})
+    assert not (tmp_path / "pending").exists()

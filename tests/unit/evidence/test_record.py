@@ -33,6 +33,23 @@ def test_each_blob_is_needed_and_unaltered(name: str) -> None:
         assert e.value.where == name
 
 
+def test_a_material_by_its_name() -> None:
+    assert GOOD.material("sbom.cdx.json") == BLOBS["sbom.cdx.json"][1]
+    with pytest.raises(EvidenceError, match="does not hold this file"):
+        GOOD.material("project/package-lock.json")
+
+
+def test_P22_a_blob_has_the_size_that_was_signed() -> None:
+    """Also where whoever makes the record has compared the digests already."""
+    made = decision()
+    materials = tuple(replace(one, size=one.size + 1) if one.stored else one for one in made.materials)
+    detail = key().sign(write_detail(replace(made, materials=materials)))
+    summary = key().sign(write_summary(replace(made, materials=materials), detail) or b"")
+    for hashed in (True, False):
+        with pytest.raises(EvidenceError, match="bytes, the decision names"):
+            Record(detail=detail, summary=summary, blobs=GOOD.blobs, hashed=hashed)
+
+
 def test_nothing_else_is_taken() -> None:
     with pytest.raises(EvidenceError):
         Record(detail=GOOD.detail, summary=GOOD.summary, blobs={**GOOD.blobs, "waiver.json": b"{}"})

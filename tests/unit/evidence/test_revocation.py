@@ -54,6 +54,8 @@ def test_it_is_read_as_it_was_written(said: Revocation) -> None:
         {"decision": "ab"},
         {"reason": " "},
         {"reason": "x" * 2001},
+        {"reason": 5},
+        {"decision": 5},
         {"decision": None, "signer": RevokedSigner()},
         {"decision": None, "signer": RevokedSigner(key_id="ab" * 32, issuer="https://a")},
         {"decision": None, "signer": RevokedSigner(issuer="https://a")},
@@ -399,3 +401,22 @@ def test_P19_P36_a_revocation_that_is_withheld_is_named() -> None:
 def test_what_was_removed_about_other_artefacts_is_not_asked() -> None:
     other = record(subject=COMMIT)
     assert codes(judge(NEW, seen=view([NEW, other]))) == []
+
+
+@pytest.mark.parametrize(
+    ("about_it", "is_lost", "expected"),
+    [
+        pytest.param(True, True, ["failed", "withheld"], id="of this decision"),
+        pytest.param(True, False, ["failed"], id="that lies there"),
+        pytest.param(False, True, ["failed"], id="of another one"),
+    ],
+)
+def test_P32_P36_an_override_that_is_withheld_is_named(about_it: bool, is_lost: bool, expected: list[str]) -> None:
+    """Who takes it away hides that a FAILED was deployed all the same."""
+    failed = record(age=HOUR, verdict=Verdict.DENIED)
+    override = Entry(sha256="ab" * 32, failed=failed.id if about_it else "cd" * 32)
+    covered = [Entry(sha256=failed.id, build=failed.build.sha256), override]
+    seen = replace(view([failed], covered=covered), lost=frozenset([override] if is_lost else []))
+    found = judge(failed, seen=seen)
+    assert codes(found) == expected
+    assert [override.sha256 in one.message for one in found.reasons] == [False, True][: len(expected)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,11 +14,13 @@ import pytest
 
 from sbomgate import dsse
 from sbomgate.decision import EXTENSION, SUMMARY_TYPE
-from sbomgate.errors import EvidenceError, UsageError
+from sbomgate.errors import EvidenceError, TrustError, UsageError
+from sbomgate.evidence import summaries
 from sbomgate.evidence.bundles import Given, sort
 from sbomgate.evidence.summaries import Combined, OtherSummary, combine, verify_summaries
 from sbomgate.evidence.verify import verify_build
 from sbomgate.model import AcceptedIdentity, OtherVerifier, Subject, Trust, Verdict
+from sbomgate.signing.verify import VerifiedStatement, verify_other
 from testkit.evidence import NOW, OTHER_TARBALL, POLICY, REPOSITORY, TARBALL, key, record, signer, trusting
 from testkit.sigstore import GITHUB, TestSigstore
 
@@ -170,6 +173,98 @@ def test_each_step_refuses(case: str) -> None:
     assert codes(judge(data, trust=trust)) == expected
 
 
+def only(verifier: OtherVerifier = VERIFIER, **changes: Any) -> dict[str, Any]:
+    return {"verifiers": (replace(verifier, **changes),)}
+
+
+def for_environments(*names: str) -> dict[str, Any]:
+    return only(signer=replace(VERIFIER.signer, environments=names))
+
+
+STAGING = extended(environment={"value": "staging", "source": "flag"})
+PRODUCTION = extended(environment="production")
+
+ACCEPTED: dict[str, tuple[bytes, dict[str, Any]]] = {
+    "any policy by digest": (bundle(vsa(policy={"uri": "https://verifier.example/policy"})), only(policy_digests=())),
+    "any policy by URI": (bundle(vsa(policy={"digest": {"sha256": "cd" * 32}})), only(policy_uris=())),
+    "the resourceUri of the verifier, not the trust file's": (
+        bundle(vsa()),
+        {**only(resource_uris=(GOOD["resourceUri"],)), "resource_uri": "https://else.example/x"},
+    ),
+    "an environment where none is demanded": (bundle(vsa(**STAGING)), {"environments": ()}),
+    "the environment, by a verifier for it": (bundle(vsa(**PRODUCTION)), for_environments("production")),
+    "no environment, by a verifier for it": (bundle(vsa()), for_environments("production")),
+    "a repository where none is demanded": (bundle(vsa(**extended(repository="https://x"))), {"repository": None}),
+    "the repository": (bundle(vsa(**extended(repository=REPOSITORY))), {}),
+    "a profile where none is demanded": (bundle(vsa(**extended(profile="observe"))), {}),
+    "no profile where one is demanded": (bundle(vsa()), {"profile": "default"}),
+    "what it rests on has not ended": (bundle(vsa(**extended(validUntil="2026-11-20T12:01:00Z"))), {}),
+    "a stricter profile": (bundle(vsa(**extended(profile="strict"))), {"profile": "default"}),
+    "a level beside what is none": (bundle(vsa(verifiedLevels=[{}, 3, "SLSA_BUILD_LEVEL_3"])), {}),
+    "by the second verifier": (
+        bundle(vsa(verifiedLevels=["THEIRS"]), by=key(8)),
+        {"verifiers": (VERIFIER, replace(
+            VERIFIER, levels=("THEIRS",), signer=signer(key(8), name="second", roles=("verifier",), verifier_id=ID),
+        ))},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ACCEPTED)
+def test_what_nothing_speaks_against_is_accepted(case: str) -> None:
+    data, changes = ACCEPTED[case]
+    assert codes(judge(data, trust=replace(TRUST, **changes))) == []
+
+
+def test_what_a_summary_says_is_handed_on() -> None:
+    found = judge(bundle(vsa(**PRODUCTION)))
+    assert found.other is not None
+    assert (found.other.resource_uri, found.other.says) == (GOOD["resourceUri"], {"environment": "production"})
+    assert any("does not say: repository, lockfilePath, profile" in note for note in found.result.notes)
+    silent = judge(bundle(vsa(resourceUri=None))).other
+    assert silent is not None
+    assert silent.resource_uri == ""
+
+
+def test_P20_for_an_environment_that_its_verifier_is_not_accepted_for() -> None:
+    trust = replace(TRUST, **for_environments("staging"))
+    assert codes(judge(bundle(vsa(**PRODUCTION)), trust=trust)) == ["environment"]
+
+
+def test_a_policy_that_is_named_by_its_uri_alone_is_said_to_be() -> None:
+    found = judge(bundle(vsa()), trust=replace(TRUST, **only(policy_digests=())))
+    assert any("named by its URI alone" in note for note in found.result.notes)
+    assert not any("named by its URI alone" in note for note in judge(bundle(vsa())).result.notes)
+
+
+def test_what_does_not_count_is_told_with_its_reason() -> None:
+    found = judge(bundle(vsa(subject={"name": "x", "digest": {"sha256": "2f" * 32}})), bundle(vsa(), by=key(9)))
+    told = "\n".join(found.result.notes)
+    assert "b0 does not count: it is about 'x', another artefact" in told
+    assert "b1 does not count: " in told
+
+
+@pytest.mark.parametrize(("levels", "said"), [(None, "nothing"), ([], "nothing"), (["L1", "L2"], "L1, L2")])
+def test_the_level_that_it_has_is_said(levels: list[str] | None, said: str) -> None:
+    (reason,) = judge(bundle(vsa(verifiedLevels=levels))).result.reasons
+    assert f"verified as {said}, expected SLSA_BUILD_LEVEL_3" in reason.message
+
+
+def test_what_is_no_summary_is_told() -> None:
+    """Whoever sorts bundles hands on summaries alone; whoever does not may ask about any."""
+    given = [Given(where="b", data=bundle(vsa(type_="https://slsa.dev/provenance/v1")))]
+    found, notes = verify_summaries(given, TARBALL, TRUST, now=NOW)
+    assert (found, len(notes)) == ((), 1)
+    assert "not a VSA v1" in notes[0]
+
+
+@pytest.mark.parametrize("hours", [0, -1, math.nan, math.inf])
+def test_P18_no_age_limit_is_an_error(hours: float) -> None:
+    given = [Given(where="b", data=bundle(vsa()))]
+    with pytest.raises(TrustError, match="no age limit"):
+        verify_summaries(given, TARBALL, replace(TRUST, max_age_hours=hours), now=NOW)
+
+
 def payload_of(data: bytes) -> bytes:
     return base64.b64decode(json.loads(data)["dsseEnvelope"]["payload"])
 
@@ -244,6 +339,18 @@ def test_a_verifier_with_an_identity(version: Any) -> None:
         judge(json.dumps(late).encode(), trust=trust)
 
 
+def test_P17_a_signature_from_the_future(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever time it says itself."""
+
+    def timestamped(*arguments: Any, **settings: Any) -> VerifiedStatement:
+        found = verify_other(*arguments, **settings)
+        assert isinstance(found, VerifiedStatement)
+        return replace(found, time=NOW + timedelta(minutes=6))
+
+    monkeypatch.setattr(summaries, "verify_other", timestamped)
+    assert codes(judge(bundle(vsa()))) == ["future"]
+
+
 def test_P19_the_newest_decides_and_failed_beats_it() -> None:
     old = vsa(timeVerified="2026-11-20T09:00:00Z")
     failed = vsa(timeVerified="2026-11-20T10:00:00Z", verificationResult="FAILED", verifiedLevels=["FAILED"])
@@ -264,6 +371,41 @@ def test_P19_a_decision_of_ours_decides() -> None:
     assert codes(judge(bundle(failed), records=(passed,), trust=trust)) == ["superseded"]
     older = vsa(timeVerified="2026-11-20T09:00:00Z", verificationResult="FAILED", verifiedLevels=["FAILED"])
     assert codes(judge(bundle(older), records=(passed,), trust=trust)) == []
+
+
+def said(hour: int, *, failed: bool = False, **changes: Any) -> bytes:
+    """Return a summary of an hour of this day."""
+    verdict: dict[str, Any] = {"verificationResult": "FAILED", "verifiedLevels": ["FAILED"]} if failed else {}
+    return bundle(vsa(timeVerified=f"2026-11-20T{hour:02}:00:00Z", **verdict, **changes))
+
+
+STAGED = extended(environment="staging")
+ELSEWHERE = {"verifier": {"id": "https://else.example"}}
+OTHER_POLICY = {"policy": {"uri": "https://else.example"}}
+
+
+@pytest.mark.parametrize(
+    ("bundles", "expected"),
+    [
+        pytest.param([said(9), said(11, **STAGED)], [], id="a newer PASSED for another environment"),
+        pytest.param([said(9), said(11, failed=True, **STAGED)], [], id="a newer FAILED for another environment"),
+        pytest.param([said(9), said(11, failed=True, **ELSEWHERE)], [], id="a newer FAILED under another verifier.id"),
+        pytest.param([said(9), said(11, failed=True, **OTHER_POLICY)], ["superseded"], id="a newer FAILED of a policy"),
+        pytest.param([said(11), said(8, failed=True, **OTHER_POLICY)], [], id="an older FAILED of a policy"),
+    ],
+)
+def test_P19_P20_what_is_about_another_deployment_is_not_the_newest_word(
+    bundles: list[bytes], expected: list[str]
+) -> None:
+    assert codes(judge(*bundles)) == expected
+    passed = record(age=timedelta(hours=3))
+    assert codes(judge(*bundles[1:], records=(passed,), trust=replace(TRUST, policy_digests=(POLICY,)))) == expected
+
+
+def test_a_FAILED_of_ours_is_the_one_reason() -> None:
+    denied = record(verdict=Verdict.DENIED, age=timedelta(hours=3))
+    trust = replace(TRUST, policy_digests=(POLICY,))
+    assert codes(judge(said(11, failed=True), records=(denied,), trust=trust)) == ["failed"]
 
 
 def test_P20_the_environment_must_be_said_where_there_are_several() -> None:

@@ -12,9 +12,12 @@ import pytest
 from sbomgate import trust as trust_file
 from sbomgate.decision import DEFAULT_VERIFIER_ID
 from sbomgate.errors import EvidenceError, TrustError, UsageError
-from sbomgate.evidence.record import Record
+from sbomgate.evidence import verify
+from sbomgate.evidence.record import SUMMARY_BUNDLE, Record
 from sbomgate.evidence.verify import VerificationResult, verify_build
 from sbomgate.model import Subject, Trust, Verdict
+from sbomgate.model.decision import LOGGED
+from sbomgate.signing import verify as signing
 from testkit.evidence import (
     COMMIT,
     IMAGE,
@@ -377,6 +380,17 @@ def test_P20_a_failed_by_a_signer_outside_his_environments_does_not_count() -> N
 def test_detail_and_summary_are_signed_by_one() -> None:
     both = trusting(signer(key()), signer(key(2), name="other"))
     assert codes(judge(record(summary_key=key(2)), trust=both)) == ["no-decision"]
+
+
+def test_P17_detail_and_summary_prove_their_time_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    def logged(bundle: bytes, *arguments: Any, where: str, **settings: Any) -> Any:
+        found = signing.verify(bundle, *arguments, where=where, **settings)
+        assert isinstance(found, signing.VerifiedStatement)
+        return replace(found, time_source=LOGGED) if where == SUMMARY_BUNDLE else found
+
+    monkeypatch.setattr(verify, "verify", logged)
+    with pytest.raises(EvidenceError, match="the detail's by 'self-declared'"):
+        judge(record())
 
 
 @pytest.mark.parametrize(

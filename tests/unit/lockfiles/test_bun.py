@@ -11,6 +11,7 @@ import pytest
 
 from sbomgate import lockfiles, sbom
 from sbomgate.errors import InputError
+from sbomgate.lockfiles import bun
 from sbomgate.lockfiles.bun import _places, _segments
 from sbomgate.model import DependencyGraph, Kind
 from sbomgate.project import MemoryFiles
@@ -402,6 +403,83 @@ CASES: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
     ),
     "constructor is a name": (_entry("constructor", "constructor@1.0.0", "", {}, HASH, spec="1.0.0"), set()),
 }
+
+
+def _space(**more: Any) -> Callable[[Project], None]:
+    """The workspace `w`, 1.2.0, which the project asks for by a range."""
+
+    def spoil(project: Project) -> None:
+        project.manifest["workspaces"] = ["w"]
+        project.lock["workspaces"]["w"] = {"name": "w", "version": "1.2.0"}
+        project.lock["packages"]["w"] = ["w@workspace:w"]
+        project.files["w/package.json"] = b'{"name": "w", "version": "1.2.0"}'
+        project.lock.update(more)
+
+    return spoil
+
+
+def _in_place_of(spec: str) -> Callable[[Project], None]:
+    """Version 0 has the workspace's directory where package.json has a range."""
+
+    def spoil(project: Project) -> None:
+        _space(lockfileVersion=0)(project)
+        project.lock["packages"]["w"] = ["w@workspace:w", {}]
+        project.manifest["dependencies"]["w"] = spec
+        project.lock["workspaces"][""]["dependencies"]["w"] = "w"
+
+    return spoil
+
+
+def _without(name: str) -> Callable[[Project], None]:
+    def spoil(project: Project) -> None:
+        del project.files[name]
+
+    return spoil
+
+
+TARBALL = "https://e.test/x.tgz"
+CASES |= {
+    "a workspace whose package.json is not there": (
+        _both(_space(), _without("w/package.json")),
+        {("lockfile_sound", "manifest-missing")},
+    ),
+    "a tarball": (
+        _good(f"good@{TARBALL}", {}, HASH, spec=TARBALL),
+        {("exotic_sources", "tarball-url"), ("pinned", "declared-floating")},
+    ),
+    "a tarball that nobody asked for": (
+        _good(f"good@{TARBALL}", {}, HASH),
+        {("exotic_sources", "tarball-url"), ("bound_bytes", "source-undeclared")},
+    ),
+    "the registry's tarball, asked for by its address": (
+        _good(f"good@{REG}good/-/good-1.0.0.tgz", {}, HASH, spec=f"{REG}good/-/good-1.0.0.tgz"),
+        {("pinned", "declared-floating")},
+    ),
+    "L19 an override by what the project declares": (
+        _both(_lock(overrides={"tool": "1.0.0"}), _manifest(overrides={"tool": "$good"})), {("pinned", "override")}
+    ),
+    "L19 an override by what nobody declares": (
+        _both(_lock(overrides={"tool": "1.0.0"}), _manifest(overrides={"tool": "$gone"})),
+        {("pinned", "override"), ("pinned", "lock-drift")},
+    ),
+    "L19 an override below a package": (
+        _both(
+            _good("good@1.0.0", "", {"dependencies": {"tool": "^3.0.0"}}, HASH),
+            _lock(overrides={"good": {"tool": "2.1.0"}}),
+            _manifest(overrides={"good": {"tool": "2.1.0"}}),
+        ),
+        {("pinned", "override")},
+    ),
+    "version 0, a range that the workspace meets": (_in_place_of("^1.0.0"), set()),
+    "version 0, a workspace that was asked for": (_in_place_of("workspace:*"), set()),
+    "version 0, a range that the workspace does not meet": (_in_place_of("^2.0.0"), {("pinned", "lock-drift")}),
+}  # fmt: skip
+
+
+def test_a_workspace_has_a_directory() -> None:
+    project = Project()
+    _space()(project)
+    assert [found for one in project.read().packages if (found := bun.directory_of(one)) is not None] == ["w"]
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -499,6 +499,77 @@ ATTACKS |= {
 }  # fmt: skip
 
 
+def workspace(p: Project, **more: Any) -> None:
+    """The workspace `a`, which needs the package too."""
+    manifest = {"name": "a", "version": "1.0.0", "dependencies": {"good": "1.0.0"}, **more}
+    p.manifest["workspaces"] = p.packages[""]["workspaces"] = ["packages/*"]
+    p.packages["packages/a"] = dict(manifest)
+    p.packages["node_modules/a"] = {"resolved": "packages/a", "link": True}
+    p.files["packages/a/package.json"] = json.dumps(manifest).encode()
+
+
+def inner(asked: str = "1", **fields: Any) -> Callable[[Project], None]:
+    """Version 1, where a package holds another one, as npm 6 nests them."""
+
+    def spoil(p: Project) -> None:
+        p.packages[GOOD].update(requires={"inner": asked}, dependencies={"inner": fields})
+        as_version_1(p)
+
+    return spoil
+
+
+OLD = ("lockfile_sound", "lockfile-v1")
+ATTACKS |= {
+    "a workspace's own lockfile": (
+        both(workspace, file("packages/a/package-lock.json", "{}")), {("lockfile_sound", "nested-lockfile")}
+    ),
+    "a workspace that stands not in the lockfile": (
+        both(workspace, file("packages/b/package.json", '{"name": "b"}')), {("pinned", "lock-drift")}
+    ),
+    "a workspace that no link leads to, which `npm ci` refuses": (
+        both(workspace, lambda p: p.packages.pop("node_modules/a") and None), {("pinned", "lock-drift")}
+    ),
+    "a workspace whose package.json says something else": (
+        both(workspace, lambda p: p.packages["packages/a"].update(dependencies={"good": "^1.0.0"})),
+        {("lockfile_sound", "workspace-differs")},
+    ),
+    "a workspace's dependency that is not there": (
+        lambda p: workspace(p, dependencies={"gone": "1.0.0"}), {("pinned", "lock-drift")}
+    ),
+    "a directory outside the repository": (
+        lambda p: p.packages.update({"../out": {"version": "1.0.0"}}), {("lockfile_sound", "unreachable-entry")}
+    ),
+    "a link to what is nowhere, and somebody asks for it": (
+        both(
+            needing("absent"),
+            lambda p: p.packages.update({"node_modules/absent": {"resolved": "gone", "link": True}}),
+        ),
+        {
+            ("exotic_sources", "link"),
+            ("lockfile_sound", "link-target-missing"),
+            ("lockfile_sound", "dependency-missing"),
+        },
+    ),
+    "L26 a dependency out of its range": (
+        inner(**entry("inner"), asked="2"), {OLD, ("lockfile_sound", "range-unsatisfied")}
+    ),
+    "L23 L26 bundled in what does not ask for it": (
+        both(
+            lambda p: p.packages[GOOD].update(dependencies={"inner": {"version": "1.0.0", "bundled": True}}),
+            as_version_1,
+        ),
+        {
+            OLD,
+            ("lockfile_sound", "bundle-undeclared"),
+            ("lockfile_sound", "missing-integrity"),
+            ("lockfile_sound", "unreachable-entry"),
+            ("registries", "resolved-missing"),
+        },
+    ),
+    "L23 L26 bundled": (inner(version="1.0.0", bundled=True), {OLD}),
+}  # fmt: skip
+
+
 def bundled(p: Project) -> None:
     """A bundled dependency, its own dependency beside it, and one below it."""
     p.packages[GOOD].update(dependencies={"inner": "1"}, bundleDependencies=["inner"])
@@ -532,6 +603,34 @@ LEGITIMATE: dict[str, Callable[[Project], None]] = {
     "an accepted dependency": needing("other", "2", acceptDependencies={"other": "1"}),
     "L02 both sections agree": with_sections({}),
     "a version with build metadata": both(declare("1.0.0"), field(version="1.0.0+a-b")),
+    "a workspace": workspace,
+    "flags that are false": field(dev=False, optional=False, peer=False),
+    "an alias of its own name": declare("npm:good@1.0.0"),
+    "the project as a dependency of its own": lambda p: p.packages.update(
+        {"node_modules/shop": {"resolved": "", "link": True}}
+    ),
+    "L02 a name said in one section": with_sections({}, {"name": "good"}),
+    "L02 bundled in both sections": both(
+        bundled,
+        lambda p: p.lock.update(
+            lockfileVersion=2,
+            dependencies={
+                "good": {
+                    **entry("good"),
+                    "requires": {"inner": "1"},
+                    "dependencies": {
+                        "inner": {
+                            "version": "1.0.0",
+                            "bundled": True,
+                            "requires": {"beside": "1", "below": "1"},
+                            "dependencies": {"below": {"version": "1.0.0", "bundled": True}},
+                        },
+                        "beside": {"version": "1.0.0", "bundled": True},
+                    },
+                }
+            },
+        ),
+    ),
     "os and cpu": field(os=["linux"], cpu="x64", libc=["glibc"]),
     "extra hash of a weaker algorithm": field(integrity=f"{integrity('x', 'sha1')} {integrity('x')}"),
     "zeros in the name of an old file": both(
@@ -570,6 +669,114 @@ def test_legitimate(name: str) -> None:
     project = good()
     LEGITIMATE[name](project)
     assert project.read().findings == ()
+
+
+def test_a_workspace_is_the_projects_own() -> None:
+    project = good()
+    workspace(project)
+    graph = project.read()
+    assert {package.id for package in graph.packages if package.kind is Kind.WORKSPACE} == {
+        "packages/a",
+        "node_modules/a",
+    }
+    assert [directory for one in graph.packages if (directory := npm.directory_of(one)) is not None] == ["packages/a"]
+    assert {(edge.source, edge.target, edge.satisfied) for edge in graph.edges} == {
+        ("", "packages/a", True),
+        ("", GOOD, True),
+        ("packages/a", GOOD, True),
+    }
+
+
+def test_L23_what_lies_beside_the_bundler_is_not_in_its_tarball() -> None:
+    """What a bundled package depends on may stand at the root: that is fetched, and its hash counts."""
+    project = good()
+    bundled(project)
+    add_dependency("tool")(project)
+    project.packages[f"{GOOD}/node_modules/inner"]["dependencies"]["tool"] = "1.0.0"
+    kinds = {package.id: package.kind for package in project.read().packages}
+    assert kinds["node_modules/tool"] is Kind.REGISTRY
+    del project.packages["node_modules/tool"]["integrity"]
+    assert project.codes() == {("lockfile_sound", "missing-integrity")}
+
+
+def test_L19_an_override_by_an_alias_is_of_that_package_alone() -> None:
+    project = good()
+    project.manifest["overrides"] = {"evil": "npm:good@1.0.1"}
+    project.packages[GOOD]["dependencies"] = {"evil": "^3.0.0"}
+    project.packages[EVIL] = entry("bad", "1.0.1", name="bad")
+    assert ("bound_bytes", "alias-undeclared") in project.codes()
+
+
+def test_L19_L26_inside_a_shrinkwrap_nothing_is_replaced() -> None:
+    """Which entries come from one, the lockfile does not say: then the declaration counts."""
+    project = good()
+    needing("other")(project)
+    replacing({"other": "3"})(project)
+    project.packages["node_modules/other"]["hasShrinkwrap"] = True
+    (edge,) = (one for one in project.read().edges if one.name == "other")
+    assert edge.satisfied
+
+
+def test_a_link_has_the_name_that_its_directory_says() -> None:
+    project = good()
+    link("local/good")(project)
+    project.files["local/good/package.json"] = b'{"name": "real", "version": "1.0.0"}'
+    found = next(package for package in project.read().packages if package.id == GOOD)
+    assert (found.name, found.alias, found.target) == ("real", "good", "local/good")
+
+
+def test_a_directory_without_a_name_is_called_as_it_is() -> None:
+    project = good()
+    workspace(project)
+    for one in (project.packages["packages/a"], manifest := json.loads(project.files["packages/a/package.json"])):
+        del one["name"]
+    project.files["packages/a/package.json"] = json.dumps(manifest).encode()
+    assert {package.name for package in project.read().packages if package.id == "packages/a"} == {"a"}
+
+
+def test_L31_an_absolute_link_is_outside_wherever_the_lockfile_lies() -> None:
+    """Below a directory of the repository, `/d` is no `d` of that directory."""
+    project = good()
+    link("/d")(project)
+    del project.packages["/d"]
+    lock = {**project.lock, "packages": project.packages}
+    files = {
+        "sub/package.json": json.dumps(project.manifest).encode(),
+        "sub/package-lock.json": json.dumps(lock).encode(),
+        "sub/d/package.json": b"{}",
+    }
+    graph = npm.read(MemoryFiles(files), "sub/package-lock.json")
+    assert "link-outside" in {finding.code for finding in graph.findings}
+
+
+def test_the_name_of_what_comes_from_git_is_the_one_in_its_own_package_json() -> None:
+    project = good()
+    spoil = both(
+        declare(f"github:x/good#{COMMIT}"),
+        resolved(f"git+ssh://git@github.com/x/good.git#{COMMIT}"),
+        drop("integrity"),
+        field(name="real"),
+    )
+    spoil(project)
+    assert project.codes() == {("exotic_sources", "git")}
+
+
+@pytest.mark.parametrize(
+    ("version", "place"),
+    [(1, "dependencies.good.requires.inner"), (3, 'packages["node_modules/good"].dependencies.inner')],
+)
+def test_the_place_of_a_declaration_is_the_lockfiles(version: int, place: str) -> None:
+    project = good()
+    if version == 1:
+        inner(**entry("inner"), asked="2")(project)
+    else:
+        needing("inner", "2")(project)
+    assert [one.place for one in project.read().findings if one.code == "range-unsatisfied"] == [place]
+
+
+def test_a_lockfile_that_is_not_there() -> None:
+    with pytest.raises(InputError, match="no such file"):
+        npm.read(MemoryFiles({"package.json": b"{}"}), "package-lock.json")
 
 
 def test_findings_name_place_and_package() -> None:

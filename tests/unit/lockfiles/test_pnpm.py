@@ -669,6 +669,80 @@ CASES: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
 }
 
 
+def _near(project: Project) -> None:
+    """A workspace beside the project."""
+    project.lock["importers"]["packages/near"] = {"dependencies": {"good": {"specifier": "1.0.0", "version": "1.0.0"}}}
+    project.files["packages/near/package.json"] = (
+        b'{"name": "near", "version": "0.1.0", "dependencies": {"good": "1.0.0"}}'
+    )
+    project.files["pnpm-workspace.yaml"] = b"packages:\n  - packages/*\n"
+
+
+def _without(name: str) -> Callable[[Project], None]:
+    def spoil(project: Project) -> None:
+        del project.files[name]
+
+    return spoil
+
+
+def _binary(*urls: str) -> Callable[[Project], None]:
+    """Archives of which the platform chooses one, as pnpm has them of runtimes."""
+
+    def spoil(project: Project) -> None:
+        variants = [{"resolution": {"type": "binary", "url": url}, "targets": []} for url in urls]
+        _rename(project, "good@runtime:1.0.0", {"type": "variations", "variants": variants}, version="1.0.0")
+        _declare(project, "runtime:1.0.0")
+
+    return spoil
+
+
+CASES |= {
+    "a workspace": (_near, set()),
+    "a workspace that stands not in the lockfile": (
+        _both(_near, _file("packages/other/package.json", b"{}")), {("pinned", "lock-drift")}
+    ),
+    "a workspace whose package.json is not there": (
+        _both(_near, _without("packages/near/package.json")), {("lockfile_sound", "manifest-missing")}
+    ),
+    "L31 a workspace outside the repository": (
+        lambda project: project.lock["importers"].update({"../../out": {}}),
+        {("exotic_sources", "link-outside")},
+    ),
+    "L31 a link to what has no package.json": (
+        _both(_link("link:near"), _without("near/package.json")),
+        {("exotic_sources", "link"), ("lockfile_sound", "manifest-missing")},
+    ),
+    "L19 an override by what the project declares": (
+        _both(
+            _set("overrides", {"tool": "1.0.0"}),
+            _file("pnpm-workspace.yaml", b"overrides:\n  tool: $good\n"),
+        ),
+        {("pinned", "override")},
+    ),
+    "S05 a registry of its own in the key": (
+        _resolution(registry="https://evil.test/"), {("registries", "resolved-foreign-host")}
+    ),
+    "patch by another path": (
+        _both(
+            _set("patchedDependencies", {"good@1.0.0": {"hash": hashlib.sha256(b"x").hexdigest(), "path": "a.patch"}}),
+            _file("pnpm-workspace.yaml", b"patchedDependencies:\n  good@1.0.0: b.patch\n"),
+            _file("a.patch", b"x"),
+        ),
+        {("pinned", "lock-drift")},
+    ),
+    "patch outside the repository": (
+        _both(
+            _set("patchedDependencies", {"good@1.0.0": {"hash": "00" * 32, "path": "../../a.patch"}}),
+            _file("pnpm-workspace.yaml", b"patchedDependencies:\n  good@1.0.0: ../../a.patch\n"),
+        ),
+        {("lockfile_sound", "patch-differs")},
+    ),
+    "archives for each platform": (
+        _binary("https://a.test/x", "https://b.test/y"), {("exotic_sources", "tarball-url")}
+    ),
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_cases(case: str) -> None:
     spoil, expected = CASES[case]
@@ -681,6 +755,14 @@ def test_P9_too_many_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pnpm, "MAX_ENTRIES", 1)
     with pytest.raises(InputError, match="more than 1 packages"):
         Project().read()
+
+
+def test_a_workspace_has_a_directory() -> None:
+    project = Project()
+    _near(project)
+    assert [found for one in project.read().packages if (found := pnpm.directory_of(one)) is not None] == [
+        "packages/near"
+    ]
 
 
 def test_alias_is_judged_under_its_real_name() -> None:

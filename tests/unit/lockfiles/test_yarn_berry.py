@@ -470,3 +470,324 @@ def test_a_blank_that_is_none_to_yaml(blank: str) -> None:
     for wrong in (f"{blank}^1.0.0", f"^1.0.0{blank}"):  # where readers might strip it, it has no single meaning
         with pytest.raises(InputError, match="not a line"):
             read(block("good@npm:^1.0.0", "good@npm:1.0.0", "1.0.0", "dependencies:", f"  other: {wrong}"))
+
+
+def depending(spec: str) -> dict[str, Any]:
+    return {"dependencies": {"good": spec}}
+
+
+def bound(key: str, reference: str, *, soft: bool = False) -> str:
+    """An entry whose path is relative to the project."""
+    return block(f"good@{key}::{LOCATOR}", f"good@{reference}{LOCATOR}", soft=soft)
+
+
+REPOSITORY = "https://github.com/o/r.git"
+PINNED = f"{REPOSITORY}#commit={SHA1}"
+SOURCES: dict[str, tuple[str, str, set[str]]] = {
+    # what package.json asks for → the entry, and what is found
+    "git": (REPOSITORY, block(f"good@{REPOSITORY}", f"good@{PINNED}"), {"git", "declared-floating"}),
+    "git, a commit": (PINNED, block(f"good@{PINNED}", f"good@{PINNED}"), {"git"}),
+    "git, another commit than declared": (
+        f"{REPOSITORY}#commit={'b' * 40}",
+        block(f"good@{REPOSITORY}#commit={'b' * 40}", f"good@{PINNED}"),
+        {"git", "lock-drift"},
+    ),
+    "git, a tag": ("o/r#v1", block("good@o/r#v1", f"good@{PINNED}"), {"git", "declared-floating"}),
+    "git, a tag in the resolution": (
+        "o/r#v1", block("good@o/r#v1", f"good@{REPOSITORY}#v1"), {"git", "git-not-commit", "declared-floating"}
+    ),
+    "git by SSH": (
+        "git@h.test:o/r.git", block("good@git@h.test:o/r.git", f"good@git@h.test:o/r.git#commit={SHA1}"),
+        {"git", "declared-floating"},
+    ),
+    "the registry's, where git was asked for": (
+        REPOSITORY, block(f"good@{REPOSITORY}", "good@npm:1.0.0"), {"lock-drift", "declared-floating"}
+    ),
+    "the registry's, where a repository was asked for": (
+        "o/r", block("good@o/r", "good@npm:1.0.0"), {"lock-drift", "declared-floating"}
+    ),
+    "a tarball": (
+        "https://h.test/x.tgz", block("good@https://h.test/x.tgz", "good@https://h.test/x.tgz"),
+        {"tarball-url", "declared-floating"},
+    ),
+    "another tarball than declared": (
+        "https://h.test/x.tgz", block("good@https://h.test/x.tgz", "good@https://h.test/y.tgz"),
+        {"tarball-url", "declared-floating", "lock-drift"},
+    ),
+    "a file": ("file:./t.tgz", bound("file:./t.tgz", "file:./t.tgz#./t.tgz::hash=abc&"), {"file"}),
+    "a directory": ("file:./d", bound("file:./d", "file:./d#./d::hash=abc&"), {"directory"}),
+    "a directory outside": ("file:../d", bound("file:../d", "file:../d#../d::hash=abc&"), {"file"}),
+    "the registry's, where a file was asked for": (
+        "file:./d", block(f"good@file:./d::{LOCATOR}", "good@npm:1.0.0"), {"lock-drift"}
+    ),
+    "the registry's, where a link was asked for": (
+        "link:./d", block(f"good@link:./d::{LOCATOR}", "good@npm:1.0.0"), {"lock-drift"}
+    ),
+    "the registry's, where a workspace was asked for": (
+        "workspace:^", block("good@workspace:^", "good@npm:1.0.0"), {"lock-drift"}
+    ),
+    "a link, where the registry was asked": (
+        "^1.0.0", block("good@npm:^1.0.0", f"good@link:./l::{LOCATOR}", soft=True), {"link", "lock-drift"}
+    ),
+    "a portal": ("portal:./l", bound("portal:./l", "portal:./l::", soft=True), {"link"}),
+    "an alias": ("npm:other@^1.0.0", block("good@npm:other@^1.0.0", "other@npm:1.0.0"), set()),
+    "an alias of anything": (
+        "npm:other@*", block("good@npm:other@*", "other@npm:1.0.0"), {"declared-floating"}
+    ),
+    "an alias of another package": (
+        "npm:other@^1.0.0", block("good@npm:other@^1.0.0", "evil@npm:1.0.0"), {"resolved-name-differs", "lock-drift"}
+    ),
+    "as yarn 2 spells it": ("npm:^1.0.0", block("good@^1.0.0", "good@npm:1.0.0"), set()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SOURCES)
+def test_where_it_comes_from(case: str) -> None:
+    spec, lock, expected = SOURCES[case]
+    assert codes(read(lock, depending(spec))) == expected
+
+
+def asking(*names: str) -> str:
+    return "".join(
+        block(f"{name}@npm:1", f"{name}@npm:1.0.0", "1.0.0", 'dependencies:\n    good: "npm:^1.0.0"') for name in names
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replaced"),
+    [
+        ("good", "ab"),
+        ("a/good", "a"),
+        ("**/a/good", "a"),
+        ("a@npm:1.0.0/good", "a"),
+        ("a@npm:2.0.0/good", ""),
+        ("good@npm:^1.0.0", "ab"),
+        ("good@^1.0.0", "ab"),
+        ("good@^2.0.0", ""),
+        ("c/good", ""),
+    ],
+)
+def test_L19_what_a_resolution_is_about(pattern: str, replaced: str) -> None:
+    lock = asking("a", "b") + GOOD + block("good@npm:1.5.0", "good@npm:1.5.0", "1.5.0")
+    graph = read(lock, {"dependencies": {"a": "1", "b": "1"}, "resolutions": {pattern: "1.5.0"}})
+    targets = {edge.source: edge.target for edge in graph.edges if edge.source}
+    assert targets == {f"{name}@npm:1.0.0": "good@npm:1.5.0" if name in replaced else "good@npm:1.0.0" for name in "ab"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "target"),
+    [
+        ("catalog:", "good@npm:1.0.0"),
+        ("catalog:default", "good@npm:1.0.0"),
+        ("catalog:old", "good@npm:1.5.0"),
+        ("catalog:none", None),
+    ],
+)
+def test_what_a_catalog_says(spec: str, target: str | None) -> None:
+    settings = "catalog:\n  good: ^1.0.0\ncatalogs:\n  old:\n    good: 1.5.0\n"
+    lock = GOOD + block("good@npm:1.5.0", "good@npm:1.5.0", "1.5.0")
+    graph = read(lock, depending(spec), files={".yarnrc.yml": settings})
+    assert [edge.target for edge in graph.edges] == [target]
+    assert ("lock-drift" in codes(graph)) is (target is None)
+
+
+@pytest.mark.parametrize(
+    ("range_", "declared", "expected"),
+    [
+        pytest.param("good@^1", "", "extra@npm:1.0.0", id="it fits"),
+        pytest.param("good@*", "", "extra@npm:1.0.0", id="any fits"),
+        pytest.param("good@^2", "", None, id="it does not fit"),
+        pytest.param("other@*", "", None, id="another package"),
+        pytest.param("good@^1", 'dependencies:\n    extra: "npm:^2"', "extra@npm:2.0.0", id="its own word counts"),
+    ],
+)
+def test_what_packageExtensions_add(range_: str, declared: str, expected: str | None) -> None:
+    settings = f"packageExtensions:\n  {range_}:\n    dependencies:\n      extra: 1.0.0\n"
+    lock = block("good@npm:^1.0.0", "good@npm:1.0.0", "1.0.0", *([declared] if declared else []))
+    lock += block("extra@npm:1.0.0", "extra@npm:1.0.0") + block("extra@npm:^2", "extra@npm:2.0.0", "2.0.0")
+    graph = read(lock, files={".yarnrc.yml": settings})
+    assert {edge.name: edge.target for edge in graph.edges}.get("extra") == expected
+
+
+PEER = 'peerDependencies:\n    peer: "^1.0.0"'
+NEEDY = block("good@npm:^1.0.0", "good@npm:1.0.0", "1.0.0", PEER)
+
+
+@pytest.mark.parametrize(
+    ("lock", "dependencies", "expected"),
+    [
+        pytest.param("", {"good": "^1.0.0", "peer": "1.2.0"}, set(), id="who depends on it provides it"),
+        pytest.param("", {"good": "^1.0.0", "peer": "2.0.0"}, {"peer-invalid"}, id="in another version"),
+        pytest.param("", {"good": "^1.0.0"}, {"peer-unmet", "unreachable-entry"}, id="nobody does"),
+        pytest.param(
+            block("a@npm:1", "a@npm:1.0.0", "1.0.0", 'dependencies:\n    good: "npm:^1.0.0"', PEER),
+            {"a": "1", "peer": "1.2.0"},
+            set(),
+            id="who depends on it wants it from his own dependents",
+        ),
+        pytest.param(
+            asking("a"), {"a": "1", "good": "^1.0.0", "peer": "1.2.0"}, {"peer-unmet"}, id="one of two dependents"
+        ),
+    ],
+)
+def test_peers(lock: str, dependencies: dict[str, str], expected: set[str]) -> None:
+    version = dependencies.get("peer", "1.2.0")
+    lock += block(f"peer@npm:{version}", f"peer@npm:{version}", version)
+    assert codes(read(lock + NEEDY, {"dependencies": dependencies})) == expected
+
+
+def test_a_peer_may_be_the_dependent_itself() -> None:
+    lock = block("peer@npm:1", "peer@npm:1.2.0", "1.2.0", 'dependencies:\n    good: "npm:^1.0.0"') + NEEDY
+    assert codes(read(lock, {"dependencies": {"peer": "1"}})) == set()
+
+
+def own(*directories: str) -> str:
+    """The entries of workspaces, each called as its directory ends."""
+    locators = [f"{one.rpartition('/')[2]}@workspace:{one}" for one in directories]
+    return "".join(block(one, one, "0.0.0-use.local", soft=True) for one in locators)
+
+
+@pytest.mark.parametrize(
+    ("workspaces", "lock", "expected"),
+    [
+        pytest.param(["packages/*"], own("packages/a", "packages/a/b"), set(), id="one inside another"),
+        pytest.param(["packages/*"], own("packages/a"), {"lock-drift"}, id="one that stands not in the lockfile"),
+        pytest.param([], own("packages/a", "packages/a/b"), {"lock-drift"}, id="one that package.json does not name"),
+    ],
+)
+def test_the_workspaces_are_those_of_package_json(workspaces: list[str], lock: str, expected: set[str]) -> None:
+    """`yarn install --immutable` refuses another set."""
+    files = {
+        "packages/a/package.json": '{"name": "a", "workspaces": ["*"]}',
+        "packages/a/b/package.json": '{"name": "b"}',
+    }
+    assert codes(read(GOOD + lock, {"workspaces": workspaces}, files=files)) == expected
+
+
+def test_an_archive_of_the_registry_that_is_configured() -> None:
+    archive = "https%3A%2F%2Fnpm.acme.test%2Fgood%2F-%2Fgood-1.0.0.tgz"
+    lock = block("good@npm:^1.0.0", f"good@npm:1.0.0::__archiveUrl={archive}")
+    graph = read(lock, files={".yarnrc.yml": "npmRegistryServer: https://npm.acme.test\n"})
+    assert codes(graph) == {"npmrc-registry"}
+    assert [(package.kind, package.resolved) for package in graph.packages[1:]] == [
+        (Kind.REGISTRY, "https://npm.acme.test/good/-/good-1.0.0.tgz")
+    ]
+
+
+def test_a_range_may_stand_inside_a_patch() -> None:
+    """A patch of a range floats as far as that does."""
+    lock = block("good@npm:^1.0.0", "good@npm:1.0.0") + block(
+        "good@patch:good@npm%3A^1.0.0#~/p.patch", "good@patch:good@npm%3A1.0.0#~/p.patch::version=1.0.0&hash=abcdef"
+    )
+    graph = read(lock, depending("patch:good@npm%3A^1.0.0#~/p.patch"), files={"p.patch": "x"})
+    assert {finding.code for finding in graph.findings} == {"no-integrity-format", "declared-range", "patch"}
+
+
+def test_a_patch_outside_the_repository_is_not_read() -> None:
+    lock = block("good@npm:1.0.0", "good@npm:1.0.0") + block(
+        "good@patch:good@npm%3A1.0.0#../p.patch",
+        f"good@patch:good@npm%3A1.0.0#../p.patch::version=1.0.0&hash=abcdef&{LOCATOR}",
+    )
+    graph = read(lock, depending("patch:good@npm%3A1.0.0#../p.patch"))
+    assert [f.message for f in graph.findings if f.code == "patch"] == ["patched by ../p.patch, which is not there"]
+
+
+def test_what_exec_runs_is_held_by_its_content() -> None:
+    def made(text: str) -> DependencyGraph:
+        lock = bound("exec:./g.js", "exec:./g.js#./g.js::hash=abc&")
+        return read(lock, depending("exec:./g.js"), files={"g.js": text})
+
+    one, two = made("a"), made("b")
+    assert codes(one) == {"exec", "declared-floating"}
+    assert one.packages[1].resolved != two.packages[1].resolved
+    outside = read(bound("exec:../g.js", "exec:../g.js#../g.js::hash=abc&"), depending("exec:../g.js"))
+    assert outside.packages[1].resolved == "exec:../g.js"
+
+
+def test_a_condition_may_say_no() -> None:
+    lock = block("good@npm:^1.0.0", "good@npm:1.0.0", "1.0.0", "conditions: os=!win32 & libc=glibc")
+    package = read(lock).packages[1]
+    assert (package.os, package.cpu, package.libc) == (("!win32",), (), ("glibc",))
+
+
+def test_P9_too_many_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sbomgate.lockfiles import _yarn_berry
+
+    monkeypatch.setattr(_yarn_berry, "MAX_ENTRIES", 1)
+    with pytest.raises(InputError, match="at most 1 are read"):
+        read(GOOD)
+
+
+def test_L07_a_lockfile_without_its_version() -> None:
+    manifest = b'{"name": "shop", "dependencies": {"good": "^1.0.0"}}'
+    text = HEAD.format("8").replace("  version: 8\n", "")
+    with pytest.raises(InputError) as caught:
+        lockfiles.read(MemoryFiles({"package.json": manifest, "yarn.lock": (text + GOOD).encode()}))
+    assert "version" in str(caught.value)
+
+
+def test_a_path_inside_a_portal_is_the_portals() -> None:
+    """The directory of what is bound to a package that is bound itself."""
+    inner = "locator=p%40portal%3A.%2Fp%3A%3Alocator%3Dshop%2540workspace%253A."
+    lock = block(
+        f"p@portal:./p::{LOCATOR}",
+        f"p@portal:./p::{LOCATOR}",
+        "0.0.0-use.local",
+        'dependencies:\n    x: "link:./x"',
+        soft=True,
+    ) + block(f"x@link:./x::{inner}", f"x@link:./x::{inner}", "0.0.0-use.local", soft=True)
+    graph = read(lock, {"dependencies": {"p": "portal:./p"}})
+    assert {package.resolved for package in graph.packages if package.id} == {"portal:p", "link:p/x"}
+    assert ("x", f"x@link:./x::{inner}") in {(edge.name, edge.target) for edge in graph.edges}
+
+
+def test_what_is_bound_to_another_spelling_is_found_where_there_is_no_choice() -> None:
+    other = "locator=shop%40workspace%3A.%2F"
+    lock = block(f"l@link:./l::{other}", f"l@link:./l::{other}", "0.0.0-use.local", soft=True)
+    graph = read(lock, {"dependencies": {"l": "link:./l"}})
+    assert [edge.target for edge in graph.edges] == [f"l@link:./l::{other}"]
+
+
+def test_a_link_has_the_version_of_its_directory() -> None:
+    files = {"l/package.json": '{"name": "l", "version": "3.0.0"}'}
+    graph = read(bound("link:./l", "link:./l::", soft=True), depending("link:./l"), files=files)
+    assert [(package.kind, package.version) for package in graph.packages[1:]] == [(Kind.LINK, "3.0.0")]
+
+
+def test_a_workspace_without_a_name_is_not_renamed() -> None:
+    lock = GOOD + block("made-up@workspace:packages/a", "made-up@workspace:packages/a", "0.0.0-use.local", soft=True)
+    files = {"packages/a/package.json": '{"version": "1.0.0"}'}
+    assert codes(read(lock, {"workspaces": ["packages/*"]}, files=files)) == set()
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        pytest.param({}, {"peer-unmet"}, id="nobody depends on the workspace"),
+        pytest.param({"a": "workspace:^"}, set(), id="the project does, and provides it"),
+    ],
+)
+def test_a_workspaces_peer_is_for_who_depends_on_it(asked: dict[str, str], expected: set[str]) -> None:
+    """That it is a workspace of the project makes the project no dependent."""
+    lock = GOOD + block(
+        "a@workspace:^, a@workspace:packages/a",
+        "a@workspace:packages/a",
+        "0.0.0-use.local",
+        'peerDependencies:\n    good: "^1.0.0"',
+        soft=True,
+    )
+    files = {"packages/a/package.json": '{"name": "a", "version": "1.0.0", "peerDependencies": {"good": "^1.0.0"}}'}
+    declared = {"workspaces": ["packages/*"], "dependencies": {"good": "^1.0.0", **asked}}
+    assert codes(read(lock, declared, files=files)) == expected
+
+
+@pytest.mark.parametrize(("protocol", "found"), [("file", {"file"}), ("link", {"link-outside"})])
+def test_an_absolute_path_is_outside_wherever_the_lockfile_lies(protocol: str, found: set[str]) -> None:
+    """Below a directory of the repository, `/d` is no `d` of that directory."""
+    spec = f"{protocol}:/d"
+    manifest = json.dumps({"name": "shop", **depending(spec)}).encode()
+    root = ROOT + f'    good: "{spec}"\n  languageName: unknown\n  linkType: soft\n\n'
+    reference = f"{spec}#/d::hash=abc&" if protocol == "file" else f"{spec}::"
+    text = HEAD.format("10") + root + bound(spec, reference, soft=protocol == "link")
+    files = {"sub/package.json": manifest, "sub/yarn.lock": text.encode(), "sub/d/package.json": b"{}"}
+    assert codes(lockfiles.read(MemoryFiles(files), "sub/yarn.lock")) == found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from sbomgate import lockfiles, sbom
 from sbomgate.errors import InputError
-from sbomgate.model import DependencyGraph, Kind
+from sbomgate.model import DependencyGraph, EdgeKind, Kind
 from sbomgate.project import MemoryFiles
 from testkit.projects import integrity
 
@@ -179,6 +180,7 @@ REFUSED: dict[str, tuple[str, str, str]] = {
     "YAML": (GOOD + "  uid: x\n", "not a line that yarn writes", "line 9"),
     "an anchor": (GOOD + "&a b\n", "an anchor", "line 9"),
     "version of the wrong type": ('good@^1.0.0:\n  version:\n    x "1"\n', "is a section", "line 5"),
+    "a section for a range": (GOOD + '  dependencies:\n    a:\n      b "1"\n', "holds a section", "line 5"),
     "dependencies of the wrong type": (GOOD + '  dependencies "x"\n', "expected names and ranges", "line 5"),
     "a setting": ('registry "x"\n', "expected an entry", "line 5"),
     "both formats": (GOOD + "\n__metadata:\n  version 8\n", "both", ""),
@@ -363,7 +365,8 @@ def test_links_and_directories() -> None:
     }
 
 
-def test_resolutions() -> None:
+@pytest.mark.parametrize("pattern", ["good", "**/good"])
+def test_resolutions(pattern: str) -> None:
     """L19: a resolution without parents holds for what packages ask for, and not for what the root does."""
     lock = (
         block("a@1", "a")
@@ -372,7 +375,7 @@ def test_resolutions() -> None:
         + "\n"
         + block("good@1.5.0", "good", "1.5.0")
     )
-    graph = read(lock, {"dependencies": {"a": "1", "good": "^1.0.0"}, "resolutions": {"good": "1.5.0"}})
+    graph = read(lock, {"dependencies": {"a": "1", "good": "^1.0.0"}, "resolutions": {pattern: "1.5.0"}})
     targets = {(edge.source, edge.name): edge.target for edge in graph.edges}
     assert targets == {
         ("", "a"): "a@1.0.0",
@@ -427,3 +430,329 @@ def test_what_yarn_runs_is_held_by_its_content() -> None:
 def test_package_manager(told: str, code: str) -> None:
     """C04."""
     assert codes(read(GOOD, {"packageManager": told})) == {code}
+
+
+GIT_URL = "https://h.test/x.git"
+SOURCES: dict[str, tuple[str, str, set[str], Kind]] = {
+    # what package.json asks for → the entry, what is found, and what it is
+    "yarn 0's offline mirror": (
+        "^1.0.0", block("good@^1.0.0", "good", resolved=f"good-1.0.0.tgz#{SHA1}"), {"file"}, Kind.FILE
+    ),
+    "a path, which no mirror is": (
+        "^1.0.0", block("good@^1.0.0", "good", resolved=f"x/good-1.0.0.tgz#{SHA1}"), {"resolved-malformed"},
+        Kind.UNKNOWN,
+    ),
+    "another file, which no mirror holds": (
+        "^1.0.0", block("good@^1.0.0", "good", resolved=f"good-1.0.0.zip#{SHA1}"), {"resolved-malformed"}, Kind.UNKNOWN
+    ),
+    "git by HTTP": (
+        GIT_URL, block(f'"good@{GIT_URL}"', "good", resolved=f"{GIT_URL}#{SHA1}", hashed=None),
+        {"git", "declared-floating"}, Kind.GIT,
+    ),
+    "git by HTTP, a branch": (
+        GIT_URL, block(f'"good@{GIT_URL}"', "good", resolved=f"{GIT_URL}#main", hashed=None),
+        {"git", "git-not-commit", "declared-floating"}, Kind.GIT,
+    ),
+    "git by HTTP, a commit": (
+        f"{GIT_URL}#{SHA1}", block(f'"good@{GIT_URL}#{SHA1}"', "good", resolved=f"{GIT_URL}#{SHA1}", hashed=None),
+        {"git"}, Kind.GIT,
+    ),
+    "git by HTTP that nobody asked for": (
+        "^1.0.0", block("good@^1.0.0", "good", resolved=f"{GIT_URL}#{SHA1}", hashed=None),
+        {"git", "source-undeclared"}, Kind.GIT,
+    ),
+    "no git by another protocol": (
+        "^1.0.0", block("good@^1.0.0", "good", resolved=f"ftp://h.test/x.git#{SHA1}"), {"resolved-malformed"},
+        Kind.UNKNOWN,
+    ),
+    "a forge's archive of a branch": (
+        "o/r#main",
+        block('"good@o/r#main"', "good", resolved="https://codeload.github.com/o/r/tar.gz/main", hashed=None),
+        {"git", "git-not-commit", "declared-floating"}, Kind.GIT,
+    ),
+    "another commit than declared": (
+        f"o/r#{'b' * 40}",
+        block(f'"good@o/r#{"b" * 40}"', "good", resolved=f"https://codeload.github.com/o/r/tar.gz/{SHA1}", hashed=None),
+        {"git", "lock-drift"}, Kind.GIT,
+    ),
+    "the registry's, where git was asked for": (
+        f"o/r#{SHA1}", block(f'"good@o/r#{SHA1}"', "good"), {"lock-drift"}, Kind.REGISTRY
+    ),
+    "the registry's, where a file was asked for": (
+        "file:./x", block('"good@file:./x"', "good"), {"lock-drift"}, Kind.REGISTRY
+    ),
+    "another address than declared": (
+        "https://h.test/y.tgz",
+        block('"good@https://h.test/y.tgz"', "good", resolved=f"https://h.test/x.tgz#{SHA1}"),
+        {"tarball-url", "lock-drift", "declared-floating"}, Kind.TARBALL,
+    ),
+    "a tarball, its hash in the declaration": (
+        f"https://h.test/x.tgz#{SHA1}",
+        block(f'"good@https://h.test/x.tgz#{SHA1}"', "good", resolved=f"https://h.test/x.tgz#{SHA1}"),
+        {"tarball-url", "declared-floating"}, Kind.TARBALL,
+    ),
+    "no address": ("^1.0.0", block("good@^1.0.0", "good", resolved=""), {"source-missing"}, Kind.REGISTRY),
+    "a file that nobody asked for": (
+        "^1.0.0", block("good@^1.0.0", "good", resolved=f"file:x.tgz#{SHA1}"), {"file", "source-undeclared"}, Kind.FILE
+    ),
+    "a drive, which no mirror is": (
+        "^1.0.0", block("good@^1.0.0", "good", resolved=f"c:good-1.0.0.tgz#{SHA1}"), {"resolved-malformed"},
+        Kind.UNKNOWN,
+    ),
+    "a tarball, where git was asked for": (
+        f"o/r#{SHA1}", block(f'"good@o/r#{SHA1}"', "good", resolved=f"https://h.test/x.tgz#{SHA1}"),
+        {"tarball-url", "lock-drift"}, Kind.TARBALL,
+    ),
+    "GitLab's archive": (
+        f"gitlab:o/r#{SHA1}",
+        block(
+            f'"good@gitlab:o/r#{SHA1}"', "good", hashed=None,
+            resolved=f"https://gitlab.com/o/r/repository/archive.tar.gz?ref={SHA1}",
+        ),
+        {"git"}, Kind.GIT,
+    ),
+    "Bitbucket's archive": (
+        f"bitbucket:o/r#{SHA1}",
+        block(
+            f'"good@bitbucket:o/r#{SHA1}"', "good", hashed=None, resolved=f"https://bitbucket.org/o/r/get/{SHA1}.tar.gz"
+        ),
+        {"git"}, Kind.GIT,
+    ),
+    "a directory outside the repository": (
+        "file:../d", '"good@file:../d":\n  version "1.0.0"\n', {"file"}, Kind.FILE
+    ),
+    "a directory by its absolute path": (
+        "file:/d", '"good@file:/d":\n  version "1.0.0"\n', {"file"}, Kind.FILE
+    ),
+    "a file without a hash": (
+        "file:t.tgz", block('"good@file:t.tgz"', "good", resolved="file:t.tgz", hashed=None),
+        {"file", "missing-integrity"}, Kind.FILE,
+    ),
+    "one sha1, said twice": (
+        "^1.0.0",
+        block(
+            "good@^1.0.0", "good", hashed=integrity("x", "sha1"),
+            resolved=f"{HOST}good/-/good-1.0.0.tgz#{hashlib.sha1(b'x', usedforsecurity=False).hexdigest()}",
+        ),
+        {"weak-integrity"}, Kind.REGISTRY,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SOURCES)
+def test_where_it_comes_from(case: str) -> None:
+    spec, lock, expected, kind = SOURCES[case]
+    graph = read(lock, {"dependencies": {"good": spec}})
+    assert codes(graph) == expected
+    assert [package.kind for package in graph.packages[1:]] == [kind]
+
+
+@pytest.mark.parametrize("spec", ["file:/d", "link:/d"])
+def test_an_absolute_path_is_outside_wherever_the_lockfile_lies(spec: str) -> None:
+    """Below a directory of the repository, `/d` is no `d` of that directory."""
+    manifest = json.dumps({"name": "shop", "version": "1.0.0", "dependencies": {"good": spec}}).encode()
+    lock = f'{HEAD}"good@{spec}":\n  version "1.0.0"\n'.encode()
+    files = {"sub/package.json": manifest, "sub/yarn.lock": lock, "sub/d/package.json": b"{}"}
+    graph = lockfiles.read(MemoryFiles(files), "sub/yarn.lock")
+    assert codes(graph) == {"file" if spec.startswith("file") else "link-outside"}
+
+
+def test_a_name_that_no_registry_has_is_parsed_whatever_its_address() -> None:
+    lock = block('"e vil@1"', "e vil")
+    assert codes(read(lock, {"dependencies": {"e vil": "1"}})) == {"name-invalid", "resolved-not-canonical"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "satisfied"), [("npm:axios@^1", True), ("npm:axios@^2", False), ("npm:axios", True), ("npm:axios@*", True)]
+)
+def test_an_alias_has_a_range(spec: str, satisfied: bool) -> None:
+    graph = read(block(f'"h@{spec}"', "axios", "1.14.1"), {"dependencies": {"h": spec}})
+    assert [edge.satisfied for edge in graph.edges] == [satisfied]
+
+
+def test_a_link_is_what_its_directory_says() -> None:
+    files = {"l/package.json": '{"name": "l", "version": "3.0.0", "dependencies": {"good": "^1.0.0"}}'}
+    lock = '"l@link:./l":\n  version "0.0.0"\n\n' + GOOD
+    graph = read(lock, {"dependencies": {"l": "link:./l"}}, files=files)
+    (link,) = (package for package in graph.packages if package.kind is Kind.LINK)
+    assert (link.id, link.version, link.resolved) == ("l@link:./l", "3.0.0", "link:l")
+    assert ("l@link:./l", "good@1.0.0") in {(edge.source, edge.target) for edge in graph.edges}
+    assert codes(graph) == {"link"}
+
+
+def test_a_range_that_leads_to_a_link_is_not_met() -> None:
+    """Whatever version the directory has: nobody asked for it."""
+    files = {"l/package.json": '{"name": "good", "version": "1.0.0"}'}
+    graph = read('"good@link:./l", good@^1.0.0:\n  version "1.0.0"\n', files=files)
+    assert codes(graph) == {"link", "lock-drift"}
+
+
+def test_one_entry_for_two_aliases_of_two_packages() -> None:
+    declared = {"h": "npm:axios@^1.0.0", "g": "npm:evil@^1.0.0"}
+    lock = block('"g@npm:evil@^1.0.0", "h@npm:axios@^1.0.0"', "axios", "1.14.1")
+    graph = read(lock, {"dependencies": declared})
+    assert {edge.name: edge.satisfied for edge in graph.edges} == {"g": False, "h": True}
+    assert codes(graph) == {"alias-undeclared", "lock-drift"}
+
+
+def asking(*names: str) -> str:
+    """Packages that ask for `good@^1.0.0`."""
+    return "".join(block(f"{name}@1", name) + '  dependencies:\n    good "^1.0.0"\n\n' for name in names)
+
+
+@pytest.mark.parametrize(
+    ("lock", "resolutions", "expected"),
+    [
+        pytest.param(block("good@1.5.0", "good", "1.5.0"), {"a/good": "1.5.0"}, {"a": True}, id="for its parent"),
+        pytest.param(block("good@1.5.0", "good", "1.5.0"), {"**/good": "1.5.0"}, {"a": True}, id="anywhere below"),
+        pytest.param(
+            block("good@2.0.0, good@^1.0.0", "good", "2.0.0"), {"a/good": "2.0.0"}, {"a": True}, id="out of its range"
+        ),
+        pytest.param(
+            block("good@2.0.0, good@^1.0.0", "good", "2.0.0"),
+            {"a/good": "2.0.0"},
+            {"a": True, "b": False},
+            id="out of the range of another one, who gets it as well",
+        ),
+        pytest.param(
+            block("good@^1.0.0", "good", "2.0.0"), {"a/good": "3.0.0"}, {"a": False}, id="that stands nowhere"
+        ),
+    ],
+)
+def test_L19_a_resolution_of_what_one_package_asks_for(
+    lock: str, resolutions: dict[str, str], expected: dict[str, bool]
+) -> None:
+    graph = read(asking(*expected) + lock, {"dependencies": dict.fromkeys(expected, "1"), "resolutions": resolutions})
+    assert {edge.source[0]: edge.satisfied for edge in graph.edges if edge.source} == expected
+    assert codes(graph) == ({"override"} if all(expected.values()) else {"override", "lock-drift"})
+
+
+@pytest.mark.parametrize("case", ["A23 sha1", "two sha1 that differ", "A25 several"])
+def test_the_place_of_a_hash_is_the_entrys(case: str) -> None:
+    lock, expected = ATTACKS[case]
+    found = {finding.code: finding.place for finding in read(lock).findings}
+    assert [found[code] for code in sorted(expected)] == ['["good@1.0.0"].integrity'] * len(expected)
+
+
+def test_a_copy_of_the_project_itself_is_named() -> None:
+    (found,) = (
+        one
+        for one in read('"good@file:.":\n  version "1.0.0"\n', {"dependencies": {"good": "file:."}}).findings
+        if one.code == "directory"
+    )
+    assert found.message == "a copy of the directory ."
+
+
+def test_L19_of_two_resolutions_each_parent_gets_its_own() -> None:
+    lock = asking("a", "b") + block("good@1.5.0", "good", "1.5.0") + "\n" + block("good@1.6.0", "good", "1.6.0")
+    declared = {"dependencies": {"a": "1", "b": "1"}, "resolutions": {"b/good": "1.6.0", "a/good": "1.5.0"}}
+    targets = {edge.source: edge.target for edge in read(lock, declared).edges}
+    assert (targets["a@1.0.0"], targets["b@1.0.0"]) == ("good@1.5.0", "good@1.6.0")
+
+
+def test_L19_a_resolution_for_another_parent_stands_in_for_no_entry() -> None:
+    """`yarn install --frozen-lockfile` refuses: nothing stands for what the package asks."""
+    lock = asking("a") + block("good@1.5.0", "good", "1.5.0")
+    graph = read(lock, {"dependencies": {"a": "1"}, "resolutions": {"b/good": "1.5.0"}})
+    assert [edge.target for edge in graph.edges if edge.source] == [None]
+    assert codes(graph) == {"override", "dependency-missing"}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_L19_of_what_holds_for_another_parent_and_for_all_the_latter_counts(order: int) -> None:
+    rules = dict([("**/good", "1.6.0"), ("a/good", "1.5.0")][::order])
+    lock = asking("b") + block("good@1.5.0", "good", "1.5.0") + "\n" + block("good@1.6.0", "good", "1.6.0")
+    graph = read(lock, {"dependencies": {"b": "1"}, "resolutions": rules})
+    assert [edge.target for edge in graph.edges if edge.source] == ["good@1.6.0"]
+
+
+@pytest.mark.parametrize("pattern", ["good", "**/good", "shop/good"])
+@pytest.mark.parametrize(
+    ("lock", "found"),
+    [
+        pytest.param(block("good@2.0.0, good@^1.0.0", "good", "2.0.0"), "lock-drift", id="filed under its pattern"),
+        pytest.param(block("good@2.0.0", "good", "2.0.0"), "lock-drift", id="filed under its own"),
+    ],
+)
+def test_L19_no_resolution_holds_for_what_the_root_asks(lock: str, found: str, pattern: str) -> None:
+    """yarn drops an entry that does not fit, and installs what the registry says on that day."""
+    assert codes(read(lock, {"resolutions": {pattern: "2.0.0"}})) == {"override", found}
+
+
+def test_what_a_resolution_leads_to_is_kept_though_nobody_asks() -> None:
+    lock = GOOD + "\n" + block("other@2.0.0", "other", "2.0.0")
+    assert codes(read(lock, {"resolutions": {"other": "2.0.0"}})) == {"override"}
+    assert codes(read(lock)) == {"unreachable-entry"}
+
+
+def test_an_entry_that_stands_in_two_blocks_is_one_package() -> None:
+    """P4: yarn writes one for each range where it met them apart."""
+    lock = block("a@1", "a") + '  dependencies:\n    good "~1.0.0"\n\n' + GOOD + "\n" + block("good@~1.0.0", "good")
+    graph = read(lock, {"dependencies": {"good": "^1.0.0", "a": "1"}})
+    assert [package.id for package in graph.packages] == ["", "a@1.0.0", "good@1.0.0"]
+    assert codes(graph) == set()
+
+
+@pytest.mark.parametrize(
+    ("manifest", "spec", "target"),
+    [
+        pytest.param('{"name": "b", "version": "1.2.0"}', "^1", "b@workspace:packages/b", id="it fits"),
+        pytest.param('{"name": "b", "version": "1.2.0"}', "*", "b@workspace:packages/b", id="any fits"),
+        pytest.param('{"name": "b", "version": "1.0.0-rc.1"}', "*", "b@workspace:packages/b", id="a prerelease too"),
+        pytest.param('{"name": "b", "version": "1.2.0"}', "^9", "b@9.0.0", id="it does not fit"),
+        pytest.param('{"name": "b"}', "^9", "b@9.0.0", id="without a version it is none"),
+        pytest.param('{"version": "9.0.0"}', "^9", "b@9.0.0", id="without a name it is none"),
+    ],
+)
+def test_a_workspace_goes_before_the_lockfile_where_it_fits(manifest: str, spec: str, target: str) -> None:
+    lock = "" if "workspace" in target else block(f"b@{spec}", "b", "9.0.0")
+    declared = {"dependencies": {"b": spec}, "workspaces": ["packages/*"]}
+    graph = read(lock, declared, files={"packages/b/package.json": manifest})
+    assert {edge.target for edge in graph.edges if edge.kind is not EdgeKind.WORKSPACE} == {target}
+    own = {edge.target for edge in graph.edges if edge.kind is EdgeKind.WORKSPACE}
+    assert own == {package.id for package in graph.packages if package.kind is Kind.WORKSPACE}
+    assert codes(graph) - {"declared-floating"} == set()
+
+
+def test_a_workspaces_own_lockfile() -> None:
+    files = {"packages/b/package.json": '{"name": "b", "version": "1.2.0"}', "packages/b/yarn.lock": ""}
+    graph = read(GOOD, {"workspaces": ["packages/*"]}, files=files)
+    assert codes(graph) == {"nested-lockfile"}
+    assert [one.place for one in graph.findings if one.code == "nested-lockfile"] == ["packages/b/yarn.lock"]
+
+
+@pytest.mark.parametrize(
+    ("files", "place"),
+    [
+        pytest.param({"packages/b/package.json": '{"name": 1, "version": "1.0.0"}'}, "name", id="no text for a name"),
+        pytest.param(
+            {f"packages/{one}/package.json": '{"name": "b", "version": "1.0.0"}' for one in "bc"},
+            "workspaces",
+            id="two of one name",
+        ),
+    ],
+)  # fmt: skip
+def test_P1_workspaces_without_one_meaning(files: dict[str, str], place: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(GOOD, {"workspaces": ["packages/*"]}, files=files)
+    assert caught.value.place == place
+
+
+def test_the_projects_own_peers_are_its_dependents_business() -> None:
+    assert codes(read(GOOD, {"peerDependencies": {"gone": "1"}})) == set()
+
+
+def test_an_optional_dependency_that_is_not_there() -> None:
+    """yarn 1 keeps the entries of all platforms."""
+    assert codes(read(GOOD + '  optionalDependencies:\n    gone "1"\n')) == {"dependency-missing"}
+
+
+def test_an_entry_without_a_version() -> None:
+    graph = read(GOOD.replace('  version "1.0.0"\n', ""))
+    assert [(package.id, package.version) for package in graph.packages] == [("", "1.0.0"), ("good@", None)]
+    assert codes(graph) == {"version-invalid"}
+
+
+def test_the_hash_of_the_fragment_is_a_hash() -> None:
+    graph = read(ATTACKS["A23 sha1 in the fragment"][0])
+    assert [(one.algorithm, one.hex) for one in graph.packages[1].hashes] == [("sha1", SHA1)]

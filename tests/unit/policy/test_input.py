@@ -34,6 +34,7 @@ from sbomgate.model import (
 )
 from sbomgate.model import ApprovedScript as Approved
 from sbomgate.model.facts import Earlier
+from sbomgate.model.link import BuildLink, Ties, TreeLink
 from sbomgate.policy import input as policy_input
 from sbomgate.policy import lists
 from testkit import inputs as b
@@ -467,3 +468,81 @@ def test_the_project_s_own_packages_are_not_held_new_or_looked_alike() -> None:
     assert facts["expres"]["similar"] == []
     assert document["baseline"]["held"] == {}
     assert document["baseline"]["gained"] == [], "what the project itself declares is its own change"
+
+
+def test_what_lies_in_a_tarball_says_in_which() -> None:
+    outer = b.package("outer")
+    inner = b.package("inner", kind=Kind.BUNDLED, integrity=None, resolved=None, bundled_in=outer.id)
+    held = {p["name"]: p.get("bundled_in") for p in built(b.sbom([outer, inner]))["packages"]}
+    assert held == {"outer": None, "inner": outer.id}
+
+
+def test_P13_what_ties_the_artefact_is_carried_over() -> None:
+    tree = TreeLink(
+        link="installed",
+        material="1" * 64,
+        packages=3,
+        bytes=2,
+        absent=1,
+        elsewhere=0,
+        bundled=0,
+        files=40,
+        counts=(("missing", 1),),
+        problems=(),
+        holds=False,
+    )
+    provenance = BuildLink(material="2" * 64, state="verified", reason="", builder="ci")
+    context = replace(b.CONTEXT, link="provenance", ties=Ties(installed=tree, provenance=provenance))
+    document = built(b.sbom([b.package("a")]), context=context)
+    assert document["link"] == "provenance"
+    told = document["ties"]
+    assert (told["contained"], told["installed"]["counts"], told["installed"]["holds"]) == (None, {"missing": 1}, False)
+    assert (told["provenance"]["state"], told["provenance"]["builder"]) == ("verified", "ci")
+    assert built(b.sbom([]))["ties"] is None
+
+
+def test_P40_no_secret_of_an_address_is_carried_over() -> None:
+    urls = {
+        "https://user:s3cret@h.test/a.tgz": "https://h.test/a.tgz",
+        "https://h.test/a.tgz?token=s3cret": "https://h.test/a.tgz",
+        "http://user:s3cret@h.test/a.tgz": "http://h.test/a.tgz",
+        "https://s3cret@h.test": "https://h.test",
+        "https://h.test/@scope/a.tgz": "https://h.test/@scope/a.tgz",
+    }
+    packages = [b.package(f"p{number}", resolved=url) for number, url in enumerate(urls)]
+    document = built(b.sbom(packages))
+    assert "s3cret" not in repr(document)
+    assert [p["resolved"].rstrip("/") for p in document["packages"]] == list(urls.values())
+
+
+def test_what_is_shared_names_the_latest_time_in_any_order() -> None:
+    """The youngest counts, wherever it stands: a rule about age looks at it alone."""
+    times = ["2025-01-01T00:00:00Z", "2025-03-01T00:00:00Z", "2025-02-01T00:00:00Z"]
+    packages = [b.package(name) for name in "abc"]
+    known = {
+        p.id: b.facts(p, publish=replace(b.FACTS.publish, time=moment, first=moment))
+        for p, moment in zip(packages, map(datetime.fromisoformat, times), strict=True)
+    }
+    (facts,) = built(b.sbom(packages, known=known))["facts"]
+    assert (facts["published_until"], facts["first_published_until"]) == (times[1], times[1])
+
+
+def test_the_baseline_keeps_apart_what_differs_in_one_thing() -> None:
+    one = b.package("a", "1.0.0")
+    others = [
+        replace(one, id="x/a", version="1.0.1"),
+        replace(one, id="y/a", integrity="sha512-other"),
+        replace(one, id="z/a", resolved="https://elsewhere.test/a.tgz"),
+    ]
+    own = b.package("a", kind=Kind.WORKSPACE, id="packages/a", integrity=None, resolved=None)
+    baseline = BaselineBuild(sbom=b.sbom([one, *others, own]), evidence="4" * 64, decided_at=b.NOW)
+    held = built(b.sbom([b.package("a", "2.0.0")]), baseline=baseline)["baseline"]["packages"]["a"]
+    assert sorted((p["version"], p["integrity"], p["resolved"]) for p in held) == sorted(
+        (p.version, p.integrity, p.resolved) for p in (one, *others)
+    )
+
+
+def test_what_the_registry_does_not_state_is_not_said() -> None:
+    one = b.package("a")
+    (p,) = built(b.sbom([one], known={one.id: b.facts(one, registry_integrity=None)}))["packages"]
+    assert "registry_integrity" not in p

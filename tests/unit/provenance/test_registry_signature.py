@@ -50,6 +50,7 @@ def check(verifier: Verifier, *signatures: RegistrySignature, **changes: Any) ->
         ({"integrity": f"{OTHER} {INTEGRITY}"}, UNKNOWN),
         ({"integrity": SHA1}, UNKNOWN),
         ({"integrity": SHA1, "word_integrity": None}, INVALID),
+        ({"integrity": SHA1, "word_integrity": OTHER}, INVALID),
         ({"integrity": ""}, UNKNOWN),
         ({"name": "\ud800"}, INVALID),
     ],
@@ -109,6 +110,13 @@ def test_what_the_registry_signed_instead_is_named(sigstore: TestSigstore, verif
     state, reason = check(verifier, signed(sigstore, OTHER), word_integrity=OTHER)
     assert state is INVALID
     assert reason.startswith(f"the registry signed {OTHER[:24]}")
+
+
+@pytest.mark.parametrize(("over", "word"), [("", ""), ("None", None)])
+def test_a_signature_over_no_integrity_is_none(
+    over: str, word: str | None, sigstore: TestSigstore, verifier: Verifier
+) -> None:
+    assert check(verifier, signed(sigstore, over), word_integrity=word)[0] is INVALID
 
 
 def test_a_key_for_attestations_signs_no_packages(sigstore: TestSigstore) -> None:

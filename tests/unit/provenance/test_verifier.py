@@ -289,10 +289,11 @@ def test_names_are_spelled_as_npm_spells_them() -> None:
     assert purl("JSONStream", "1.0.0-rc.1") == "pkg:npm/JSONStream@1.0.0-rc.1"
 
 
-def test_no_issuer_is_no_verifier(sigstore: TestSigstore) -> None:
-    """P21: nobody is accepted by default."""
+@pytest.mark.parametrize("issuers", [(), ("",), ("https://issuer.example", "")], ids=str)
+def test_no_issuer_is_no_verifier(issuers: tuple[str, ...], sigstore: TestSigstore) -> None:
+    """P21: nobody is accepted by default, nor whoever names nobody."""
     with pytest.raises(ProvenanceError, match="no issuer"):
-        Verifier.from_material(sigstore.trusted_root_json(), sigstore.registry_keys_json(), ())
+        Verifier.from_material(sigstore.trusted_root_json(), sigstore.registry_keys_json(), issuers)
 
 
 def test_another_sigstore_is_not_believed(sigstore: TestSigstore) -> None:

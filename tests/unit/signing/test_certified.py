@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from sbomgate import decision, model
+from sbomgate import decision, dsse, model
 from sbomgate.errors import EvidenceError
 from sbomgate.evidence.head import Entry, Head, View, segments, write_head
 from sbomgate.evidence.record import Record
 from sbomgate.evidence.verify import Signed, in_future, signed_by, verify_build
 from sbomgate.model import LOGGED, TIMESTAMPED, AcceptedIdentity, Signer
-from sbomgate.signing.verify import NotAccepted, VerifiedStatement, verify
+from sbomgate.provenance import evidence as provenance
+from sbomgate.signing.verify import NotAccepted, VerifiedStatement, verify, verify_other
 from testkit import evidence
+from testkit._rfc3161 import timestamp_response
 from testkit.evidence import NOW, POLICY, TARBALL, key, signer, trusting
 from testkit.sigstore import GITHUB, Stage, TestSigstore
 
@@ -227,3 +229,71 @@ def test_detail_and_summary_by_two_identities_do_not_count() -> None:
     )
     found = signed_by(mixed, signers)
     assert getattr(found, "code", None) == "signer"
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# A key's signature, with timestamps on it
+
+KEY_SIGNED = dsse.read_bundle(key().sign(STATEMENT), "bundle")
+BY_KEY = signer(key(), trusted_root=ROOT)
+ELSEWHERE = TestSigstore(NOW, seed="another authority")
+
+
+def seen(at: timedelta = timedelta(0), *, over: bytes = KEY_SIGNED.signature, by: TestSigstore = SIGSTORE) -> bytes:
+    """An authority's word that it saw a signature."""
+    return timestamp_response(over, NOW + at, by.tsa_key, by.tsa)
+
+
+def stamped(*timestamps: bytes) -> bytes:
+    return dsse.write_bundle(STATEMENT, KEY_SIGNED.signature, KEY_SIGNED.hint or "", timestamps=timestamps)
+
+
+def test_P17_timestamps_prove_the_time_of_a_keys_signature() -> None:
+    """Of several the latest: before that nobody had seen all of it."""
+    for timestamps in ([seen()], [seen(), seen(-timedelta(hours=1))]):
+        found = verify(stamped(*timestamps), [BY_KEY], role="decision")
+        assert isinstance(found, VerifiedStatement)
+        assert (found.time_source, found.time) == (TIMESTAMPED, NOW)
+
+
+@pytest.mark.parametrize(
+    "timestamps",
+    [
+        pytest.param([seen(over=b"other bytes")], id="over another signature"),
+        pytest.param([seen(by=ELSEWHERE)], id="by an authority that nobody accepts"),
+        pytest.param([seen(), seen(over=b"other bytes")], id="one of two does not hold"),
+        pytest.param([b"\x30\x00"], id="none at all"),
+    ],
+)
+def test_P17_a_timestamp_that_does_not_hold_is_an_error(timestamps: list[bytes]) -> None:
+    with pytest.raises(EvidenceError, match="step 4b") as e:
+        verify(stamped(*timestamps), [BY_KEY], role="decision")
+    assert e.value.place == "verificationMaterial.timestampVerificationData"
+
+
+@pytest.mark.parametrize("part", ["claims", "payload"])
+def test_P10_what_is_read_in_two_ways_is_an_error(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whom the certificate names, and what was signed, is read twice: before the steps and by them."""
+    real = provenance.verify_certified
+
+    def other(*arguments: Any) -> Any:
+        proved = real(*arguments)
+        if part == "payload":
+            return replace(proved, payload=b"{}")
+        return replace(proved, claims=replace(proved.claims, commit="cd" * 20))
+
+    bundle = Minted().sign(STATEMENT)
+    assert isinstance(verify(bundle, [accepted()], role="decision"), VerifiedStatement)
+    monkeypatch.setattr(provenance, "verify_certified", other)
+    with pytest.raises(EvidenceError, match="two ways"):
+        verify(bundle, [accepted()], role="decision")
+
+
+def test_P21_a_key_that_another_tool_names_in_its_own_way() -> None:
+    """Every accepted key is tried, and an identity has none."""
+    bundle = dsse.write_bundle(STATEMENT, KEY_SIGNED.signature, "whatever")
+    found = verify_other(bundle, [accepted(), signer(key(2), name="other"), signer(key())])
+    assert isinstance(found, VerifiedStatement)
+    assert found.signer == signer(key())
+    for signers in ([accepted()], [signer(key(2))], []):
+        assert isinstance(verify_other(bundle, signers), NotAccepted)
