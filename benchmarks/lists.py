@@ -22,7 +22,8 @@ def main() -> int:
     lines = [f"evil-{i * 7919 % NAMES:06d}-{i},1.0.{i % 9}|>=1.2.0<1.3.0,MAL-2026-{i},," for i in range(NAMES)]
     plain = "\n".join((lists.HEADER, *lines)).encode()
     sealed = lists.seal(lines)
-    packages = [inputs.package(f"package-{i}", "1.2.3") for i in range(PACKAGES - HITS)]
+    # Their names lie among those of the list, as those of a real project do.
+    packages = [inputs.package(f"evil-{i * 125:06d}-x", "1.2.3") for i in range(PACKAGES - HITS)]
     packages += [inputs.package(line.partition(",")[0], "1.2.3") for line in lines[:HITS]]
     gc.disable()
     print("| list | read | join | both |\n|---|---|---|---|")

@@ -80,7 +80,8 @@ about_something(package_id) if packages.entries[package_id]
 # said, would drop out of the rules' loops.
 whole_packages if {
 	count(packages.entries) == count(input.packages)
-	count([p.facts | some p in input.packages]) == count(input.packages)
+	count(packages.facts_used) == count(input.packages)
+	count({index | some index in packages.facts_used} - packages.all_facts) == 0
 	is_array(input.baseline.gained)
 	every id in (packages.noticed | packages.changed) | packages.own {
 		packages.by_id[id]

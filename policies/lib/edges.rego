@@ -13,16 +13,17 @@ import data.sbomgate.lib.packages
 sources := (({""} | packages.own) | packages.changed) | rewired if packages.accepted
 
 rewired := {p.id |
-	count(input.baseline.gained) > 0
+	gained := {name | some name in input.baseline.gained}
+	count(gained) > 0
 	some p in input.packages
-	p.name in input.baseline.gained
+	p.name in gained
 }
 
 # [id of the declaring package, id of the dependency] that the baseline does not hold, by real names.
 added := {[source, id] |
 	packages.accepted
 	some source in sources
-	known := object.get(input.baseline.edges, source_name(source), [])
+	known := {name | some name in object.get(input.baseline.edges, source_name(source), [])}
 	some id in input.edges[source]
 	not id in packages.own
 	not packages.entries[id].name in known

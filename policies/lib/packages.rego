@@ -80,17 +80,23 @@ noticed := {id |
 
 noticeable := [by_id[id] | some id in noticed]
 
-# What is neither settled nor held: of most trees few, so that all packages are looked at once. (One without facts would
-# be missed by the negation: decision.rego then decides nothing.)
-eventful := {p.id: p.facts |
-	uneventful := uneventful_facts
-	some p in input.packages
-	not p.facts in uneventful
+# What is neither settled nor held: of most trees few, so that all packages are looked at once, by their facts first. (One
+# whose facts are not there would be missed: decision.rego then decides nothing.)
+eventful := {p.id: index |
+	these := eventful_facts
+	index := input.packages[i].facts
+	these[index]
+	p := input.packages[i]
 }
 
-uneventful_facts := settled_facts & held_facts if accepted
+eventful_facts := all_facts - (settled_facts & held_facts) if accepted
 
-uneventful_facts := settled_facts if not accepted
+eventful_facts := all_facts - settled_facts if not accepted
+
+all_facts := {index | some index, _ in input.facts}
+
+# The facts of each package, in order.
+facts_used := [index | index := input.packages[_].facts]
 
 # Of most packages the facts that they share say enough: all is good news, and none of them is young.
 settled_facts := {index |

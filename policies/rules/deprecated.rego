@@ -36,11 +36,12 @@ longest := 200
 deprecated_facts := {index | some index, f in input.facts; f.deprecated != null}
 
 findings contains f if {
-	count(deprecated_facts) > 0
-	some entry in input.packages
-	entry.facts in deprecated_facts
-	not entry.id in packages.own
-	p := packages.by_id[entry.id]
+	these := deprecated_facts
+	count(these) > 0
+	index := input.packages[i].facts
+	these[index]
+	p := packages.by_id[input.packages[i].id]
+	not p.id in packages.own
 	f := finding.of("deprecated", "deprecated", class, p, {
 		"message": said(substring(p.deprecated, 0, longest)),
 		"fix": "update it, or replace it: a deprecated release gets no fix",

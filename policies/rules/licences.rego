@@ -142,9 +142,12 @@ scope_of(p) := "prod" if not "dev" in p.flags
 # Most projects have nobody: then no package is looked at.
 of_verdict(verdict) := {p.id |
 	these := {[scope, index] | some scope, all in verdicts; some index, said in all; said == verdict}
-	count(these) > 0
-	some p in input.packages
-	[scope_of(p), p.facts] in these
+	indices := {index | some [_, index] in these}
+	count(indices) > 0
+	index := input.packages[i].facts
+	indices[index]
+	p := input.packages[i]
+	[scope_of(p), index] in these
 	not p.id in packages.own
 	not p.id in packages.first_party
 }

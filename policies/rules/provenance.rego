@@ -169,13 +169,16 @@ expected := {id: entries |
 	count(input.trust.expected_provenance) > 0
 	some id in packages.outside
 	entries := expectations(packages.entries[id].name)
-	count(entries) > 0
 }
 
-expectations(name) := entries if {
-	entries := [e | some e in input.trust.expected_provenance; e.package == name]
-	count(entries) > 0
-} else := [e | some e in input.trust.expected_provenance; e.package == sprintf("%s/*", [packages.scope(name)])]
+expectations(name) := expected_of[name] if {
+	expected_of[name]
+} else := expected_of[sprintf("%s/*", [packages.scope(name)])]
+
+expected_of := {pattern: entries |
+	some pattern in {e.package | some e in input.trust.expected_provenance}
+	entries := [e | some e in input.trust.expected_provenance; e.package == pattern]
+}
 
 findings contains f if {
 	some id, entries in expected

@@ -104,6 +104,7 @@ superseded(p, e) if {
 # One finding for each code: against what was approved where that shows it, else against the nearest release.
 findings contains f if {
 	some id, befores in against
+	count(befores) > 0
 	p := packages.by_id[id]
 	some code, about in codes
 	before := [b | some b in befores; drifted(code, p, b)][0]

@@ -4,8 +4,9 @@ A list is a CSV file (UTF-8) with the header `name,versions,osv_id,wave,sources`
 versions, ranges (`>=1.0.0<1.2.3`, `>=1.0.0<=1.2.2`, `<2.0.0`, `>=3.0.0`, compared as semver 2.0.0 orders versions,
 prereleases included), or `*` for every version. Names are compared letter by letter.
 
-A list may be sealed: sorted, and ended by a line with the SHA-256 of what stands above it. `sbomgate feed import`
-checks every line and seals what it writes, so that a quarter of a million lines need not be checked in every run.
+A list may be sealed: sorted, and ended by a line with a Bloom filter of its names and the SHA-256 of all that stands
+before that. `sbomgate feed import` checks every line and seals what it writes, so that a quarter of a million lines
+need not be checked in every run, and of most names that are not in it the filter says so.
 
 The join is done here and Rego is handed only the hits: a quarter of a million names in a policy's data would slow
 every start of the engine (CASES W13).
@@ -13,13 +14,14 @@ every start of the engine (CASES W13).
 
 from __future__ import annotations
 
+import binascii
 import csv
 import hashlib
 import io
 import operator
 import re
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote
@@ -44,8 +46,6 @@ _ID = r"[A-Za-z0-9:._-]*+"
 _FIELDS = tuple(re.compile(pattern) for pattern in (_NAME, _VERSIONS, _ID, r"[^\n]*+", r"[^\n]*+"))
 # All lines at once; where it stops is the first line that is not five plain fields.
 _LINES = re.compile(rf'(?:{_NAME},{_VERSIONS},{_ID},[^,"\n]*+,[^,"\n]*+(?:\n|\Z))*+')
-# `https://registry/@scope/name/-/name-1.0.0.tgz`: what the address says it is, whatever the entry calls itself.
-_TARBALL = re.compile(r"/((?:@[^/]+/)?([^/@]+))/-/\2-([0-9][^/]*)\.tgz$")
 
 
 class Rows(Protocol):
@@ -63,7 +63,7 @@ class MaliciousList:
     Attributes:
         name: what findings call it where an entry has no id of its own.
         sha256: of its bytes, recorded in the PolicyInput.
-        entries: number of package names; of a sealed list, of lines.
+        entries: number of package names; of a list that was sealed before 2026-11-22, of lines.
         rows: name → its lines: split only when a package of that name is looked up.
     """
 
@@ -92,8 +92,9 @@ def load(data: bytes, *, name: str, where: str) -> MaliciousList:
     """
     if len(data) > MAX_LIST_BYTES:
         raise UsageError(f"{len(data)} bytes; at most {MAX_LIST_BYTES} are read", where=where)
-    if found := _SEAL.search(data, max(0, len(data) - _SEAL_BYTES)):
-        return _sealed(data[: found.start()], found, name, where)
+    last = data.rfind(b"\n", 0, -1) + 1
+    if last and data.startswith(_SEALED, last):
+        return _sealed(data, last, name, where)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as e:
@@ -118,22 +119,39 @@ def load(data: bytes, *, name: str, where: str) -> MaliciousList:
     return MaliciousList(name=name, sha256=hashlib.sha256(data).hexdigest(), entries=len(rows), rows=rows)
 
 
-_SEAL = re.compile(rb"^#sealed,sha256=([0-9a-f]{64}),,,\n\Z", re.MULTILINE)
-_SEAL_BYTES = 128  # its line is shorter
+_SEALED = b"#sealed,"
+# Where its last line ends: filter, number of names, digest. Before 2026-11-22 it held the digest alone.
+_SEAL = re.compile(rb",([0-9]{1,9}),sha256=([0-9a-f]{64}),\n\Z")
+_OLD_SEAL = re.compile(rb"#sealed,sha256=([0-9a-f]{64}),,,\n\Z")
+_SEAL_BYTES = 128  # both are shorter
 
 
-def _sealed(body: bytes, found: re.Match[bytes], name: str, where: str) -> MaliciousList:
-    digest = hashlib.sha256(body)
-    if digest.hexdigest() != found[1].decode():
+def _sealed(data: bytes, end: int, name: str, where: str) -> MaliciousList:
+    """Read a list whose last line, from `end`, is a seal."""
+    near = max(end, len(data) - _SEAL_BYTES)
+    found, old = _SEAL.search(data, near), _OLD_SEAL.search(data, near)
+    # (1) one pass over the bytes: the digest of what was sealed, and the one of all
+    view, until = memoryview(data), found.start(2) if found else end
+    digest = hashlib.sha256(view[:until])
+    said = found[2] if found else old[1] if old else b""
+    if digest.hexdigest().encode() != said:
         raise UsageError(
             "the list was altered after it was sealed",
             where=where,
             place="last line",
             hint="import it again, or remove its last line: it is then checked line by line",
         )
-    digest.update(found[0])
-    entries = body.count(b"\n") - 1
-    return MaliciousList(name=name, sha256=digest.hexdigest(), entries=entries, rows=_Sealed(body))
+    digest.update(view[until:])
+    # (2) the lines are those that were sealed, and the filter is theirs
+    begin, bits = data.index(b"\n") + 1, b""
+    if found:
+        try:
+            bits = binascii.a2b_base64(view[end + len(_SEALED) : found.start()], strict_mode=True)
+        except binascii.Error as e:
+            raise UsageError("its filter is no base64", where=where, place="last line") from e
+    entries = int(found[1]) if found else data.count(b"\n", begin, end)
+    rows = _Sealed(data, begin=begin, end=end, bits=bits)
+    return MaliciousList(name=name, sha256=digest.hexdigest(), entries=entries, rows=rows)
 
 
 def seal(lines: Iterable[str]) -> bytes:
@@ -142,43 +160,67 @@ def seal(lines: Iterable[str]) -> bytes:
     Raises:
         UsageError: a line is not five good fields.
     """
-    ordered = sorted(set(lines), key=lambda line: (line[: line.index(",")].encode(), line))
-    body = "".join(f"{line}\n" for line in (HEADER, *ordered)).encode()
+    ordered = sorted({(line[: line.index(",")].encode(), line) for line in lines})
+    body = "".join(f"{line}\n" for line in (HEADER, *(line for _, line in ordered))).encode()
     load(body, name="", where="list")
-    return body + b"#sealed,sha256=%s,,,\n" % hashlib.sha256(body).hexdigest().encode()
+    names = {name for name, _ in ordered}
+    # 16 to 32 bits a name: of eighty that are not there, at most one is looked for all the same
+    bits = bytearray(2 << max(0, len(names) - 1).bit_length())
+    for name in names:
+        for at in _places(zlib.crc32(name), len(bits)):
+            bits[at >> 3] |= 1 << (at & 7)
+    sealed = b"%s%s%s,%d,sha256=" % (body, _SEALED, binascii.b2a_base64(bits, newline=False), len(names))
+    return b"%s%s,\n" % (sealed, hashlib.sha256(sealed).hexdigest().encode())
+
+
+def _places(crc: int, size: int) -> tuple[int, int]:
+    """Return the two bits of a name in a filter of so many bytes, a power of two below 2^29: by its CRC-32."""
+    return crc & (size * 8 - 1), crc >> (29 - size.bit_length() + 1)
 
 
 class _Sealed:
     """The lines of a sealed list, found by halving: they are sorted by name, and nothing of them is copied or split."""
 
-    _BLOCK = 8192  # bytes that are searched for a name
+    def __init__(self, data: bytes, *, begin: int, end: int, bits: bytes) -> None:
+        """Keep where the lines begin and end, and the filter; empty where there is none."""
+        self._data, self._begin, self._end, self._bits = data, begin, end, bits
 
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-        first = body.index(b"\n") + 1
-        self._starts = [first] if first < len(body) else []
-        for at in range(first + self._BLOCK, len(body), self._BLOCK):
-            start = body.find(b"\n", at) + 1
-            if 0 < start < len(body) and start != self._starts[-1]:
-                self._starts.append(start)
-        self._heads = [body[start : body.index(b",", start)] for start in self._starts]
+    def possible(self, names: Collection[str]) -> Collection[str]:
+        """Return those of the names that the list may have: all that it has, and few others."""
+        bits, size = self._bits, len(self._bits)
+        if not bits:
+            return names
+        mask, shift = size * 8 - 1, 30 - size.bit_length()
+        found = []
+        for name in names:
+            crc = zlib.crc32(_bytes(name))
+            low, high = crc & mask, crc >> shift
+            if bits[low >> 3] >> (low & 7) & bits[high >> 3] >> (high & 7) & 1:
+                found.append(name)
+        return found
 
     def get(self, name: str, /) -> str | None:
         """Return the lines of a name, joined by newlines, or None."""
-        try:
-            wanted = name.encode()
-        except UnicodeEncodeError:
-            return None
-        block = bisect_left(self._heads, wanted)  # its lines begin in the block before, or at the start of this one
-        begin = self._starts[block - 1] if block else (self._starts[0] if self._starts else len(self._body))
-        end = self._starts[block] + len(wanted) + 1 if block < len(self._starts) else len(self._body)
-        start = self._body.find(b"\n" + wanted + b",", begin - 1, end) + 1
-        if not start:
-            return None
-        stop = start
-        while self._body.startswith(wanted + b",", stop):
-            stop = self._body.index(b"\n", stop) + 1
-        return self._body[start : stop - 1].decode()
+        return self._lines(_bytes(name)) if self.possible((name,)) else None
+
+    def _lines(self, wanted: bytes) -> str | None:
+        data, begin, end = self._data, self._begin, self._end
+        while begin < end:  # the first line whose name is not lower begins between them
+            middle = (begin + end) // 2
+            start = max(begin, data.rfind(b"\n", begin, middle) + 1)
+            if data[start : data.index(b",", start)] < wanted:
+                begin = data.index(b"\n", start) + 1
+            else:
+                end = start
+        stop = begin
+        while stop < self._end and data.startswith(wanted + b",", stop):
+            stop = data.index(b"\n", stop) + 1
+        return data[begin : stop - 1].decode() if stop > begin else None
+
+
+def _bytes(name: str) -> bytes:
+    """Return a name as a list has it; one that is no Unicode text is in none."""
+    return name.encode("utf-8", "surrogatepass")
 
 
 def _merged(lines: Sequence[str]) -> dict[str, str]:
@@ -235,23 +277,38 @@ def join(packages: Iterable[Package], lists: Sequence[MaliciousList]) -> dict[st
     an entry which lies about one of them is found by the other (CASES A05, A10). The project's own workspaces and
     links are never matched (CASES L30). Versions are compared without build metadata, as semver does.
     """
-    found: dict[str, Hits] = {}
-    tables = [(one.name, one.rows) for one in lists]
+    candidates: dict[str, tuple[tuple[str, str], ...]] = {}
+    names: set[str] = set()
     for package in packages:
         if package.kind in _OWN:
             continue
-        candidates = {(package.name, package.version or "")}
-        if (address := addressed(package)) is not None:
-            candidates.add(address)
-        if (hits := _look_up(candidates, tables)) is not None:
-            found[package.id] = hits
-    return found
+        entry = (package.name, package.version or "")
+        names.add(package.name)
+        address = addressed(package)
+        if address is None or address == entry:
+            candidates[package.id] = (entry,)
+        else:
+            names.add(address[0])
+            candidates[package.id] = (entry, address)
+    tables = [(one.name, _among(one.rows, names)) for one in lists]
+    listed = {name for _, rows in tables for name in rows}
+    return {
+        id_: hits
+        for id_, those in candidates.items()
+        if (those[0][0] in listed or those[-1][0] in listed) and (hits := _look_up(those, tables)) is not None
+    }
 
 
 def ids(name: str, version: str, lists: Sequence[MaliciousList]) -> tuple[str, ...]:
     """Return the ids by which the lists name exactly this version of a package, sorted; () where none does."""
-    hits = _look_up({(name, version)}, [(one.name, one.rows) for one in lists])
+    hits = _look_up([(name, version)], [(one.name, one.rows) for one in lists])
     return () if hits is None else hits.exact
+
+
+def _among(rows: Rows, names: Collection[str]) -> Mapping[str, str]:
+    """Return the rows of those of the names that have any."""
+    possible = rows.possible(names) if isinstance(rows, _Sealed) else names
+    return {name: row for name in possible if (row := rows.get(name)) is not None}
 
 
 def _look_up(candidates: Iterable[tuple[str, str]], tables: Iterable[tuple[str, Rows]]) -> Hits | None:
@@ -268,19 +325,32 @@ def _look_up(candidates: Iterable[tuple[str, str]], tables: Iterable[tuple[str, 
     return Hits(exact=tuple(sorted(exact)), other=tuple(sorted(other - exact))) if exact or other else None
 
 
-_OWN = frozenset({Kind.ROOT, Kind.WORKSPACE, Kind.LINK})
+_OWN = (Kind.ROOT, Kind.WORKSPACE, Kind.LINK)
 
 
 def addressed(package: Package) -> tuple[str, str] | None:
-    """Return (name, version) that a package's address names, whatever its entry says; None where it names none."""
-    found = None if package.resolved is None else _TARBALL.search(_plain(package.resolved))
-    return None if found is None else (found[1], found[3])
+    """Return (name, version) that a package's address names, whatever its entry says; None where it names none.
+
+    The address `https://registry/@scope/name/-/name-1.0.0.tgz`, as a registry reads it: no query, no fragment,
+    percent-encoding undone.
+    """
+    url = package.resolved
+    if url is None:
+        return None
+    if "%" in url or "?" in url or "#" in url:
+        url = unquote(url.partition("#")[0].partition("?")[0])
+    path, _, file = url.removesuffix("\n").rpartition("/-/")
+    before, slash, name = path.rpartition("/")
+    if not slash or not name or "@" in name or "/" in file or not file.startswith(f"{name}-"):
+        return None
+    version = file[len(name) + 1 :].removesuffix(".tgz")
+    if version[:1] not in _DIGITS or not file.endswith(".tgz"):
+        return None
+    _, slash, scope = before.rpartition("/")
+    return (f"{scope}/{name}" if slash and scope[:1] == "@" and scope != "@" else name), version
 
 
-def _plain(url: str) -> str:
-    """Return the URL's path as a registry reads it: no query, no fragment, percent-encoding undone."""
-    url = url.partition("#")[0].partition("?")[0]
-    return unquote(url) if "%" in url else url
+_DIGITS = frozenset("0123456789")
 
 
 def _release(version: str) -> str:

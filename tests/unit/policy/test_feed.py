@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+import re
 import zipfile
 from typing import Any
 
@@ -186,10 +188,53 @@ def test_a_member_twice_is_refused() -> None:
 def test_an_altered_sealed_list_is_refused() -> None:
     """P1: what nobody checks line by line is what was checked."""
     sealed = imported(record(versions=["1.0.0"])).data
-    with pytest.raises(SbomgateError, match="altered after it was sealed"):
-        lists.load(sealed.replace(b"evil", b"good"), name="n", where="w")
+    assert lists.load(sealed, name="n", where="w").rows.get("evil")
+    altered = {
+        "a name": sealed.replace(b"evil", b"good"),
+        "a line more": sealed.replace(b"#sealed", b"zoo,1.0.0,,,\n#sealed"),
+        "a line less": b"".join(line for line in sealed.splitlines(keepends=True) if not line.startswith(b"evil")),
+        "the filter": sealed.replace(b"#sealed,", b"#sealed,AAAA"),
+        "the number": sealed.replace(b",1,sha256=", b",2,sha256="),
+        "the seal before": re.sub(rb"#sealed,.*,1,(.*),\n", rb"#sealed,\1,,,\n", sealed),
+        "no digest": re.sub(rb"sha256=.{64}", b"", sealed),
+    }
+    for what, data in altered.items():
+        assert data != sealed, what
+        with pytest.raises(SbomgateError, match="altered after it was sealed"):
+            lists.load(data, name="n", where="w")
+    for at in range(len(sealed)):  # whatever the byte: not one is free
+        with pytest.raises(SbomgateError):
+            lists.load(sealed[:at] + bytes([sealed[at] ^ 4]) + sealed[at + 1 :], name="n", where="w")
     cut = sealed[: sealed.index(b"#sealed")]
     assert lists.load(cut, name="n", where="w").rows.get("evil")
+
+
+def test_a_list_that_was_sealed_before_there_was_a_filter() -> None:
+    """Evidence keeps such lists: they say what they said, the number of lines included."""
+    lines = sorted({f"p{i},1.0.0,MAL-{i % 7},," for i in range(0, 90, 3)} | {f"p3,2.0.{i},MAL-{i},," for i in range(3)})
+    body = "".join(f"{line}\n" for line in (lists.HEADER, *lines)).encode()
+    data = b"%s#sealed,sha256=%s,,,\n" % (body, hashlib.sha256(body).hexdigest().encode())
+    held = lists.load(data, name="n", where="w")
+    assert (held.entries, held.sha256) == (33, hashlib.sha256(data).hexdigest())
+    new = lists.load(lists.seal(lines), name="n", where="w")
+    assert new.entries == 30
+    packages = [b.package(f"p{i}", "1.0.0", id=f"node_modules/p{i}") for i in range(90)]
+    found = lists.join(packages, [held])
+    assert len(found) == 30
+    assert found == lists.join(packages, [new]) == lists.join(packages, [lists.load(body, name="n", where="w")])
+    with pytest.raises(SbomgateError, match="altered after it was sealed"):
+        lists.load(data.replace(b"p3,", b"p4,"), name="n", where="w")
+
+
+def test_the_filter_leaves_out_no_name_and_most_others() -> None:
+    """P1: a name that is not looked for would be allowed."""
+    for count in (1, 2, 3, 15, 16, 17, 1000, 5000):
+        names = [f"n-{i * 7919}" for i in range(count)]
+        rows = lists.load(lists.seal(f"{name},*,,," for name in names), name="n", where="w").rows
+        assert isinstance(rows, lists._Sealed)
+        assert sorted(rows.possible(names)) == sorted(names)
+        others = [f"o-{i}" for i in range(4000)]
+        assert len(rows.possible(others)) < len(others) / 20
 
 
 def test_every_name_of_a_sealed_list_is_found_and_no_other() -> None:

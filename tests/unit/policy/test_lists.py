@@ -72,6 +72,36 @@ def test_scoped_names_in_addresses() -> None:
         assert hits(b.package("x", "9.9.9", resolved=address), "@a/b,1.0.0,,,\n") == (("ours",), ())
 
 
+@pytest.mark.parametrize(
+    ("address", "named"),
+    [
+        ("https://r.test/a/-/a-1.0.0.tgz", ("a", "1.0.0")),
+        ("https://r.test/@s/a/-/a-1.0.0.tgz", ("@s/a", "1.0.0")),
+        ("https://r.test/npm/a/-/a-1.0.0-rc.1.tgz", ("a", "1.0.0-rc.1")),
+        ("https://r.test/%40s%2fa/-/a-1.0.0.tgz?x=/b/-/b-1.0.0.tgz", ("@s/a", "1.0.0")),
+        ("https://r.test/a/-/a-1.0.0.tgz#/b/-/b-2.0.0.tgz", ("a", "1.0.0")),
+        ("https://r.test/a/-/a-1/evil/-/evil-2.0.0.tgz", ("evil", "2.0.0")),
+        ("https://r.test/@/a/-/a-1.0.0.tgz", ("a", "1.0.0")),
+        ("https://r.test/-/-/--1.0.0.tgz", ("-", "1.0.0")),
+        ("https://r.test/a/-/a-1.0.0.tgz\n", ("a", "1.0.0")),
+        ("/a/-/a-1.tgz", ("a", "1")),
+        ("a/-/a-1.tgz", None),
+        ("https://r.test/a/-/b-1.0.0.tgz", None),
+        ("https://r.test/a/-/a-x1.0.0.tgz", None),
+        ("https://r.test/a/-/a-.tgz", None),
+        ("https://r.test/a/-/a-1.0.0.zip", None),
+        ("https://r.test/a/-/a-1/0.tgz", None),
+        ("https://r.test/a@b/-/a@b-1.0.0.tgz", None),
+        ("https://r.test//-/-1.0.0.tgz", None),
+        ("git+ssh://git@r.test/a.git#0123", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_what_an_address_names(address: str | None, named: tuple[str, str] | None) -> None:
+    assert lists.addressed(b.package("other", "9.9.9", resolved=address)) == named
+
+
 def test_every_version_no_id_and_lines_of_one_name() -> None:
     assert hits(b.package("evil", "7.0.0"), "evil,*,,,\n") == (("ours",), ())
     body = "evil,1.0.0,MAL-1,,\nother,1.0.0,,,\nevil,2.0.0,MAL-2,,\n"
