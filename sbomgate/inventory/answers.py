@@ -89,6 +89,23 @@ class Found:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """What holds one version of one package, "" being the one that nobody states.
+
+    Attributes:
+        name: of the package.
+        version: of the package.
+        builds: the identities of the artefacts (`identity`).
+        projects: what they are builds of (`project`).
+    """
+
+    name: str
+    version: str
+    builds: frozenset[tuple[str, ...]]
+    projects: frozenset[tuple[str, ...]]
+
+
 def identity(build: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what makes two decisions decisions on one artefact."""
     return (build["digest"] or f"sbom:{build['sbom']}", build["lockfile"] or "", build["workspace"] or "")
@@ -120,6 +137,63 @@ def find(engine: Engine, terms: Terms, satisfies: Satisfies, *, digests: Sequenc
         engine.table("running", {"digest": sorted(set(digests))})
         conditions.append(Condition(sql="build.digest IN (SELECT digest FROM running)"))
     return Found(hits=hits(engine, conditions), notes=tuple(notes))
+
+
+def count(
+    engine: Engine, terms: Terms, satisfies: Satisfies, *, digests: Sequence[str] | None = None
+) -> tuple[tuple[Count, ...], tuple[str, ...]]:
+    """Return how many builds hold what is asked for, by name and version, and what was left out, one sentence each.
+
+    Quicker than `find`, and without its limit: of packages nothing but name and version is read.
+
+    Args:
+        engine: an open one.
+        terms: of `terms.parse`: names, with a version or not, and conditions on the build.
+        satisfies: npm's ranges.
+        digests: only builds of these artefacts; None for all.
+
+    Raises:
+        UsageError: a range is none; a digest or a condition on the package is asked for.
+    """
+    other = [one.text for one in terms.selectors if one.integrity is not None]
+    if other or any("package." in one.sql for one in terms.conditions):
+        raise UsageError(
+            "counted is by name and version, and by conditions on the build",
+            where=other[0][:100] if other else "a condition on the package",
+            hint="ask without --count",
+        )
+    notes: list[str] = []
+    pairs = _exact(engine, [one for one in terms.selectors if one.range is not None], satisfies, notes)
+    whole = [one for one in terms.selectors if one.range is None]
+    names = {one.name for one in whole if one.name is not None}
+    every = known(engine, None if not terms.selectors else names) if names or not terms.selectors else []
+    for one in whole:
+        every += _like(engine, one.pattern) if one.pattern is not None else []
+    pairs |= {(name, version or "") for name, version in every}
+    held = holding(engine, pairs)
+    columns = ("digest", "sbom", "lockfile", "workspace", "project", "project_repository")
+    sql = " AND ".join(one.sql for one in terms.conditions) or "true"
+    rows = engine.query(
+        f"SELECT build, {', '.join(columns)} FROM build WHERE {sql}",
+        [value for one in terms.conditions for value in one.parameters],
+    )
+    wanted = None if digests is None else set(digests)
+    builds = {row[0]: row[1:] for row in rows if wanted is None or row[1] in wanted}
+    artefacts = {key: identity(dict(zip(columns, row, strict=True))) for key, row in builds.items()}
+    projects = {key: project(dict(zip(columns, row, strict=True))) for key, row in builds.items()}
+    found = []
+    for (name, version), keys in sorted(held.items()):
+        there = keys & builds.keys()
+        if there:
+            found.append(
+                Count(
+                    name=name,
+                    version=version,
+                    builds=frozenset(artefacts[key] for key in there),
+                    projects=frozenset(projects[key] for key in there),
+                )
+            )
+    return tuple(found), tuple(notes)
 
 
 def artefacts(engine: Engine, terms: Terms, satisfies: Satisfies) -> tuple[Artefact, ...]:
@@ -180,23 +254,15 @@ def holding(engine: Engine, pairs: Collection[tuple[str, str]]) -> dict[tuple[st
 def _conditions(engine: Engine, terms: Terms, satisfies: Satisfies, notes: list[str]) -> list[Condition]:
     if not terms.selectors:
         return list(terms.conditions)
-    named = {one.name for one in terms.selectors if one.name is not None and one.range is not None}
-    held: dict[str, list[tuple[str, str | None]]] = {}
-    for pair in known(engine, named) if named else ():
-        held.setdefault(pair[0], []).append(pair)
-    exact: set[tuple[str, str]] = set()
-    names: set[str] = set()
-    asked: list[Condition] = []
-    for one in terms.selectors:
-        if one.integrity is not None:
-            asked.append(Condition(sql="package.integrity = ?", parameters=(one.integrity,)))
-        elif one.range is not None:
-            there = held.get(one.name or "", []) if one.pattern is None else _like(engine, one.pattern)
-            exact |= _versions(one, there, satisfies, notes)
-        elif one.name is not None:
-            names.add(one.name)
-        else:
-            asked.append(_pattern("package.name", one.pattern or ""))
+    exact = _exact(engine, [one for one in terms.selectors if one.range is not None], satisfies, notes)
+    names = {one.name for one in terms.selectors if one.name is not None and one.range is None}
+    asked = [
+        Condition(sql="package.integrity = ?", parameters=(one.integrity,))
+        if one.integrity is not None
+        else _pattern("package.name", one.pattern or "")
+        for one in terms.selectors
+        if one.name is None and one.range is None
+    ]
     if len(names) > FEW:
         engine.table("named", {"name": sorted(names)})
         asked.append(Condition(sql="package.name IN (SELECT name FROM named)"))
@@ -216,6 +282,21 @@ def _conditions(engine: Engine, terms: Terms, satisfies: Satisfies, notes: list[
         parameters=tuple(value for one in asked for value in one.parameters),
     )
     return [*terms.conditions, either]
+
+
+def _exact(
+    engine: Engine, selectors: Sequence[Selector], satisfies: Satisfies, notes: list[str]
+) -> set[tuple[str, str]]:
+    """Return the (name, version) that builds hold of what selectors with a range mean."""
+    named = {one.name for one in selectors if one.name is not None}
+    held: dict[str, list[tuple[str, str | None]]] = {}
+    for pair in known(engine, named) if named else ():
+        held.setdefault(pair[0], []).append(pair)
+    exact: set[tuple[str, str]] = set()
+    for one in selectors:
+        there = held.get(one.name or "", []) if one.pattern is None else _like(engine, one.pattern)
+        exact |= _versions(one, there, satisfies, notes)
+    return exact
 
 
 def _marks(values: Collection[object]) -> str:

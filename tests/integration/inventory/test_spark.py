@@ -85,7 +85,10 @@ def answered(engine: Engine) -> tuple[dict[str, answers.Found], Any]:
     """Return the answers to all questions, and the sweep: opened once, as opening takes Spark longer than an answer."""
     found = {" ".join(words): find(engine, words) for words in QUESTIONS}
     found["what runs"] = find(engine, ["axios"], digests=[EXAMPLES[1][1][0]["digest"]])
-    return found, sweep.sweep(engine, ["axios", "it's", "absent"], judge)
+    absent = [f"absent-{number}{at}" for number in range(answers.FEW) for at in ("", "@1.0.0")]
+    found["many words"] = find(engine, ["axios", "it's@1.0.0", "a\\b@^1", "*crypto*@4.2.1", *absent])
+    counted = answers.count(engine, terms.parse(["axios", "it's@1.0.0", "über*"]), _range.satisfies)
+    return found, (sweep.sweep(engine, ["axios", "it's", "absent"], judge), counted)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
@@ -98,7 +101,8 @@ def test_both_agree_on_every_answer(folder: Folder, spark: Engine) -> None:
         assert one == others[words], words
     assert sum(len(one.hits) for one in found.values()) > len(QUESTIONS)
     assert judged == swept
-    assert len(judged) == 2
+    assert len(judged[0]) == 2
+    assert len(judged[1][0]) == 7
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
