@@ -13,7 +13,7 @@ import pytest
 
 from sbomgate.inventory import amendments, answers, sweep, terms
 from sbomgate.inventory.amendments import Amendment
-from sbomgate.inventory.engines import Engine, VanishedError
+from sbomgate.inventory.engines import Engine, Rows, VanishedError
 from sbomgate.inventory.folder import Folder
 from sbomgate.lockfiles import _range
 from testkit.inventories import EXAMPLES, NOW, SRI, build
@@ -111,4 +111,4 @@ def test_an_empty_inventory_and_a_file_that_vanished(tmp_path: Path, spark: Engi
     folder.create()
     assert folder.ask(spark, lambda engine: find(engine, ["axios"])).hits == ()
     with pytest.raises(VanishedError):
-        spark.open([str(tmp_path / "nowhere.parquet")])
+        spark.open([Rows(file=str(tmp_path / "nowhere.parquet"))])
