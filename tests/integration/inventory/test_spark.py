@@ -22,7 +22,8 @@ pytestmark = pytest.mark.spark
 
 QUESTIONS = (
     ["axios@>=1.14 <2"], ["axios@^1.14.1 || ~0.30"], ["@tanstack/*"], ["lod_sh"], ["lod%*"], [SRI], ["*"],
-    ["axios", "licence:M*"], ["maintainer:bob"], ["axios", "after:2026-03-30"], ["before:2026-03-31T19:00:01Z"],
+    ["axios", "licence:M*"], ["maintainer:bob"], ["maintainer:mal*"],
+    ["maintainer:*ob"], ["axios", "after:2026-03-30"], ["before:2026-03-31T19:00:01Z"],
     ["is:transitive", "is:unattested"], ["is:scripted", "younger:2h"], ["verdict:denied", "environment:staging"],
     ["verdict:revoked"],
     ["it's"], ["a\\b"], ["über*"],
