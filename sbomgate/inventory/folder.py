@@ -230,7 +230,7 @@ class Folder(Place):
         held = self._writer().keys([self.path / SEGMENTS / segment.name for segment in segments])
         new = [path for path in self._paths(listing) if int(path.stem, 16) not in held]
         merged = list(segments) if everything else _tier(segments, new)
-        if not new and len(merged) < 2:
+        if not new and len(merged) < 2 and all(segment.spans is not None for segment in merged):
             self._remove(self._paths(listing))
             return 0
         last = max((int(segment.name[:6]) for segment in segments), default=0)

@@ -65,6 +65,16 @@ def by_an_older_version(folder: Folder, builds: Builds) -> None:
     folder.add(builds[50:])
 
 
+def by_an_older_version_and_compacted(folder: Folder, builds: Builds) -> None:
+    folder.add(builds)
+    folder.compact()
+    older(folder)
+    assert folder.compact() == 0
+    assert folder.compact(everything=True) > 0
+    assert [segment.spans for segment in folder.listing().segments] == ["000002.spans.parquet"]
+    assert folder.compact(everything=True) == 0
+
+
 def by_both(folder: Folder, builds: Builds) -> None:
     by_an_older_version(folder, builds[:-3])
     folder.compact()
@@ -81,7 +91,8 @@ def older(folder: Folder) -> None:
 
 
 WAYS: tuple[Callable[[Folder, Builds], None], ...] = (
-    added_at_once, one_segment, segments_and_single_builds, rebuilt, by_an_older_version, by_both,
+    added_at_once, one_segment, segments_and_single_builds, rebuilt, by_an_older_version,
+    by_an_older_version_and_compacted, by_both,
 )  # fmt: skip
 
 
