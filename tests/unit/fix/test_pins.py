@@ -10,15 +10,16 @@ import pytest
 from sbomgate import fix
 from sbomgate.errors import InputError
 from sbomgate.fix import Pin, bun, npm, pnpm, yarn
-from sbomgate.lockfiles import package_lock
+from sbomgate.lockfiles import npm as package_lock
+from sbomgate.project import MemoryFiles
 
 
 def lock(held: dict[str, dict[str, Any]]) -> bytes:
-    return json.dumps({"name": "shop", "lockfileVersion": 3, "packages": {"": {"name": "shop"}, **held}}).encode()
+    return json.dumps({"name": "shop", "lockfileVersion": 3, "packages": held}).encode()
 
 
 # As glob and minimatch have it: the two versions of minimatch depend on one major line of brace-expansion each.
-TWO_PARENTS = {
+TWO_PARENTS: dict[str, dict[str, Any]] = {
     "": {"name": "shop", "dependencies": {"minimatch": "^10.0.0", "glob": "^7.0.0"}},
     "node_modules/minimatch": {"version": "10.2.5", "dependencies": {"brace-expansion": "^5.0.5"}},
     "node_modules/brace-expansion": {"version": "5.0.7"},
@@ -30,7 +31,7 @@ OF_ONE = ("minimatch", "3.1.5")
 
 
 def pinned(held: dict[str, dict[str, Any]]) -> Pin:
-    graph = package_lock.read({"package-lock.json": lock(held)}, "package-lock.json")
+    graph = package_lock.read(MemoryFiles({"package-lock.json": lock(held)}), "package-lock.json")
     return fix.pin([graph], "brace-expansion", "1.1.12", "1.1.13")
 
 
