@@ -324,3 +324,22 @@ def test_P19_a_revoked_failed_that_counts_by_its_detail_is_revoked(world: World,
     assert (hit["build"]["evidence"], hit["build"]["verdict"]) == (failed, "denied")
     assert hit["build"]["revoked"]["by"] == "release key"
     assert read(world.run("inventory", "stats", "--json"))["revoked"] == 1
+
+
+def test_a_count_says_how_many_and_where_it_runs(world: World, clock: Clock) -> None:
+    clock.now = START + timedelta(hours=2)
+    assert world.run("inventory", "deployed", "file:bad.tgz", "--environment", "production").code == 0
+    counted = ("inventory", "find", "fetch-it@^1.14", "fetch-it-core", "--count")
+    made = world.run(*counted)
+    assert made.code == 0, made.err
+    assert made.out.splitlines()[:5] == [
+        "2 builds of 1 project", "",
+        "  fetch-it 1.14.0  1 build of 1 project",
+        "  fetch-it 1.14.1  1 build of 1 project · runs in production",
+        "  fetch-it-core 4.2.1  1 build of 1 project · runs in production",
+    ]  # fmt: skip
+    told = read(world.run(*counted, "--running", "--json"))
+    assert (told["builds"], [one["version"] for one in told["held"]]) == (1, ["1.14.1", "4.2.1"])
+    assert world.run("inventory", "find", "absent", "--count").out.startswith("no build holds it\n")
+    for refused in (("axios", "is:direct"), ("axios", "--paths")):
+        assert world.run("inventory", "find", *refused, "--count").code == 2
