@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -191,9 +191,15 @@ def merge(folder: Folder, pieces: list[Segment]) -> None:
             segments.append(Segment(name=name, rows=rows, builds=builds))
         else:
             segments += taken
+    for number, one in enumerate(segments):
+        wall, processor = time.perf_counter(), time.process_time()
+        segments[number] = replace(one, spans=f"{one.name[:6]}.spans.parquet")
+        writer.span(*(folder.path / "segments" / name for name in segments[number].files))
+        clock, cpu = time.perf_counter() - wall, time.process_time() - processor
+        print(f"spans of {one.builds:,} builds: {clock:.0f} s, {cpu:.0f} s of processor time", file=sys.stderr)
     folder._publish(segments)
     for path in (folder.path / "segments").iterdir():
-        if path.name not in {one.name for one in segments}:
+        if path.name not in {name for one in segments for name in one.files}:
             path.unlink()
 
 
@@ -209,22 +215,17 @@ def questions(engine: Engine) -> list[Row]:
 
     held = len(found(f"{name}@{version}")().hits)
     many = [f"package-{number * 58}@1.{number % 5}.{number % 5}" for number in range(1000)]
-    pairs = dict.fromkeys(tuple(one.split("@")) for one in many)
-    hits = len(pairs_of(engine, pairs))
+    pairs = [(name, version) for name, _, version in (one.partition("@") for one in many)]
+    hits = sum(map(len, answers.holding(engine, pairs).values()))
     return [
         measure("one name@version: `find`", found(f"{name}@{version}"), bar=0.05, beside=f"{held:,} builds"),
         measure("one name, a range", found(f"{name}@>=1.1 <2"), beside="with every column and the path"),
         measure("one sha512", found(str(integrity))),
         measure("a scope or prefix", found("package-500*@1.0.0")),
-        measure("1,000 name@version: which builds", lambda: pairs_of(engine, pairs), bar=0.5, rounds=5,
-                beside=f"{hits:,} hits"),
+        measure("1,000 name@version: which builds", lambda: answers.holding(engine, pairs), bar=0.5, rounds=5,
+                beside=f"{hits:,} hits, the key of every build handed over"),
+        measure("one name@version: which builds", lambda: answers.holding(engine, [(name, version)]), bar=0.05),
     ]  # fmt: skip
-
-
-def pairs_of(engine: Engine, pairs: dict[Any, Any]) -> list[tuple[Any, ...]]:
-    """Return (name, version, build) of every package that is one of the pairs."""
-    engine.table("ioc", {"name": [name for name, _ in pairs], "version": [version for _, version in pairs]})
-    return engine.query("SELECT package.name, package.version, build FROM package JOIN ioc USING (name, version)")
 
 
 def sweeping(folder: Folder) -> Row:

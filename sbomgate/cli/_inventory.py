@@ -57,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     find.add_argument("terms", nargs="+", metavar="TERM", help=terms)
     find.add_argument("--paths", action="store_true", help="how each comes in, from the project to the package")
     find.add_argument("--running", action="store_true", help="only what runs now, by `inventory deployed`")
+    find.add_argument("--count", action="store_true", help="how many builds hold each version: a long list in no time")
     find.add_argument("--engine", choices=ENGINES, default="duckdb", help=engines)
     find.add_argument("--json", action="store_true", help="the answer as JSON")
     stats = action("stats", "how much it holds")

@@ -119,7 +119,7 @@ def amendments(
     Raises:
         EvidenceError: a statement carries an accepted signer's name on other bytes.
     """
-    from sbomgate.evidence.verify import Signed, hits, signed_by
+    from sbomgate.evidence.verify import Signed, counted_by, hits
     from sbomgate.inventory.amendments import REVOKED, Amendment
     from sbomgate.model import Verdict
 
@@ -128,7 +128,7 @@ def amendments(
         bundles = held.overrides(one) if failed and trust.break_glass_hours is not None else {}
         if not revoking and not bundles:
             continue
-        signed = signed_by(one, trust.signers)
+        signed = counted_by(one, trust.signers)
         if not isinstance(signed, Signed):
             continue
         for revocation in revoking:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from sbomgate.cli._environment import Environment
     from sbomgate.inventory.amendments import Amendment
-    from sbomgate.inventory.answers import Artefact, Found, Hit
+    from sbomgate.inventory.answers import Artefact, Count, Found, Hit
+    from sbomgate.inventory.terms import Terms
 
 _WORDS = {"allowed": "PASSED", "denied": "FAILED", "revoked": "REVOKED", None: "not judged"}
 _STANDING = {
@@ -29,6 +30,8 @@ def find(args: argparse.Namespace, env: Environment) -> int:
     from sbomgate.inventory import answers, knowledge, terms
 
     asked = terms.parse(args.terms)
+    if args.count:
+        return _count(asked, args, env)
     with _inventory.asking(args, env) as (inventory, engine):
 
         def question(engine: Any) -> tuple[Found, dict[str, list[str]]]:
@@ -43,6 +46,58 @@ def find(args: argparse.Namespace, env: Environment) -> int:
     else:
         _text(found, running, paths=args.paths)
         print("\n" + "\n".join(_inventory.as_of(known, env.now)))
+    return EXIT_ALLOWED
+
+
+def _count(asked: Terms, args: argparse.Namespace, env: Environment) -> int:
+    from sbomgate.errors import UsageError
+    from sbomgate.inventory import answers, knowledge
+    from sbomgate.report.escape import plain
+
+    if args.paths:
+        raise UsageError("a count has no paths", where="--paths", hint="ask without --count")
+    with _inventory.asking(args, env) as (inventory, engine):
+
+        def question(engine: Any) -> tuple[tuple[Count, ...], tuple[str, ...], dict[str, list[str]]]:
+            running = _inventory.running_now(inventory, engine, env.now)
+            digests = sorted(running) if args.running else None
+            return *answers.count(engine, asked, _inventory.satisfies(), digests=digests), running
+
+        found, notes, running = inventory.ask(engine, question)
+        known = knowledge.of(inventory, now=env.now)
+    held: list[dict[str, Any]] = [
+        {
+            "name": one.name,
+            "version": one.version or None,
+            "builds": len(one.builds),
+            "projects": len(one.projects),
+            "running_in": sorted({place for name in one.builds for place in running.get(name[0], ())}),
+        }
+        for one in found
+    ]
+    builds: set[tuple[str, ...]] = set().union(*(one.builds for one in found))
+    projects: set[tuple[str, ...]] = set().union(*(one.projects for one in found))
+    if args.json:
+        _inventory.dump(
+            {
+                "schema": "sbomgate/inventory-count/v1",
+                "terms": list(args.terms),
+                "builds": len(builds),
+                "projects": len(projects),
+                "held": held,
+                "notes": list(notes),
+                "as_of": known.columns(),
+            }
+        )
+        return EXIT_ALLOWED
+    print(f"{count(len(builds), 'build')} of {count(len(projects), 'project')}\n" if held else "no build holds it")
+    for row in held:
+        where = f" · runs in {plain(', '.join(row['running_in']))}" if row["running_in"] else ""
+        number = f"{count(row['builds'], 'build')} of {count(row['projects'], 'project')}"
+        print(f"  {plain(row['name'])} {plain(row['version'] or '(no version)')}  {number}{where}")
+    for note in notes:
+        print(f"  note: {plain(note)}")
+    print("\n" + "\n".join(_inventory.as_of(known, env.now)))
     return EXIT_ALLOWED
 
 

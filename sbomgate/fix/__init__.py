@@ -41,14 +41,15 @@ class Pin:
 
     Attributes:
         name, version: of the package.
-        below: names of the packages below which alone it holds, where other versions of it stay; () for everywhere.
+        below: (name, version) of the packages below which alone it holds, where other versions of it stay; () for
+            everywhere. The version is "" where every version of that name has the package in the version that goes.
         direct: the project or a workspace declares it.
         inner: another package declares it.
     """
 
     name: str
     version: str
-    below: tuple[str, ...] = ()
+    below: tuple[tuple[str, str], ...] = ()
     direct: bool
     inner: bool
 
@@ -167,21 +168,28 @@ def pin(graphs: Sequence[DependencyGraph], name: str, present: str, version: str
     It holds everywhere where there are no other versions of the package, else below those who have the present one.
     """
     own = (Kind.ROOT, Kind.WORKSPACE)
-    above: set[tuple[str, bool]] = set()
+    above: set[tuple[str, str, bool]] = set()
+    others: set[str] = set()  # names of packages that have another version of it, which stays
     several = False
     for graph in graphs:
         held = {package.id: package for package in graph.packages}
         several |= any(one.name == name and one.version not in (present, version) for one in graph.packages)
         for edge in graph.edges:
             target = held.get(edge.target or "")
-            if target is not None and (target.name, target.version) == (name, present) and edge.source in held:
-                above.add((held[edge.source].name, held[edge.source].kind in own))
+            if target is None or target.name != name or edge.source not in held:
+                continue
+            source = held[edge.source]
+            if target.version == present:
+                above.add((source.name, source.version or "", source.kind in own))
+            elif target.version != version:
+                others.add(source.name)
+    below = {(parent, number if parent in others else "") for parent, number, is_own in above if not is_own}
     return Pin(
         name=name,
         version=version,
-        below=tuple(sorted(one for one, is_own in above if not is_own)) if several else (),
-        direct=any(is_own for _, is_own in above),
-        inner=any(not is_own for _, is_own in above),
+        below=tuple(sorted(below)) if several else (),
+        direct=any(is_own for _, _, is_own in above),
+        inner=any(not is_own for _, _, is_own in above),
     )
 
 

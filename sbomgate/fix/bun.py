@@ -22,7 +22,7 @@ def edit(files: Mapping[str, bytes], pins: Sequence[Pin], folder: str) -> dict[s
                 raise InputError(
                     f"{one.name} is there in several versions, and bun overrides all of them or none",
                     where=f"{folder}package.json",
-                    hint=f"change what depends on it: {', '.join(one.below)}",
+                    hint=f"change what depends on it: {', '.join(sorted({name for name, _ in one.below}))}",
                 )
             if one.inner:
                 _json.table(document, "overrides")[one.name] = one.version

@@ -21,7 +21,8 @@ def edit(files: Mapping[str, bytes], pins: Sequence[Pin], folder: str) -> dict[s
                     held[one.name]["."] = one.version
                 else:
                     held[one.name] = one.version
-            for parent in one.below:
+            for name, version in one.below:
+                parent = f"{name}@{version}" if version else name
                 held = _json.table(document, "overrides")
                 if isinstance(held.get(parent), str):
                     held[parent] = {".": held[parent]}
@@ -32,7 +33,9 @@ def edit(files: Mapping[str, bytes], pins: Sequence[Pin], folder: str) -> dict[s
 
 def command(settings: Settings) -> Command:
     """Return what makes package-lock.json again, without running or installing anything."""
-    lines = [f"registry={settings.registry}", *(f"{scope}:registry={url}" for scope, url in settings.scopes.items())]
+    # Whether addresses are left out is a setting of the user's, too: a fix changes no line that it need not.
+    lines = [f"registry={settings.registry}", "omit-lockfile-registry-resolved=false"]
+    lines += [f"{scope}:registry={url}" for scope, url in settings.scopes.items()]
     return Command(
         arguments=("npm", "install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund"),
         variables={"npm_config_update_notifier": "false", "npm_config_min_release_age": "0"},

@@ -18,10 +18,10 @@ _OVERRIDES = re.compile(r"^overrides:[ \t]*\n", re.MULTILINE)
 def edit(files: Mapping[str, bytes], pins: Sequence[Pin], folder: str) -> dict[str, bytes]:
     """Return the files that pin these versions."""
     rows = {
-        (f"{parent}>{one.name}" if parent else one.name): one.version
+        key: one.version
         for one in pins
         if one.inner
-        for parent in (one.below or ("",))
+        for key in ([f"{p}@{v}>{one.name}" if v else f"{p}>{one.name}" for p, v in one.below] or [one.name])
     }
     root, settings = f"{folder}package.json", f"{folder}pnpm-workspace.yaml"
     in_json = b'"pnpm"' in files.get(root, b"") or b"lockfileVersion: '9" not in files.get(

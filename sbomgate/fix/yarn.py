@@ -9,19 +9,34 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from sbomgate.errors import InputError
 from sbomgate.fix import Command, Pin, Settings, _json
 
 
 def edit(files: Mapping[str, bytes], pins: Sequence[Pin], folder: str) -> dict[str, bytes]:
-    """Return the files that pin these versions."""
+    """Return the files that pin these versions.
+
+    Raises:
+        InputError: yarn 1 would have to tell two versions of one dependant apart, which its `resolutions` cannot.
+    """
     classic = b"# yarn lockfile v1" in files.get(f"{folder}yarn.lock", b"")[:200]
 
     def resolutions(document: dict[str, Any]) -> None:
         for one in pins:
-            for parent in one.below or ("",):
-                if one.inner:
-                    key = f"{'**/' if classic else ''}{parent}/{one.name}" if parent else one.name
-                    _json.table(document, "resolutions")[key] = one.version
+            if not one.inner:
+                continue
+            if not one.below:
+                _json.table(document, "resolutions")[one.name] = one.version
+            for parent, number in one.below:
+                if number and classic:
+                    raise InputError(
+                        f"{parent} is there in several versions, which have {one.name} in several versions, and yarn 1 "
+                        "changes it below all of them or none",
+                        where=f"{folder}package.json",
+                        hint=f"change what depends on {parent} {number}",
+                    )
+                key = f"**/{parent}" if classic else f"{parent}@npm:{number}" if number else parent
+                _json.table(document, "resolutions")[f"{key}/{one.name}"] = one.version
 
     return _json.manifests(files, pins, f"{folder}package.json", resolutions)
 

@@ -107,23 +107,24 @@ class Bucket(Place):
             segments, sent = [], 0
             held = self._names()
             for segment in listing.segments:
-                source = folder.path / SEGMENTS / segment.name
-                named = replace(segment, name=_named(source))
-                segments.append(named)
-                if named.name not in held:
-                    self._send(source, named.name)
-                    sent += 1
+                sources = [folder.path / SEGMENTS / name for name in segment.files]
+                name, *spans = (_named(source) for source in sources)
+                segments.append(replace(segment, name=name, spans=next(iter(spans), None)))
+                for source, name in zip(sources, segments[-1].files, strict=True):
+                    if name not in held:
+                        self._send(source, name)
+                        sent += 1
             # What is revoked is there before the builds that it is about.
             for name in (amendments.FILE, deployments.FILE):
                 data = folder.read(name, lines.MAX_BYTES)
                 if data is not None or self.read(name, lines.MAX_BYTES) is not None:
                     self._put(name, data or b"")
             self._put(MANIFEST, manifest(segments))
-            kept = {segment.name for segment in (*segments, *before)}
+            kept = {name for segment in (*segments, *before) for name in segment.files}
             for name in held - kept:
                 with _errors(self.at(f"{SEGMENTS}/{name}")):
                     self._storage.rm_file(self.at(f"{SEGMENTS}/{name}"))
-        there = len(segments) - sent
+        there = sum(len(segment.files) for segment in segments) - sent
         return Pushed(builds=sum(segment.builds for segment in segments), sent=sent, there=there)
 
     def _must_hold_no_more(self, folder: Folder) -> None:
@@ -169,7 +170,7 @@ class Bucket(Place):
 def _named(segment: Path) -> str:
     with segment.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return f"{segment.stem[:6]}-{digest[:16]}{segment.suffix}"
+    return f"{segment.name[:6]}-{digest[:16]}{segment.name[6:]}"  # .parquet or .spans.parquet
 
 
 def _storage() -> Any:

@@ -214,11 +214,12 @@ class Folder(Place):
         taken = []
         for segment in aside.listing().segments:
             number += 1
-            taken.append(replace(segment, name=f"{number:06}.parquet"))
-            (aside.path / SEGMENTS / segment.name).replace(self.path / SEGMENTS / taken[-1].name)
+            taken.append(_named(segment, number))
+            for old, new in zip(segment.files, taken[-1].files, strict=True):
+                (aside.path / SEGMENTS / old).replace(self.path / SEGMENTS / new)
         files.sync(self.path / SEGMENTS)
         self._publish(taken)
-        self._remove(self.path / SEGMENTS / segment.name for segment in before.segments)
+        self._remove(self.path / SEGMENTS / name for segment in before.segments for name in segment.files)
         with self.lock(".writing"):  # what was added again meanwhile is another file of that name: it stays
             self._remove(path for path, number in files_before.items() if path.stat().st_ino == number)
 
@@ -229,20 +230,24 @@ class Folder(Place):
         held = self._writer().keys([self.path / SEGMENTS / segment.name for segment in segments])
         new = [path for path in self._paths(listing) if int(path.stem, 16) not in held]
         merged = list(segments) if everything else _tier(segments, new)
-        if not new and len(merged) < 2:
+        if not new and len(merged) < 2 and all(segment.spans is not None for segment in merged):
             self._remove(self._paths(listing))
             return 0
         last = max((int(segment.name[:6]) for segment in segments), default=0)
-        name = f"{last + 1:06}.parquet"
-        made = self.path / SEGMENTS / f"{_TEMPORARY}{name}"
+        made = self.path / SEGMENTS / f"{_TEMPORARY}{last + 1:06}.parquet"
+        spans = made.with_suffix(".spans.parquet")
         sources = [*(self.path / SEGMENTS / segment.name for segment in merged), *new]
         rows, builds = self._writer().merge(sources, made)
-        files.sync(made)
-        made.replace(self.path / SEGMENTS / name)
+        self._writer().span(made, spans)
+        segment = _named(Segment(name=made.name, rows=rows, builds=builds, spans=spans.name), last + 1)
+        for old, name in zip((made, spans), segment.files, strict=True):
+            files.sync(old)
+            old.replace(self.path / SEGMENTS / name)
         files.sync(self.path / SEGMENTS)
         kept = [segment for segment in segments if segment not in merged]
-        self._publish((*kept, Segment(name=name, rows=rows, builds=builds)))
-        self._remove([*(self.path / SEGMENTS / segment.name for segment in merged), *self._paths(listing)])
+        self._publish((*kept, segment))
+        gone = [self.path / SEGMENTS / name for segment in merged for name in segment.files]
+        self._remove([*gone, *self._paths(listing)])
         return rows
 
     def _paths(self, listing: Listing) -> list[Path]:
@@ -250,7 +255,7 @@ class Folder(Place):
 
     def _clean(self, listing: Listing) -> None:
         """Remove what a killed compaction left, and what killed writers left where none is writing."""
-        known = {segment.name for segment in listing.segments}
+        known = {name for segment in listing.segments for name in segment.files}
         self._remove(path for path in (self.path / SEGMENTS).iterdir() if path.name not in known)
         with self.lock(".writing", wait=False) as alone:
             if alone:
@@ -305,6 +310,12 @@ class Folder(Place):
         return EvidenceError(
             f"cannot {what}: {(e.strerror or str(e)).lower()}", where=str(e.filename or self.path), hint=hint
         )
+
+
+def _named(segment: Segment, number: int) -> Segment:
+    """Return a segment whose files are called by a number."""
+    spans = None if segment.spans is None else f"{number:06}.spans.parquet"
+    return replace(segment, name=f"{number:06}.parquet", spans=spans)
 
 
 def _tier(segments: Sequence[Segment], new: Sequence[Path]) -> list[Segment]:

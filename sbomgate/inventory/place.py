@@ -13,7 +13,7 @@ import orjson
 
 from sbomgate.errors import EvidenceError
 from sbomgate.inventory import amendments
-from sbomgate.inventory.engines import Engine, VanishedError
+from sbomgate.inventory.engines import Engine, Rows, VanishedError
 from sbomgate.inventory.engines.duck import DuckDB
 
 SCHEMA = "sbomgate/inventory/v1"
@@ -26,17 +26,28 @@ LISTINGS = 20  # times that a reader lists again: compactions take seconds, list
 REBUILD = "make it again from the evidence: `sbomgate inventory rebuild`"
 
 _SEGMENT = re.compile(r"[0-9]{6}(?:-[0-9a-f]{16})?\.parquet")
+_SPANS = re.compile(r"[0-9]{6}(?:-[0-9a-f]{16})?\.spans\.parquet")
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A sorted file of many builds: its name in `segments/`, and how many rows and builds it holds."""
+    """A sorted file of many builds: its name in `segments/`, and how many rows and builds it holds.
+
+    `spans` is the name of the file beside it that says which builds hold what (`rows.SPAN_COLUMNS`). A compaction by an
+    older version made none: then the rows are asked, which takes longer.
+    """
 
     name: str
     rows: int
     builds: int
+    spans: str | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of all its files."""
+        return (self.name,) if self.spans is None else (self.name, self.spans)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +108,12 @@ class Place(ABC):
 
         def attempt() -> T:
             listing = self.listing()
-            files = [self.at(f"{SEGMENTS}/{segment.name}") for segment in listing.segments]
+            files = [self._rows(segment) for segment in listing.segments]
             engine.open(files)
             if listing.deltas:
                 held = {key for (key,) in engine.query("SELECT build FROM build")}
                 new = [name for name in listing.deltas if int(name.partition(".")[0], 16) not in held]
-                engine.open([*files, *(self.at(f"{DELTA}/{name}") for name in new)])
+                engine.open([*files, *(Rows(file=self.at(f"{DELTA}/{name}")) for name in new)])
             twice = engine.query("SELECT build FROM build GROUP BY build HAVING count(*) > 1 LIMIT 1")
             if twice:
                 raise EvidenceError("two builds have one key", where=self.where, place=f"{twice[0][0]:016x}")
@@ -116,6 +127,10 @@ class Place(ABC):
                 vanished = e
         raise EvidenceError(f"a file that is listed is not there: {vanished}", where=self.where, hint=REBUILD)
 
+    def _rows(self, segment: Segment) -> Rows:
+        spans = None if segment.spans is None else self.at(f"{SEGMENTS}/{segment.spans}")
+        return Rows(file=self.at(f"{SEGMENTS}/{segment.name}"), spans=spans)
+
     def _segments(self) -> tuple[Segment, ...]:
         where = self.at(MANIFEST)
         data = self.read(MANIFEST, MAX_MANIFEST_BYTES)
@@ -125,8 +140,11 @@ class Place(ABC):
             value = json.loads(data)
             if value["schema"] != SCHEMA:
                 raise EvidenceError(f"{value['schema']!r:.80}, expected {SCHEMA!r}", where=where, hint=REBUILD)
-            found = [Segment(name=s["name"], rows=s["rows"], builds=s["builds"]) for s in value["segments"]]
-            if not all(_SEGMENT.fullmatch(s.name) for s in found):
+            found = [
+                Segment(name=s["name"], rows=s["rows"], builds=s["builds"], spans=s.get("spans"))
+                for s in value["segments"]
+            ]
+            if not all(_SEGMENT.fullmatch(s.name) and (s.spans is None or _SPANS.fullmatch(s.spans)) for s in found):
                 raise ValueError("a name that is no segment's")
         except (ValueError, KeyError, TypeError) as e:
             raise EvidenceError(f"not the list of an inventory's segments: {e}", where=where, hint=REBUILD) from e
@@ -135,5 +153,8 @@ class Place(ABC):
 
 def manifest(segments: Sequence[Segment]) -> bytes:
     """Return the bytes of `segments.json`."""
-    listed = [{"name": s.name, "rows": s.rows, "builds": s.builds} for s in segments]
+    listed = [
+        {"name": s.name, "rows": s.rows, "builds": s.builds} | ({} if s.spans is None else {"spans": s.spans})
+        for s in segments
+    ]
     return orjson.dumps({"schema": SCHEMA, "segments": listed}, option=orjson.OPT_INDENT_2) + b"\n"

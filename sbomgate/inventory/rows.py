@@ -81,6 +81,20 @@ BUILD_COLUMNS: Mapping[str, str] = {
 
 COLUMNS: Mapping[str, str] = {**PACKAGE_COLUMNS, **BUILD_COLUMNS}
 
+SPAN_COLUMNS: Mapping[str, str] = {
+    "name": "VARCHAR",
+    "version": "VARCHAR",
+    "low": "BIGINT",
+    "high": "BIGINT",
+    "build": "BIGINT",
+}
+"""Column → SQL type, of a segment's spans: which builds hold a version, in a sixtieth of the rows.
+
+The builds of a segment are numbered project by project, the oldest first: a row with the name "" gives the number
+(`low`, and `high` is the same) of a `build`. Every other row says that all builds from the number `low` to `high` hold
+this version of this name. A project's builds are nearly the same, so one row speaks for many of them.
+"""
+
 _PUBLIC = "https://registry.npmjs.org/"
 
 Addressed = Callable[[Package], tuple[str, str] | None]

@@ -68,16 +68,7 @@ def sweep(engine: Engine, names: Sequence[str] | None, judge: Judge) -> tuple[Af
         names: every name on the list; None where the judge has to be asked about all.
         judge: says which versions of them are meant.
     """
-    if names is not None:
-        engine.table("listed", {"name": names})
-    among = "" if names is None else "AND name IN (SELECT name FROM listed)"
-    pairs = [
-        (name, version or "")
-        for name, version in engine.query(
-            f"SELECT DISTINCT name, version FROM package WHERE kind NOT IN {_OWN} {among}"
-        )
-    ]
-    named = judge(sorted(pairs))
+    named = judge(sorted((name, version or "") for name, version in answers.known(engine, names)))
     if not named:
         return ()
     engine.table("named", {"name": [name for name, _ in named], "version": [version for _, version in named]})

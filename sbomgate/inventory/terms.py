@@ -167,7 +167,7 @@ def _condition(word: str, key: str, value: str) -> Condition:
             )
         return Condition(sql=_WORDS[value])
     if key == "maintainer":
-        return Condition(sql="array_contains(package.maintainers, ?)", parameters=(value,))
+        return _maintainer(word, value)
     if key == "younger":
         age = _AGE.fullmatch(value)
         if age is None:
@@ -184,6 +184,20 @@ def _condition(word: str, key: str, value: str) -> Condition:
     if "*" in value:
         return Condition(sql=f"{_TEXTS[key]} LIKE ? ESCAPE '!'", parameters=(like(value),))
     return Condition(sql=f"{_TEXTS[key]} = ?", parameters=(value,))
+
+
+def _maintainer(word: str, value: str) -> Condition:
+    if "*" not in value:
+        return Condition(sql="array_contains(package.maintainers, ?)", parameters=(value,))
+    name = value.removeprefix("*").removesuffix("*")
+    if "*" in name or not name:
+        raise UsageError(
+            "not the beginning or the end of a name", where=word[:100], hint="maintainer:al*, maintainer:*ice"
+        )
+    # LIKE looks into no list: they are one text, a name a line.
+    begin, end = "" if value.startswith("*") else "\n", "" if value.endswith("*") else "\n"
+    text = "concat(chr(10), concat_ws(chr(10), package.maintainers), chr(10))"
+    return Condition(sql=f"{text} LIKE ? ESCAPE '!'", parameters=(f"%{begin}{like(name)}{end}%",))
 
 
 def time(text: str, where: str) -> datetime:

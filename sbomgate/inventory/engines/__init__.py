@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 Answer = list[tuple[Any, ...]]
@@ -12,11 +13,22 @@ class VanishedError(Exception):
     """A file that was listed is gone: a compaction took its rows elsewhere. Never leaves the package."""
 
 
-class Engine(Protocol):
-    """Runs queries over the tables `package`, `build` and those that were made beside them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """A file of rows as engines open it, and the file of its spans (`rows.SPAN_COLUMNS`), where there is one."""
 
-    def open(self, files: Sequence[str]) -> None:
-        """Have the tables `package` and `build` hold the rows of these files; without any they are empty.
+    file: str
+    spans: str | None = None
+
+
+class Engine(Protocol):
+    """Runs queries over the tables `package`, `build`, `span` and those that were made beside them."""
+
+    def open(self, files: Sequence[Rows]) -> None:
+        """Have the tables `package`, `build` and `span` hold the rows of these files; without any they are empty.
+
+        `span` has the columns of `rows.SPAN_COLUMNS` and `segment`: the number of a file that has spans. A file that
+        has none is there row by row, with its `build` in place of `low`, `high` and `segment`.
 
         Raises:
             VanishedError, EvidenceError: as `query`.

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbomgate.errors import EvidenceError, UsageError
-from sbomgate.inventory.engines import Answer, VanishedError
-from sbomgate.inventory.rows import BUILD_COLUMNS, COLUMNS, PACKAGE_COLUMNS
+from sbomgate.inventory.engines import Answer, Rows, VanishedError
+from sbomgate.inventory.rows import BUILD_COLUMNS, COLUMNS, PACKAGE_COLUMNS, SPAN_COLUMNS
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,6 +25,8 @@ MAX_ROW_BYTES = 16 << 20
 """Bytes of one row as JSON: the row of a package with 100,000 maintainers has 2 MB."""
 
 _ORDER = "name, version, build"
+# Builds of one project stand one after the other: what they hold in common is then one span.
+_NUMBERED = "project_repository, project, lockfile, workspace, decided, build"
 _HINT = "make the inventory again from the evidence: `sbomgate inventory rebuild`"
 
 
@@ -53,9 +55,10 @@ class DuckDB:
         self._run("SET enable_external_access = false")
         self._run("SET lock_configuration = true")
 
-    def open(self, files: Sequence[str]) -> None:
+    def open(self, files: Sequence[Rows]) -> None:
         """See `Engine`."""
-        self._run(f"CREATE OR REPLACE TEMP VIEW held AS {_rows(files)}")
+        self._run(f"CREATE OR REPLACE TEMP VIEW held AS {_rows([one.file for one in files])}")
+        self._run(f"CREATE OR REPLACE TEMP VIEW span AS {_spans(files)}")
         # `name` is never NULL; the build's own rows sort first and are found by the files' statistics.
         columns = ", ".join(PACKAGE_COLUMNS)
         self._run(f"CREATE OR REPLACE TEMP VIEW package AS SELECT {columns} FROM held WHERE name > ''")
@@ -160,6 +163,38 @@ class Writer:
             raise EvidenceError(f"holds {after[0]} rows and builds, and was made of {before[0]}", where=str(target))
         return after[0]
 
+    def span(self, segment: Path, target: Path) -> None:
+        """Write the spans (`rows.SPAN_COLUMNS`) of a segment, sorted.
+
+        Raises:
+            EvidenceError: it cannot be read, or the file cannot be written.
+        """
+        rows = f"read_parquet({_literal(str(segment))})"
+        self._run(
+            "CREATE OR REPLACE TEMP TABLE numbered AS "
+            f"SELECT build, row_number() OVER (ORDER BY {_NUMBERED}) - 1 AS number FROM {rows} WHERE name = ''"
+        )
+        self._run(
+            "CREATE OR REPLACE TEMP TABLE component AS SELECT name, version, row_number() OVER () AS id "
+            f"FROM (SELECT DISTINCT name, version FROM {rows} WHERE name > '')"
+        )
+        # A version and a build are one number, because those are sorted quicker than texts; without a gap they are one
+        # span. Between two versions there is always one: no segment has 4 billion builds.
+        pairs = (
+            f"SELECT DISTINCT (id << 32) + number AS pair FROM {rows} AS p JOIN component ON p.name = component.name "
+            "AND p.version IS NOT DISTINCT FROM component.version JOIN numbered USING (build) WHERE p.name > ''"
+        )
+        runs = f"SELECT pair, pair - row_number() OVER (ORDER BY pair) AS run FROM ({pairs})"
+        spans = (
+            "SELECT min(pair) >> 32 AS id, min(pair) & 4294967295 AS low, max(pair) & 4294967295 AS high "
+            f"FROM ({runs}) GROUP BY run"
+        )
+        self._run(
+            "COPY (SELECT '' AS name, NULL AS version, number AS low, number AS high, build FROM numbered UNION ALL "
+            f"SELECT name, version, low, high, NULL AS build FROM ({spans}) JOIN component USING (id) "
+            f"ORDER BY name, version, low) TO {_literal(str(target))} (FORMAT parquet, COMPRESSION zstd)"
+        )
+
     def keys(self, files: Sequence[Path]) -> set[int]:
         """Return the keys of the builds in files."""
         if not files:
@@ -221,6 +256,18 @@ def _rows(files: Sequence[str]) -> str:
         return empty
     listed = ", ".join(map(_literal, files))
     return f"SELECT * FROM read_parquet([{listed}], union_by_name = true) UNION ALL BY NAME {empty}"
+
+
+def _spans(files: Sequence[Rows]) -> str:
+    """Return the SELECT of the table `span`."""
+    parts = [
+        f"SELECT {', '.join(SPAN_COLUMNS)}, {number}::BIGINT AS segment FROM read_parquet([{_literal(one.spans)}])"
+        for number, one in enumerate(files)
+        if one.spans is not None
+    ]
+    plain = _rows([one.file for one in files if one.spans is None])
+    none = ", ".join(f"NULL::BIGINT AS {column}" for column in ("low", "high"))
+    return " UNION ALL ".join([*parts, f"SELECT name, version, {none}, build, NULL::BIGINT AS segment FROM ({plain})"])
 
 
 def _literal(text: str) -> str:

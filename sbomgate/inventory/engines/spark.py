@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sbomgate.errors import EvidenceError, UsageError
-from sbomgate.inventory.engines import Answer, VanishedError
-from sbomgate.inventory.rows import BUILD_COLUMNS, COLUMNS, PACKAGE_COLUMNS
+from sbomgate.inventory.engines import Answer, Rows, VanishedError
+from sbomgate.inventory.rows import BUILD_COLUMNS, COLUMNS, PACKAGE_COLUMNS, SPAN_COLUMNS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -41,18 +41,20 @@ class Spark:
         """
         self._session = _session()
 
-    def open(self, files: Sequence[str]) -> None:
+    def open(self, files: Sequence[Rows]) -> None:
         """See `Engine`."""
-        schema = ", ".join(f"`{column}` {_TYPES[type_]}" for column, type_ in COLUMNS.items())
         with _errors():
-            if files:
-                # With the schema given, no file is read to find it.
-                held = self._session.read.schema(schema).parquet(*map(_url, files))
-            else:
-                held = self._session.createDataFrame([], schema)
-            held.createOrReplaceTempView("held")
+            self._read([one.file for one in files], COLUMNS).createOrReplaceTempView("held")
             self._view("package", PACKAGE_COLUMNS, "name > ''")
             self._view("build", ["build", *BUILD_COLUMNS], "name = ''")
+            plain = self._read([one.file for one in files if one.spans is None], COLUMNS)
+            none = [f"CAST(NULL AS BIGINT) AS {column}" for column in ("low", "high")]
+            span = plain.selectExpr("name", "version", *none, "build", "CAST(NULL AS BIGINT) AS segment")
+            for number, one in enumerate(files):
+                if one.spans is not None:
+                    held = self._read([one.spans], SPAN_COLUMNS)
+                    span = span.unionAll(held.selectExpr(*SPAN_COLUMNS, f"CAST({number} AS BIGINT) AS segment"))
+            span.createOrReplaceTempView("span")
 
     def table(self, name: str, columns: Mapping[str, Sequence[str | None]]) -> None:
         """See `Engine`."""
@@ -81,6 +83,13 @@ class Spark:
     def close(self) -> None:
         """Stop the session."""
         self._session.stop()
+
+    def _read(self, files: Sequence[str], columns: Mapping[str, str]) -> DataFrame:
+        """Return the rows of files. With the schema given, none is read to find it."""
+        schema = ", ".join(f"`{column}` {_TYPES[type_]}" for column, type_ in columns.items())
+        if not files:
+            return self._session.createDataFrame([], schema)
+        return self._session.read.schema(schema).parquet(*map(_url, files))
 
     def _view(self, name: str, columns: Iterator[str] | Sequence[str] | Mapping[str, str], where: str) -> None:
         chosen = ", ".join(columns)

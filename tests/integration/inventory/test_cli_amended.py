@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from sbomgate import dsse
+from sbomgate.evidence import layout
 from sbomgate.signing import local_key
 from sbomgate.subject import MANIFEST_MEDIA_TYPE, canonical, descriptor
 from testkit import oci_registries, tarballs
@@ -293,3 +296,50 @@ def test_real_registries(world: World) -> None:
             made = world.run("inventory", "add", store, *TRUST, "--inventory", f"of-{number}")
             assert made.out.startswith("2 builds added"), made.err
             assert verdicts(world, f"of-{number}") == {"good.tgz": "allowed", "bad.tgz": "allowed"}
+
+
+def test_P19_a_revoked_failed_that_counts_by_its_detail_is_revoked(world: World, clock: Clock) -> None:
+    """Whoever can write the store puts a summary of his own in the place of the signer's: the detail counts."""
+    clock.now = START + timedelta(hours=2)
+    superseded = world.run(
+        "inventory", "sweep", "--feed", "feed.csv", "--supersede", *TRUST, "--key", "release.key"
+    )  # fmt: skip
+    assert (superseded.code, "1 decisions signed" in superseded.err) == (1, True), superseded.err
+    clock.now += timedelta(hours=1)
+    revoke(world, "bad")
+    failed = decision(world, "bad")
+    stranger = local_key.generate(world.root / "stranger.key")
+    (at,) = world.store.glob(f"*/*/decisions/{failed}")
+    build = at.parents[1]
+    records = [layout.read(one) for one in sorted((build / "decisions").iterdir())]
+    shutil.rmtree(build)
+    for record in records:
+        if record.id == failed:
+            assert record.summary is not None
+            record = replace(record, summary=stranger.sign(dsse.payload_of(record.summary)))
+        layout.write(world.store, record)
+    shutil.rmtree(world.root / "inventory")
+    assert world.run("inventory", "add", "evidence", *TRUST).code == 0
+    (hit,) = read(world.run("inventory", "find", "fetch-it@1.14.1", "--json"))["hits"]
+    assert (hit["build"]["evidence"], hit["build"]["verdict"]) == (failed, "denied")
+    assert hit["build"]["revoked"]["by"] == "release key"
+    assert read(world.run("inventory", "stats", "--json"))["revoked"] == 1
+
+
+def test_a_count_says_how_many_and_where_it_runs(world: World, clock: Clock) -> None:
+    clock.now = START + timedelta(hours=2)
+    assert world.run("inventory", "deployed", "file:bad.tgz", "--environment", "production").code == 0
+    counted = ("inventory", "find", "fetch-it@^1.14", "fetch-it-core", "--count")
+    made = world.run(*counted)
+    assert made.code == 0, made.err
+    assert made.out.splitlines()[:5] == [
+        "2 builds of 1 project", "",
+        "  fetch-it 1.14.0  1 build of 1 project",
+        "  fetch-it 1.14.1  1 build of 1 project · runs in production",
+        "  fetch-it-core 4.2.1  1 build of 1 project · runs in production",
+    ]  # fmt: skip
+    told = read(world.run(*counted, "--running", "--json"))
+    assert (told["builds"], [one["version"] for one in told["held"]]) == (1, ["1.14.1", "4.2.1"])
+    assert world.run("inventory", "find", "absent", "--count").out.startswith("no build holds it\n")
+    for refused in (("axios", "is:direct"), ("axios", "--paths")):
+        assert world.run("inventory", "find", *refused, "--count").code == 2

@@ -86,7 +86,7 @@ def test_it_answers_as_the_folder_does(there: There, clock: Clock) -> None:
     (world.root / "running.txt").write_text(f"sha256:{'0' * 64}\n{hit['build']['digest']}\n")
     made = there.push()
     assert made.code == 0, made.err
-    assert made.out == f"2 builds in {there.url}: 1 files sent, 0 there already\n"
+    assert made.out == f"2 builds in {there.url}: 2 files sent, 0 there already\n"
     for name, question in QUESTIONS.items():
         here, away = world.run("inventory", *question), there.ask(*question)
         assert (away.code, away.out) == (here.code, here.out), f"{name}: {away.err}"
@@ -103,7 +103,7 @@ def test_a_push_sends_what_is_new_and_readers_find_what_they_had(there: There) -
     assert there.push().code == 0
     first = there.names()
     again = there.push()
-    assert again.out == f"2 builds in {there.url}: 0 files sent, 1 there already\n"
+    assert again.out == f"2 builds in {there.url}: 0 files sent, 2 there already\n"
     assert there.names() == first
     world = there.world
     sbom = {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "components": []}
@@ -182,7 +182,8 @@ def test_sql_reads_nothing_else_in_the_storage(there: There) -> None:
     assert there.push().code == 0
     there.url, own = f"s3://{BUCKET}/elsewhere/{there.url.rpartition('/')[2]}", there.url
     assert there.push().code == 0
-    (segment,) = (name for name in there.names() if name.startswith("segments/"))
+    segment, spans = (name for name in there.names() if name.startswith("segments/"))
+    assert spans.endswith(".spans.parquet")
     for query in (
         f"SELECT * FROM read_parquet('{own}/{segment}')",
         f"SELECT * FROM read_parquet('{there.url}/../../{own.rpartition('/')[2]}/{segment}')",

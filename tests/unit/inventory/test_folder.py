@@ -204,7 +204,10 @@ DAMAGE: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "a delta is cut": ("delta", lambda data: data[:-20]),
     "a delta is empty": ("delta", lambda _: b""),
     "a delta is something else": ("delta", lambda _: b"PAR1 not really"),
-    "a segment is cut": ("segments", lambda data: data[: len(data) // 2]),
+    "a segment is cut": ("segments/000001.parquet", lambda data: data[: len(data) // 2]),
+    "its spans are cut": ("segments/000001.spans.parquet", lambda data: data[: len(data) // 2]),
+    "its spans are empty": ("segments/000001.spans.parquet", lambda _: b""),
+    "its spans are something else": ("segments/000001.spans.parquet", lambda _: b"PAR1 not really"),
 }
 
 
@@ -212,9 +215,10 @@ DAMAGE: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
 def test_what_is_damaged_is_said(folder: Folder, engine: DuckDB, case: str) -> None:
     where, change = DAMAGE[case]
     folder.add([build("one", [("axios", "1.14.1")])])
-    if where == "segments":
+    if where != "delta":
         folder.compact()
-    (path,) = (folder.path / where).iterdir()
+    path = folder.path / where
+    (path,) = path.iterdir() if path.is_dir() else (path,)
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(EvidenceError) as caught:
         folder.ask(engine, holders)
@@ -226,6 +230,10 @@ MANIFESTS = {
     "another schema": b'{"schema": "sbomgate/inventory/v9", "segments": []}',
     "a name that leads elsewhere": b'{"schema": "sbomgate/inventory/v1", "segments": '
     b'[{"name": "../../x.parquet", "rows": 1, "builds": 1}]}',
+    "spans that lead elsewhere": b'{"schema": "sbomgate/inventory/v1", "segments": '
+    b'[{"name": "000001.parquet", "rows": 1, "builds": 1, "spans": "../000001.spans.parquet"}]}',
+    "spans that are no name": b'{"schema": "sbomgate/inventory/v1", "segments": '
+    b'[{"name": "000001.parquet", "rows": 1, "builds": 1, "spans": 7}]}',
     "a number": b"7",
 }
 
@@ -237,11 +245,11 @@ def test_a_list_of_segments_that_is_none(folder: Folder, engine: DuckDB, case: s
         folder.ask(engine, keys)
 
 
-def test_a_segment_that_is_not_there(folder: Folder, engine: DuckDB) -> None:
+@pytest.mark.parametrize("gone", ["000001.parquet", "000001.spans.parquet"])
+def test_a_segment_that_is_not_there(folder: Folder, engine: DuckDB, gone: str) -> None:
     folder.add([build("one")])
     folder.compact()
-    for path in (folder.path / "segments").iterdir():
-        path.unlink()
+    (folder.path / "segments" / gone).unlink()
     with pytest.raises(EvidenceError, match="is not there"):
         folder.ask(engine, keys)
 

@@ -64,6 +64,8 @@ REFUSED = {
     "after:yesterday": "is not a time",
     "before:2026-13-01": "not a possible time",
     "licence:": "lacks its value",
+    "maintainer:a*e": "not the beginning or the end",
+    "maintainer:*": "not the beginning or the end",
 }
 
 
