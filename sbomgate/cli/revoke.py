@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Sign, store, and list what it hits."""
     from sbomgate import trust as trusts
-    from sbomgate.cli import _processes, _store
+    from sbomgate.cli import _approvals, _processes, _store
     from sbomgate.errors import EXIT_ALLOWED
     from sbomgate.evidence import layout, log
     from sbomgate.evidence.revocation import Revocation, write
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         decision=None if args.by is not None else _decision(args),
         signer=None if args.by is None else _signer(args, trust),
         issued_at=env.now,
-        reason=args.reason,
+        reason=_approvals.reason(args.reason),
     )
     running = None if args.inventory is None else _running(args, env)
     with ExitStack() as stack:

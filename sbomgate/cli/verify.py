@@ -152,7 +152,11 @@ def _text(found: Combined, subject: str) -> str:
     else:
         lines = [f"REFUSED  {plain(subject)}"]
         lines += [f"  {reason.code:<18}{plain(reason.message)}" for reason in result.reasons]
-        for number, said in enumerate(_next([reason.code for reason in result.reasons])):
+        codes = [reason.code for reason in result.reasons]
+        steps = _next(codes)
+        if codes[:1] == ["no-decision"] and subject.startswith("oci:"):
+            steps.append("where the index of several platforms was gated, name it: --index sha256:DIGEST")
+        for number, said in enumerate(steps):
             lines.append(f"  {'Next: ' if number == 0 else '      '}{said}")
     lines += [f"  note: {plain(note)}" for note in result.notes]
     return "\n".join(lines)
