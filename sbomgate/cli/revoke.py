@@ -26,8 +26,8 @@ from sbomgate.cli import _signing
 
 if TYPE_CHECKING:
     import argparse
-    from datetime import datetime
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from sbomgate.cli._environment import Environment
     from sbomgate.evidence.audit import Decided, Looked

@@ -175,8 +175,7 @@ class RestClient:
             raise PolicyError(
                 f"{shown or query} is undefined [undefined]",
                 where=self.where,
-                hint="the policy gives no value there: a finding of your own rule that lacks a field does that "
-                "(docs/write-a-rule.md)",
+                hint="no value there: a finding of your own rule that lacks a field does that (docs/write-a-rule.md)",
             )
         return answer["result"]
 

@@ -163,7 +163,11 @@ def test_a_summary_that_another_verifier_made(gated: Bench) -> None:
     assert (found["decision"], found["summary"]["verifier"]) == (None, "their verifier")
     assert verify(gated, theirs(gated)).code == 1  # from the future
     failed = theirs(gated, timeVerified=now, verificationResult="FAILED", verifiedLevels=["FAILED"])
-    assert verify(gated, failed).code == 1
+    refused = verify(gated, failed)
+    assert (refused.code, "Next: ask that verifier" in refused.out, "sbomgate check" in refused.out) == (1, True, False)
+    old = verify(gated, theirs(gated, timeVerified="2026-01-01T00:00:00Z"))
+    assert (old.code, "have that verifier verify the artefact again" in old.out) == (1, True)
+    failed = theirs(gated, timeVerified=now, verificationResult="FAILED", verifiedLevels=["FAILED"])
     both = verify(gated, failed, "dist")  # as new as our PASSED, or newer
     assert (both.code, "superseded" in both.out) == (1, True)
 
