@@ -307,6 +307,12 @@ class Services:
                         if len(answer) > MAX_ANSWER_BYTES:
                             raise SigningError(f"answers more than {MAX_ANSWER_BYTES} bytes", where=url)
             except (httpx.HTTPError, httpx.InvalidURL) as e:
+                if "CERTIFICATE_VERIFY_FAILED" in str(e):  # the text of a TLS error names the fault
+                    raise SigningError(
+                        "shows a certificate that is not trusted",
+                        where=url,
+                        hint="NODE_EXTRA_CA_CERTS names a file with the authority that certified it",
+                    ) from e
                 if pause is None:
                     raise SigningError(f"cannot be reached ({type(e).__name__})", where=url, hint=_LATER) from e
             else:
