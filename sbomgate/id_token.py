@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sbomgate import dsse
 from sbomgate.errors import EvidenceError, TrustError
 
 MAX_TOKEN_BYTES = 64 << 10  # a token of GitHub has 2 kB
+MAX_SECONDS = 253_402_300_800  # the year 10000, where Python's times end
 MIN_RSA_BITS = 2048
 CLOCK_SKEW = timedelta(minutes=1)
 _WHERE = "identity token"
@@ -28,6 +29,30 @@ def issuer_of(token: str) -> str:
         EvidenceError: not a token.
     """
     return str(_part(_split(token)[1], "payload").get("iss", ""))
+
+
+def words_of(token: str) -> str:
+    """Return what a token says of itself: `for AUDIENCE, by ISSUER, until TIME`. Only its word, for people.
+
+    Raises:
+        EvidenceError: not a token.
+    """
+    claims = _part(_split(token)[1], "payload")
+    ends = claims.get("exp")
+    until = "no time that can be read"
+    if isinstance(ends, int) and 0 <= ends < MAX_SECONDS:
+        until = f"{datetime.fromtimestamp(ends, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"for {str(claims.get('aud'))[:200]!r}, by {str(claims.get('iss'))[:200]!r}, until {until}"
+
+
+def has_ended(token: str, now: datetime) -> bool:
+    """Return whether a token says that it ended before `now`. Only its word: False where it says nothing.
+
+    Raises:
+        EvidenceError: not a token.
+    """
+    ends = _part(_split(token)[1], "payload").get("exp")
+    return isinstance(ends, int) and now.timestamp() >= ends
 
 
 def verify(token: str, *, issuer: str, audience: str, keys: bytes, now: datetime) -> Mapping[str, Any]:

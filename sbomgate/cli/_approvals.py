@@ -72,6 +72,17 @@ def until(text: str | None, now: datetime, trust: Trust) -> datetime:
     return end
 
 
+def reason(text: str) -> str:
+    """Return why somebody signs.
+
+    Raises:
+        UsageError: it says nothing.
+    """
+    if not text.strip():
+        raise UsageError("says nothing", where="--reason", hint="write what whoever reads the register should know")
+    return text
+
+
 def sign(said: Waiver | Approval, signer: Signer, trust: Trust, root: Path, name: str, env: Environment) -> str:
     """Sign, and write into the project's folder of approvals; return the file's path below it.
 

@@ -73,7 +73,7 @@ def open_signer(args: argparse.Namespace, env: Environment, trust: Trust, stack:
             services = _services(env, trust, stack)
             assert services is not None  # noqa: S101 - without one of its own a trust file means the public one
             token = _from_file(env.working_directory / what) if what else ambient(AUDIENCE)
-            token()
+            _refuse_ended(token(), env, what)
             return Keyless(services, token)
         case "command", _:
             return _command(what, env, trust, stack)
@@ -164,10 +164,32 @@ def _from_file(path: Path) -> Callable[[], str]:
     def read() -> str:
         data = files.read(path, limit=MAX_TOKEN_BYTES, error=SigningError).strip()
         if data.count(b".") != 2 or not data.isascii() or any(c <= 32 for c in data):
-            raise SigningError("holds no identity token (three parts in base64, with dots)", where=str(path))
+            raise SigningError(
+                "holds no identity token (three parts in base64, with dots)",
+                where=str(path),
+                hint="write the token into it and nothing else: docs/signing.md says where a CI system gives one",
+            )
         return data.decode()
 
     return read
+
+
+def _refuse_ended(token: str, env: Environment, where: str) -> None:
+    """Refuse a token that says itself that it is over: so nothing need be decided first."""
+    from sbomgate import id_token
+    from sbomgate.errors import EvidenceError
+
+    try:
+        if not id_token.has_ended(token, env.now):
+            return
+        words = id_token.words_of(token)
+    except EvidenceError:
+        return  # whoever certifies its holder says what it lacks
+    raise SigningError(
+        f"the identity token has ended: it is {words}, and it is {env.now:%Y-%m-%d %H:%M:%S} UTC here",
+        where=where,
+        hint="take a new one from the CI system right before `gate`; or this machine's clock is wrong",
+    )
 
 
 def ambient(audience: str) -> Callable[[], str]:

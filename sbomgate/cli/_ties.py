@@ -52,9 +52,19 @@ class Reader:
         self._args, self._env, self._tree, self._paths = args, env, tree, paths
         self._read: Inventory | None = None
         if args.installed is not None and not (env.working_directory / args.installed).is_dir():
-            raise UsageError("no such folder", where="--installed", place=args.installed)
+            raise UsageError(
+                "no such folder",
+                where="--installed",
+                place=args.installed,
+                hint="name the project's folder where its packages are installed: the one that holds node_modules",
+            )
         if args.build_provenance is not None and not (env.working_directory / args.build_provenance).is_file():
-            raise UsageError("no such file", where="--build-provenance", place=args.build_provenance)
+            raise UsageError(
+                "no such file",
+                where="--build-provenance",
+                place=args.build_provenance,
+                hint="give the sigstore bundle that the build wrote (`gh attestation download` fetches one)",
+            )
 
     @functools.cached_property
     def _tarballs(self) -> Tarballs:
@@ -132,7 +142,12 @@ class Reader:
             case SubjectKind.FILE:
                 raise UsageError("a layout holds an image, and the subject is a file", where="--contains", place=asked)
             case _:
-                raise UsageError("a commit is no artefact that holds packages", where="--contains", place=subject.name)
+                raise UsageError(
+                    "a commit is no artefact that holds packages",
+                    where="--contains",
+                    place=subject.name,
+                    hint="give what is shipped as the subject (file:PATH, oci:…), or compare what is --installed",
+                )
         return installed.read_archive(
             path,
             folder,

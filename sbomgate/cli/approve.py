@@ -61,7 +61,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         packages=tuple(sorted((e.name, e.version, e.integrity or "") for e in made.entries if e.changed)),
         issued_at=env.now,
         until=_approvals.until(args.until, env.now, tree.trust),
-        reason=args.reason,
+        reason=_approvals.reason(args.reason),
     )
     with ExitStack() as stack:
         signer = _signing.open_signer(args, env, tree.trust, stack)

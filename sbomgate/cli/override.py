@@ -65,14 +65,20 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     if args.decision is None:
         raise UsageError("names no decision", hint="give the FAILED one, or --list")
     if not (args.reason or "").strip():
-        raise UsageError("an override gives its reason", where="--reason")
+        raise UsageError(
+            "an override gives its reason", where="--reason", hint="write what whoever reads the register should know"
+        )
     if trust.break_glass_hours is None:
         raise UsageError(
             "this trust file honours no override", where=args.trust, hint="whoever keeps it adds [break_glass]"
         )
     store, record = _find(args, env)
     if isinstance(by := signed_by(record, trust.signers), Reason):
-        raise UsageError(f"nobody would accept this decision anyway: {by.message}", where=record.id)
+        raise UsageError(
+            f"nobody would accept this decision anyway: {by.message}",
+            where=record.id,
+            hint="an override is of a FAILED decision by a signer of the trust file: gate the artefact with one",
+        )
     if record.claimed.verdict is not Verdict.DENIED:
         raise UsageError("this decision PASSED: there is nothing to override", where=record.id)
     if hindrances := overrides.never(record):
@@ -149,7 +155,9 @@ def _find(args: argparse.Namespace, env: Environment) -> tuple[Path, Record]:
     path = env.working_directory / args.decision
     if path.parent.name != "decisions":
         raise UsageError(
-            "not a decision's folder", where=args.decision, hint="give STORE/<aa>/<digest>/decisions/<id>, or the id"
+            "not a decision's folder",
+            where=args.decision,
+            hint="give STORE/<aa>/<digest>/decisions/<id>, or all 64 digits of the id",
         )
     store = path.parents[3] if args.store is None else env.working_directory / args.store
     return store, layout.read(path)

@@ -27,6 +27,7 @@ from sbomgate.cli import _signing
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from sbomgate.cli._environment import Environment
     from sbomgate.evidence.audit import Decided, Looked
@@ -65,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, env: Environment) -> int:
     """Sign, store, and list what it hits."""
     from sbomgate import trust as trusts
-    from sbomgate.cli import _processes, _store
+    from sbomgate.cli import _approvals, _processes, _store
     from sbomgate.errors import EXIT_ALLOWED
     from sbomgate.evidence import layout, log
     from sbomgate.evidence.revocation import Revocation, write
@@ -76,9 +77,9 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     builds = layout.scan(store).builds
     made = Revocation(
         decision=None if args.by is not None else _decision(args),
-        signer=None if args.by is None else _signer(args, trust),
+        signer=None if args.by is None else _signer(args, trust, env.now),
         issued_at=env.now,
-        reason=args.reason,
+        reason=_approvals.reason(args.reason),
     )
     running = None if args.inventory is None else _running(args, env)
     with ExitStack() as stack:
@@ -144,10 +145,10 @@ def _decision(args: argparse.Namespace) -> str:
     return sha256
 
 
-def _signer(args: argparse.Namespace, trust: Trust) -> RevokedSigner:
+def _signer(args: argparse.Namespace, trust: Trust, now: datetime) -> RevokedSigner:
     from sbomgate.errors import UsageError
     from sbomgate.evidence.revocation import RevokedSigner
-    from sbomgate.times import parse_time
+    from sbomgate.times import format_time, parse_time
 
     if args.decision is not None:
         raise UsageError("names a decision and a signer", hint="give a DECISION, or --by NAME")
@@ -163,6 +164,12 @@ def _signer(args: argparse.Namespace, trust: Trust) -> RevokedSigner:
         since = None if args.since is None else parse_time(args.since)
     except ValueError as e:
         raise UsageError(f"{e}", where=f"--from {args.since}", hint="write 2026-11-20T08:00:00Z") from e
+    if since is not None and since > now:
+        raise UsageError(
+            f"is ahead: it is {format_time(now)} here, and what is signed until then would stand",
+            where=f"--from {args.since}",
+            hint="give when it was stolen, or leave it out: then nothing by this signer stands",
+        )
     identity = found.identity
     return RevokedSigner(
         key_id=found.key_id,

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from sbomgate.cli._environment import Environment
     from sbomgate.decision import Decision
@@ -152,7 +153,11 @@ def _text(found: Combined, subject: str) -> str:
     else:
         lines = [f"REFUSED  {plain(subject)}"]
         lines += [f"  {reason.code:<18}{plain(reason.message)}" for reason in result.reasons]
-        for number, said in enumerate(_next([reason.code for reason in result.reasons])):
+        codes = [reason.code for reason in result.reasons]
+        steps = _next(codes, _NEXT if other is None else _NEXT_OF_OTHERS)
+        if codes[:1] == ["no-decision"] and subject.startswith("oci:"):
+            steps.append("where the index of several platforms was gated, name it: --index sha256:DIGEST")
+        for number, said in enumerate(steps):
             lines.append(f"  {'Next: ' if number == 0 else '      '}{said}")
     lines += [f"  note: {plain(note)}" for note in result.notes]
     return "\n".join(lines)
@@ -189,20 +194,19 @@ def _link(decision: Decision) -> str:
     return "tied together by the release job's word alone (asserted)"
 
 
-def _next(codes: list[str]) -> list[str]:
+def _next(codes: list[str], said: Mapping[str, str]) -> list[str]:
     """Return what to do about the first reason, and about each that only another run of `gate` mends.
 
     The others follow from the first more often than not.
     """
     asked = [*codes[:1], *(code for code in codes[1:] if code in ("environment", "repository", "lockfile-path"))]
-    return [_NEXT[code] for code in dict.fromkeys(asked) if code in _NEXT]
+    return [said[code] for code in dict.fromkeys(asked) if code in said]
 
 
 _NEXT = {
     "no-decision": "gate this very artefact (`sbomgate gate`), or name the store that holds its evidence (--store)",
     "age": "gate the artefact again: what is known of its packages has changed since",
     "waiver-ended": "gate the artefact again: with a new waiver, or without the package",
-    "level": "have the other verifier verify it at the level that the trust file names",
     "failed": "`sbomgate check --verbose` in the project says what to do about each finding",
     "superseded": "find out why the newer decision failed; it is about the same bytes",
     "workspace": "gate this workspace (`sbomgate gate --workspace`), or name the one that the artefact was built from",
@@ -215,6 +219,19 @@ _NEXT = {
     "head": "`sbomgate audit STORE --trust FILE --key KEY` looks through the store and signs a fresh head",
     "withheld": "restore what was removed from the store, or gate the artefact again",
     "future": "compare the clock of this machine with the release job's",
+}
+
+# What another verifier said is not mended by `gate`, nor explained by `check`.
+_NEXT_OF_OTHERS = {
+    "failed": "ask that verifier why, and have it verify the artefact again when that is mended",
+    "superseded": "ask that verifier why the newer summary failed; it is about the same bytes",
+    "age": "have that verifier verify the artefact again, and give the new summary (--bundle)",
+    "waiver-ended": "have that verifier verify the artefact again, and give the new summary (--bundle)",
+    "level": "have that verifier verify it at one of the `levels` that the trust file names",
+    "policy": "have that verifier use a policy that the trust file names (`policy_uris`, `policy_digests`)",
+    "verifier": "compare with the `id` of its [[verifiers]] entry in the trust file",
+    "environment": "give summaries of a verifier that the trust file accepts for this environment",
+    "future": "compare the clock of this machine with that verifier's",
 }
 
 

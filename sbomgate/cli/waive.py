@@ -78,7 +78,7 @@ def run(args: argparse.Namespace, env: Environment) -> int:
                 project=project,
                 issued_at=env.now,
                 until=end,
-                reason=args.reason,
+                reason=_approvals.reason(args.reason),
                 advisory=args.advisory,
             )
             about = "-".join((args.rule, *(package[:2] if package is not None else (args.finding[:12],))))

@@ -152,9 +152,12 @@ def scan(store: Path) -> Scan:
             if not (re.fullmatch(r"[0-9a-f]{2}", first.name) and first.is_dir()):
                 strange.append(first)
                 continue
+            beside: list[Path] = []
             for second in sorted(first.iterdir()):
                 fits = _HEX.fullmatch(second.name) and second.name[:2] == first.name and second.is_dir()
-                (builds if fits else strange).append(second)
+                (builds if fits else beside).append(second)
+            # Where a link leads, other people's files lie: it is told, and not what they are called.
+            strange += [first] if beside and first.is_symlink() else beside
     except OSError as e:
         raise could_not("be read", store, e) from e
     return Scan(builds=tuple(builds), strange=tuple(strange))

@@ -52,6 +52,9 @@ def keep(store: Path, made: Decision, blobs: Mapping[str, bytes]) -> str:
     return pending
 
 
+_AGAIN = "this is not what was decided: find out who wrote there, remove the folder, and gate the artefact again"
+
+
 def read(store: Path, pending: str) -> tuple[Decision, dict[str, bytes]]:
     """Return a pending decision and the bytes of every file that it stores, each compared with its digest.
 
@@ -59,17 +62,21 @@ def read(store: Path, pending: str) -> tuple[Decision, dict[str, bytes]]:
         EvidenceError: there is none of that id, or it is not what the id names.
     """
     if not _ID.fullmatch(pending):
-        raise EvidenceError("not a pending decision's SHA-256 in hex", where=pending[:80])
+        raise EvidenceError(
+            "not a pending decision's SHA-256 in hex",
+            where=pending[:80],
+            hint="the run that kept it printed all 64 digits; its folder in STORE/pending has that name",
+        )
     base = folder(store, pending)
     if not base.is_dir():
         raise EvidenceError(
             "no decision is pending under this id",
             where=str(base),
-            hint="it may be signed already: look into the store",
+            hint="it may be signed already, which `sbomgate verify` tells; or it lies in another --store",
         )
     detail = files.read(base / DETAIL, limit=MAX_DETAIL_BYTES, error=EvidenceError, follow=False)
     if (got := hashlib.sha256(detail).hexdigest()) != pending:
-        raise EvidenceError(f"altered: its sha256 is {got}", where=str(base / DETAIL))
+        raise EvidenceError(f"altered: its sha256 is {got}", where=str(base / DETAIL), hint=_AGAIN)
     made = decision.read_detail(detail, str(base / DETAIL))
     check_names(made)
     blobs: dict[str, bytes] = {}
@@ -79,7 +86,9 @@ def read(store: Path, pending: str) -> tuple[Decision, dict[str, bytes]]:
         at = base / material.name
         data = files.read(at, limit=min(MAX_BLOB_BYTES, material.size), error=EvidenceError, follow=False)
         if (got := hashlib.sha256(data).hexdigest()) != material.sha256:
-            raise EvidenceError(f"altered: its sha256 is {got}, the decision names {material.sha256}", where=str(at))
+            raise EvidenceError(
+                f"altered: its sha256 is {got}, the decision names {material.sha256}", where=str(at), hint=_AGAIN
+            )
         blobs[material.name] = data
     return made, blobs
 

@@ -231,7 +231,7 @@ def _object(data: bytes, where: str) -> dict[str, Any]:
     except EvidenceError:
         found = None
     if not isinstance(found, dict):
-        raise FetchError("not a JSON object", where=where)
+        raise FetchError("not a JSON object", where=where, hint="correct or replace it: `docker login HOST` writes one")
     return found
 
 

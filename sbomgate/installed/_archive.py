@@ -281,7 +281,9 @@ class _Unpacked:
                 else:
                     self._decompressor, self._over = again, False
             elif not data and not window and not self._over:
-                raise InputError("the compressed archive is cut short", where=self._where)
+                raise InputError(
+                    "the compressed archive is cut short", where=self._where, hint="copy it again, or make it again"
+                )
         kept = len(window.rstrip(b"\0"))
         if kept:
             self.content = self.size + kept

@@ -25,6 +25,13 @@ ANSWER_BYTES = 64 << 20  # a finding for each of 20,000 packages is 10 MB; a lis
 _HINT_SERVER = "is this OPA's own address, and does it run?"
 
 
+def _hint(e: Exception) -> str:
+    """Return what to do where no connection comes about."""
+    if "CERTIFICATE_VERIFY_FAILED" in str(e):
+        return "NODE_EXTRA_CA_CERTS names a file with the authority that certified it"
+    return f"{_HINT_SERVER} (the embedded engine needs none)"
+
+
 class RestClient:
     """One OPA server. Redirects are not followed, the environment is not looked at."""
 
@@ -122,7 +129,7 @@ class RestClient:
                 # A server may close a kept connection just when it is used again (RFC 9112, 9.3.1). It may have done
                 # then what it was asked, and does it once more: no request of ours minds.
                 if not again or not isinstance(e, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
-                    raise self._error(f"cannot be reached: {type(e).__name__}: {str(e)[:200]}") from e
+                    raise self._error(f"cannot be reached: {type(e).__name__}: {str(e)[:200]}", _hint(e)) from e
                 again = False
         if status not in accept:
             raise self._refused(status, method, path, body)
@@ -172,7 +179,7 @@ class RestClient:
             raise PolicyError(
                 f"{shown or query} is undefined [undefined]",
                 where=self.where,
-                hint="the policy gives no value there: is the query right, and the input whole?",
+                hint="no value there: a finding of your own rule that lacks a field does that (docs/write-a-rule.md)",
             )
         return answer["result"]
 
@@ -181,7 +188,8 @@ class RestClient:
         if 300 <= status < 400:
             return self._error(f"redirects ({status}): a redirect is not followed", "give the address of OPA itself")
         if status in (401, 403):
-            return self._error(f"refuses {method} {path} ({status})", "the token may not do this, or is missing")
+            what = "the token in SBOMGATE_OPA_TOKEN may not do this, or is missing"
+            return self._error(f"refuses {method} {path} ({status})", what)
         try:
             answer = canonical.loads(body)
             errors = answer.get("errors") or [answer]

@@ -14,6 +14,8 @@ from sbomgate.model import PolicyFinding, Verdict
 from sbomgate.report import Entry, Report, Script
 from sbomgate.report.escape import plain
 
+WAITS = "waiver-waits"  # the policy's code for a waiver or approval that another person must sign as well
+MAX_WAITING = 3  # of these, shown without --verbose
 MAX_ENTRIES = 10  # packages shown without --verbose: a wall of text is read by nobody
 MAX_SHARED = 4  # packages with the same code before they are said as one
 MAX_NAMED = 6  # packages named where many share a finding
@@ -67,6 +69,9 @@ def _facts(report: Report, *, verbose: bool) -> Iterator[str]:
         yield from _wrapped("  Next: " if number == 0 else "        ", fix)
     if more and not verbose:  # verbose: each stands below its finding
         yield f"        and {more} more: --verbose, or --json, has the fix of each finding"
+    if report.denials and not verbose:  # verbose: among the notes
+        for said in _waiting(report.notes):
+            yield from _wrapped("  Waits: ", said)
     if report.unknown:
         yield from _wrapped("  Not known: ", "; ".join(_short(f.message) for f in report.unknown))
     if report.kept is not None:
@@ -83,6 +88,12 @@ def _facts(report: Report, *, verbose: bool) -> Iterator[str]:
     if report.evidence is not None:
         yield f"  Evidence: {plain(report.evidence)}"
         yield f"  Decision: sha256:{report.decision}"
+
+
+def _waiting(notes: Sequence[Entry]) -> list[str]:
+    """Return what was approved already and is not enough yet: without it, whoever approved asks why it still denies."""
+    said = [finding.message for entry in notes for finding in entry.findings if finding.code == WAITS]
+    return said if len(said) <= MAX_WAITING else [*said[:MAX_WAITING], f"{len(said) - MAX_WAITING} more: --verbose"]
 
 
 def _section(entries: Sequence[Entry], *, verbose: bool) -> Iterator[str]:

@@ -88,6 +88,8 @@ class LocalKey:
             ) from e
 
 
+_OTHER_FORMATS = (b"-----BEGIN EC P", b"-----BEGIN RSA P", b"-----BEGIN OPENSSH P")
+"""How keys of `openssl ecparam -genkey`, old `openssl genrsa` and `ssh-keygen` begin."""
 _PUBLIC_PEM = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
@@ -143,13 +145,23 @@ def load(path: Path, *, password: str | None = None, timestamps: Timestamps | No
         SigningError: missing, readable by others, encrypted under another password or none was given, not PKCS#8 PEM,
             neither P-256 nor Ed25519.
     """
-    data = files.read(
-        path, limit=MAX_KEY_BYTES, error=SigningError, forbid_mode=0o077, hint=f"chmod 600 {path.name}, then sign again"
-    )
     how = "make one with `sbomgate key new --out FILE`"
+    without = "give the private one, without .pub"
+    mode = without if path.suffix == ".pub" else f"chmod 600 {path.name}, then sign again"
+    try:
+        data = files.read(path, limit=MAX_KEY_BYTES, error=SigningError, forbid_mode=0o077, hint=mode)
+    except SigningError as e:
+        e.hint = e.hint or f"give a private key's path, `keyless` or `command:…`; {how}"
+        raise
     if b"-----BEGIN PUBLIC KEY-----" in data:
-        raise SigningError("this is a public key", where=str(path), hint="give the private one, without .pub")
-    if not data.lstrip().startswith((b"-----BEGIN PRIVATE KEY-----", b"-----BEGIN ENCRYPTED")):
+        raise SigningError("this is a public key", where=str(path), hint=without)
+    if data.lstrip().startswith(_OTHER_FORMATS):
+        raise SigningError(
+            "a private key in PEM, and not in PKCS#8",
+            where=str(path),
+            hint="convert it: `openssl pkcs8 -topk8 -nocrypt -in FILE -out NEW`; it must be ECDSA P-256 or Ed25519",
+        )
+    if not data.lstrip().startswith((b"-----BEGIN PRIVATE KEY-----", b"-----BEGIN ENCRYPTED PRIVATE KEY-----")):
         raise SigningError("not a PKCS#8 private key in PEM", where=str(path), hint=how)
     encrypted = data.lstrip().startswith(b"-----BEGIN ENCRYPTED")
     if encrypted and not password:
@@ -179,7 +191,10 @@ def _create(path: Path, data: bytes, mode: int) -> None:
             "there is a file already, and a key is never overwritten", where=str(path), hint="choose another name"
         ) from e
     except (OSError, ValueError) as e:
-        raise SigningError(f"cannot be made: {e}", where=str(path)) from e
+        reason = getattr(e, "strerror", None) or str(e)
+        raise SigningError(
+            f"cannot be made: {reason.lower()}", where=str(path), hint="name a file in a folder that you may write to"
+        ) from e
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

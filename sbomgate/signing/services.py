@@ -155,6 +155,7 @@ class Services:
                 "certificateSigningRequest": base64.b64encode(request).decode(),
             },
             (200, 201),
+            f"{_words_of(token)}; it must be fresh, for the audience and by an issuer that this service accepts",
         )
         match answer:
             case {"signedCertificateEmbeddedSct": {"chain": {"certificates": [str(pem), *_]}}}:
@@ -237,16 +238,16 @@ class Services:
         headers = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
         return tuple(self._post(url, request, headers, (200, 201)) for url in self.config.authorities)
 
-    def _json(self, url: str, value: Any, expected: tuple[int, ...]) -> Any:
+    def _json(self, url: str, value: Any, expected: tuple[int, ...], hint: str = "") -> Any:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        answer = self._post(url, orjson.dumps(value), headers, expected)
+        answer = self._post(url, orjson.dumps(value), headers, expected, hint)
         try:
             return dsse.loads(answer, url)
         except EvidenceError as e:
             raise SigningError(f"its answer is {e.message}", where=url) from e
 
-    def _post(self, url: str, data: bytes, headers: dict[str, str], expected: tuple[int, ...]) -> bytes:
-        """Post, and try again where the service is down for the moment."""
+    def _post(self, url: str, data: bytes, headers: dict[str, str], expected: tuple[int, ...], hint: str = "") -> bytes:
+        """Post, and try again where the service is down for the moment; `hint`: what to do where it refuses."""
         import httpx
 
         for pause in (*PAUSES, None):
@@ -261,13 +262,19 @@ class Services:
                         if len(answer) > MAX_ANSWER_BYTES:
                             raise SigningError(f"answers more than {MAX_ANSWER_BYTES} bytes", where=url)
             except (httpx.HTTPError, httpx.InvalidURL) as e:
+                if "CERTIFICATE_VERIFY_FAILED" in str(e):  # the text of a TLS error names the fault
+                    raise SigningError(
+                        "shows a certificate that is not trusted",
+                        where=url,
+                        hint="NODE_EXTRA_CA_CERTS names a file with the authority that certified it",
+                    ) from e
                 if pause is None:
                     raise SigningError(f"cannot be reached ({type(e).__name__})", where=url, hint=_LATER) from e
             else:
                 if status in expected:
                     return answer
                 if status not in _AGAIN:
-                    raise SigningError(f"refuses: HTTP {status}{_said(answer)}", where=url)
+                    raise SigningError(f"refuses: HTTP {status}{_said(answer)}", where=url, hint=hint)
                 if pause is None:
                     raise SigningError(f"is down: HTTP {status}", where=url, hint=_LATER)
             time.sleep(pause)
@@ -275,6 +282,16 @@ class Services:
 
 
 _LATER = "try again when the service is up"
+
+
+def _words_of(token: str) -> str:
+    """Return what a token says of itself: nothing that is secret, and what a refusal is mostly about."""
+    from sbomgate import id_token
+
+    try:
+        return f"the token is {id_token.words_of(token)}"
+    except EvidenceError:
+        return "the token cannot be read"
 
 
 def _said(answer: bytes) -> str:

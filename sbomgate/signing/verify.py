@@ -124,7 +124,12 @@ def _by_key(
         try:
             time = evidence.verify_timestamps(envelope.timestamps, envelope.signature, signer.trusted_root)
         except evidence.Stop as e:
-            raise EvidenceError(str(e), where=where, place="verificationMaterial.timestampVerificationData") from e
+            raise EvidenceError(
+                str(e),
+                where=where,
+                place="verificationMaterial.timestampVerificationData",
+                hint="name each authority that stamped what is stored in the trust file's [sigstore] trusted_root",
+            ) from e
     # (5) the statement is parsed from the very bytes that were verified
     return VerifiedStatement(
         payload=envelope.payload,
@@ -160,7 +165,10 @@ def _by_certificate(
         proved = evidence.verify_certified(dict(envelope.bundle), signer.trusted_root)
     except evidence.Stop as e:
         raise EvidenceError(
-            f"names the identity of {signer.name!r}, and does not hold: {e}", where=where, place="verificationMaterial"
+            f"names the identity of {signer.name!r}, and does not hold: {e}",
+            where=where,
+            place="verificationMaterial",
+            hint="altered, or of a sigstore that the trust file's [sigstore] trusted_root does not name (any more)",
         ) from e
     if proved.claims != claims or proved.payload != envelope.payload:
         raise EvidenceError("read in two ways, which differ", where=where)

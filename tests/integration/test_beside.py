@@ -75,15 +75,21 @@ def test_a_jsonl_grows_and_keeps_what_it_holds(gated: Bench) -> None:
     assert (said.code, "grow.jsonl line 1 is no sigstore bundle" in said.out) == (0, True)
 
 
-def test_a_denial_beside_it_wins(gated: Bench) -> None:
-    """P19"""
+@pytest.fixture(scope="module")
+def denied(gated: Bench) -> str:
+    """What `--bundle-out` writes of a denial of the same artefact."""
     held = (gated.shop / "package-lock.json").read_text()
     (gated.shop / "package-lock.json").write_text(held.replace("good-1.0.0.tgz", "evil-1.0.0.tgz"))
     try:
         assert gated.gate("--bundle-out", "denied.jsonl").code == 1
     finally:
         (gated.shop / "package-lock.json").write_text(held)
-    assert verify(gated, "dist", "denied.jsonl").code == 1
+    return "denied.jsonl"
+
+
+def test_a_denial_beside_it_wins(gated: Bench, denied: str) -> None:
+    """P19"""
+    assert verify(gated, "dist", denied).code == 1
 
 
 def test_P19_a_revocation_beside_it_counts(gated: Bench) -> None:
@@ -101,12 +107,12 @@ def test_P19_a_revocation_beside_it_counts(gated: Bench) -> None:
     assert verify(gated, "dist").code == 0
 
 
-def test_P19_another_s_summary_beside_it_hides_no_denial(gated: Bench) -> None:
+def test_P19_another_s_summary_beside_it_hides_no_denial(gated: Bench, denied: str) -> None:
     """P19: the file was added, none was taken away."""
-    lines = (gated.folder / "denied.jsonl").read_bytes().splitlines()
+    lines = (gated.folder / denied).read_bytes().splitlines()
     (summary,) = (one for one in lines if b"verification_summary" in dsse.payload_of(one))
     (gated.folder / "added.json").write_bytes(key(7).sign(dsse.payload_of(summary)))
-    said = verify(gated, "dist", "denied.jsonl", "added.json")
+    said = verify(gated, "dist", denied, "added.json")
     assert (said.code, "VERIFIED" in said.out) == (1, False)
 
 
@@ -163,7 +169,11 @@ def test_a_summary_that_another_verifier_made(gated: Bench) -> None:
     assert (found["decision"], found["summary"]["verifier"]) == (None, "their verifier")
     assert verify(gated, theirs(gated)).code == 1  # from the future
     failed = theirs(gated, timeVerified=now, verificationResult="FAILED", verifiedLevels=["FAILED"])
-    assert verify(gated, failed).code == 1
+    refused = verify(gated, failed)
+    assert (refused.code, "Next: ask that verifier" in refused.out, "sbomgate check" in refused.out) == (1, True, False)
+    old = verify(gated, theirs(gated, timeVerified="2026-01-01T00:00:00Z"))
+    assert (old.code, "have that verifier verify the artefact again" in old.out) == (1, True)
+    failed = theirs(gated, timeVerified=now, verificationResult="FAILED", verifiedLevels=["FAILED"])
     both = verify(gated, failed, "dist")  # as new as our PASSED, or newer
     assert (both.code, "superseded" in both.out) == (1, True)
 

@@ -394,6 +394,8 @@ def test_p1_what_cannot_be_read_is_2(world: World, monkeypatch: pytest.MonkeyPat
         (("revoke", "ab" * 32, "--by", "release key", *REVOKE), "a decision and a signer"),
         (("revoke", "--by", "somebody", *REVOKE), "no signer"),
         (("revoke", "--by", "release key", "--from", "yesterday", *REVOKE), "RFC 3339"),
+        (("revoke", "--by", "release key", "--from", "2999-01-01T00:00:00Z", *REVOKE), "is ahead"),
+        (("revoke", "--by", "release key", *REVOKE, "--reason", " "), "--reason"),
         (("revoke", "ab" * 32, "--from", "2026-11-20T08:00:00Z", *REVOKE), "whatever its time"),
         (("replay", "evidence"), "evidence"),
         (("replay", "shop", "--all"), "holds no build"),

@@ -50,6 +50,12 @@ def waivers(world: World) -> list[Path]:
     return sorted((world.project / FOLDER).iterdir())
 
 
+def test_a_reason_that_says_nothing_is_not_signed(world: World) -> None:
+    waive = ("waive", "release_age", "left-pad@1.3.1", "--path", "shop", "--trust", "trust.toml", "--until", "9d")
+    refused(world, *waive, "--reason", " ", "--key", "ann.key", says=["--reason"])
+    assert not (world.project / FOLDER).exists()
+
+
 def check(world: World) -> int:
     return world.run("check", *ABOUT).code
 
@@ -59,7 +65,10 @@ def test_two_people_approve_exactly_what_they_saw(world: World) -> None:
     digest = change(world)
     assert approve(world, "ann", digest).code == 0
     # P30: nobody knows who made the change, so it may have been Ann
-    assert check(world) == 1
+    denied = world.run("check", *ABOUT)
+    assert denied.code == 1
+    assert "Waits: " in denied.out, "whoever approved sees why that is not enough"
+    assert "2 people are needed" in " ".join(denied.out.split())
     again = world.run("review", *ABOUT, "--format", "json")
     assert json.loads(again.out)["sha256"] == digest, "an approval that is not enough changes nothing"
     assert approve(world, "bob", digest).code == 0

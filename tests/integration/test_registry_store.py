@@ -271,6 +271,7 @@ def test_an_index_of_several_platforms_is_one_artefact(world: World, hosts: dict
     assert world.run("verify", f"{place.store}@{index}", *trust).code == 0
     # what was decided of the index is decided of its images, and of no others
     assert world.run("verify", f"{place.store}@{children[0]}", *trust).code == 1
+    assert "name it: --index" in world.run("verify", f"{place.store}@{children[0]}", *trust).out
     said = world.run("verify", f"{place.store}@{children[0]}", "--index", index, *trust)
     assert said.code == 0
     assert f"the decision is on the index {index}" in said.out

@@ -347,9 +347,11 @@ def test_a_token_that_fulcio_refuses_signs_nothing_and_is_not_shown(
     token = sigstore.identity.token(**claims)
     with pytest.raises(SigningError) as e:
         asked.keyless(token).sign(STATEMENT)
-    assert sigstore.fulcio in str(e.value)
-    assert token not in str(e.value)
-    assert token.split(".")[1] not in str(e.value)
+    said = f"{e.value} {e.value.hint}"
+    assert sigstore.fulcio in said
+    assert f"for {claims.get('audience', 'sigstore')!r}, by " in e.value.hint, "what the token says of itself"
+    assert token not in said
+    assert token.split(".")[1] not in said
 
 
 @pytest.mark.parametrize("kind", ["p256", "ed25519"])

@@ -54,7 +54,7 @@ _INSTANT = (1_000_000_000).to_bytes(8, "little")  # what the clock always says: 
 _SETTINGS = f"none-epoch-nounwind-stack{_STACK_BYTES}"
 _HINTS = {
     "forbidden": "a policy sees its input and its data, nothing else: take the call out",
-    "undefined": "the policy gives no value there: is the query right, and the input whole?",
+    "undefined": "no value there: a finding of your own rule that lacks a field does that (docs/write-a-rule.md)",
     "eval_builtin_error": "a built-in failed on its argument: guard it, so that the finding does not vanish",
     "input": "the input is made by sbomgate: this is a defect, or stored input was altered",
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import base64
+import json
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -69,3 +71,20 @@ def test_P27_a_dependencys_program_does_not_sign(tmp_path: Path) -> None:
     for path in (program, link):
         with pytest.raises(UsageError, match="P27"):
             opened(tmp_path, f"command:{path}")
+
+
+def test_a_token_that_has_ended_is_refused_before_anything_is_decided(tmp_path: Path) -> None:
+    def token(ends: object) -> bytes:
+        body = json.dumps({"iss": "https://issuer.test", "aud": "sigstore", "exp": ends}).encode()
+        return b".".join((b"aGVhZA", base64.urlsafe_b64encode(body).rstrip(b"="), b"c2ln"))
+
+    (tmp_path / "ended").write_bytes(token(int(NOW.timestamp())))
+    with pytest.raises(
+        SigningError, match=r"has ended.*for 'sigstore', by 'https://issuer.test', until 2026-11-20"
+    ) as e:
+        opened(tmp_path, "keyless:ended")
+    assert "new one" in e.value.hint
+    assert "aGVhZA" not in str(e.value)  # P40
+    for ends in (int(NOW.timestamp()) + 1, None, "soon", 10**30):
+        (tmp_path / "other").write_bytes(token(ends))
+        assert "fulcio" in opened(tmp_path, "keyless:other"), ends

@@ -406,6 +406,14 @@ def test_what_lies_in_a_store(store: Path) -> None:
     assert sorted(found.strange) == sorted(store / name for name in strange)
 
 
+def test_a_link_out_of_a_store_tells_nothing_of_where_it_leads(store: Path, tmp_path: Path) -> None:
+    layout.write(store, FIRST)
+    (tmp_path / "private" / "customer").mkdir(parents=True)
+    (store / "zz").symlink_to(tmp_path / "private")
+    (store / "ff").symlink_to(tmp_path / "private")
+    assert layout.scan(store).strange == (store / "ff", store / "zz")
+
+
 def test_P1_a_store_that_cannot_be_listed(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     layout.write(store, FIRST)
 

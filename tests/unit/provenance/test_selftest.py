@@ -11,6 +11,7 @@ import pytest
 from sbomgate import resources
 from sbomgate.errors import ProvenanceError
 from sbomgate.provenance import Verifier, _bundle, selftest, shipped
+from sbomgate.provenance._outcome import Stop
 from sbomgate.provenance.material import TrustMaterial
 from testkit.sigstore import TestSigstore
 
@@ -85,3 +86,16 @@ def test_the_sample_is_what_the_notice_says(sample: bytes) -> None:
         {"name": selftest.SUBJECT["name"], "digest": {"sha256": selftest.SUBJECT["sha256"]}}
     ]
     assert selftest.SUBJECT["name"] in resources.path("trust_root", "NOTICE").read_text()
+
+
+def test_one_file_may_name_the_public_sigstore_and_a_private_one(sample: bytes) -> None:
+    """As docs/signing.md merges them: packages are verified by the one, our own evidence by the other."""
+    merged, ours = json.loads(shipped.load().trusted_root), json.loads(TestSigstore(NOW).trusted_root_json())
+    for kind in ("tlogs", "certificateAuthorities", "ctlogs", "timestampAuthorities"):
+        merged[kind] += ours[kind]
+    material = TrustMaterial.parse(json.dumps(merged).encode(), shipped.load().registry_keys)
+    selftest.run(material, sample)
+    private = TestSigstore(NOW).provenance("left-pad", "1.3.0", "cd" * 64)
+    assert _bundle.verify_bundle(private, material).payload
+    with pytest.raises(Stop):
+        _bundle.verify_bundle(private, TrustMaterial.parse(shipped.load().trusted_root, shipped.load().registry_keys))

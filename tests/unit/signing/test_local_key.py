@@ -102,7 +102,7 @@ P256 = ec.derive_private_key(5, ec.SECP256R1())
                 serialization.PrivateFormat.TraditionalOpenSSL,
                 serialization.NoEncryption(),
             ),
-            "not a PKCS#8",
+            "not in PKCS#8",
             id="SEC1",
         ),
         pytest.param(local_key.LocalKey(P256).public_key.encode(), "public key", id="public half"),
@@ -136,8 +136,24 @@ def test_both_kinds_with_and_without_a_password(
 def test_a_missing_key_a_folder_and_a_pipe_are_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
     for name in ("missing", ".", "pipe"):
-        with pytest.raises(SigningError):
+        with pytest.raises(SigningError) as e:
             local_key.load(tmp_path / name)
+        assert "sbomgate key new" in e.value.hint
+
+
+def test_a_public_half_is_not_made_private(tmp_path: Path) -> None:
+    local_key.generate(tmp_path / "release.key")
+    with pytest.raises(SigningError) as e:
+        local_key.load(tmp_path / "release.key.pub")
+    assert "without .pub" in e.value.hint
+    assert "chmod" not in e.value.hint
+
+
+def test_a_folder_that_is_not_there_says_so_once(tmp_path: Path) -> None:
+    with pytest.raises(SigningError) as e:
+        local_key.generate(tmp_path / "no" / "release.key")
+    assert str(e.value).count(str(tmp_path)) == 1
+    assert e.value.hint
 
 
 def test_openssl_reads_both_halves(tmp_path: Path) -> None:

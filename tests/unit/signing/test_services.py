@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from sbomgate.provenance import shipped
 from sbomgate.signing import services
 from sbomgate.signing.keyless import Keyless
 from sbomgate.signing.services import Services, SigningConfig
+from testkit.http2 import tls_context
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 TOKEN = f"eyJhbGciOiJSUzI1NiJ9.{'canary' * 20}.{'c2ln' * 20}"
@@ -235,3 +237,21 @@ def test_the_timestamp_is_asked_for_the_digest_alone(server: Server, asking: Ser
     server.answer = lambda _path, body: (bodies.append(body) or 200, {}, b"answer")  # type: ignore[func-returns-value]
     asking.timestamps(b"a signature")
     assert b"a signature" not in bodies[0]
+
+
+def test_a_certificate_that_is_not_trusted_is_no_outage(tmp_path: Path) -> None:
+    """A private sigstore is certified by its own authority: to wait until it is up would be the wrong advice."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    context = tls_context(tmp_path / "tls.crt", tmp_path / "tls.key", protocol="http/1.1")
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        asked = services.parse(config(tsaUrls=[service(f"https://127.0.0.1:{server.server_port}")]), now=NOW)
+        with services.open_client() as client, pytest.raises(SigningError, match="not trusted") as e:
+            Services(asked, client).timestamps(b"signature")
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert "NODE_EXTRA_CA_CERTS" in e.value.hint
