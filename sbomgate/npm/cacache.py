@@ -11,7 +11,13 @@ from pathlib import Path
 
 from sbomgate.npm import store
 
+_CONTENT = ("_cacache", "content-v2", "sha512")
 _SHA512 = re.compile(r"[0-9a-f]{128}")
+
+
+def is_there(cache: Path) -> bool:
+    """Whether npm may keep anything in a cache; where it is False, `load` finds nothing in it."""
+    return store.is_there(cache.joinpath(*_CONTENT))
 
 
 def load(cache: Path, sha512: str) -> bytes | None:
@@ -28,6 +34,6 @@ def load(cache: Path, sha512: str) -> bytes | None:
     """
     if not _SHA512.fullmatch(sha512):
         raise ValueError("sha512 is 128 lowercase hex digits")
-    path = cache / "_cacache" / "content-v2" / "sha512" / sha512[:2] / sha512[2:4] / sha512[4:]
+    path = cache.joinpath(*_CONTENT, sha512[:2], sha512[2:4], sha512[4:])
     shown = "_cacache/content-v2/sha512/" + "/".join((sha512[:2], sha512[2:4], sha512[4:12] + "…"))
     return store.read(path, owner="npm", where=shown)
