@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sbomgate.errors import UsageError
+from sbomgate.values import dataclass
 
 SCHEMA = ("schemas", "config.schema.json")
 """Where its schema lies (`resources.path(*SCHEMA)`)."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from sbomgate.values import dataclass
 
 if TYPE_CHECKING:
     from sbomgate.model.facts import Sbom

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Protocol
+
+from sbomgate.values import dataclass
 
 # --------------------------------------------------------------------------------------------------------------------
 # Files of the project
