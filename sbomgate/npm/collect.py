@@ -14,7 +14,6 @@ import orjson
 from sbomgate.errors import InputError
 from sbomgate.facts.assembly import earlier_key
 from sbomgate.model import Absence, AttestationDocument, CollectedFacts, FactKey, Missing, Origin, TarballFacts
-from sbomgate.npm import cacache, tarball, yarn_cache
 from sbomgate.npm.cache import FactCache
 from sbomgate.npm.part import MAX_CLOCK, WORKERS, Part, Sources
 from sbomgate.npm.rows import attestations_key, dump_tarball, load_tarball, load_word, tarball_key, word_key
@@ -136,10 +135,18 @@ def _from_stores(parts: Iterable[Part], sources: Sources) -> None:
     """
     left = [part for part in parts if part.unread]
     wanted = {part.wanted.sha512: part.wanted for part in left if part.wanted.sha512 is not None}
-    digests = sorted(wanted)
+    if not wanted:
+        return
+    from sbomgate.npm import cacache, tarball, yarn_cache
+
     # Most machines have one of them or none: what is not there is not asked for each package.
     npm_cache = sources.npm_cache if sources.npm_cache is not None and cacache.is_there(sources.npm_cache) else None
     yarn = sources.yarn_cache if sources.yarn_cache is not None and yarn_cache.is_there(sources.yarn_cache) else None
+    digests = sorted(wanted)
+    if yarn is None:
+        digests = [] if npm_cache is None else [one for one in digests if cacache.is_there(npm_cache, one)]
+    if not digests:
+        return
 
     def stored(sha512: str) -> Iterator[bytes | None]:
         one = wanted[sha512]
@@ -155,8 +162,6 @@ def _from_stores(parts: Iterable[Part], sources: Sources) -> None:
                 return facts
         return None  # a cache that is damaged: its package manager would fetch it again, and so do we
 
-    if not digests or (npm_cache is None and yarn is None):
-        return
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(WORKERS) as pool:
