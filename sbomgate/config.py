@@ -17,10 +17,9 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from sbomgate.errors import UsageError
-from sbomgate.values import dataclass
 
 SCHEMA = ("schemas", "config.schema.json")
 """Where its schema lies (`resources.path(*SCHEMA)`)."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -37,7 +37,6 @@ from sbomgate.model import (
 )
 from sbomgate.model.link import ASSERTED, BuildLink, Ties, TreeLink
 from sbomgate.subject import build_manifest
-from sbomgate.values import dataclass
 
 DETAIL_TYPE = "https://sbomgate.dev/decision/v1"
 SUMMARY_TYPE = "https://slsa.dev/verification_summary/v1"

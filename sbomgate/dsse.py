@@ -10,14 +10,13 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import orjson
 
 from sbomgate.canonical import first_difference
 from sbomgate.errors import EvidenceError
-from sbomgate.values import dataclass
 
 _T = TypeVar("_T")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,6 @@ from sbomgate.policy import input as policy_input
 from sbomgate.policy import lists as malicious
 from sbomgate.sbom.parties import Parties
 from sbomgate.signing import Signer
-from sbomgate.values import dataclass
 
 if TYPE_CHECKING:
     from sbomgate.provenance.batch import Verified

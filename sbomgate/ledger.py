@@ -12,7 +12,7 @@ between two looks, the one without and the one with it. An entry is kept for `KE
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,7 +22,6 @@ from sbomgate import version_set
 from sbomgate.errors import EvidenceError, InputError
 from sbomgate.model import CollectedFacts, FactKey, Missing, Sighting
 from sbomgate.times import format_time, parse_time
-from sbomgate.values import dataclass
 
 SCHEMA = "sbomgate/ledger/v1"
 KEPT = timedelta(days=366)  # longer than any project waits for a release to grow old

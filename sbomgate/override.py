@@ -16,6 +16,7 @@ the policy of the decision, nor a revocation.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,7 +25,6 @@ from sbomgate.errors import EvidenceError
 from sbomgate.model import Subject, Trust
 from sbomgate.signing.verify import NotAccepted, verify
 from sbomgate.times import format_time, parse_time
-from sbomgate.values import dataclass
 
 OVERRIDE_TYPE = "https://sbomgate.dev/override/v1"
 ROLE = "override"

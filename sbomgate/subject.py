@@ -12,13 +12,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import PurePath
 
 import orjson
 
 from sbomgate.errors import InputError, UsageError
 from sbomgate.model import Subject, SubjectKind
-from sbomgate.values import dataclass
 
 BUILD_MEDIA_TYPE = "application/vnd.sbomgate.build.v1+json"
 MANIFEST_MEDIA_TYPE = "application/vnd.oci.image.manifest.v1+json"

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sbomgate.cli import _engine, _policy
 from sbomgate.errors import UsageError
-from sbomgate.values import dataclass
 
 if TYPE_CHECKING:
     import argparse
@@ -117,7 +116,7 @@ def read(
     if (data := opened.files.read(CONFIG)) is not None:
         settings = config.parse(data, schema=resource(*config.SCHEMA).read_bytes())
     policy = None if args.policy is None else _policy.located(args.policy, env)
-    bundle = bundles.shipped() if policy is None else bundles.load(policy)
+    bundle = bundles.load(policy)
     if policy is not None:
         check_policy(bundle, env)
         _signed_policy(bundle, trust, policy)

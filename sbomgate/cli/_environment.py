@@ -6,12 +6,12 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from sbomgate.errors import UsageError
-from sbomgate.values import dataclass
 
 if TYPE_CHECKING:
     import httpx

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sbomgate.errors import InputError, UsageError
-from sbomgate.values import dataclass
 
 if TYPE_CHECKING:
     from sbomgate.cli._environment import Environment

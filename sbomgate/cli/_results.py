@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from posixpath import join
 from typing import TYPE_CHECKING, Any
 
 from sbomgate.errors import EXIT_ALLOWED, EXIT_DENIED, EXIT_NO_DECISION, SbomgateError, UsageError
-from sbomgate.values import dataclass
 
 if TYPE_CHECKING:
     import argparse

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sbomgate.errors import UsageError
-from sbomgate.values import dataclass
 
 if TYPE_CHECKING:
     import argparse

@@ -8,11 +8,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sbomgate.errors import EvidenceError, FetchError, InputError, UsageError
-from sbomgate.values import dataclass
 
 if TYPE_CHECKING:
     import httpx

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sbomgate.errors import InputError, UsageError
-from sbomgate.values import dataclass
 
 if TYPE_CHECKING:
     import argparse

@@ -7,7 +7,7 @@ would let whoever can write the store choose the baseline.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from itertools import chain
@@ -22,7 +22,6 @@ from sbomgate.evidence.record import Record, Statements
 from sbomgate.evidence.revocation import SignedRevocation, accepted_of
 from sbomgate.evidence.verify import Reason, Signed, counted_by, in_future, revoked, signed_by
 from sbomgate.model import Context, Signer, Verdict
-from sbomgate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from sbomgate import dsse
 from sbomgate.decision import DETAIL_TYPE, OBSERVE, SUMMARY_TYPE, named_detail, read_detail
 from sbomgate.errors import EvidenceError
 from sbomgate.evidence.record import Statements
 from sbomgate.evidence.revocation import REVOCATION_TYPE
-from sbomgate.values import dataclass
 
 MAX_BUNDLES = 10_000
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,7 +33,6 @@ from sbomgate.evidence.record import Statements
 from sbomgate.model import TIME_SOURCES, Context, Signer
 from sbomgate.signing.verify import NotAccepted, VerifiedStatement, verify
 from sbomgate.times import format_time, parse_time
-from sbomgate.values import dataclass
 
 HEAD_TYPE = "https://sbomgate.dev/store-head/v1"
 ROLES = ("decision", "revoker")

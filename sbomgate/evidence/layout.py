@@ -29,6 +29,7 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sbomgate import dsse, files
@@ -38,7 +39,6 @@ from sbomgate.evidence.commit import INDEX, NO_LINKS, TEMPORARY, Commit, could_n
 from sbomgate.evidence.record import Manifest, Record, Statements, index, manifests
 from sbomgate.model import Subject
 from sbomgate.subject import EMPTY_BLOB, build_manifest, canonical
-from sbomgate.values import dataclass
 
 OCI_LAYOUT = canonical({"imageLayoutVersion": "1.0.0"})
 

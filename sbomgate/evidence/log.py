@@ -19,7 +19,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -57,7 +57,6 @@ from sbomgate.model import Verdict
 from sbomgate.signing import Signer
 from sbomgate.signing.verify import NotAccepted, verify
 from sbomgate.times import format_time
-from sbomgate.values import dataclass
 
 MAX_SEGMENT_BYTES = 64 << 10  # 256 entries of 218 bytes and the first line
 MAX_HEAD_BYTES = 256 << 10  # a head by key has 1 kB, one with a certificate and a log entry 10 kB

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import InitVar, field
+from dataclasses import InitVar, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -37,7 +37,6 @@ from sbomgate.subject import (
     canonical,
     descriptor,
 )
-from sbomgate.values import dataclass
 
 DETAIL = "decision.json"
 DETAIL_BUNDLE = "decision.sigstore.json"

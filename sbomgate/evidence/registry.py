@@ -17,6 +17,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from sbomgate import dsse
@@ -37,7 +38,6 @@ from sbomgate.evidence.registry_client import repository as parse_repository
 from sbomgate.evidence.revocation import REVOCATION_TYPE
 from sbomgate.model import Subject, SubjectKind
 from sbomgate.subject import EMPTY_BLOB, EMPTY_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, build_manifest, canonical, descriptor
-from sbomgate.values import dataclass
 
 REVOCATIONS_MEDIA_TYPE = "application/vnd.sbomgate.revocations.v1+json"
 

@@ -17,14 +17,13 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from sbomgate import dsse
 from sbomgate.errors import EvidenceError, FetchError
-from sbomgate.values import dataclass
 
 MAX_CONFIG_BYTES = 1 << 20  # a config.json with a hundred registries has 20 kB
 MAX_HELPER_BYTES = 64 << 10  # a helper answers with one token: cloud registries' have up to 5 kB

@@ -11,6 +11,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -19,7 +20,6 @@ from sbomgate.addresses import LOCAL, http_date, origin, place, retry_after, sho
 from sbomgate.errors import EvidenceError, FetchError, UsageError
 from sbomgate.evidence.registry_auth import DOCKER_HUB, MAX_TOKEN_BYTES, Account, Login
 from sbomgate.subject import MANIFEST_MEDIA_TYPE, REPOSITORY, canonical
-from sbomgate.values import dataclass
 
 if TYPE_CHECKING:
     import httpx

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +26,6 @@ from sbomgate.evidence.record import DETAIL_BUNDLE
 from sbomgate.model import Signer
 from sbomgate.signing.verify import NotAccepted, verify
 from sbomgate.times import format_time, parse_time
-from sbomgate.values import dataclass
 
 REVOCATION_TYPE = "https://sbomgate.dev/revocation/v1"
 ROLE = "revoker"

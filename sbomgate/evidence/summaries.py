@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -37,7 +37,6 @@ from sbomgate.evidence.verify import (
 )
 from sbomgate.model import OtherVerifier, Subject, Trust, Verdict
 from sbomgate.signing.verify import NotAccepted, VerifiedStatement, verify_other
-from sbomgate.values import dataclass
 
 _DEMANDS = ("environment", "repository", "lockfilePath", "profile")
 

@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -48,7 +48,6 @@ from sbomgate.model import Claims, Signer, Subject, SubjectKind, Trust, Verdict
 from sbomgate.override import Overrides
 from sbomgate.signing.verify import NotAccepted, verify
 from sbomgate.subject import build_manifest
-from sbomgate.values import dataclass
 
 DEFAULT_MAX_AGE_HOURS = 168.0  # a week: what a trust file without `max_age_hours` accepts
 CLOCK_SKEW = timedelta(minutes=5)

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from sbomgate.errors import InputError
 from sbomgate.model import LockFinding
 from sbomgate.purl import public_url
-from sbomgate.values import dataclass
 
 MAX_BYTES = 1 << 20
 """Largest .npmrc, in bytes; real ones have a few hundred."""

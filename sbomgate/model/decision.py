@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
-
-from sbomgate.values import dataclass
 
 if TYPE_CHECKING:
     from sbomgate.model.facts import Sbom

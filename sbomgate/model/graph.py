@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
-
-from sbomgate.values import dataclass
 
 # --------------------------------------------------------------------------------------------------------------------
 # Files of the project

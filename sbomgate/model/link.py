@@ -6,8 +6,9 @@ a comparison with the lockfile makes of it, a pure function of the two.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sbomgate.model.graph import Hash
-from sbomgate.values import dataclass
 
 ASSERTED = "asserted"
 """Nothing but the release job's word ties the artefact to the lockfile."""

@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from sbomgate.addresses import DEFAULT_PORTS, origin
-from sbomgate.values import dataclass
 
 _ENTRY = re.compile(r"//(?P<host>[^/\s]+)(?P<path>/[^\s]*?)?/?:(?P<kind>_authToken|_auth)\s*")
 _VARIABLE = re.compile(r"(?<!\\)\$\{([^${}?]+)(\?)?\}")

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NoReturn
-
-from sbomgate.values import dataclass
 
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024  # the largest package.json in the public registry is below 1 MiB
 MAX_REPOSITORY = 2048  # characters of a URL that is only shown

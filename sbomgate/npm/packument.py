@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -18,7 +19,6 @@ from sbomgate.model import Absence, EarlierRelease, Missing, Origin, RegistrySig
 from sbomgate.npm import manifest
 from sbomgate.npm.earlier import earlier_versions, is_lower
 from sbomgate.times import parse_time
-from sbomgate.values import dataclass
 
 MAX_TEXT = 64 * 1024  # characters of one field that is kept: scripts and deprecation texts are far shorter
 MAX_SIGNATURES = 16  # of one version; npm has one or two

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
@@ -27,7 +27,6 @@ from sbomgate.npm.earlier import YOUNG
 from sbomgate.npm.packument import not_advertised as nothing_advertised
 from sbomgate.npm.wanted import Measured, Wanted
 from sbomgate.times import parse_time
-from sbomgate.values import dataclass
 
 if TYPE_CHECKING:
     import httpx

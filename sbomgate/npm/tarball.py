@@ -13,13 +13,12 @@ import posixpath
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sbomgate.model import Absence, BundledManifest, Missing, Origin, TarballFacts
 from sbomgate.npm import manifest
 from sbomgate.npm.manifest import MalformedManifest, Manifest
-from sbomgate.values import dataclass
 
 MAX_TARBALL_BYTES = 512 * 1024 * 1024  # compressed; several times the largest packages (browsers, compilers)
 MAX_UNPACKED_BYTES = 4 * 1024 * 1024 * 1024  # bytes of tar; it is streamed, so this bounds time, not memory

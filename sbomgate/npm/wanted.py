@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from sbomgate.facts.assembly import key_of, why_nothing
 from sbomgate.model import Absence, DependencyGraph, FactKey, Kind, ManagerSettings, Missing
-from sbomgate.values import dataclass
 
 
 class Measured(StrEnum):

@@ -20,12 +20,12 @@ import operator
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote
 
 from sbomgate.errors import UsageError
 from sbomgate.model import Kind, Package
-from sbomgate.values import dataclass
 
 SHIPPED = ("policies", "data", "known_malicious.csv")
 """Where the shipped list lies (`resources.path(*SHIPPED)`): the versions of the Axios incident of March 2026."""

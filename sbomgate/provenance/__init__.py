@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -33,7 +33,6 @@ from sbomgate.provenance._statement import (
 )
 from sbomgate.provenance.material import TrustMaterial
 from sbomgate.provenance.registry_signature import verify_signature
-from sbomgate.values import dataclass
 
 __all__ = ["DEFAULT_ISSUERS", "NPM_REGISTRY", "Attestations", "TrustMaterial", "Verifier", "purl"]
 

@@ -20,6 +20,7 @@ import base64
 import hashlib
 import re
 import struct
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,7 +34,6 @@ from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyB
 from sbomgate.provenance._encoding import canonical_json, decode_base64, decode_integer, decode_pem, parse_json
 from sbomgate.provenance._outcome import CannotVerify, Invalid
 from sbomgate.provenance.material import ATTESTATIONS, Authority, TrustedKey, TrustMaterial, verifies
-from sbomgate.values import dataclass
 
 _V01 = "application/vnd.dev.sigstore.bundle+json;version=0.1"
 _V02 = "application/vnd.dev.sigstore.bundle+json;version=0.2"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +23,6 @@ from cryptography.x509.verification import Store
 
 from sbomgate.errors import ProvenanceError
 from sbomgate.provenance._encoding import decode_base64, parse_json
-from sbomgate.values import dataclass
 
 MAX_TRUST_BYTES = 1 << 20
 """Bytes of a trusted root or of a registry's keys: the public ones have 7 kB and 2 kB."""
@@ -36,8 +36,6 @@ _TRUSTED_ROOT_TYPES = (
     "application/vnd.dev.sigstore.trustedroot+json;version=0.2",
     "application/vnd.dev.sigstore.trustedroot.v0.2+json",
 )
-
-_P256, _P384 = ec.ECDSA(SHA256()), ec.ECDSA(SHA384())
 
 PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
@@ -81,9 +79,9 @@ def verifies(key: object, signature: bytes, data: bytes) -> bool:
     try:
         match key:
             case ec.EllipticCurvePublicKey(curve=ec.SECP256R1()):
-                key.verify(signature, data, _P256)
+                key.verify(signature, data, ec.ECDSA(SHA256()))
             case ec.EllipticCurvePublicKey(curve=ec.SECP384R1()):
-                key.verify(signature, data, _P384)
+                key.verify(signature, data, ec.ECDSA(SHA384()))
             case ed25519.Ed25519PublicKey():
                 key.verify(signature, data)
             case _:

@@ -7,11 +7,11 @@ Pinned by digest: a file that differs is refused, wherever it came from, and no 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sbomgate import resources
 from sbomgate.errors import ProvenanceError
-from sbomgate.values import dataclass
 
 TRUSTED_ROOT_SHA256 = "6494e21ea73fa7ee769f85f57d5a3e6a08725eae1e38c755fc3517c9e6bc0b66"
 REGISTRY_KEYS_SHA256 = "160677eb6e1c7083c89b166b20f8fe4e837fb71181506aff1991b80b89184f7d"

@@ -12,9 +12,8 @@ decided here: every word comes from the evaluation, the SBOM and the baseline.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from sbomgate.values import dataclass
 
 if TYPE_CHECKING:  # `escape` below is for everybody: most of them need no more than it
     from datetime import datetime

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sbomgate.errors import UsageError
-from sbomgate.values import dataclass
 
 MAX_NAME = 1024
 """Characters of a person's or an organisation's name with its address."""

@@ -9,7 +9,7 @@ Not checked here: what the statement says (its subject, type, environment, age):
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,6 @@ from sbomgate.errors import EvidenceError, TrustError
 from sbomgate.model import LOGGED, SELF_DECLARED, TIMESTAMPED, Claims, Signer
 from sbomgate.signing.identity import refusal
 from sbomgate.signing.local_key import hint, key_id
-from sbomgate.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,6 @@ LEAVES = {
     "sshsig",
     "id_token",
     "tar_header",
-    "values",
 }
 # What each step may use of the others: only what its own docstring names as shared ground.
 MAY_USE = {

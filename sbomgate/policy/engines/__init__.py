@@ -6,13 +6,13 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 from sbomgate.errors import PolicyError, UsageError
 from sbomgate.model import Engine
-from sbomgate.values import dataclass
 
 DEFAULT = "embedded"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
