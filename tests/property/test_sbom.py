@@ -81,7 +81,8 @@ def hostile_graphs(draw: st.DrawFn) -> DependencyGraph:
     draw(st.randoms()).shuffle(packages)
     edges = [replace(edge, range=draw(ADDRESSES)) if draw(st.booleans()) else edge for edge in graph.edges]
     if edges and draw(st.integers(0, 4)) == 0:
-        edges.append(replace(edges[0], **{draw(st.sampled_from(["source", "target"])): "node_modules/nowhere"}))
+        nowhere = "node_modules/nowhere"
+        edges.append(replace(edges[0], source=nowhere) if draw(st.booleans()) else replace(edges[0], target=nowhere))
     draw(st.randoms()).shuffle(edges)
     urls = st.dictionaries(st.sampled_from(["@b", "@a"]), ADDRESSES)
     manager = replace(graph.manager, registry=draw(ADDRESSES), scopes=draw(urls), settings=draw(urls), files=draw(urls))
@@ -95,10 +96,10 @@ def hostile_graphs(draw: st.DrawFn) -> DependencyGraph:
 def hostile_facts(draw: st.DrawFn) -> PackageFacts:
     """Return facts with what an SBOM spells in another way."""
     facts = draw(FACTS)
-    times = {name: draw(TIMES) for name in ("time", "first", "absent", "seen")}
+    time, first, absent, seen = (draw(TIMES) for _ in range(4))
     return replace(
         facts,
-        publish=replace(facts.publish, **times),
+        publish=replace(facts.publish, time=time, first=first, absent=absent, seen=seen),
         publish_attestation=replace(facts.publish_attestation, log_time=draw(TIMES)),
         registry=draw(st.none() | ADDRESSES),
     )
