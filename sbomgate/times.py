@@ -25,7 +25,8 @@ def parse_time(text: str) -> datetime:
     if match["zone"] is None:
         raise ValueError("has no time zone")
     try:
-        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+        time = datetime.fromisoformat(text.upper())
+        return time if time.tzinfo is UTC else time.astimezone(UTC)
     except (ValueError, OverflowError) as e:
         raise ValueError("is not a possible time") from e
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 def open_baselines(args: argparse.Namespace, env: Environment, trust: Trust, store: Path | None) -> Lookup:
     """Read what was decided before, once, and return what finds the baseline of a project or workspace in it."""
-    from sbomgate.evidence import baseline as baselines
     from sbomgate.model import Bootstrap
 
     path = store if args.baseline is None else env.working_directory / args.baseline
@@ -41,6 +40,8 @@ def open_baselines(args: argparse.Namespace, env: Environment, trust: Trust, sto
                 hint="add --trust FILE",
             )
         return _nothing(Bootstrap(reason="without a trust file no signer is accepted"))
+    from sbomgate.evidence import baseline as baselines
+
     found = baselines.read(path)
     return lambda context, graph: _baseline(found, args, env, trust, context, graph)
 

@@ -116,7 +116,7 @@ def read(
     if (data := opened.files.read(CONFIG)) is not None:
         settings = config.parse(data, schema=resource(*config.SCHEMA).read_bytes())
     policy = None if args.policy is None else _policy.located(args.policy, env)
-    bundle = bundles.load(policy)
+    bundle = bundles.shipped() if policy is None else bundles.load(policy)
     if policy is not None:
         check_policy(bundle, env)
         _signed_policy(bundle, trust, policy)

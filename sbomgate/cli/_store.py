@@ -101,12 +101,12 @@ def attaching(store: Store, env: Environment) -> Iterator[Callable[[Subject, Rec
 
 
 def _attach(store: Store, about: Subject, record: Record, client_of: Callable[[Repository], Client]) -> None:
+    if store.registry is None:  # nothing that speaks to registries is imported then
+        return
     from sbomgate.cli._environment import say
     from sbomgate.evidence import layout, registry
     from sbomgate.model import SubjectKind
 
-    if store.registry is None:
-        return
     at = registry.home(about, store.registry)
     try:
         registry.attach(client_of(at), about, [record])

@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -34,6 +34,14 @@ from sbomgate.model import (
 from sbomgate.times import format_time, parse_time
 
 SCHEMA = "sbomgate/facts/v1"
+# What stands in an object of the document has the names that it has in the value.
+_WORD, _TARBALL, _DOCUMENT, _RELEASE, _SIGNATURE, _BUNDLED = (
+    frozenset(value.__slots__)
+    for value in (RegistryWord, TarballFacts, AttestationDocument, EarlierRelease, RegistrySignature, BundledManifest)
+)
+_TOP = frozenset({"schema", "facts"})
+_ENTRY = frozenset({"name", "version", "integrity", "registry", "tarball", "attestations", "earlier"})
+_MISSING = frozenset({"missing", "reason"})
 MAX_DOCUMENT_BYTES = 512 * 1024 * 1024  # 20,000 packages, each with attestations of 25 kB in base64
 
 
@@ -81,7 +89,7 @@ def from_document(value: object, *, where: str = "facts") -> dict[FactKey, Colle
     if schema != SCHEMA:
         raise top.error("schema", f"is {schema[:80]!r}, expected {SCHEMA!r}")
     entries = top.items("facts")
-    top.done()
+    top.done(_TOP)
     result: dict[FactKey, CollectedFacts] = {}
     for entry in entries:
         facts = _read_entry(entry)
@@ -98,20 +106,25 @@ def recorded(collected: Mapping[FactKey, CollectedFacts]) -> dict[FactKey, Colle
 
 def as_recorded(facts: CollectedFacts) -> CollectedFacts:
     """Return one entry with every origin `recorded`."""
-    word, tarball, attestations = facts.registry, facts.tarball, facts.attestations
-    return replace(
-        facts,
-        registry=word if isinstance(word, Missing) else replace(word, origin=Origin.RECORDED),
-        tarball=tarball if isinstance(tarball, Missing) else replace(tarball, origin=Origin.RECORDED),
-        attestations=_document_recorded(attestations),
-        earlier=tuple(replace(one, attestations=_document_recorded(one.attestations)) for one in facts.earlier)
-        if isinstance(facts.earlier, tuple)
-        else facts.earlier,
+    earlier = facts.earlier
+    if isinstance(earlier, tuple) and earlier:
+        earlier = tuple(replace(one, attestations=_recorded(one.attestations)) for one in earlier)
+    return CollectedFacts(
+        key=facts.key,
+        registry=_recorded(facts.registry),
+        tarball=_recorded(facts.tarball),
+        attestations=_recorded(facts.attestations),
+        earlier=earlier,
     )
 
 
-def _document_recorded(document: AttestationDocument | Missing) -> AttestationDocument | Missing:
-    return document if isinstance(document, Missing) else replace(document, origin=Origin.RECORDED)
+_Known = TypeVar("_Known", RegistryWord, TarballFacts, AttestationDocument)
+
+
+def _recorded(known: _Known | Missing) -> _Known | Missing:
+    if isinstance(known, Missing) or known.origin is Origin.RECORDED:
+        return known
+    return replace(known, origin=Origin.RECORDED)
 
 
 def unsigned(collected: Mapping[FactKey, CollectedFacts]) -> dict[FactKey, CollectedFacts]:
@@ -215,22 +228,22 @@ def read_releases(value: object, *, where: str) -> tuple[EarlierRelease, ...]:
     return tuple(_read_release(one) for one in _Reader({"earlier": value}, where, "").items("earlier"))
 
 
-def read_word(value: object, *, where: str) -> RegistryWord:
-    """Return the word that `word_document` wrote.
+def read_word(value: object, *, where: str, origin: Origin | None = None) -> RegistryWord:
+    """Return the word that `word_document` wrote, with another origin where one is given.
 
     Raises:
         InputError: it is not one.
     """
-    return _read_word(_Reader(value, where, ""))
+    return _read_word(_Reader(value, where, ""), origin)
 
 
-def read_tarball(value: object, *, where: str) -> TarballFacts:
-    """Return the facts that `tarball_document` wrote.
+def read_tarball(value: object, *, where: str, origin: Origin | None = None) -> TarballFacts:
+    """Return the facts that `tarball_document` wrote, with another origin where one is given.
 
     Raises:
         InputError: they are not such.
     """
-    return _read_tarball(_Reader(value, where, ""))
+    return _read_tarball(_Reader(value, where, ""), origin)
 
 
 def _entry(facts: CollectedFacts) -> dict[str, Any]:
@@ -267,9 +280,9 @@ def _missing(missing: Missing) -> dict[str, Any]:
 
 
 class _Reader:
-    """An object of the document: each field is read once, and none may be left over."""
+    """An object of the document: no field may be missing, and none be left over."""
 
-    __slots__ = ("_left", "_place", "_where", "value")
+    __slots__ = ("_place", "_where", "value")
 
     def __init__(self, value: object, where: str, place: str) -> None:
         self._where = where
@@ -277,34 +290,30 @@ class _Reader:
         if not isinstance(value, dict):
             raise self.error("", f"is {_kind(value)}, expected an object")
         self.value: dict[str, Any] = value
-        self._left = set(value)
 
     def error(self, key: str, message: str) -> InputError:
         place = f"{self._place}.{key}" if self._place and key else self._place or key
         return InputError(message, where=self._where, place=place)
 
-    def done(self) -> None:
-        if self._left:
-            raise self.error(min(self._left), "is an unknown field")
+    def done(self, fields: frozenset[str]) -> None:
+        if not self.value.keys() <= fields:
+            raise self.error(min(self.value.keys() - fields), "is an unknown field")
 
     def get(self, key: str) -> Any:
         if key not in self.value:
             raise self.error(key, "is missing")
-        self._left.discard(key)
         return self.value[key]
 
     # Half of all fields are texts or null, and a project has tens of thousands of them: one look at each.
     def text(self, key: str) -> str:
         value = self.value.get(key)
         if type(value) is str:
-            self._left.discard(key)
             return value
         raise self.error(key, f"is {_kind(self.get(key))}, expected text")
 
     def text_or_none(self, key: str) -> str | None:
         value = self.value.get(key)
         if type(value) is str:
-            self._left.discard(key)
             return value
         if self.get(key) is not None:
             raise self.error(key, f"is {_kind(value)}, expected text")
@@ -376,7 +385,7 @@ class _Reader:
             return None
         absence = self.text("missing")
         reason = self.text("reason")
-        self.done()
+        self.done(_MISSING)
         try:
             return Missing(absence=Absence(absence), reason=reason)
         except ValueError as e:
@@ -392,7 +401,7 @@ def _read_entry(entry: _Reader) -> CollectedFacts:
     key = FactKey(name=entry.text("name"), version=entry.text("version"), integrity=entry.text("integrity"))
     word, tarball, attestations = entry.child("registry"), entry.child("tarball"), entry.child("attestations")
     earlier = _read_earlier(entry)
-    entry.done()
+    entry.done(_ENTRY)
     return CollectedFacts(
         key=key,
         registry=word.missing() or _read_word(word),
@@ -427,19 +436,20 @@ def _read_release(one: _Reader) -> EarlierRelease:
         attestations_url=one.text_or_none("attestations_url"),
         attestations=attestations.missing() or _read_attestations(attestations),
     )
-    one.done()
+    one.done(_RELEASE)
     return result
 
 
-def _read_word(word: _Reader) -> RegistryWord:
+def _read_word(word: _Reader, origin: Origin | None = None) -> RegistryWord:
     signatures = []
     for one in word.items("signatures"):
         signatures.append(RegistrySignature(keyid=one.text("keyid"), sig=one.text("sig")))
-        one.done()
+        one.done(_SIGNATURE)
+    stated = word.origin()
     result = RegistryWord(
         registry=word.text("registry"),
         asked_at=word.time("asked_at"),
-        origin=word.origin(),
+        origin=origin or stated,
         published=word.text_or_none("published"),
         first_published=word.text_or_none("first_published"),
         integrity=word.text_or_none("integrity"),
@@ -460,11 +470,11 @@ def _read_word(word: _Reader) -> RegistryWord:
         bin=word.words_or_none("bin"),
         versions=word.text("versions"),
     )
-    word.done()
+    word.done(_WORD)
     return result
 
 
-def _read_tarball(tarball: _Reader) -> TarballFacts:
+def _read_tarball(tarball: _Reader, origin: Origin | None = None) -> TarballFacts:
     bundled = []
     for one in tarball.items("bundled"):
         bundled.append(
@@ -476,10 +486,11 @@ def _read_tarball(tarball: _Reader) -> TarballFacts:
                 gyp=one.flag("gyp"),
             )
         )
-        one.done()
+        one.done(_BUNDLED)
+    stated = tarball.origin()
     result = TarballFacts(
         sha512=tarball.text("sha512"),
-        origin=tarball.origin(),
+        origin=origin or stated,
         name=tarball.text("name"),
         version=tarball.text("version"),
         scripts=tarball.texts("scripts"),
@@ -492,7 +503,7 @@ def _read_tarball(tarball: _Reader) -> TarballFacts:
         repository=tarball.text_or_none("repository"),
         author=tarball.text("author") if "author" in tarball.value else None,
     )
-    tarball.done()
+    tarball.done(_TARBALL)
     return result
 
 
@@ -508,5 +519,5 @@ def _read_attestations(attestations: _Reader) -> AttestationDocument:
     if hashlib.sha256(body).hexdigest() != sha256:
         raise attestations.error("sha256", "is not the digest of body")
     result = AttestationDocument(body=body, sha256=sha256, origin=attestations.origin())
-    attestations.done()
+    attestations.done(_DOCUMENT)
     return result

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 
 import orjson
 
 from sbomgate.errors import InputError
 from sbomgate.facts.assembly import earlier_key
-from sbomgate.facts.document import read_tarball
 from sbomgate.model import Absence, AttestationDocument, CollectedFacts, FactKey, Missing, Origin, TarballFacts
-from sbomgate.npm import cacache, tarball, yarn_cache
 from sbomgate.npm.cache import FactCache
 from sbomgate.npm.part import MAX_CLOCK, WORKERS, Part, Sources
-from sbomgate.npm.rows import attestations_key, dump_tarball, load_word, tarball_key, word_key
+from sbomgate.npm.rows import attestations_key, dump_tarball, load_tarball, load_word, tarball_key, word_key
 from sbomgate.npm.wanted import Wanted
 
 __all__ = ["Sources", "collect"]
@@ -120,11 +117,9 @@ def _use(part: Part, what: str, value: bytes, sources: Sources) -> None:
     if what == "attestations":
         part.attestations = _document(value)
     elif what == "tarball":
-        facts = read_tarball(orjson.loads(value), where="fact cache")
-        part.take_tarball(replace(facts, origin=Origin.CACHE))
+        part.take_tarball(load_tarball(value))
     else:
         word, releases, etag = load_word(value)
-        word = replace(word, origin=Origin.CACHE)
         age = sources.now - word.asked_at
         if word.registry != part.wanted.registry or age < -MAX_CLOCK:
             return
@@ -141,14 +136,25 @@ def _from_stores(parts: Iterable[Part], sources: Sources) -> None:
     """
     left = [part for part in parts if part.unread]
     wanted = {part.wanted.sha512: part.wanted for part in left if part.wanted.sha512 is not None}
+    if not wanted:
+        return
+    from sbomgate.npm import cacache, tarball, yarn_cache
+
+    # Most machines have one of them or none: what is not there is not asked for each package.
+    npm_cache = sources.npm_cache if sources.npm_cache is not None and cacache.is_there(sources.npm_cache) else None
+    yarn = sources.yarn_cache if sources.yarn_cache is not None and yarn_cache.is_there(sources.yarn_cache) else None
     digests = sorted(wanted)
+    if yarn is None:
+        digests = [] if npm_cache is None else [one for one in digests if cacache.is_there(npm_cache, one)]
+    if not digests:
+        return
 
     def stored(sha512: str) -> Iterator[bytes | None]:
         one = wanted[sha512]
-        if sources.npm_cache is not None:
-            yield cacache.load(sources.npm_cache, sha512)
-        if sources.yarn_cache is not None:
-            yield yarn_cache.load(sources.yarn_cache, one.key.name, one.key.version, one.resolved)
+        if npm_cache is not None:
+            yield cacache.load(npm_cache, sha512)
+        if yarn is not None:
+            yield yarn_cache.load(yarn, one.key.name, one.key.version, one.resolved)
 
     def read(sha512: str) -> TarballFacts | Missing | None:
         for data in stored(sha512):
@@ -157,8 +163,6 @@ def _from_stores(parts: Iterable[Part], sources: Sources) -> None:
                 return facts
         return None  # a cache that is damaged: its package manager would fetch it again, and so do we
 
-    if not digests:
-        return
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(WORKERS) as pool:

@@ -10,12 +10,13 @@ import orjson
 from sbomgate.errors import InputError
 from sbomgate.facts.document import (
     read_releases,
+    read_tarball,
     read_word,
     releases_document,
     tarball_document,
     word_document,
 )
-from sbomgate.model import Absence, EarlierRelease, FactKey, Missing, RegistryWord, TarballFacts
+from sbomgate.model import Absence, EarlierRelease, FactKey, Missing, Origin, RegistryWord, TarballFacts
 
 READER = 3  # part of the cache key of tarball facts: raise it when `tarball.read` reads something else
 
@@ -49,7 +50,7 @@ NOT_ASKED = Missing(absence=Absence.NOT_ASKED, reason="nobody asked for its atte
 
 
 def load_word(value: bytes) -> tuple[RegistryWord, tuple[EarlierRelease, ...], str | None]:
-    """Return what `dump_word` kept.
+    """Return what `dump_word` kept, as a word from the cache.
 
     Raises:
         InputError, orjson.JSONDecodeError: it is something else.
@@ -58,7 +59,17 @@ def load_word(value: bytes) -> tuple[RegistryWord, tuple[EarlierRelease, ...], s
     if not isinstance(row, dict) or not isinstance(row.get("etag"), str | None):
         raise InputError("is not a word", where="fact cache")
     where = "fact cache"
-    return read_word(row.get("word"), where=where), read_releases(row.get("earlier"), where=where), row.get("etag")
+    word = read_word(row.get("word"), where=where, origin=Origin.CACHE)
+    return word, read_releases(row.get("earlier"), where=where), row.get("etag")
+
+
+def load_tarball(value: bytes) -> TarballFacts:
+    """Return what `dump_tarball` kept, as facts from the cache.
+
+    Raises:
+        InputError, orjson.JSONDecodeError: it is something else.
+    """
+    return read_tarball(orjson.loads(value), where="fact cache", origin=Origin.CACHE)
 
 
 def dump_tarball(facts: TarballFacts) -> bytes:

@@ -11,6 +11,20 @@ from sbomgate.errors import FetchError
 from sbomgate.npm.tarball import MAX_TARBALL_BYTES
 
 
+def is_there(folder: Path) -> bool:
+    """Whether anything may lie in a folder: False only where there is none.
+
+    Of one that nobody may look into reading says so.
+    """
+    try:
+        folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def read(path: Path, *, owner: str, where: str) -> bytes | None:
     """Return the bytes of a file, or None where there is none, where it is no file, or one over `MAX_TARBALL_BYTES`.
 

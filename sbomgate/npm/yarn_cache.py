@@ -14,10 +14,16 @@ from pathlib import Path
 from sbomgate.npm import store
 
 # Cache version 6 is that of yarn 1.16 and later. A path is made only of what a package can be called.
+_FOLDER = "v6"
 _NAME = re.compile(r"(?:@[a-z0-9~_-][a-z0-9._~-]*/)?[A-Za-z0-9~_-][A-Za-z0-9._~-]{0,213}")
 _VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,255}")
 _SHA1 = re.compile(r"[0-9a-f]{40}")
 _NOT_IN_SLUG = re.compile(r"[^@a-z0-9]+")
+
+
+def is_there(cache: Path) -> bool:
+    """Whether yarn may keep anything in a cache; where it is False, `load` finds nothing in it."""
+    return store.is_there(cache / _FOLDER)
 
 
 def load(cache: Path, name: str, version: str, resolved: str | None) -> bytes | None:
@@ -38,5 +44,5 @@ def load(cache: Path, name: str, version: str, resolved: str | None) -> bytes | 
     if not (_NAME.fullmatch(name) and _VERSION.fullmatch(version) and _SHA1.fullmatch(sha1)):
         return None
     slug = _NOT_IN_SLUG.sub("-", name).strip("-")
-    inside = f"v6/npm-{slug}-{version}-{sha1}-integrity/node_modules/{name}/.yarn-tarball.tgz"
+    inside = f"{_FOLDER}/npm-{slug}-{version}-{sha1}-integrity/node_modules/{name}/.yarn-tarball.tgz"
     return store.read(cache / inside, owner="yarn", where=inside)

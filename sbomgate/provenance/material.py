@@ -37,6 +37,8 @@ _TRUSTED_ROOT_TYPES = (
     "application/vnd.dev.sigstore.trustedroot.v0.2+json",
 )
 
+_P256, _P384 = ec.ECDSA(SHA256()), ec.ECDSA(SHA384())
+
 PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
 
@@ -79,9 +81,9 @@ def verifies(key: object, signature: bytes, data: bytes) -> bool:
     try:
         match key:
             case ec.EllipticCurvePublicKey(curve=ec.SECP256R1()):
-                key.verify(signature, data, ec.ECDSA(SHA256()))
+                key.verify(signature, data, _P256)
             case ec.EllipticCurvePublicKey(curve=ec.SECP384R1()):
-                key.verify(signature, data, ec.ECDSA(SHA384()))
+                key.verify(signature, data, _P384)
             case ed25519.Ed25519PublicKey():
                 key.verify(signature, data)
             case _:

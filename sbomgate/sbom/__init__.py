@@ -127,15 +127,17 @@ def make(
     """Return what `read` makes of what `write` writes, without parsing the bytes that were just written.
 
     Raises:
-        InputError: over `MAX_BYTES`: nobody would read it again; or a text that JSON cannot hold.
+        InputError: over `MAX_BYTES`, or with an id, an edge, a line or a size that `read` refuses: nobody would read it
+            again; or a text that JSON cannot hold.
     """
-    document = _document(graph, facts, timestamp, tool_version, parties)
-    data = _bytes((_dump(document),), SPEC_VERSION)
+    data = _written(graph, facts, timestamp, tool_version, parties)
     if len(data) > MAX_BYTES:
         raise InputError(f"{len(data):,} bytes, at most {MAX_BYTES:,} are read", where="SBOM")
-    from sbomgate.sbom import _reading
+    from sbomgate.model import Sbom
+    from sbomgate.sbom._stated import stated
 
-    return _reading.read(data, {"bomFormat": "CycloneDX", "specVersion": SPEC_VERSION, **document})
+    told, known = stated(graph, facts)
+    return Sbom(data=data, sha256=sha256(data).hexdigest(), graph=told, facts=known)
 
 
 def _document(

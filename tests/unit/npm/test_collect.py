@@ -271,6 +271,17 @@ def test_other_bytes_in_one_cache_are_not_believed_and_the_other_is_read(tmp_pat
     assert isinstance(only(run(None, a(resolved=again), **caches)).tarball, TarballFacts)
 
 
+@pytest.mark.parametrize(("owner", "folder"), [("npm", "_cacache"), ("yarn", "v6")])
+def test_a_cache_that_cannot_be_looked_into_is_an_error(tmp_path: Path, owner: str, folder: str) -> None:
+    """P1: one that is not there holds nothing; of one that is there and cannot be read nobody knows what it holds."""
+    resolved = "https://registry.yarnpkg.com/a/-/a-1.0.0.tgz#" + "a" * 40
+    caches: dict[str, Any] = {f"{owner}_cache": tmp_path, "offline": True}
+    assert absence(only(run(None, a(resolved=resolved), **caches)).tarball) is Absence.NOT_ASKED
+    (tmp_path / folder).symlink_to(tmp_path / folder)  # leads to itself: no more readable for root than for others
+    with pytest.raises(FetchError, match=f"{owner}'s cache cannot be read"):
+        run(None, a(resolved=resolved), **caches)
+
+
 def test_offline_with_the_fact_cache(server: Simulator, cache: FactCache) -> None:
     """CASES T18: `check` may use what it has seen, with its date; `gate` may not."""
     run(server, cache=cache)
