@@ -292,7 +292,7 @@ def test_an_interrupted_gate_ends_its_opa(world: World, opa: dict[str, str], num
     program = (
         "import os, sys, time\nfrom sbomgate.cli import main\nfrom sbomgate.policy.rest import RestClient\n"
         "def stopped(self, *arguments):\n    print(self.where, file=sys.stderr, flush=True)\n"
-        f"    os.kill(os.getpid(), {number}); time.sleep(5)\n"
+        f"    os.kill(os.getpid(), {number}); time.sleep(60)\n"
         "RestClient.evaluate = stopped\nsys.exit(main())"
     )
     env = {**opa, "PYTHONPATH": os.pathsep.join([str(Path(rest.__file__).resolve().parents[2])])}

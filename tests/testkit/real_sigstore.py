@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ import re
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +39,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from testkit import ports
 from testkit.identity import ACTIONS, AUDIENCE, PEOPLE, IdentityServer
 
 COMMANDS = ("ct_server", "fulcio", "rekor-server", "rekor-server-posix", "timestamp-server", "trillian_in_memory")
@@ -112,10 +115,9 @@ def running(folder: Path) -> Iterator[RealSigstore]:
     def start(name: str, *command: str) -> None:
         processes[name] = _start(folder, name, command)
 
-    with IdentityServer() as identity:
+    with _alone(), IdentityServer() as identity, ports.reserved(10) as numbers:
         try:
-            ports = _free_ports(10)
-            trillian, v1, v2, v2_rpc, v2_metrics, ca, ca_rpc, ca_metrics, tsa, ct = map(str, ports)
+            trillian, v1, v2, v2_rpc, v2_metrics, ca, ca_rpc, ca_metrics, tsa, ct = map(str, numbers)
             key = ed25519.Ed25519PrivateKey.generate()
             secret = folder / "rekor.key"
             secret.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
@@ -137,9 +139,9 @@ def running(folder: Path) -> Iterator[RealSigstore]:
                 "--legacy-unix-domain-socket", f"@sbomgate-fulcio-{ca}",
             )  # fmt: skip
             # Both serve metrics on port 2112, whatever they are told; the authority ends where it cannot, Rekor v1
-            # does not.
+            # does not. So the authority is first, and one sigstore waits for the end of another (`_alone`).
             stamps = _get(folder, "timestamps", processes, f"http://127.0.0.1:{tsa}/api/v1/timestamp/certchain").content
-            _wait(folder, "trillian", processes, lambda: socket.create_connection(("127.0.0.1", ports[0]), 1).close())
+            _wait(folder, "trillian", processes, lambda: socket.create_connection(("127.0.0.1", numbers[0]), 1).close())
             start(
                 "rekor-v1", "rekor-server", "serve", "--rekor_server.address", "127.0.0.1", "--port", v1,
                 "--trillian_log_server.port", trillian, "--rekor_server.hostname", LOG_HOST,
@@ -188,18 +190,18 @@ def _start(folder: Path, name: str, command: Sequence[str]) -> subprocess.Popen[
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(10)
+        process.wait(60)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait(10)
+        process.wait()
 
 
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        found = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in found:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in found]
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Wait until no other test of this user has such parts: the authority cannot run twice on one machine."""
+    with (Path(tempfile.gettempdir()) / f"sbomgate-test-sigstore-{os.getuid()}.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # whoever holds it ends, in whatever way, and gives it back
+        yield
 
 
 def _get(folder: Path, name: str, processes: dict[str, subprocess.Popen[bytes]], url: str) -> httpx.Response:
