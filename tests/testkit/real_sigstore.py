@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -19,7 +18,6 @@ import re
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -42,7 +40,7 @@ from cryptography.hazmat.primitives.serialization import (
 from testkit import ports
 from testkit.identity import ACTIONS, AUDIENCE, PEOPLE, IdentityServer
 
-COMMANDS = ("ct_server", "fulcio", "rekor-server", "rekor-server-posix", "timestamp-server", "trillian_in_memory")
+COMMANDS = ("ct_server", "fulcio", "rekor-server", "rekor-server-posix", "timestamp_server", "trillian_in_memory")
 LOG_HOST = "rekor.localhost"
 """The origin in Rekor v2's checkpoints: cosign wants it to be the host of the log's URL in the trusted root."""
 START_SECONDS = 60
@@ -115,7 +113,7 @@ def running(folder: Path) -> Iterator[RealSigstore]:
     def start(name: str, *command: str) -> None:
         processes[name] = _start(folder, name, command)
 
-    with _alone(), IdentityServer() as identity, ports.reserved(10) as numbers:
+    with IdentityServer() as identity, ports.reserved(10) as numbers:
         try:
             trillian, v1, v2, v2_rpc, v2_metrics, ca, ca_rpc, ca_metrics, tsa, ct = map(str, numbers)
             key = ed25519.Ed25519PrivateKey.generate()
@@ -128,18 +126,13 @@ def running(folder: Path) -> Iterator[RealSigstore]:
                 "--http-metrics-port", v2_metrics, "--hostname", LOG_HOST, "--storage-dir", str(folder / "log"),
                 "--signer-filepath", str(secret), "--checkpoint-interval", "200ms", "--batch-max-age", "50ms",
             )  # fmt: skip
-            start(
-                "timestamps", "timestamp-server", "serve", "--host", "127.0.0.1", "--port", tsa,
-                "--timestamp-signer", "memory", "--disable-ntp-monitoring", "--scheme", "http",
-            )  # fmt: skip
+            start("timestamps", "timestamp_server", "127.0.0.1", tsa)
             start(
                 "fulcio", "fulcio", "serve", "--config-path", str(folder / "fulcio.yaml"), "--ca", "ephemeralca",
                 "--host", "127.0.0.1", "--port", ca, "--grpc-host", "127.0.0.1", "--grpc-port", ca_rpc,
                 "--metrics-port", ca_metrics, "--ct-log-url", f"http://127.0.0.1:{ct}/ctlog",
                 "--legacy-unix-domain-socket", f"@sbomgate-fulcio-{ca}",
             )  # fmt: skip
-            # Both serve metrics on port 2112, whatever they are told; the authority ends where it cannot, Rekor v1
-            # does not. So the authority is first, and one sigstore waits for the end of another (`_alone`).
             stamps = _get(folder, "timestamps", processes, f"http://127.0.0.1:{tsa}/api/v1/timestamp/certchain").content
             _wait(folder, "trillian", processes, lambda: socket.create_connection(("127.0.0.1", numbers[0]), 1).close())
             start(
@@ -194,14 +187,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-@contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """Wait until no other test of this user has such parts: the authority cannot run twice on one machine."""
-    with (Path(tempfile.gettempdir()) / f"sbomgate-test-sigstore-{os.getuid()}.lock").open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # whoever holds it ends, in whatever way, and gives it back
-        yield
 
 
 def _get(folder: Path, name: str, processes: dict[str, subprocess.Popen[bytes]], url: str) -> httpx.Response:
