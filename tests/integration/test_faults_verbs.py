@@ -35,8 +35,7 @@ from testkit.registry import Simulator
 from testkit.sigstore import TestSigstore
 from testkit.tuf_repository import Repository
 
-FEW = int(os.environ.get("FAULTS", "3"))
-KILLS = int(os.environ.get("FAULTS", "4"))
+FEW = int(os.environ.get("FAULTS", "2"))
 REGISTRY, MIRROR = "REGISTRY", "MIRROR"  # in arguments: where these are
 WAIVED = ("--until", "30d", "--reason", "r", "--key", "ann.key", "--trust", "trust.toml")
 ABOUT = ("shop", "--trust", "trust.toml", "--offline", "--baseline", "evidence")
@@ -115,7 +114,6 @@ VERBS = {
         arguments=("override", "DECISION", "--reason", "down", "--key", "ann.key", "--trust", "trust.toml"),
         made=("evidence/overrides/**/*.json",),
     ),
-    "policy build": Verb(arguments=("policy", "build", "own", "-o", "own.tar.gz"), made=("own.tar.gz",)),
     "report": Verb(arguments=("report", "BUILD", "--trust", "trust.toml", "-o", "page.html"), made=("page.html",)),
     "revoke": Verb(
         arguments=("revoke", "DECISION", "--reason", "x", "--key", "release.key", "--trust", "trust.toml"),
@@ -157,24 +155,8 @@ def prepared(ordinary: World, tmp_path_factory: pytest.TempPathFactory) -> World
     added = world.run("inventory", "add", "evidence", "--trust", "trust.toml", "--inventory", "inventory")
     assert added.code == 0, added.err
     (world.root / "feed.csv").write_text("name,version\nevil,1.0.0\nworse,*\n")
-    rule = world.root / "own" / "rules" / "left.rego"
-    rule.parent.mkdir(parents=True)
-    rule.write_text(RULE)
     workspace(world.root / "mono")
     return world
-
-
-RULE = """\
-# METADATA
-# title: No left-pad
-# description: Ours.
-# custom:
-#   id: no_left_pad
-#   severity: deny
-#   fix: use padStart
-#   profiles: {observe: note, default: deny, strict: deny, release: deny}
-package sbomgate.rules.no_left_pad
-"""
 
 
 def workspace(folder: Path) -> None:
@@ -308,14 +290,15 @@ def must_be_whole(
     world: World, before: dict[Path, bytes], about: str, *, temporary: bool, exclusive: bool = False
 ) -> None:
     """Assert that each file is as it was, or new and whole; and that what is stored is sound."""
-    for name, data in files(world).items():
+    after = files(world)
+    for name, data in after.items():
         if before.get(name) == data:
             continue
         if is_temporary(name):
             assert temporary, f"{name} is left behind: {about}"
             continue
         assert exclusive or not unfinished(name, data), f"{name} is no whole one: {about}"
-    if any(path.parts[0] == "evidence" for path in before):
+    if any(path.parts[0] == "evidence" and before.get(path) != after[path] for path in after):
         audited = world.run("audit", "evidence", "--trust", "trust.toml", "--json")
         problems = {problem["kind"] for problem in json.loads(audited.out)["problems"]}
         assert problems <= {"uncovered"}, f"{audited}: {about}"  # written, and not reported as stored
@@ -354,10 +337,13 @@ def test_P1_P41_a_disk_that_fails(bench: Bench) -> None:
         assert said.code != 2 or "error: " in said.err, about
         must_be_discreet(said)
         removed = all(name != "unlink" for name, _ in failed.failed)
-        must_be_whole(world, before, about, temporary=bench.verb.cleans or lasting or not removed)
+        stays = lasting or not removed  # what cannot be removed either
+        must_be_whole(
+            world, before, about, temporary=bench.verb.cleans or stays, exclusive=bench.verb.exclusive and stays
+        )
         if said.code == bench.verb.code:
             must_be_done(bench, world, about)
-        if number % 3 == 0:
+        if number % len(REASONS) == 0:
             again = world.run(*arguments)
             assert again.code in (bench.verb.code, *bench.verb.again), f"{again}, after {about}"
         shutil.rmtree(world.root)
@@ -369,7 +355,7 @@ def spread(calls: range | list[int], few: int) -> list[int]:
     return [calls[number * (len(calls) - 1) // max(1, few - 1)] for number in range(few)]
 
 
-@each()
+@each(*(name for name in VERBS if not name.startswith(("check", "gate", "evidence push"))))
 def test_P41_killed_at_any_moment(bench: Bench) -> None:
     """What is left is whole, whatever the next call would have been; and the next run is not in the way of it."""
     world = bench.fresh()
@@ -377,7 +363,7 @@ def test_P41_killed_at_any_moment(bench: Bench) -> None:
     arguments = bench.arguments(world)
     _, seen = run(world, arguments, None, 0, lasting=False)
     writing = sum(name in WRITES[1:] for name, _ in seen.calls)
-    chosen = set(spread(range(writing), KILLS))
+    chosen = set(spread(range(writing), FEW))
     world = bench.fresh()
     left: list[tuple[str, World]] = []
     lock, busy = threading.Lock(), threading.local()
