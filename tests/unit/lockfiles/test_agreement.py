@@ -175,6 +175,11 @@ REFUSED: dict[str, tuple[str, Callable[[Files], Files], str]] = {
         json_file(LOCK, lambda lock: lock["dependencies"]["met"]["requires"].update(catalog={"leaf": "2.0.0"})),
         "an object, expected a string",
     ),
+    "bun: a workspace whose version is none": (
+        "bun-2",
+        text("bun.lock", r'"version": "1\.0\.0"', '"version": "npm:leaf@2.0.0"'),
+        "no version",
+    ),
     "bun: a workspace without a name": ("bun-2", text("bun.lock", r'\n *"name": "met",', ""), "no name"),
 }
 
