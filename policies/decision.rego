@@ -154,28 +154,25 @@ covered[fingerprint] contains w.id if {
 	fingerprint in waivable
 }
 
-covered[fingerprint] contains w.id if {
+covered[f.fingerprint] contains w.id if {
 	some w in live
-	w.fingerprint == null
-	some fingerprint in meant[[w.rule, w.name, w.version, w.integrity]]
-}
-
-covered[w.fingerprint] contains w.id if {
-	some w in live
-	w.fingerprint != null
-	[w.rule, w.fingerprint] in named
-}
-
-# As a value, so that each waiver costs one look into it, however much was found.
-meant := {key: fingerprints | some key, fingerprints in by_package}
-
-by_package[[f.rule, p.name, p.version, p.integrity]] contains f.fingerprint if {
-	some [_, f] in said
+	some [w.rule, f] in said
 	f.waivable == true
-	p := packages.entries[f.package]
+	is_meant(w, f)
 }
 
-named := {[f.rule, f.fingerprint] | some [_, f] in said; f.waivable == true}
+is_meant(w, f) if {
+	w.fingerprint != null
+	w.fingerprint == f.fingerprint
+}
+
+is_meant(w, f) if {
+	w.fingerprint == null
+	p := packages.entries[f.package]
+	w.name == p.name
+	w.version == p.version
+	w.integrity == p.integrity
+}
 
 # (5c) What each finding is waived by: of every person the one that lasts longest, and of the persons those whose
 # lasts longest, as many as are needed.
