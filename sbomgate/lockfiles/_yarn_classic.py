@@ -272,7 +272,17 @@ class _Reader:
             directory="",
             declared=project.declared("", top=True),
         )
-        for directory in workspaces_on_disk(project.files, project.base, root):
+        found = workspaces_on_disk(project.files, project.base, root)
+        told = root.get("workspaces")
+        demanded = [told.get("packages"), told.get("nohoist")] if type(told) is dict else [told]
+        if any(demanded) and root.get("private") in (None, False, 0, ""):
+            raise InputError(
+                "`workspaces` in a package.json that is not private",
+                where=project.base + "package.json",
+                place="private",
+                hint='add "private": true: yarn 1 refuses to install this project as well',
+            )
+        for directory in found:
             manifest = project.manifest(directory)
             if manifest is None or not manifest.get("name") or not manifest.get("version"):
                 continue  # (WorkspaceLayout) yarn 1 ignores it, and asks the registry for who depends on it

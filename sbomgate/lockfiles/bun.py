@@ -123,6 +123,9 @@ class _Reader(Reading):
                 self.directories[found] = directory
                 if not self.text(self.workspaces[found].get("name"), "workspaces", directory, "name"):
                     self.refuse("no name, which every workspace has", "workspaces", directory)
+            version = self.text(self.workspaces[found].get("version"), "workspaces", directory, "version")
+            if version and re.match(r"[\sv=]*\d", version) is None:
+                self.refuse("no version, and bun reads no lockfile with such a one", "workspaces", directory, "version")
             if not self.files.is_inside(self.base + directory):
                 message = f"the workspace {public_url(directory)} lies outside the repository"
                 self.find("link-outside", "exotic_sources", found, place("workspaces", directory), message)

@@ -288,9 +288,11 @@ def test_a_real_opa_gives_the_same(world: World, opa: dict[str, str]) -> None:
 def test_an_interrupted_gate_ends_its_opa(world: World, opa: dict[str, str], number: int) -> None:
     """No server is left behind, no socket and no folder."""
     program = (
-        "import os, sys, time\nfrom sbomgate.cli import main\nfrom sbomgate.policy.rest import RestClient\n"
+        "import os, signal, sys, time\nfrom sbomgate.cli import main\nfrom sbomgate.policy.rest import RestClient\n"
+        # a shell starts what runs in the background with SIGINT ignored, and so would these tests
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def stopped(self, *arguments):\n    print(self.where, file=sys.stderr, flush=True)\n"
-        f"    os.kill(os.getpid(), {number}); time.sleep(5)\n"
+        f"    os.kill(os.getpid(), {number}); time.sleep(60)\n"
         "RestClient.evaluate = stopped\nsys.exit(main())"
     )
     env = {**opa, "PYTHONPATH": os.pathsep.join([str(Path(rest.__file__).resolve().parents[2])])}

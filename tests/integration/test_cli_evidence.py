@@ -257,6 +257,7 @@ STAGES = {
 INTERRUPTED = """
 import importlib, os, signal, sys, time
 from sbomgate.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where these tests run in the background of a shell
 where, number, when = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 module, *names = where, []
 parts = where.split(".")
@@ -274,7 +275,7 @@ def stopped(*arguments, **settings):
     if when == "after":
         real(*arguments, **settings)
     os.kill(os.getpid(), number)
-    time.sleep(5)
+    time.sleep(60)
     raise AssertionError("the signal did not come")
 
 setattr(owner, parts[-1], stopped)

@@ -464,7 +464,7 @@ def listening_port(pid: int) -> int:
     """The port that a process of ours listens on, from the kernel's table."""
     if not Path("/proc/net/tcp").exists():
         pytest.skip("needs /proc")
-    for _ in range(500):
+    for _ in range(6000):
         inodes = set()
         for fd in Path(f"/proc/{pid}/fd").iterdir():
             with contextlib.suppress(OSError):

@@ -6,6 +6,7 @@ import functools
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +20,7 @@ from sbomgate.policy.evaluation import QUERY
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMPILED = (".cwasm", ".snapshot")
+START_SECONDS = 60  # on a loaded machine; a server needs a tenth of a second
 
 
 @functools.cache
@@ -71,11 +73,20 @@ class Server:
             env={},
             cwd=folder,
         )
-        for _ in range(2000):
-            if self.socket.exists():
-                break
-            time.sleep(0.01)
         self.client = httpx.Client(transport=httpx.HTTPTransport(uds=str(self.socket)), base_url="http://opa")
+        until = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if self.process.poll() is not None or time.monotonic() > until:
+                self.stop()
+                raise AssertionError(f"OPA does not answer; exit code {self.process.returncode}")
+            time.sleep(0.01)
+
+    def _answers(self) -> bool:
+        """Whether it listens: its socket is there before it does."""
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as one:
+            one.connect(str(self.socket))
+            return True
+        return False
 
     def stop(self) -> None:
         """End it."""

@@ -12,7 +12,6 @@ import contextlib
 import ipaddress
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -34,8 +33,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from testkit import ports
+
 COMMANDS = ("test_registry", "copy_evidence", "docker-registry")
-START_SECONDS = 30  # on a loaded machine; they need a tenth of a second
+START_SECONDS = END_SECONDS = 60  # on a loaded machine; they need a tenth of a second
 
 USER, PASSWORD, IDENTITY_TOKEN = "builder", "hunter2-canary", "identity-hunter2-canary"
 # htpasswd's line for that user: bcrypt, the only kind that docker-registry reads
@@ -54,7 +55,7 @@ def referrers_registry() -> Iterator[str]:
             yield process.stdout.readline().decode().strip()
         finally:
             process.stdin.close()  # it ends with its standard input
-            process.wait(timeout=10)
+            process.wait(timeout=END_SECONDS)
 
 
 @contextlib.contextmanager
@@ -69,7 +70,14 @@ def docker_registry(folder: Path, *, auth: Mapping[str, Any] | None = None, tls:
     program = shutil.which("docker-registry")
     assert program is not None
     address = "127.0.0.2" if tls else "127.0.0.1"
-    host = f"{address}:{_free_port()}"
+    with ports.reserved(1, address) as (port,):
+        yield from _docker_registry(program, folder, f"{address}:{port}", auth, tls=tls)
+
+
+def _docker_registry(
+    program: str, folder: Path, host: str, auth: Mapping[str, Any] | None, *, tls: bool
+) -> Iterator[str]:
+    address = host.partition(":")[0]
     config: dict[str, Any] = {
         "version": 0.1,
         "log": {"level": "error", "accesslog": {"disabled": True}},
@@ -95,7 +103,7 @@ def docker_registry(folder: Path, *, auth: Mapping[str, Any] | None = None, tls:
             yield host
         finally:
             process.terminate()
-            process.wait(timeout=10)
+            process.wait(timeout=END_SECONDS)
 
 
 def _certificate(name: str, *names: x509.GeneralName) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
@@ -116,12 +124,6 @@ def _certificate(name: str, *names: x509.GeneralName) -> tuple[ec.EllipticCurveP
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return key, builder.sign(key, hashes.SHA256())
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def _answers(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -237,6 +239,7 @@ def token_service(folder: Path, **settings: Any) -> Iterator[TokenService]:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128  # a connection that finds the queue full waits a second, or is refused
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say what a handler failed on, but not that a client went away: that is what clients do here."""

@@ -183,7 +183,7 @@ def simulator(**settings: Any) -> Iterator[Simulator]:
             if reply.length != -1:
                 self.send_header("Content-Length", str(len(reply.body) if reply.length is None else reply.length))
             if reply.length is not None:
-                self.close_connection = True
+                self.send_header("Connection", "close")
             self.end_headers()
             if self.command == "HEAD":
                 return

@@ -37,15 +37,14 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from testkit import ports
 from testkit.identity import ACTIONS, AUDIENCE, PEOPLE, IdentityServer
 
-COMMANDS = ("ct_server", "fulcio", "rekor-server", "rekor-server-posix", "timestamp-server", "trillian_in_memory")
+COMMANDS = ("ct_server", "fulcio", "rekor-server", "rekor-server-posix", "timestamp_server", "trillian_in_memory")
 LOG_HOST = "rekor.localhost"
 """The origin in Rekor v2's checkpoints: cosign wants it to be the host of the log's URL in the trusted root."""
 START_SECONDS = 60
 """How long the parts may take to answer: they need 2 seconds, on a loaded machine 20."""
-OTHERS_SECONDS = 1800
-"""How long another test's sigstore is waited for: at most as long as a whole run takes."""
 _CLAIMS = "fulcio-config.yaml"
 
 
@@ -114,10 +113,9 @@ def running(folder: Path) -> Iterator[RealSigstore]:
     def start(name: str, *command: str) -> None:
         processes[name] = _start(folder, name, command)
 
-    with IdentityServer() as identity:
+    with IdentityServer() as identity, ports.reserved(10) as numbers:
         try:
-            ports = _free_ports(10)
-            trillian, v1, v2, v2_rpc, v2_metrics, ca, ca_rpc, ca_metrics, tsa, ct = map(str, ports)
+            trillian, v1, v2, v2_rpc, v2_metrics, ca, ca_rpc, ca_metrics, tsa, ct = map(str, numbers)
             key = ed25519.Ed25519PrivateKey.generate()
             secret = folder / "rekor.key"
             secret.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
@@ -128,25 +126,15 @@ def running(folder: Path) -> Iterator[RealSigstore]:
                 "--http-metrics-port", v2_metrics, "--hostname", LOG_HOST, "--storage-dir", str(folder / "log"),
                 "--signer-filepath", str(secret), "--checkpoint-interval", "200ms", "--batch-max-age", "50ms",
             )  # fmt: skip
-            stamping = (
-                "timestamp-server", "serve", "--host", "127.0.0.1", "--port", tsa,
-                "--timestamp-signer", "memory", "--disable-ntp-monitoring", "--scheme", "http",
-            )  # fmt: skip
-            start("timestamps", *stamping)
+            start("timestamps", "timestamp_server", "127.0.0.1", tsa)
             start(
                 "fulcio", "fulcio", "serve", "--config-path", str(folder / "fulcio.yaml"), "--ca", "ephemeralca",
                 "--host", "127.0.0.1", "--port", ca, "--grpc-host", "127.0.0.1", "--grpc-port", ca_rpc,
                 "--metrics-port", ca_metrics, "--ct-log-url", f"http://127.0.0.1:{ct}/ctlog",
                 "--legacy-unix-domain-socket", f"@sbomgate-fulcio-{ca}",
             )  # fmt: skip
-            # Both serve metrics on port 2112, whatever they are told; the authority ends where it cannot, Rekor v1
-            # does not. So it is tried again until the sigstore of another test on this machine has ended.
-            deadline = time.monotonic() + OTHERS_SECONDS
-            while (stamps := _chain(folder, processes, tsa)) is None:
-                assert time.monotonic() < deadline, "port 2112 does not become free"
-                time.sleep(1)
-                start("timestamps", *stamping)
-            _wait(folder, "trillian", processes, lambda: socket.create_connection(("127.0.0.1", ports[0]), 1).close())
+            stamps = _get(folder, "timestamps", processes, f"http://127.0.0.1:{tsa}/api/v1/timestamp/certchain").content
+            _wait(folder, "trillian", processes, lambda: socket.create_connection(("127.0.0.1", numbers[0]), 1).close())
             start(
                 "rekor-v1", "rekor-server", "serve", "--rekor_server.address", "127.0.0.1", "--port", v1,
                 "--trillian_log_server.port", trillian, "--rekor_server.hostname", LOG_HOST,
@@ -195,28 +183,10 @@ def _start(folder: Path, name: str, command: Sequence[str]) -> subprocess.Popen[
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(10)
+        process.wait(60)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait(10)
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        found = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in found:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in found]
-
-
-def _chain(folder: Path, processes: dict[str, subprocess.Popen[bytes]], port: str) -> bytes | None:
-    """Return the authority's certificates, or None where it ended because an address was in use."""
-    try:
-        return _get(folder, "timestamps", processes, f"http://127.0.0.1:{port}/api/v1/timestamp/certchain").content
-    except AssertionError as e:
-        if "address already in use" in str(e):
-            return None
-        raise
+        process.wait()
 
 
 def _get(folder: Path, name: str, processes: dict[str, subprocess.Popen[bytes]], url: str) -> httpx.Response:

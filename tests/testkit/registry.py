@@ -221,7 +221,7 @@ class _Server(ThreadingHTTPServer):
 def _handler(registry: Simulator) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        timeout = 10
+        timeout = 600  # a kept connection that the server ends is one that the next request may meet
 
         def log_message(self, format: str, *args: object) -> None:
             """Nothing is printed."""
@@ -275,10 +275,10 @@ def _handler(registry: Simulator) -> type[BaseHTTPRequestHandler]:
             for name, value in headers.items():
                 self.send_header(name, value)
             self.send_header("content-length", str(len(body)))
+            if truncate is not None:
+                self.send_header("connection", "close")
             self.end_headers()
             self.wfile.write(body if truncate is None else body[:truncate])
-            if truncate is not None:
-                self.close_connection = True
 
         def _endless(self) -> None:
             self.close_connection = True

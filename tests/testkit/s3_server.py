@@ -29,4 +29,4 @@ def s3_server(bucket: str) -> Iterator[dict[str, str]]:
             }
         finally:
             process.stdin.close()  # it ends with its standard input
-            process.wait(timeout=10)
+            process.wait(timeout=60)

@@ -88,7 +88,7 @@ def test_each_exchange_has_the_whole_limit() -> None:
 def test_a_request_that_nobody_takes_ends() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-    with listener, httpx.Client(transport=Transport(seconds=0.5)) as client, pytest.raises(httpx.WriteTimeout):
+    with listener, httpx.Client(transport=Transport(seconds=2)) as client, pytest.raises(httpx.WriteTimeout):
         client.post(url, content=bytes(64 << 20), timeout=60)
 
 

@@ -36,7 +36,7 @@ class Bench:
 
 @contextmanager
 def bench(account: Account | None = None, total_seconds: float = 600.0, **settings: Any) -> Iterator[Bench]:
-    with simulator(**settings) as registry, httpx.Client(trust_env=False, timeout=5, verify=False) as http:
+    with simulator(**settings) as registry, httpx.Client(trust_env=False, timeout=60, verify=False) as http:
         waited: list[float] = []
         at = repository(f"{registry.host}/acme/evidence")
         client = Client(http, at, lambda: account, writes=True, sleep=waited.append, total_seconds=total_seconds)

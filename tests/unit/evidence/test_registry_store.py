@@ -69,7 +69,7 @@ class Bench:
 
 @contextmanager
 def bench(**settings: Any) -> Iterator[Bench]:
-    with simulator(**settings) as one, httpx.Client(trust_env=False, timeout=5, verify=False) as http:
+    with simulator(**settings) as one, httpx.Client(trust_env=False, timeout=60, verify=False) as http:
         at = repository(f"{one.host}/acme/evidence")
         yield Bench(one, Client(http, at, lambda: None, writes=True, sleep=lambda _: None))
 

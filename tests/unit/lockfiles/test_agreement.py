@@ -155,6 +155,16 @@ REFUSED: dict[str, tuple[str, Callable[[Files], Files], str]] = {
         json_file("packages/met/package.json", lambda manifest: manifest.update(version=1)),
         "version: a number",
     ),
+    "yarn 1: workspaces of a project that is not private": (
+        "yarn-1",
+        json_file("package.json", lambda manifest: manifest.pop("private")),
+        "not private",
+    ),
+    "yarn 1: workspaces of a project whose `private` is nothing": (
+        "yarn-1",
+        json_file("package.json", lambda manifest: manifest.update(private="")),
+        "not private",
+    ),
     "yarn 1: a version without quotes": (
         "yarn-1",
         text("yarn.lock", r'version "1\.0\.0"', "version 1.0.0"),
@@ -164,6 +174,11 @@ REFUSED: dict[str, tuple[str, Callable[[Files], Files], str]] = {
         "npm-1",
         json_file(LOCK, lambda lock: lock["dependencies"]["met"]["requires"].update(catalog={"leaf": "2.0.0"})),
         "an object, expected a string",
+    ),
+    "bun: a workspace whose version is none": (
+        "bun-2",
+        text("bun.lock", r'"version": "1\.0\.0"', '"version": "npm:leaf@2.0.0"'),
+        "no version",
     ),
     "bun: a workspace without a name": ("bun-2", text("bun.lock", r'\n *"name": "met",', ""), "no name"),
 }

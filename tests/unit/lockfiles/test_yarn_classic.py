@@ -327,7 +327,7 @@ WORKSPACES = {
 )
 def test_workspaces(patterns: Any, expected: list[str]) -> None:
     lock = GOOD + "\n" + block("b@^1.0.0", "b") if "b@workspace:packages/b" not in expected else GOOD
-    graph = read(lock, {"workspaces": patterns}, files=WORKSPACES)
+    graph = read(lock, {"private": True, "workspaces": patterns}, files=WORKSPACES)
     assert [package.id for package in graph.packages if package.kind is Kind.WORKSPACE] == expected
     if "b@workspace:packages/b" in expected:
         targets = {(edge.source, edge.name): edge.target for edge in graph.edges}
