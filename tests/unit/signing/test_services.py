@@ -248,7 +248,7 @@ def test_a_certificate_that_is_not_trusted_is_no_outage(tmp_path: Path) -> None:
     thread.start()
     try:
         asked = services.parse(config(tsaUrls=[service(f"https://127.0.0.1:{server.server_port}")]), now=NOW)
-        with services.open_client() as client, pytest.raises(SigningError, match="not trusted") as e:
+        with transport.open_client() as client, pytest.raises(SigningError, match="not trusted") as e:
             Services(asked, client).timestamps(b"signature")
     finally:
         server.shutdown()
