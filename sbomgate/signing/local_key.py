@@ -151,7 +151,8 @@ def load(path: Path, *, password: str | None = None, timestamps: Timestamps | No
     try:
         data = files.read(path, limit=MAX_KEY_BYTES, error=SigningError, forbid_mode=0o077, hint=mode)
     except SigningError as e:
-        e.hint = e.hint or f"give a private key's path, `keyless` or `command:…`; {how}"
+        if not e.hint or isinstance(e.__cause__, FileNotFoundError):
+            e.hint = f"give a private key's path, `keyless` or `command:…`; {how}"
         raise
     if b"-----BEGIN PUBLIC KEY-----" in data:
         raise SigningError("this is a public key", where=str(path), hint=without)
