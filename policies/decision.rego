@@ -155,24 +155,34 @@ covered[fingerprint] contains w.id if {
 	fingerprint in waivable
 }
 
-covered[f.fingerprint] contains w.id if {
-	some w in live
-	some [w.rule, f] in said
+covered[f.fingerprint] contains id if {
+	count(of_fingerprint) > 0
+	some [rule, f] in said
 	f.waivable == true
-	is_meant(w, f)
+	some id in of_fingerprint[[rule, f.fingerprint]]
 }
 
-is_meant(w, f) if {
-	w.fingerprint != null
-	w.fingerprint == f.fingerprint
-}
-
-is_meant(w, f) if {
-	w.fingerprint == null
+covered[f.fingerprint] contains id if {
+	count(of_package) > 0
+	some [rule, f] in said
+	f.waivable == true
 	p := packages.entries[f.package]
-	w.name == p.name
-	w.version == p.version
-	w.integrity == p.integrity
+	some id in of_package[[rule, p.name, p.version, p.integrity]]
+}
+
+# What a waiver means → the ids of those that mean it: each finding looks for its own, and not each waiver for each finding.
+of_fingerprint := {means: ids | some means, ids in meaning_one}
+
+meaning_one[[w.rule, w.fingerprint]] contains w.id if {
+	some w in live
+	w.fingerprint != null
+}
+
+of_package := {means: ids | some means, ids in meaning_all}
+
+meaning_all[[w.rule, w.name, w.version, w.integrity]] contains w.id if {
+	some w in live
+	w.fingerprint == null
 }
 
 # (5c) What each finding is waived by: of every person the one that lasts longest, and of the persons those whose
@@ -181,7 +191,7 @@ signer := {w.id: w.by | some w in live}
 
 lasts := {w.id: [time.parse_rfc3339_ns(w.until), w.id] | some w in live}
 
-waived[fingerprint] := ids if {
+waived := {fingerprint: ids |
 	some fingerprint, held in covered
 	said_by := {by: max([lasts[other] | some other in held; signer[other] == by]) |
 		some id in held
@@ -235,13 +245,11 @@ covering := {id | some ids in covered; some id in ids}
 # Covers nothing that still waits for somebody.
 spare := covering - {id | some fingerprint, ids in covered; not waived[fingerprint]; some id in ids}
 
-outlasted(w) if {
-	some o in live
-	o.id != w.id
-	o.by == w.by
-	about(o) == about(w)
-	lasts[o.id] > lasts[w.id]
-}
+outlasted(w) if longest[[w.by, about(w)]] > lasts[w.id]
+
+longest := {same: max(ends) | some same, ends in lasting}
+
+lasting[[w.by, about(w)]] contains lasts[w.id] if some w in live
 
 about(w) := w.findings
 
@@ -252,18 +260,18 @@ findings := [entry[4] |
 	some entry in sort([[f.rule, sort_key(f.package), f.code, f.fingerprint, marked(f)] | some [_, f] in (said | register)])
 ]
 
-marked(f) := object.union(f, {"waived": true}) if is_waived(f)
-
-marked(f) := f if not is_waived(f)
+marked(f) := object.union(f, {"waived": true}) if {
+	is_waived(f)
+} else := f
 
 is_waived(f) if {
 	f.waivable == true
 	waived[f.fingerprint]
 }
 
-sort_key(id) := "" if id == null
-
-sort_key(id) := id if id != null
+sort_key(id) := "" if {
+	id == null
+} else := id
 
 # (7) The verdict: denied, unless each finding is known not to deny. `observe` records and never denies.
 default verdict := "denied"

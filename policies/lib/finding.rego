@@ -29,9 +29,9 @@ classes := {
 
 default level(_, _) := "deny"
 
-level(class, p) := classes[class][profile] if not spared(class, p)
-
-level(class, p) := "warn" if spared(class, p)
+level(class, p) := "warn" if {
+	spared(class, p)
+} else := classes[class][profile]
 
 spared("changed", p) if {
 	profile == "default"
@@ -69,9 +69,9 @@ of(rule, code, class, p, details) := {
 }
 
 # The trust file may exclude one exact version, by its integrity, from a rule: then the finding is a note.
-reduced(rule, _, p, waivable) := "note" if excluded(rule, p, waivable)
-
-reduced(rule, class, p, waivable) := level(class, p) if not excluded(rule, p, waivable)
+reduced(rule, class, p, waivable) := "note" if {
+	excluded(rule, p, waivable)
+} else := level(class, p)
 
 excluded(rule, p, true) if {
 	count(exclusions) > 0
