@@ -706,7 +706,7 @@ def test_an_entry_that_stands_in_two_blocks_is_one_package() -> None:
 )
 def test_a_workspace_goes_before_the_lockfile_where_it_fits(manifest: str, spec: str, target: str) -> None:
     lock = "" if "workspace" in target else block(f"b@{spec}", "b", "9.0.0")
-    declared = {"dependencies": {"b": spec}, "workspaces": ["packages/*"]}
+    declared = {"dependencies": {"b": spec}, "private": True, "workspaces": ["packages/*"]}
     graph = read(lock, declared, files={"packages/b/package.json": manifest})
     assert {edge.target for edge in graph.edges if edge.kind is not EdgeKind.WORKSPACE} == {target}
     own = {edge.target for edge in graph.edges if edge.kind is EdgeKind.WORKSPACE}
@@ -716,7 +716,7 @@ def test_a_workspace_goes_before_the_lockfile_where_it_fits(manifest: str, spec:
 
 def test_a_workspaces_own_lockfile() -> None:
     files = {"packages/b/package.json": '{"name": "b", "version": "1.2.0"}', "packages/b/yarn.lock": ""}
-    graph = read(GOOD, {"workspaces": ["packages/*"]}, files=files)
+    graph = read(GOOD, {"private": True, "workspaces": ["packages/*"]}, files=files)
     assert codes(graph) == {"nested-lockfile"}
     assert [one.place for one in graph.findings if one.code == "nested-lockfile"] == ["packages/b/yarn.lock"]
 
@@ -734,7 +734,7 @@ def test_a_workspaces_own_lockfile() -> None:
 )  # fmt: skip
 def test_P1_workspaces_without_one_meaning(files: dict[str, str], place: str) -> None:
     with pytest.raises(InputError) as caught:
-        read(GOOD, {"workspaces": ["packages/*"]}, files=files)
+        read(GOOD, {"private": True, "workspaces": ["packages/*"]}, files=files)
     assert caught.value.place == place
 
 
