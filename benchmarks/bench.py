@@ -82,16 +82,16 @@ def main() -> int:
     subject = f"file:{aside / 'bench.tgz'}"
     gate = (sbomgate, "gate", ".", "--subject", subject, "--key", str(aside / "release.key"), *about, *recorded)
     processes.run(command(*gate, *stored))
-    # `gate` believes no cached facts (P26): for `check` to have as much to read there are none.
+    # `gate` believes no cached facts (P26): for `check` to have as much to read there are none, and no tarballs either.
     bare = aside / "bare"
     shutil.rmtree(bare, ignore_errors=True)
     shutil.copytree(cache / "sbomgate" / "engine", bare / "sbomgate" / "engine")
     for folder in (bare / "sbomgate", bare / "sbomgate" / "engine"):
         folder.chmod(0o700)
     rows += _beyond(
-        command(sbomgate, "check", *about, *recorded, XDG_CACHE_HOME=str(bare)),
+        command(sbomgate, "check", *about, *recorded, HOME=str(bare), XDG_CACHE_HOME=str(bare)),
         [
-            command(*gate, "--store", str(aside / f"store-{at}"), XDG_CACHE_HOME=str(bare))
+            command(*gate, "--store", str(aside / f"store-{at}"), HOME=str(bare), XDG_CACHE_HOME=str(bare))
             for at in range(2 * rounds + 1)
         ],
     )
