@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from sbomgate.errors import EvidenceError
-from sbomgate.model import DependencyGraph, Kind, Package
+from sbomgate.model import OWN_KINDS, DependencyGraph, Kind, Package
 from sbomgate.model.graph import Hash
 from sbomgate.model.link import (
     CONTAINED,
@@ -34,7 +34,6 @@ from sbomgate.strict_json import load_object
 
 SCHEMA = "sbomgate/inventory/v1"
 MAX_SHOWN = 50  # problems of one code that a decision repeats; the stored inventory has all of them
-OWN = frozenset({Kind.ROOT, Kind.WORKSPACE, Kind.LINK})
 
 AGAINST = frozenset({"altered", "extra", "link-elsewhere", "missing", "script-changed", "special"})
 """Codes with which a tree is not what the lockfile says: the link does not hold."""
@@ -104,7 +103,7 @@ def expected(
     """Return what a lockfile says of a tree that is installed from it."""
     found = Expected(placed=placed, archives=archives or {})
     for package in packages:
-        if package.kind in OWN:
+        if package.kind in OWN_KINDS:
             continue
         if found.placed:
             found.by_place[package.id] = package
@@ -125,7 +124,7 @@ def elsewhere(whole: DependencyGraph, part: DependencyGraph) -> tuple[OtherEntry
             id=p.id,
             name=p.name,
             version=p.version,
-            own=p.kind in OWN,
+            own=p.kind in OWN_KINDS,
             aliases=tuple(sorted({*aliases[p.id], *([p.alias] if p.alias else [])})),
             hashes=p.hashes,
         )
@@ -182,7 +181,7 @@ class _Comparison:
     def __init__(self, graph: DependencyGraph, inventory: Inventory) -> None:
         self.inventory = inventory
         placed = is_placed(graph, inventory.link)
-        packages = [p for p in graph.packages if p.kind not in OWN]
+        packages = [p for p in graph.packages if p.kind not in OWN_KINDS]
         # An artefact holds no more than what runs; in an installed tree the tools that built it may lie as well.
         development = [p for p in packages if p.dev] if inventory.link == CONTAINED else []
         self.own = [p for p in packages if not p.dev] if inventory.link == CONTAINED else packages
@@ -190,7 +189,7 @@ class _Comparison:
         self.wanted = expected(self.own, placed=placed)
         self.development = expected(development, placed=placed)
         self.others = expected(others, placed=placed)
-        self.projects = {p.alias or p.name for p in (*graph.packages, *others) if p.kind in OWN}
+        self.projects = {p.alias or p.name for p in (*graph.packages, *others) if p.kind in OWN_KINDS}
         self.places = {one.place: one for one in inventory.packages}
         self.linked = {one.place for one in inventory.links}
         self.commands = {one.place for one in inventory.others if one.place.endswith((".cmd", ".ps1"))}

@@ -77,6 +77,10 @@ class DiskFiles:
         real = os.path.normcase(os.path.realpath(os.path.join(self._base, path)))  # noqa: PTH118
         return os.path.join(real, "").startswith(self._inside)  # noqa: PTH118
 
+    def seen_from(self, directory: str, /) -> str:
+        """Return the project's directory relative to one above it (`..`), with names as they are on disk."""
+        return Path(os.path.relpath(self.root, (self.root / directory).resolve())).as_posix()
+
     def digests(self) -> Mapping[str, str]:
         """SHA-256 (hex) of every file read so far, by path."""
         return dict(sorted(self._digests.items()))
@@ -152,6 +156,10 @@ class MemoryFiles:
                 return False
         return True
 
+    def seen_from(self, _: str, /) -> str:
+        """Return the project's directory; nothing that is held lies above it."""
+        return "."
+
     def digests(self) -> Mapping[str, str]:
         """SHA-256 (hex) of every file read so far, by path."""
         return dict(sorted(self._digests.items()))
@@ -202,12 +210,21 @@ def path_in_repository(files: DiskFiles, path: str) -> str:
     """Return `path` of the project relative to the repository's root, POSIX: what a decision is bound to (P12).
 
     Raises:
-        InputError: the project does not lie in its repository.
+        InputError: the project does not lie in its repository, or under a name that JSON cannot hold.
     """
     try:
-        return (files.root / path).relative_to(files.repository).as_posix()
+        found = Path(os.path.normpath(files.root / path)).relative_to(files.repository).as_posix()
     except ValueError as error:
         raise InputError("the project does not lie in its repository", where=str(path)) from error
+    try:
+        found.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(
+            "the name of a folder is not UTF-8, and nothing that is signed could name it",
+            where=found[:300],
+            hint="rename the folder",
+        ) from error
+    return found
 
 
 def _reason(error: OSError | ValueError) -> str:

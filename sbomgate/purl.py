@@ -12,13 +12,13 @@ from urllib.parse import quote, unquote, urlsplit
 from sbomgate.errors import InputError
 from sbomgate.model import Kind, Package
 
-# What `quote` leaves as it is. It takes 5 µs to see that of a name; this takes less than one.
-PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
-_PLAIN_NAME = PLAIN | {"/"}
-_IRI = PLAIN | frozenset("@:+#?&/=,;!$'()*")
+# What `quote` leaves as it is. It takes 5 µs to see that of a name; these take a tenth of it.
+_PLAIN_NAME = re.compile(r"@?([A-Za-z0-9_.~/-]*)")
+_PLAIN_VERSION = re.compile(r"[A-Za-z0-9_.~-]+")
+_IRI = re.compile(r"[A-Za-z][A-Za-z0-9_.~@+#?&/=,;!$'()*-]*:[A-Za-z0-9_.~@:+#?&/=,;!$'()*-]*")
 
 _QUALIFIER = {Kind.GIT: "vcs_url", Kind.TARBALL: "download_url", Kind.FILE: "download_url"}
-# Patterns are compiled at their first use: most lockfiles need none of them, and every start would pay.
+# The others are compiled at their first use: most lockfiles need none of them, and every start would pay.
 _FORGE = r"(github|gitlab|bitbucket|gist):(?!//)"
 _USER = r"//[^/?#\\]*@"
 _SCP = r"(?s)([^/@\s]+)@([^/@:\s]+:.*)"
@@ -28,14 +28,12 @@ _DRIVE = r"[A-Za-z]:[\\/]"
 def purl(name: str, version: str | None, **qualifiers: str) -> str:
     """Return `pkg:npm/%40scope/name@version?qualifiers`, percent-encoded; the version is left out where it is None."""
     # the slash stays, the scope's @ is encoded
-    if _PLAIN_NAME.issuperset(name):
-        text = "pkg:npm/" + name
-    elif name[:1] == "@" and _PLAIN_NAME.issuperset(name[1:]):
-        text = "pkg:npm/%40" + name[1:]
-    else:
+    if (plain := _PLAIN_NAME.fullmatch(name)) is None:
         text = "pkg:npm/" + quote(name)
+    else:
+        text = "pkg:npm/" + name if plain.start(1) == 0 else "pkg:npm/%40" + plain[1]
     if version:
-        text += "@" + (version if PLAIN.issuperset(version) else quote(version, safe=""))
+        text += "@" + (version if _PLAIN_VERSION.fullmatch(version) else quote(version, safe=""))
     if qualifiers:
         text += "?" + "&".join(f"{key}={quote(value, safe=':/')}" for key, value in sorted(qualifiers.items()))
     return text
@@ -122,8 +120,7 @@ def _last(path: str) -> str:
 
 def is_iri(text: str) -> bool:
     """Whether a URL may stand where a schema wants an IRI reference: plain characters only, none of them encoded."""
-    scheme, colon, _ = text.partition(":")
-    return bool(colon) and scheme[:1].isalpha() and _IRI.issuperset(text)
+    return _IRI.fullmatch(text) is not None
 
 
 def host_of(url: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -120,8 +120,37 @@ def _blob(content: bytes, size: int) -> bytes:
     return _digest(b"blob %d\x00" % len(content) + content, size)
 
 
+def tracked(repository: Path, directories: Collection[str]) -> dict[str, str]:
+    """Return those of these directories (paths in the repository) that hold files which git tracks → what they hold.
+
+    What they hold is told by a digest (SHA-256, hex) over paths, modes and ids of the files, as the index has them.
+    Where the files of git do not tell, there are none.
+    """
+    folders = _folders(repository)
+    found: dict[str, list[bytes]] = {}
+    try:
+        data = None if folders is None else files.read(folders[0] / "index", limit=MAX_INDEX_BYTES, error=InputError)
+        # Names are whole in an index of version 2 and 3: most have none of these directories, and need no walk.
+        last = {one.rpartition("/")[2].encode() for one in directories}
+        if data is None or (data[7:8] != b"\x04" and not any(one in data for one in last)):
+            return {}
+        for path, oid, mode in _entries(data) or ():
+            for one in directories:
+                if path.startswith(one) and path[len(one) : len(one) + 1] in ("/", ""):  # a link has no slash behind it
+                    found.setdefault(one, []).append(f"{oid.hex()} {mode:o} {path}".encode("utf-8", "surrogateescape"))
+    except (InputError, struct.error, ValueError, IndexError):
+        return {}
+    return {one: hashlib.sha256(b"\0".join(held)).hexdigest() for one, held in sorted(found.items())}
+
+
 def _blobs(data: bytes, wanted: set[str]) -> dict[str, bytes] | None:
-    """Return path → blob id of the wanted entries of an index (gitformat-index, versions 2 to 4), or None.
+    """Return path → blob id of the wanted entries of an index, or None where it cannot be read."""
+    entries = _entries(data)
+    return None if entries is None else {path: oid for path, oid, _ in entries if path in wanted}
+
+
+def _entries(data: bytes) -> Iterator[tuple[str, bytes, int]] | None:
+    """Return path, blob id and mode of each entry of an index (gitformat-index, versions 2 to 4), or None.
 
     None: another version, or an index that is damaged.
     """
@@ -129,10 +158,14 @@ def _blobs(data: bytes, wanted: set[str]) -> dict[str, bytes] | None:
     size = next((one for one in (20, 32) if _digest(data[:-one], one) == data[-one:]), 0)
     if signature != b"DIRC" or version not in (2, 3, 4) or not size:
         return None
-    found: dict[str, bytes] = {}
+    return _walk(data, version, count, size)
+
+
+def _walk(data: bytes, version: int, count: int, size: int) -> Iterator[tuple[str, bytes, int]]:
     at, name = 12, b""
     for _ in range(count):
         start, oid = at, data[at + 40 : at + 40 + size]
+        (mode,) = struct.unpack_from(">I", data, at + 24)
         (flags,) = struct.unpack_from(">H", data, at + 40 + size)
         at += size + (44 if flags & 0x4000 else 42)  # extended entries have two bytes more
         if version == 4:  # the name shares its beginning with the one before it
@@ -149,10 +182,8 @@ def _blobs(data: bytes, wanted: set[str]) -> dict[str, bytes] | None:
             end = data.index(b"\x00", at)
             name = data[at:end]
             at = start + ((end - start) // 8 + 1) * 8  # padded with one to eight zeros
-        path = name.decode("utf-8", "surrogateescape")
-        if path in wanted and not flags & 0x3000:  # stage 0: not in the middle of a merge
-            found[path] = oid
-    return found
+        if not flags & 0x3000:  # stage 0: not in the middle of a merge
+            yield name.decode("utf-8", "surrogateescape"), oid, mode
 
 
 # --------------------------------------------------------------------------------------------------------------------

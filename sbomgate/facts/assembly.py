@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from sbomgate.model import (
+    OWN_KINDS,
     Absence,
     Attestation,
     AttestationState,
@@ -521,7 +522,7 @@ def _shadows(package: Package, facts: CollectedFacts) -> tuple[str, ...]:
     run. The packages that are that command are left out.
     """
     tarball = facts.tarball
-    if package.kind in (Kind.ROOT, Kind.WORKSPACE, Kind.LINK):  # a project's own commands are its own
+    if package.kind in OWN_KINDS:  # a project's own commands are its own
         return ()
     own = () if isinstance(tarball, Missing) or tarball.sha512 != package.sha512 else tarball.bin or ()
     found = sorted({*own, *(package.commands or ())})

@@ -12,12 +12,13 @@ and `READERS` says which file names it reads, so that only the reader that is ne
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from posixpath import join, normpath
 from typing import TYPE_CHECKING, Any
 
 from sbomgate.errors import InputError, UsageError
+from sbomgate.lockfiles import _above, _corepack
 from sbomgate.model import DependencyGraph, Kind, LockFinding, Package, ProjectFiles
 from sbomgate.strict_json import load_object
 
@@ -42,6 +43,14 @@ _KNOWN = {
 
 NAMES = frozenset(READERS) | frozenset(_KNOWN)
 """What a lockfile is called."""
+
+_UNPLUGGED, _ARCHIVES = ".yarn/unplugged", ".yarn/cache"
+# Settings that name a cache or store whose content its manager believes.
+_CACHES = frozenset(
+    """cache-folder preferred-cache-folder --cache-folder --install.cache-folder --preferred-cache-folder
+    --install.preferred-cache-folder storeDir store-dir virtualStoreDir virtual-store-dir modulesDir modules-dir
+    bunfig:install.cache bunfig:install.cache.dir""".split()  # noqa: SIM905
+)
 
 OTHERS = ("other-lockfile", "nested-lockfile", "shrinkwrap-shadow")
 """Codes of findings about a lockfile that is there and was not read."""
@@ -156,6 +165,56 @@ def note_others(graph: DependencyGraph, paths: Sequence[str], unseen: Sequence[s
     return replace(graph, findings=_sorted([*graph.findings, *more])) if more else graph
 
 
+def unjudged_folders(graph: DependencyGraph) -> tuple[str, ...]:
+    """Return the folders in which packages lie once they are installed, relative to the project's, sorted.
+
+    What is committed there nobody compares with the lockfile, and managers may leave it as it is (`note_committed`).
+    """
+    folder = graph.lockfile.path.rpartition("/")[0]
+    settings = graph.manager.settings
+    own = {one.path for one in workspaces(graph)}
+    own |= {
+        package.resolved.rpartition(":")[2]
+        for package in graph.packages
+        if package.kind is Kind.LINK and package.resolved
+    }
+    found = {join(one, "node_modules") for one in own}
+    if graph.manager.name == "yarn" and graph.lockfile.version != "1":
+        found |= {_UNPLUGGED, settings.get("cacheFolder", _ARCHIVES)}
+    found |= {value for key, value in settings.items() if key in _CACHES}
+    paths = {normpath(join(folder, one)) for one in found if one[:1] not in ("/", "~") and ":" not in one}
+    return tuple(sorted(one for one in paths if one != "." and not one.startswith("..")))
+
+
+def note_committed(graph: DependencyGraph, held: Mapping[str, str]) -> DependencyGraph:
+    """Return the graph with a finding for each of `unjudged_folders` that is part of the repository.
+
+    Args:
+        graph: of the lockfile that is judged.
+        held: folder → digest of what is committed there, so that other files are another setting.
+    """
+    archives = normpath(graph.manager.settings.get("cacheFolder", _ARCHIVES))
+    found: list[LockFinding] = []
+    told: dict[str, str] = {}
+    for path, digest in held.items():
+        if graph.manager.name == "yarn" and graph.lockfile.version != "1" and path == archives:
+            code = "archives-in-repository"
+            message = (
+                "yarn installs the archives that are committed here, by checksums that are committed with them: no "
+                "registry is asked whether they are what they are called"
+            )
+        else:
+            code = "packages-in-repository"
+            message = (
+                f"files are committed here, where {graph.manager.name} keeps packages: it may leave them as they are, "
+                "and nobody compares them with the lockfile"
+            )
+            told[f"committed:{path}"] = f"sha256:{digest}"
+        found.append(LockFinding(code=code, rule="lockfile_sound", package=None, place=path, message=message))
+    manager = replace(graph.manager, settings=dict(sorted({**graph.manager.settings, **told}.items())))
+    return replace(graph, manager=manager, findings=_sorted([*graph.findings, *found])) if found else graph
+
+
 def workspaces(graph: DependencyGraph) -> tuple[Workspace, ...]:
     """Return the root project (path ".") and every workspace that the lockfile knows, the root first, then by path.
 
@@ -228,6 +287,7 @@ def _manager(files: ProjectFiles) -> str:
 def _read(files: ProjectFiles, path: str) -> DependencyGraph:
     manager = READERS[path.rpartition("/")[2]]
     graph: DependencyGraph = _with_copies(importlib.import_module(f"{__name__}.{manager}").read(files, path))
+    graph = _corepack.judge(files, _above.judge(files, graph))
     base = graph.lockfile.path.rpartition("/")[0]
     names = [name for name in (*READERS, *_KNOWN) if READERS.get(name) != manager]
     found = sorted({name for name in names if files.has(f"{base}/{name}" if base else name)})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
+from hashlib import sha256
 from typing import Any
 
 from sbomgate.errors import InputError
@@ -32,7 +34,50 @@ _CHANGES = (
     ("install", "minimumReleaseAgeExcludes"),
     ("install", "lockfile"),
 )
-_REDIRECTS = (("install", "cache"), ("install", "cafile"), ("install", "ca"))
+_REDIRECTS = (
+    ("install", "globalDir"),
+    ("install", "cache"),
+    ("install", "cache", "dir"),
+    ("install", "cafile"),
+    ("install", "ca"),
+)
+
+ENVIRONMENT = tuple(
+    f".env{part}"
+    for part in (
+        "", ".local", ".production", ".production.local", ".development", ".development.local", ".test", ".test.local",
+    )
+)  # fmt: skip
+"""Files whose variables bun sets for itself and for every script that it runs, on `bun install` as well."""
+
+# Of these variables: what tells bun, node, a shell or git where to fetch from or what to run.
+_VARIABLE = re.compile(
+    r"(?i:BUN_\w+|NPM_CONFIG_[\w.-]+|\w+_PROXY|\w+_MIRROR|\w+_BINARY_(?:HOST|PATH))|NODE_(?:OPTIONS|PATH|EXTRA_CA_CERTS|"
+    r"TLS_REJECT_UNAUTHORIZED)|(?:LD|DYLD|GIT|XDG)_\w+|PYTHON\w+|PATH|HOME|BASH_ENV|SHELL|PERL5OPT|RUBYOPT"
+)
+_ASSIGNMENT = re.compile(r"^[\s\ufeff]*(?:export\s+)?([\w.-]+)[ \t]*[=:](.*)$", re.MULTILINE)
+
+
+def load_environment(reading: Reading) -> None:
+    """Find what the project's .env files make bun, or the scripts that it runs, do otherwise.
+
+    Raises:
+        InputError: over the limit.
+    """
+    for name in ENVIRONMENT:
+        if not reading.files.has(reading.base + name) or (data := reading.read_beside(name)) is None:
+            continue
+        where = reading.base + name
+        if len(data) > MAX_BYTES:
+            raise InputError(
+                f"{len(data):,} bytes, at most {MAX_BYTES:,} are read", where=where, hint="correct the file"
+            )
+        text = data.decode("utf-8", "replace").replace("\r", "\n")
+        for variable, value in _ASSIGNMENT.findall(text):
+            if _VARIABLE.fullmatch(variable):
+                reading.settings[f"{name}:{variable}"] = f"sha256:{sha256(value.strip().encode()).hexdigest()}"
+                message = f"bun obeys `{variable[:100]}` of this file, and sets it for every script that it runs"
+                reading.find("bunfig-runs-code", "manager_code", None, f"{where} {variable[:100]}", message)
 
 
 def load(reading: Reading) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sbomgate.errors import InputError
 from sbomgate.model import ProjectFiles
+from sbomgate.purl import public_url
 from sbomgate.strict_json import kind_of
 
 _BESIDE_PACKAGES = {"catalog", "catalogs", "nohoist"}  # of bun and yarn 1, which do without `packages`
@@ -135,6 +136,27 @@ def _glob(pattern: str) -> str:
             out.append(re.escape(char))
         at += 1
     return "".join(out) + ")" * braces
+
+
+def package_managers(manifest: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return code, place and message for each package manager that a package.json has corepack, or pnpm, fetch and run.
+
+    One that comes from a URL has the code of one without a hash: whoever wrote the URL wrote the hash.
+    """
+    found = []
+    named = manifest.get("packageManager")
+    if type(named) is str:
+        code = "package-manager-hashed" if "+sha" in named and "://" not in named else "package-manager"
+        found.append((code, "package.json packageManager", f"corepack runs {public_url(named)[:200]}"))
+    engines = manifest.get("devEngines")
+    wanted = engines.get("packageManager") if type(engines) is dict else None
+    for one in wanted if type(wanted) is list else [wanted]:
+        if type(one) is dict and type(one.get("name")) is str and type(one.get("version")) is str:
+            name = f"{one['name']}@{one['version']}"
+            code = "package-manager-hashed" if "+sha" in name and "://" not in name else "package-manager"
+            message = f"corepack and pnpm fetch and run {public_url(name)[:200]}"
+            found.append((code, "package.json devEngines.packageManager", message))
+    return found
 
 
 def engines_of(value: Any) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from sbomgate.errors import InputError
 from sbomgate.model import LockFinding
@@ -88,6 +89,14 @@ _WEAKENS = {
 # What JavaScript's `trim` takes away, and so npm; Python's `strip` takes others, and leaves the byte order mark.
 _BLANKS = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
 _SECTION = re.compile(rf"\[[^\]]*\][{_BLANKS}]*")  # only at the very start of a line: ` [x]` and `[x]y=1]` are keys
+# What install scripts take from a setting that package managers do not know themselves (`electron_mirror`, `nodedir`,
+# `sharp_binary_host`): where to fetch from, and what to run. By its name, or because it is a path or a URL.
+_FOR_SCRIPTS = re.compile(r"mirror|_host\b|host_|cdn|disturl|dist_url|nodedir|python|_site|custom_(?:dir|file)|binary_")
+_LOCATION = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://|//|\.{0,2}[/\\]|~[/\\]|[A-Za-z]:[\\/]")
+_OF_MANAGERS = re.compile(
+    r"//|@|_|(?:init|tag|message|logs|tmp|cert|key|sign|user|save|metrics|audit|patches|lockfile|modules|virtual|state|"
+    r"store|global|public|hoist|searchopts|deploy|yarn|network)\b"
+)
 _REDIRECTS = frozenset(["proxy", "https-proxy", "http-proxy", "cafile", "ca", "cache", "replace-registry-host"])
 
 
@@ -102,17 +111,35 @@ class Npmrc:
 
 
 def parse(
-    data: bytes | None, where: str, *, runs: frozenset[str] = frozenset(), fetches: frozenset[str] = frozenset()
+    data: bytes | None,
+    where: str,
+    *,
+    runs: frozenset[str] = frozenset(),
+    fetches: frozenset[str] = frozenset(),
+    redirects: frozenset[str] = frozenset(),
+    exports: bool = True,
+    above: Npmrc | None = None,
 ) -> Npmrc:
     """Read the bytes of a .npmrc; None is a project without one.
 
-    `runs` and `fetches` are settings of another package manager that reads the file: what makes it run something, and
-    what changes what it fetches.
+    Args:
+        data: the file's bytes.
+        where: its path.
+        runs: settings of another package manager that reads the file, which make it run something.
+        fetches: such that change what it fetches.
+        redirects: of these, such that change where from.
+        exports: whether the manager hands every setting to the scripts that it runs: npm, pnpm up to 10, yarn 1.
+        above: what files further up say, where the manager reads those too; this one goes before them.
 
     Raises:
         InputError: over the limit or not UTF-8.
     """
-    result = Npmrc()
+    result = Npmrc(
+        registry=above.registry if above else PUBLIC_REGISTRY,
+        scopes=dict(above.scopes) if above else {},
+        settings=dict(above.settings) if above else {},
+        findings=list(above.findings) if above else [],
+    )
     if data is None:
         return result
     if len(data) > MAX_BYTES:
@@ -121,7 +148,7 @@ def parse(
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError("not UTF-8", where=where, hint="save the file as UTF-8") from error
-    registry = PUBLIC_REGISTRY
+    registry = result.registry
     for number, raw in enumerate(text.replace("\r", "\n").split("\n"), 1):
         line = raw.strip(_BLANKS)
         if not line or line[0] in ";#" or raw[0] == "=":
@@ -161,9 +188,25 @@ def parse(
             result.settings[key] = "(set)" if key == "ca" else public_url(value)
             if weakened := _WEAKENS.get((key, value.lower())):
                 note("npmrc-weakens", weakened[0], f"`{key}={value}`: {weakened[1]}")
-            elif key in _REDIRECTS:
+            elif key in _REDIRECTS or key in redirects:
                 note("npmrc-redirects", "registries", f"`{key}` changes where packages come from")
+        elif exports and _is_for_scripts(key, value):
+            shown = public_url(value)
+            result.settings[key] = shown if "://" in shown else f"sha256:{sha256(value.encode()).hexdigest()}"
+            variable = f"npm_config_{re.sub(r'[^a-zA-Z0-9]', '_', key)}"[:100]
+            note(
+                "npmrc-runs-code",
+                "manager_code",
+                f"every script gets `{variable}`: what it fetches or runs may be that",
+            )
     return Npmrc(registry=registry, scopes=result.scopes, settings=result.settings, findings=result.findings)
+
+
+def _is_for_scripts(key: str, value: str) -> bool:
+    """Whether a setting that no package manager has for itself could decide what an install script fetches or runs."""
+    if _OF_MANAGERS.match(key):
+        return False
+    return bool(_FOR_SCRIPTS.search(key.lower().replace("-", "_")) or _LOCATION.match(value))
 
 
 def normalise(url: str) -> str:

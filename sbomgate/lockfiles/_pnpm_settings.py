@@ -6,6 +6,7 @@ Settings: https://pnpm.io/settings; hooks: https://pnpm.io/pnpmfile.
 from __future__ import annotations
 
 import json
+import re
 from hashlib import sha256
 from typing import Any
 
@@ -40,7 +41,25 @@ _RUNS = frozenset(
         "useNodeVersion",
     ]
 )
-_REDIRECTS = frozenset(["proxy", "httpProxy", "httpsProxy", "noproxy", "noProxy", "ca", "cafile", "storeDir"])
+_REDIRECTS = frozenset(
+    [
+        "proxy",
+        "httpProxy",
+        "httpsProxy",
+        "noproxy",
+        "noProxy",
+        "ca",
+        "cafile",
+        "storeDir",
+        "nodeDownloadMirrors",
+        "pnprServer",
+    ]
+)
+# Settings by which pnpm reads another lockfile than pnpm-lock.yaml: one of the git branch, or one in another directory.
+_OTHER_LOCKFILE = {
+    "gitBranchLockfile": "installs from the lockfile of the git branch (pnpm-lock.BRANCH.yaml) where there is one",
+    "lockfileDir": "installs from the lockfile of another directory",
+}
 # Settings that change what is fetched, built or checked.
 _CHANGES = frozenset(
     [
@@ -60,6 +79,7 @@ _CHANGES = frozenset(
         "lockfile",
         "minimumReleaseAge",
         "minimumReleaseAgeExclude",
+        "modulesDir",
         "neverBuiltDependencies",
         "nodeLinker",
         "onlyBuiltDependencies",
@@ -72,6 +92,7 @@ _CHANGES = frozenset(
         "trustPolicy",
         "trustPolicyExclude",
         "verifyStoreIntegrity",
+        "virtualStoreDir",
     ]
 )
 _WEAKENS = {
@@ -79,7 +100,8 @@ _WEAKENS = {
     ("strictSsl", False): ("registries", "certificates of registries are not checked"),
     ("verifyStoreIntegrity", False): ("lockfile_sound", "what lies in the store is not compared with its hash"),
 }
-_HOOKS = (".pnpmfile.cjs", ".pnpmfile.mjs")
+_BRANCH_LOCKFILE = re.compile(r"pnpm-lock\..+\.yaml")
+HOOKS = (".pnpmfile.cjs", ".pnpmfile.mjs")
 
 
 def _kebab(name: str) -> str:
@@ -87,7 +109,7 @@ def _kebab(name: str) -> str:
 
 
 NPMRC_RUNS = frozenset(map(_kebab, _RUNS)) | {"pnpmfile", "global-pnpmfile"}
-NPMRC_CHANGES = frozenset(map(_kebab, _CHANGES | _REDIRECTS))
+NPMRC_CHANGES = frozenset(map(_kebab, _CHANGES | _REDIRECTS | _OTHER_LOCKFILE.keys()))
 
 
 class Settings:
@@ -110,6 +132,8 @@ class Settings:
         reading.npmrc = _npmrc.parse(
             reading.read_beside(".npmrc"), reading.base + ".npmrc", runs=NPMRC_RUNS, fetches=NPMRC_CHANGES
         )
+        for key in _OTHER_LOCKFILE:
+            self._other_lockfile(key, reading.npmrc.settings.get(_kebab(key)), f"{reading.base}.npmrc {_kebab(key)}")
         manifest = reading.manifests.get("", {}).get("pnpm")
         self._load("package.json", manifest if type(manifest) is dict else {}, ("pnpm",))
         self._load(WORKSPACE, self.workspace, ())
@@ -136,12 +160,25 @@ class Settings:
             elif key in _REDIRECTS:
                 message = f"`{key}` changes where packages come from"
                 reading.find("npmrc-redirects", "registries", None, where, message)
+            elif key in _OTHER_LOCKFILE:
+                self._other_lockfile(key, value, where)
             elif key not in _CHANGES:
                 continue
             if type(value) is bool and (weakened := _WEAKENS.get((key, value))):
                 message = f"`{key}: {str(value).lower()}`: {weakened[1]}"
                 reading.find("npmrc-weakens", weakened[0], None, where, message)
             reading.settings[key] = "(set)" if key == "ca" else _shown(value)
+
+    def _other_lockfile(self, key: str, value: Any, where: str) -> None:
+        reading = self.reading
+        if key == "gitBranchLockfile":
+            others = [
+                name for name in reading.files.names(reading.base.rstrip("/")) if _BRANCH_LOCKFILE.fullmatch(name)
+            ]
+            value = value if others else None  # as long as there is none, pnpm reads pnpm-lock.yaml
+        if value not in (False, None, "", ".", "./", "false"):
+            message = f"`{key}`: pnpm {_OTHER_LOCKFILE[key]}"
+            reading.find("lockfile-elsewhere", "lockfile_sound", None, where, message)
 
     def _registries(self) -> None:
         """Registries in pnpm-workspace.yaml stand before those of .npmrc."""
@@ -169,7 +206,7 @@ class Settings:
     def _hooks(self) -> None:
         """C01: pnpm runs these under `--frozen-lockfile --ignore-scripts` as well."""
         reading = self.reading
-        names: list[str] = list(_HOOKS)
+        names: list[str] = list(HOOKS)
         for value in (reading.npmrc.settings.get("pnpmfile"), self.workspace.get("pnpmfile")):
             names += [value] if type(value) is str else [v for v in value if type(v) is str] if value else []
         for name in dict.fromkeys(names):
@@ -180,7 +217,7 @@ class Settings:
                 reading.settings[f"pnpmfile:{name}"] = f"sha256:{digest}"
                 message = f"pnpm runs {name} on every install, whatever the lockfile says"
                 reading.find("pnpmfile", "manager_code", None, name, message)
-            elif name not in _HOOKS:
+            elif name not in HOOKS:
                 message = f"pnpm runs {name[:200]}, which does not lie in the repository"
                 reading.find("pnpmfile", "manager_code", None, name[:200], message)
 

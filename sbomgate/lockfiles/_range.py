@@ -48,10 +48,8 @@ def satisfies(version: str, range_: str) -> bool | None:
 
 def parse_version(version: str) -> Version | None:
     """Return a strict semantic version as a tuple that sorts by precedence, or None."""
-    try:
+    if version in _versions:
         return _versions[version]
-    except KeyError:
-        pass
     match = _VERSION.fullmatch(version)
     parsed = None
     if match:

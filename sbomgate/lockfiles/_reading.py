@@ -12,6 +12,7 @@ from sbomgate.errors import InputError
 from sbomgate.lockfiles import _npm_edges as links
 from sbomgate.lockfiles import _npmrc
 from sbomgate.lockfiles._integrity import parse as parse_integrity
+from sbomgate.lockfiles._npm_manifest import package_managers
 from sbomgate.lockfiles._npm_source import Registries
 from sbomgate.lockfiles._range import parse_version, satisfies
 from sbomgate.model import (
@@ -217,10 +218,8 @@ class Reading:
                 if directory and self.files.has(normpath(join(self.base + directory, name))):
                     message = f"a workspace's own lockfile, which {self.manager} ignores from the root"
                     self.find("nested-lockfile", "lockfile_sound", directory, f"{self.base}{directory}/{name}", message)
-        named = self.manifests.get("", {}).get("packageManager")
-        if type(named) is str:
-            code = "package-manager-hashed" if "+sha" in named else "package-manager"
-            self.find(code, "manager_code", None, "package.json packageManager", f"corepack runs {named[:200]}")
+        for code, where, message in package_managers(self.manifests.get("", {})):
+            self.find(code, "manager_code", None, where, message)
 
     # -- the end
 

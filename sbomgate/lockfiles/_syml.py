@@ -99,6 +99,9 @@ class _Parser:
         for self.number, line in enumerate(self.lines, 1):  # noqa: B020 - the number is for the errors
             depth = self._depth(line)
             if depth is None:
+                if line[:1] == "#":  # yarn's own reader ends the entry there, and reads what follows as something else
+                    self.stack.clear()
+                    self.opened = False
                 continue
             body = line[2 * depth :]
             if match := _SECTION_1.fullmatch(body):

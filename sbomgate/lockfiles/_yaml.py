@@ -148,14 +148,15 @@ _LINE = re.compile(
 _FLOW = re.compile(rf" *(?:([\[\]{{}}])|({_QUOTED})|({_FLOW_WORD}))(: ?)?(,)?")
 _RESOLUTION = re.compile(r"\{integrity: (sha[0-9]+-[A-Za-z0-9+/]+={0,2})\}")
 # What pnpm writes most of, one match for several lines. A text is sure where no reader takes it for a number, a date or
-# a constant: a name begins with a letter, a version has two dots, a range begins with a caret.
+# a constant: a name begins with a letter, a version has two dots, a range begins with a caret, an alias has an @.
 _CHARACTER = r"""[!"$-&(-9;-~]"""
-_REST = rf"{_CHARACTER}*+(?: {_CHARACTER}++)*+"
+_REST = rf"{_CHARACTER}*+(?: {_CHARACTER}++)*"
 _SURE_KEY = r"(?:[A-Za-z][\w.-]{0,300}+|'@[\w./-]{1,300}+'):"
-_SURE = rf"(?:[0-9]+\.[0-9]+\.[0-9]+{_REST}|[~^][0-9]{_REST}|(?:workspace|link):{_CHARACTER}++|'[^'\n]++')"
-_RUN = rf"((?: {{6}}{_SURE_KEY} {_SURE}\n)++)"
-_FLAGS = rf"((?: {{6}}{_SURE_KEY}\n {{8}}optional: true\n)++)"
-_ITEMS = r"((?: {6}- [A-Za-z][\w.-]*+\n)++)"
+_ELSEWHERE = rf"(?:workspace:|link:|npm:|[a-z][a-z-]*+@){_CHARACTER}++"
+_SURE = rf"(?:[0-9]++\.[0-9]++\.[0-9]++{_REST}|[~^][0-9]{_REST}|{_ELSEWHERE}|'[^'\n]++')"
+_RUN = rf"((?: {{6}}{_SURE_KEY} {_SURE}\n)+)"
+_FLAGS = rf"((?: {{6}}{_SURE_KEY}\n {{8}}optional: true\n)+)"
+_ITEMS = r"((?: {6}- (?:[A-Za-z][\w.-]*+|'@[\w./-]++')\n)+)"
 _FIELDS = {
     "resolution": r" \{integrity: (sha[0-9]+-[A-Za-z0-9+/]+={0,2})\}\n",
     **dict.fromkeys(("engines", "cpu", "os", "libc"), r" ([\[{][^\n]*[\]}])\n"),
@@ -172,7 +173,7 @@ _BLOCK = re.compile(
     rf"(?a:  (?:'(@[^'\n]{{1,900}}+)'|([A-Za-z]{_CHARACTER}{{0,900}}+)):(?:( \{{\}})\n|\n"
     rf"{''.join(f'(?:    {name}:{lines})?' for name, lines in _FIELDS.items())})\n*+(?! {{6}}))"
 )
-_DECLARED = re.compile(rf"(?a:((?: {{6}}{_SURE_KEY}\n {{8}}specifier: {_SURE}\n {{8}}version: {_SURE}\n)++)\n*+)")
+_DECLARED = re.compile(rf"(?a:((?: {{6}}{_SURE_KEY}\n {{8}}specifier: {_SURE}\n {{8}}version: {_SURE}\n)+)\n*+)")
 _RUNS = re.compile(rf"(?a:(?:{_RUN}|{_ITEMS})\n*+)")
 _PAIR = re.compile(r"      '?([^':]+)'?: '?([^'\n]+)'?\n")
 _FLAG = re.compile(r"      '?([^':\n]+)'?:\n {8}optional: true\n")
@@ -196,7 +197,7 @@ def _flags(lines: str) -> dict[str, dict[str, bool]] | None:
 
 def _list(lines: str) -> list[str] | None:
     """Return what the lines of `_ITEMS` say; None where one of them is a constant."""
-    names = lines[8:-1].split("\n      - ")
+    names = lines[8:-1].replace("'", "").split("\n      - ")
     return names if _CONSTANTS.keys().isdisjoint(names) else None
 
 
@@ -225,10 +226,10 @@ class _Plain:
         match = _LINE.match
         block_of = _BLOCK.match
         while at < end:
-            if (indent == 4 or indent == 2) and (lines := block_of(text, at)) is not None:
+            if indent > 0 and (lines := block_of(text, at)) is not None:
                 opened = self._block(lines)
                 if opened is not None:
-                    if indent == 4:
+                    while indent > 2:
                         indent, here = stack.pop()
                     name, value = opened
                     if indent != 2 or type(here) is not dict or name in here:

@@ -16,6 +16,7 @@ from hashlib import sha256
 from typing import NoReturn
 from urllib.parse import quote, unquote
 
+from sbomgate import commands
 from sbomgate.errors import InputError
 from sbomgate.lockfiles import _npm_edges as links
 from sbomgate.lockfiles import _syml
@@ -187,6 +188,7 @@ class _Reader:
         else:
             node.id = self._id(name, reference)
         node.declared = self._declared(fields, line)
+        node.commands = commands.names(self._members(fields, "bin", line), name)
         conditions = self._text(fields, "conditions", line)
         if conditions is not None:
             for key in ("os", "cpu", "libc"):

@@ -291,6 +291,13 @@ class _Reader:
                     where = f"{project.base}{directory}/package.json"
                     message = f"{kind_of(manifest[key])}, expected a string"
                     raise InputError(message, where=where, place=key, hint="correct the file")
+            if parse_version(manifest["version"]) is None:
+                raise InputError(
+                    f"{manifest['version'][:60]!a} is no version",
+                    where=f"{project.base}{directory}/package.json",
+                    place="version",
+                    hint="correct it: yarn takes it for a tag, and asks the registry for a package of this name",
+                )
             name = own_name(manifest, directory)
             node = Node(
                 id=f"{name}@workspace:{directory}",

@@ -10,8 +10,9 @@ from posixpath import join, normpath
 from typing import Any
 
 from sbomgate.errors import InputError
+from sbomgate.lockfiles import _above, _npmrc, _yarnrc
 from sbomgate.lockfiles import _npm_edges as links
-from sbomgate.lockfiles import _npmrc, _yarnrc
+from sbomgate.lockfiles._npm_manifest import package_managers
 from sbomgate.lockfiles._range import parse_version
 from sbomgate.model import (
     DependencyGraph,
@@ -68,6 +69,7 @@ class Node:
     os: tuple[str, ...] = ()
     cpu: tuple[str, ...] = ()
     libc: tuple[str, ...] = ()
+    commands: tuple[str, ...] | None = None  # what the lockfile's `bin` names, None where the format has none
     kept: bool = False  # yarn keeps the entry though nothing depends on it
 
 
@@ -168,22 +170,42 @@ class Project:
         Both of yarn's own are read for every yarn: the one that is installed on a machine first runs the one that
         `yarnPath` or `yarn-path` names, in whichever file that stands.
         """
-        if npmrc and (data := self.beside(".npmrc")) is not None:
-            told = _npmrc.parse(data, self.base + ".npmrc")
+        # The nearest goes before those further up: they are read from the farthest on, and .npmrc before yarn's own.
+        folders = [*reversed(_above.directories(self.files, self.base)), ""]
+        told: _npmrc.Npmrc | None = None
+        for folder in folders if npmrc else ():
+            path = join(folder, ".npmrc")
+            if (data := self.beside(path)) is not None:
+                fetches = _yarnrc.NPMRC_FETCHES
+                told = _npmrc.parse(data, self.base + path, fetches=fetches, redirects=fetches, above=told)
+        if told is not None:
             self.settings.registry = _yarnrc.public_name(told.registry)
             self.settings.scopes |= {scope: _yarnrc.public_name(url) for scope, url in told.scopes.items()}
             self.settings.settings |= told.settings
             public = self.settings.registry == _npmrc.PUBLIC_REGISTRY
             self.findings += [f for f in told.findings if not (public and f.message.endswith(_yarnrc.YARN_REGISTRY))]
-        if (data := self.beside(".yarnrc")) is not None:
-            _yarnrc.parse_classic(data, self.base + ".yarnrc", self.settings)
-        if (data := self.beside(".yarnrc.yml")) is not None:
-            _yarnrc.parse_berry(data, self.base + ".yarnrc.yml", self.settings)
+        for folder in folders:
+            self.settings.folder = folder
+            for name, parse in ((".yarnrc", _yarnrc.parse_classic), (".yarnrc.yml", _yarnrc.parse_berry)):
+                path = join(folder, name)
+                if (data := self.beside(path)) is not None:
+                    parse(data, self.base + path, self.settings)
         for name in _yarnrc.paths(self.settings):
             # What yarn runs is part of what was judged: the same path with another content is another setting.
             if self.files.is_inside(self.base + name) and (code := self.beside(name)) is not None:
                 self.settings.settings[f"{normpath(name)} sha256"] = sha256(code).hexdigest()
+        if not npmrc:
+            self._load_environment()
         self.findings += self.settings.findings
+
+    def _load_environment(self) -> None:
+        """Find the files (.env.yarn) whose variables yarn 4 sets for every script: NODE_OPTIONS runs a file."""
+        for name in self.settings.environment:
+            inside = name[:1] not in "/~" and "${" not in name and self.files.is_inside(self.base + name)
+            if inside and (data := self.beside(name)) is not None:
+                self.settings.settings[f"{normpath(name)} sha256"] = sha256(data).hexdigest()
+                message = "yarn sets the variables of this file for every script that it runs"
+                self.find("npmrc-runs-code", "manager_code", None, self.base + name, message)
 
     # -- findings
 
@@ -295,10 +317,8 @@ class Project:
             if directory and self.files.has(name):
                 message = "a workspace's own lockfile, which is not the one that was judged"
                 self.find("nested-lockfile", "lockfile_sound", None, name, message)
-        manager = self.root().get("packageManager")
-        if type(manager) is str:
-            code = "package-manager-hashed" if "+sha" in manager else "package-manager"
-            self.find(code, "manager_code", None, "package.json packageManager", f"corepack runs {manager[:200]}")
+        for code, where, message in package_managers(self.root()):
+            self.find(code, "manager_code", None, where, message)
 
     # -- the graph
 
@@ -335,6 +355,7 @@ class Project:
                     os=node.os,
                     cpu=node.cpu,
                     libc=node.libc,
+                    commands=node.commands,
                     line=node.line,
                 )
             )

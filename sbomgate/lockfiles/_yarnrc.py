@@ -6,8 +6,10 @@ Sources: yarn's configuration reference (https://yarnpkg.com/configuration/yarnr
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from posixpath import join, normpath
 from typing import Any
 
 from sbomgate.errors import InputError
@@ -17,6 +19,9 @@ from sbomgate.lockfiles._npmrc import PUBLIC_REGISTRY, Npmrc, normalise
 from sbomgate.lockfiles._yaml import load_documents
 from sbomgate.model import LockFinding
 from sbomgate.purl import public_url
+
+MAX_SHOWN = 2000
+"""Longest value of a setting that is kept, in characters."""
 
 MAX_BYTES = 1 << 20
 """Largest .yarnrc or .yarnrc.yml, in bytes; catalogs of large monorepos take a few kilobytes."""
@@ -44,6 +49,47 @@ _REDIRECTS = frozenset(
         "ca",
         "npmRegistries",
         "unsafeHttpWhitelist",
+        "cache-folder",
+        "preferred-cache-folder",
+        "yarn-offline-mirror",
+    ]
+)
+"""yarn 1 does not compare what lies in its cache with anything, so whoever fills that chooses the bytes."""
+NPMRC_FETCHES = frozenset(["cache-folder", "preferred-cache-folder", "yarn-offline-mirror"])
+"""Settings of yarn 1 that it takes from .npmrc as well."""
+# Arguments that a .yarnrc gives to yarn 1 (`--install.cwd`): such as change neither what is installed nor where.
+_PLAIN_ARGUMENTS = frozenset(
+    [
+        "add",
+        "check-files",
+        "emoji",
+        "exact",
+        "flat",
+        "force",
+        "frozen-lockfile",
+        "har",
+        "ignore-engines",
+        "ignore-optional",
+        "ignore-platform",
+        "ignore-scripts",
+        "ignore-workspace-root-check",
+        "json",
+        "network-concurrency",
+        "network-timeout",
+        "no-emoji",
+        "no-lockfile",
+        "no-progress",
+        "non-interactive",
+        "offline",
+        "prefer-offline",
+        "prod",
+        "production",
+        "progress",
+        "pure-lockfile",
+        "silent",
+        "strict-semver",
+        "update-checksums",
+        "verbose",
     ]
 )
 # Values that switch off what the gate rests on: (setting, value) → (rule, what it means).
@@ -62,11 +108,9 @@ _WEAKENS = {
 # Settings that change what is fetched or run, kept with their value.
 _KEPT = frozenset(
     [
-        "cache-folder",
         "cacheFolder",
         "checksumBehavior",
         "globalFolder",
-        "yarn-offline-mirror",
         "cacheMigrationMode",
         "compressionLevel",
         "constraintsPath",
@@ -81,7 +125,6 @@ _KEPT = frozenset(
         "enableStrictSsl",
         "enableTransparentWorkspaces",
         "ignorePath",
-        "lockfileFilename",
         "nmHoistingLimits",
         "nmMode",
         "nodeLinker",
@@ -104,9 +147,11 @@ class Settings:
     Attributes:
         registry, scopes: normalised URLs; the name that yarn gives the public registry is replaced by npm's.
         settings: known settings as text, secrets left out.
-        runs: paths of files that yarn runs, as the settings name them.
+        runs: paths of files that yarn runs, relative to the project as far as the settings name them so.
+        folder: the directory of the file that is read, relative to the project.
         catalogs: name ("" is the default one) → package → range.
         extensions: package → ranges of its versions, each with the dependencies that `packageExtensions` adds.
+        environment: files whose variables yarn 4 sets for every script that it runs.
         findings: what is worth knowing.
     """
 
@@ -114,8 +159,10 @@ class Settings:
     scopes: dict[str, str] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
     runs: list[str] = field(default_factory=list)
+    folder: str = ""
     catalogs: dict[str, dict[str, str]] = field(default_factory=dict)
     extensions: dict[str, list[tuple[str, dict[str, str]]]] = field(default_factory=dict)
+    environment: list[str] = field(default_factory=lambda: [".env.yarn"])
     findings: list[LockFinding] = field(default_factory=list)
 
     def note(self, code: str, rule: str, place: str, message: str) -> None:
@@ -142,7 +189,9 @@ class Settings:
             self.settings[key] = public_url(value)
             self.note("npmrc-runs-code", "manager_code", place, f"`{key}` decides what yarn runs")
             if key in ("yarn-path", "yarnPath"):
-                self.runs.append(value)
+                self.add_run(value)
+        elif key.startswith("--") and (word := key.rpartition(".")[2].lstrip("-")) not in _PLAIN_ARGUMENTS:
+            self._take_argument(key, word, value, place)
         elif key in _REDIRECTS:
             self.settings[key] = "(set)" if key == "ca" else public_url(value)
             self.note("npmrc-redirects", "registries", place, f"`{key}` changes where packages come from")
@@ -151,6 +200,22 @@ class Settings:
         if weakened := _WEAKENS.get((key, value.lower())):
             self.settings[key] = public_url(value)
             self.note("npmrc-weakens", weakened[0], place, f"`{key}: {value}`: {weakened[1]}")
+
+    def add_run(self, path: str) -> None:
+        """Note a file that yarn runs, or takes variables from."""
+        relative = not path.startswith(("/", "~")) and "${" not in path and "\\" not in path
+        self.runs.append(normpath(join(self.folder, path)) if relative else path)
+
+    def _take_argument(self, key: str, word: str, value: str, place: str) -> None:
+        """Take an argument that yarn 1 adds to the command line."""
+        self.settings[key] = public_url(value)
+        if word == "cwd":
+            message = f"`{key}`: yarn installs the project in {public_url(value)[:200]}, by the lockfile there"
+            self.note("lockfile-elsewhere", "lockfile_sound", place, message)
+        elif word in _REDIRECTS or word == "registry":
+            self.note("npmrc-redirects", "registries", place, f"`{key}` changes where packages come from")
+        else:
+            self.note("npmrc-runs-code", "manager_code", place, f"`{key}` decides how yarn runs")
 
 
 class YarnRegistries(Registries):
@@ -224,6 +289,22 @@ def parse_berry(data: bytes, where: str, settings: Settings) -> None:
                         settings.set_registry(f"@{scope}", _text(server, where, place), f"{place}.{scope}")
             case "npmRegistries":
                 settings.settings[key] = ", ".join(sorted(public_url(url) for url in _mapping(value, where, key)))
+            case "injectEnvironmentFiles":
+                settings.environment = [
+                    str(item).removesuffix("?") for item in (value if isinstance(value, list) else [value])
+                ]
+                settings.take(key, ", ".join(settings.environment), place)
+            case "lockfileFilename":
+                settings.settings[key] = _plain(value)
+                if value != "yarn.lock":
+                    message = (
+                        f"`{key}`: yarn up to 3 installs from {public_url(_plain(value))[:200]}, not from yarn.lock"
+                    )
+                    settings.note("lockfile-elsewhere", "lockfile_sound", place, message)
+            case "logFilters":
+                settings.settings[key] = json.dumps(value, sort_keys=True, default=str)[:MAX_SHOWN]
+                message = f"`{key}`: yarn may not say, nor fail for, what is wrong (a checksum, a lockfile out of date)"
+                settings.note("npmrc-weakens", "lockfile_sound", place, message)
             case "plugins":
                 _plugins(value, where, settings)
             case "catalog":
@@ -262,7 +343,7 @@ def _plugins(value: Any, where: str, settings: Settings) -> None:
         path = item.get("path") if isinstance(item, Mapping) else item
         if not isinstance(path, str):
             raise InputError("a plugin without a path", where=where, place="plugins", hint="name its path")
-        settings.runs.append(path)
+        settings.add_run(path)
         named.append(public_url(path))
         message = f"yarn runs the plugin {public_url(path)} with every command"
         settings.note("npmrc-runs-code", "manager_code", f"{where} plugins {public_url(path)}", message)
@@ -299,7 +380,7 @@ def _limit(data: bytes, where: str) -> None:
 
 
 def paths(settings: Settings) -> Iterator[str]:
-    """Yield the files that the settings make yarn run, as paths relative to the file that names them."""
+    """Yield the files that the settings make yarn run, as paths relative to the project."""
     for path in settings.runs:
         if not path.startswith(("/", "~")) and "${" not in path and "\\" not in path:
             yield path

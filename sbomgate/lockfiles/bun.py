@@ -88,8 +88,9 @@ class _Reader(Reading):
         self.askers: dict[str, list[str]] = {}  # entry → the directories of those who ask
         self._load_workspaces(lock)
         self._load_entries(lock)
-        self.npmrc = _npmrc.parse(self.read_beside(".npmrc"), self.base + ".npmrc")
+        self.npmrc = _npmrc.parse(self.read_beside(".npmrc"), self.base + ".npmrc", exports=False)
         _bunfig.load(self)
+        _bunfig.load_environment(self)
         self._load_catalogs(lock)
         self._load_overrides(lock)
         self._load_edges()
@@ -253,7 +254,6 @@ class _Reader(Reading):
             return
         asked = self._meaning(spec, name)
         if target in self.targets:
-            self.asked.setdefault(target, []).append(asked)
             end = self.targets[target]
             real, version = self.name_and_version(self.directories.get(end, ""))
             ok = True if "/" in asked or asked[:1] in "." else meets(version, asked, real)
@@ -500,7 +500,7 @@ class _Reader(Reading):
             for key in applied.get(selector, ()):
                 message = f"{selector[:300]} is changed by a patch of the project ({path[:200]})"
                 self.find("patched", "exotic_sources", key, where, message)
-            inside = path and path[:1] not in "/~" and self.files.is_inside(self.base + path)
+            inside = path[:1] not in "/~" and self.files.is_inside(self.base + path)
             data = self.read_beside(path) if inside else None
             if data is not None:
                 self.settings[f"patch:{selector}"] = f"sha256:{sha256(data).hexdigest()}"

@@ -25,6 +25,7 @@ from sbomgate.lockfiles._npm_manifest import (
     engines_of,
     licence_of,
     matches,
+    package_managers,
     workspace_patterns,
     workspaces_on_disk,
 )
@@ -97,6 +98,7 @@ class _Reader:
         self.targets: dict[str, str] = {}  # link → what it leads to
         self.workspaces: set[str] = set()
         self.overrides: dict[str, list[str]] = {}
+        self.settings: dict[str, str] = {}  # of the lockfile's own: what else npm is told
         self.replaced: dict[str, str] = {}  # of these: what holds for a name wherever it is asked for
         self.edges: list[Edge] = []
         self.bundlers: dict[str, str] = {}  # entry → the package whose tarball holds it
@@ -132,7 +134,7 @@ class _Reader:
                 name="npm",
                 registry=self.npmrc.registry,
                 scopes=dict(sorted(self.npmrc.scopes.items())),
-                settings=dict(sorted(self.npmrc.settings.items())),
+                settings=dict(sorted({**self.npmrc.settings, **self.settings}.items())),
                 files={name: digests[name] for name in sorted(self.beside)},
             ),
             packages=packages,
@@ -656,6 +658,16 @@ class _Reader:
         if entry.get("hasShrinkwrap"):
             message = "its own shrinkwrap decides what it depends on"
             self._find("nested-shrinkwrap", "pinned", location, self._place(location), message)
+            # Of an approved package as well the flag makes npm install what that says (arborist, `#loadShrinkwraps…`).
+            self.settings[f"hasShrinkwrap:{location}"] = "true"
+            asks = any(entry.get(section) for section in ("dependencies", "optionalDependencies"))
+            inside = f"{location}/node_modules/"
+            if asks and not any(one.startswith(inside) for one in self.entries):
+                message = (
+                    "its own shrinkwrap decides what npm installs inside of it, and the lockfile lists none of that"
+                )
+                where = self._place(location, "hasShrinkwrap")
+                self._find("shrinkwrap-unlisted", "lockfile_sound", location, where, message)
         if version is not None and "-" in version.partition("+")[0] and kind is not Kind.LINK:
             self._find(
                 "prerelease", "pinned", location, self._place(location, "version"), f"{version[:60]} is a prerelease"
@@ -751,9 +763,18 @@ class _Reader:
             message = f"npm uses {both[0]} and ignores {both[1]}; {self.path} is the one that was read"
             self._find("shrinkwrap-shadow", "lockfile_sound", None, both[0], message)
         manifest = self.manifests.get("")
-        linked = set(self.targets.values())  # an entry for the directory is not enough: `npm ci` misses the link
+        # An entry for the directory is not enough, nor a link of another name: `npm ci` misses the link.
+        linked = {(link.rpartition("node_modules/")[2], target) for link, target in self.targets.items()}
         for location in () if manifest is None else workspaces_on_disk(self.files, self.base, manifest):
-            if location not in linked:
+            called = self.manifests.get(location, {}).get("name")
+            called = called if type(called) is str and called else None
+            if called is not None and (called, location) not in linked and location in self.targets.values():
+                where = f"{location}/package.json name"
+                message = (
+                    f"no link of the lockfile leads to the workspace {location} as {called[:200]}: `npm ci` refuses"
+                )
+                self._find("lock-drift", "pinned", None, where, message)
+            if location not in self.targets.values():
                 where = f"{location}/package.json"
                 message = f"the workspace {location} stands not in the lockfile: `npm ci` refuses to install"
                 self._find("lock-drift", "pinned", None, where, message)
@@ -762,10 +783,8 @@ class _Reader:
                 if self.files.has(f"{self.base}{location}/{name}"):
                     message = "a workspace's own lockfile, which npm ignores from the root"
                     self._find("nested-lockfile", "lockfile_sound", location, f"{self.base}{location}/{name}", message)
-        manager = self.manifests.get("", {}).get("packageManager")
-        if type(manager) is str:
-            code = "package-manager-hashed" if "+sha" in manager else "package-manager"
-            self._find(code, "manager_code", None, "package.json packageManager", f"corepack runs {manager[:200]}")
+        for code, where, message in package_managers(self.manifests.get("", {})):
+            self._find(code, "manager_code", None, where, message)
         if (
             self.version != 1
             and type(lock.get("name")) is str

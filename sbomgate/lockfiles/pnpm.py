@@ -12,6 +12,7 @@ Format: https://github.com/pnpm/spec/tree/master/lockfile; behaviour: pnpm 7 to 
 
 from __future__ import annotations
 
+import json
 import re
 from hashlib import md5, sha256
 from posixpath import join, normpath
@@ -332,9 +333,12 @@ class _Reader(Reading):
         for section in ("devDependencies", "dependencies", "optionalDependencies"):
             top = section == "devDependencies"
             wanted |= links.declared({section: own.get(section)}, top=top, where=self.base + where)
+        runtimes = _runtimes(manifest)
         for name in sorted(locked.keys() | wanted.keys()):
             ours, theirs = locked.get(name), wanted.get(name)
             if ours == theirs or (theirs is None and ours is not None and peers.get(name) == ours[1]):
+                continue
+            if theirs is None and ours == runtimes.get(name):
                 continue
             replaced = [spec for selector, spec in self.overrides.items() if _selected(selector) == name]
             if ours is None and theirs is not None:
@@ -343,6 +347,8 @@ class _Reader(Reading):
                     continue
             elif ours is not None and ours[1] in replaced and (theirs is None or theirs[0] is ours[0]):
                 continue
+            elif ours is not None and ours[1] in replaced and ours[0] is EdgeKind.PROD and name in peers:
+                continue  # (versionsOverrider) a peer that becomes an alias, or a URL, is a dependency
             message = f"{declaration(ours)} in the lockfile, {declaration(theirs)} in package.json"
             self.find("lock-drift", "pinned", directory, f"{where} {name}"[:300], message)
 
@@ -439,7 +445,7 @@ class _Reader(Reading):
         """Return the id that an entry's dependency leads to, name and version there, and what stands for a range."""
         target = self._target("", name, reference, prefix, self.majors[prefix])
         real, version = self.names.get(target, (name, None)) if target is not None else (name, None)
-        if real != name and target in self.entries:
+        if real != name:  # only an entry says another one
             self._note_alias(str(target), name, real)
         # The lockfile keeps no range here, only what was chosen: said in one way for all versions.
         stated = None if target is None else self.facts.get(target)
@@ -524,6 +530,7 @@ class _Reader(Reading):
         if snapshot.get("patched") is True or "(patch_hash=" in key:
             self._patched(found, name, version, key, where)
         builds = entry.get("requiresBuild")
+        by = reached(mask)
         return Package(
             id=found,
             name=name,
@@ -540,7 +547,10 @@ class _Reader(Reading):
             libc=self.words(entry.get("libc"), section, key, "libc") if "libc" in entry else (),
             engines=engines_of(entry["engines"]) if "engines" in entry else {},
             deprecated=deprecation_of(entry.get("deprecated")),
-            **reached(mask),
+            dev=by["dev"],
+            optional=by["optional"],
+            peer=by["peer"],
+            reachable=by["reachable"],
         )
 
     def _source(
@@ -636,6 +646,11 @@ class _Reader(Reading):
         hosts = ", ".join(sorted({host_of(public_url(url)) for url in urls})) or "nowhere"
         message = f"{len(urls)} archives from {hosts}, of which the platform chooses one"
         self.find("tarball-url", "exotic_sources", found, at, message)
+        # They have no one address and no one hash, so that another set of them is another setting.
+        told = sha256(json.dumps(resolution, sort_keys=True, default=str).encode()).hexdigest()
+        self.settings[f"archives:{found}"] = f"sha256:{told}"
+        message = f"pnpm fetches and runs {found[:200]}, whose archives are what the lockfile alone says"
+        self.find("pnpm-runs-code", "manager_code", None, at, message)
         return Kind.TARBALL, min(urls) if len(urls) == 1 else None
 
     def _compare_source(self, found: str, stated: keys.Key, sources: tuple[str, ...], at: str) -> None:
@@ -753,6 +768,21 @@ class _Reader(Reading):
     def _shown(self, target: str) -> str:
         name, version = self.names.get(target) or self.name_and_version(self.links.get(target, target))
         return f"{name}@{version}"
+
+
+def _runtimes(manifest: dict[str, Any]) -> links.Declared:
+    """Return what pnpm adds to a package.json for the runtimes that it downloads (`devEngines`, `engines`).
+
+    Source: pnpm's `convertEnginesRuntimeToDependencies`.
+    """
+    found: links.Declared = {}
+    for field, kind in (("devEngines", EdgeKind.DEV), ("engines", EdgeKind.PROD)):
+        engines = manifest.get(field)
+        told = engines.get("runtime") if type(engines) is dict else None
+        for runtime in told if type(told) is list else [told]:
+            if type(runtime) is dict and runtime.get("onFail") == "download" and type(runtime.get("name")) is str:
+                found[runtime["name"]] = (kind, f"runtime:{runtime.get('version')}")
+    return found
 
 
 def _selected(selector: str) -> str:

@@ -2,8 +2,9 @@
 
     lockfile bytes → DependencyGraph → CollectedFacts → PackageFacts → Sbom → PolicyInput → Evaluation → Decision
 
-Every type here is immutable, does no I/O and knows no other module of the package except `errors`. A fact that is not
-known is a value that says so, with the reason; no field has a default that a rule could mistake for good news.
+Every type here is immutable (those of a lockfile's entries to the type checker alone: `graph.numerous`), does no I/O
+and knows no other module of the package except `errors`. A fact that is not known is a value that says so, with the
+reason; no field has a default that a rule could mistake for good news.
 
 Times are timezone-aware `datetime`s in UTC. Digests are lowercase hex without a prefix unless the name says otherwise.
 

@@ -42,7 +42,7 @@ class Signer:
             anybody decided).
         public_key: SubjectPublicKeyInfo, PEM; None for an identity.
         key_id: SHA-256 (hex) of the DER form; None for an identity.
-        environments: decisions are accepted for these only; empty means any.
+        environments: decisions, and approvals and overrides of decisions, are accepted for these only; empty means any.
         verifier_id: the `verifier.id` that its summaries carry (SLSA VSA: signer and id are accepted as a pair); None
             for sbomgate's default.
         identity: whom its certificates must name; None for a key.
@@ -59,6 +59,15 @@ class Signer:
     person: str = ""
     identity: AcceptedIdentity | None = None
     trusted_root: bytes | None = field(default=None, repr=False)
+
+    def may_for(self, environment: str | None) -> bool:
+        """Whether what it signs counts for an environment; None: for none that is named."""
+        return not self.environments or environment in self.environments
+
+    def only_for(self, environment: str | None) -> str:
+        """Return, in one sentence, that it does not."""
+        asked = "no environment" if environment is None else repr(environment)
+        return f"the decision is for {asked}, and {self.name!r} is accepted for {', '.join(self.environments)} only"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

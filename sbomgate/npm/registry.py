@@ -217,8 +217,10 @@ class Registry:
         except httpx.DecodingError:
             return _malformed(url, "is not in the encoding that it says")
         except httpx.ConnectError as e:
-            # The text of a TLS error names the fault; that of others may name anything: it is not shown.
-            if "CERTIFICATE_VERIFY_FAILED" in str(e):
+            from sbomgate import tls
+
+            # What an error says may name anything: it is not shown.
+            if tls.is_untrusted(e):
                 return _unreachable(url, "shows a certificate that is not trusted")
             return _Again("cannot be connected to")
         except (httpx.TransportError, H2Error, EndOfStream):  # httpcore lets the other two out, over HTTP/2

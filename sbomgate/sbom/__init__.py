@@ -8,9 +8,10 @@ components of their own, with the same purl and a `bom-ref` made from the instal
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from hashlib import sha1, sha256
+from io import BytesIO
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ import orjson
 
 from sbomgate import purl
 from sbomgate.errors import InputError
-from sbomgate.model import SBOM_KIND, DependencyGraph, Edge, EdgeKind, Kind, Package
+from sbomgate.model import OWN_KINDS, SBOM_KIND, DependencyGraph, Edge, EdgeKind, Kind, Package
 from sbomgate.sbom._compositions import compositions
 from sbomgate.sbom._names import (
     ALGORITHMS,
@@ -46,13 +47,13 @@ MAX_BYTES = 512 << 20
 """Largest SBOM that is read, in bytes: about 2 kB a package, so 200,000 packages."""
 
 _NAMESPACE = bytes.fromhex("6ba7b8119dad11d180b400c04fd430c8")  # RFC 9562, 6.6: names that are URLs
-_OWN = frozenset({Kind.ROOT, Kind.WORKSPACE, Kind.LINK})
 _FIRST_PARTY = frozenset({Kind.ROOT, Kind.WORKSPACE})
 _FETCHED = frozenset({Kind.REGISTRY, Kind.TARBALL})
 # Formats that leave out the address of what the registry serves where everybody expects it, and only there.
 _CANONICAL = frozenset({"pnpm", "bun", "yarn"})
 _ARCHIVES = (".tgz", ".tar.gz")
-_AT_A_TIME = 64  # components: some hundred kilobytes, which are still in the processor's cache when they are freed
+_AT_A_TIME = 16  # components: some ten kilobytes, whose memory is there again for the next ones
+_NO_SERIAL = f"urn:uuid:{36 * '0'}"
 MAX_VERSION = 1024
 """Characters of `version` in the official schemas; a longer one is a property."""
 
@@ -112,7 +113,7 @@ def write(
     if xml:
         from sbomgate.sbom._xml import render
 
-        return render(document, spec_version, _serial((_dump(document),), spec_version))
+        return render(document, spec_version, _serial(_dump(document), spec_version))
     return _bytes((_dump(document),), spec_version)
 
 
@@ -192,30 +193,32 @@ def _written(
     parties: Parties | None,
 ) -> bytes:
     """Return the bytes of `_document` without ever holding all of it, which is several times as large."""
-    try:
+
+    def body() -> Iterator[bytes | memoryview]:
         metadata, components, dependencies = _parts(graph, facts, timestamp, tool_version, parties)
-        written = [
-            orjson.dumps({"version": 1, "metadata": metadata})[:-1],
-            b',"components":[',
-            *_items(components),
-            b'],"dependencies":[',
-            *_items(dependencies),
-            b'],"compositions":',
-            orjson.dumps(compositions(graph)),
-            b"}",
-        ]
+        yield orjson.dumps({"version": 1, "metadata": metadata})[:-1]
+        yield b',"components":['
+        yield from _items(components)
+        yield b'],"dependencies":['
+        yield from _items(dependencies)
+        yield b'],"compositions":'
+        yield orjson.dumps(compositions(graph))
+        yield b"}"
+
+    try:
+        return _bytes(body(), SPEC_VERSION)
     except TypeError as error:  # what orjson raises for half of a surrogate pair
         from sbomgate.sbom._places import not_text
 
         raise not_text(_document(graph, facts, timestamp, tool_version, parties)) from error
-    return _bytes(written, SPEC_VERSION)
 
 
-def _items(values: Iterator[dict[str, Any]]) -> Iterator[bytes]:
+def _items(values: Iterator[dict[str, Any]]) -> Iterator[bytes | memoryview]:
     """Write the items of a list without its brackets, some at a time."""
     comma = b""
     while some := list(islice(values, _AT_A_TIME)):
-        yield comma + orjson.dumps(some)[1:-1]
+        yield comma
+        yield memoryview(orjson.dumps(some))[1:-1]
         comma = b","
 
 
@@ -228,17 +231,30 @@ def _dump(document: Mapping[str, Any]) -> bytes:
         raise not_text(document) from error
 
 
-def _bytes(body: Sequence[bytes], spec_version: str) -> bytes:
-    """Return the file whose object, without format, version and serial number, these bytes are one after the other."""
-    head = f'{{"bomFormat":"CycloneDX","specVersion":"{spec_version}","serialNumber":"{_serial(body, spec_version)}",'
-    return b"".join((head.encode(), memoryview(body[0])[1:], *body[1:], b"\n"))
+def _bytes(body: Iterable[bytes | memoryview], spec_version: str) -> bytes:
+    """Return the file whose object, without format, version and serial number, these bytes are one after the other.
+
+    It is held once: an SBOM may have hundreds of megabytes.
+    """
+    out = BytesIO()
+    begin = len(_head(spec_version, _NO_SERIAL)) - 1  # the object's own brace gives way to the head's last comma
+    out.seek(begin)
+    out.writelines(body)
+    with out.getbuffer() as whole, whole[begin:] as content:
+        head = _head(spec_version, _serial(content, spec_version))
+    out.write(b"\n")
+    out.seek(0)
+    out.write(head)
+    return out.getvalue()
 
 
-def _serial(body: Sequence[bytes], spec_version: str) -> str:
+def _head(spec_version: str, serial: str) -> bytes:
+    return f'{{"bomFormat":"CycloneDX","specVersion":"{spec_version}","serialNumber":"{serial}",'.encode()
+
+
+def _serial(body: bytes | memoryview, spec_version: str) -> str:
     """Return a UUID of the content: two versions of CycloneDX are two documents, JSON and XML are one."""
-    digest = sha256()
-    for part in body:
-        digest.update(part)
+    digest = sha256(body)
     digest.update(spec_version.encode())
     return f"urn:uuid:{_uuid5(digest.hexdigest())}"
 
@@ -250,7 +266,7 @@ class _Components:
         self._supplier = supplier
         self._licences: dict[str, list[dict[str, Any]]] = {}
         self._engines: dict[tuple[tuple[str, str], ...], Property] = {}
-        self._edges: dict[tuple[EdgeKind, str, str, bool | None, str | None], Property] = {}
+        self._edges: dict[tuple[str | None, str, str, EdgeKind, bool | None], Property] = {}
         lockfile, manager = graph.lockfile, graph.manager
         self._canonical = lockfile.kind in _CANONICAL and (lockfile.kind, lockfile.version) != ("yarn", "1")
         self._registry = _base(manager.registry)
@@ -294,7 +310,7 @@ class _Components:
                 found = self._licences[licence] = _licences(licence)
             component["licenses"] = found
         # A purl without a version stands for every version: no name for a directory of the project.
-        if (version is not None or kind not in _OWN) and (text := purl.of(package)):
+        if (version is not None or kind not in OWN_KINDS) and (text := purl.of(package)):
             component["purl"] = text
         # what npm's taxonomy has a name for
         add({"name": PATH, "value": package.id})
@@ -347,11 +363,12 @@ class _Components:
             add(_LICENCE_EMPTY)
         if package.line is not None:
             add({"name": "sbomgate:line", "value": str(package.line)})
+        written = self._edges
         for edge in edges:  # many packages have the same: it says nothing of its source
-            asked_for = (edge.kind, edge.name, edge.range, edge.satisfied, edge.target)
-            if (known := self._edges.get(asked_for)) is None:
-                known = self._edges[asked_for] = {"name": "sbomgate:edge", "value": _edge(edge)}
-            add(known)
+            asked_for = (edge.target, edge.name, edge.range, edge.kind, edge.satisfied)
+            if asked_for not in written:
+                written[asked_for] = {"name": "sbomgate:edge", "value": _edge(edge)}
+            add(written[asked_for])
         if facts is not None:
             properties.extend({"name": f"sbomgate:{name}", "value": value} for name, value in _fact_properties(facts))
         component["properties"] = properties
@@ -372,12 +389,10 @@ class _Components:
                 add({"name": "sbomgate:resolved", "value": url})
                 url = None
         elif kind is Kind.REGISTRY and self._canonical and package.version is not None:
-            scope, slash, base = package.name.partition("/")
-            if slash:
-                registry = self._scopes.get(scope, self._registry)
-                url = f"{registry}{package.name}/-/{base}-{package.version}.tgz"
-            else:
-                url = f"{self._registry}{scope}/-/{scope}-{package.version}.tgz"
+            name = package.name
+            scope, slash, base = name.partition("/")
+            registry = self._scopes.get(scope, self._registry) if slash else self._registry
+            url = f"{registry}{name}/-/{base if slash else name}-{package.version}.tgz"
             if purl.is_iri(url):
                 add(_DERIVED)
             else:
@@ -388,7 +403,7 @@ class _Components:
                 reference["hashes"] = hashes
             references.append(reference)
             if kind is not Kind.GIT and url.endswith(_ARCHIVES):
-                add({"name": BSI_FILENAME, "value": url[url.rfind("/") + 1 :].removeprefix("file:")})
+                add({"name": BSI_FILENAME, "value": url.rpartition("/")[2].removeprefix("file:")})
                 add(_ARCHIVE)
                 add(_STRUCTURED)
         if facts is not None and (claims := facts.provenance.claims) is not None and claims.repository is not None:

@@ -54,7 +54,6 @@ NOWHERE: dict[str, dict[tuple[str, ...], str]] = {
     "C02": {
         ("npm", "pnpm", "bun"): "no setting replaces the manager by a file of the repository; packageManager is C04"
     },
-    "C03": {("berry",): "no setting names a shell or options of node; what it runs is C02"},
     "C05": {_ALL: "of the SBOM, whatever the lockfile was"},
     "C06": {_ALL: "of the facts, whatever the lockfile was"},
     "C07": {_ALL: "of the path of the lockfile, whatever it is"},

@@ -15,7 +15,7 @@ import pytest
 
 import sbomgate
 from sbomgate.npm import registry as client
-from testkit import tarballs
+from testkit import commandline, tarballs
 from testkit.commandline import PROGRAM, TOKEN, World
 from testkit.registry import Simulator
 
@@ -132,6 +132,79 @@ def test_P21_P26_no_variable_of_the_environment_changes_a_decision(
     assert run(dirty, *world.verify("--json")) == verified
     assert came == []
     assert sorted(path.name for path in folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "shop", "--trust", "trust.toml", "--offline", "--baseline", ""),
+        ("check", "shop", "--trust", "trust.toml", "--offline", "--policy="),
+        ("check", "", "--trust", "trust.toml", "--offline"),
+        ("gate", "shop", "--subject", "", "--key", "release.key", "--trust", "trust.toml"),
+        ("verify", "file:app.tgz", "--trust", "trust.toml", "--store", ""),
+        ("verify", "file:app.tgz", "--trust", "trust.toml", "--environment", ""),
+        ("",),
+    ],
+    ids=lambda arguments: " ".join(arguments)[-30:],
+)
+def test_P1_a_variable_that_is_not_set_names_nothing(world: World, arguments: tuple[str, ...]) -> None:
+    """P1: `--baseline "$STORE"` without STORE was this folder, which holds no baseline; the first run denies less."""
+    made = commandline.refused(world, *arguments, says=["is followed by nothing"])
+    assert "is a variable not set?" in made.err
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}],
+    ids=min,
+)
+def test_P1_a_locale_without_letters_fails_nothing_that_is_done(world: World, variables: dict[str, str]) -> None:
+    """P1: a revocation was stored, and the dot in the line that says so ended it with exit code 2."""
+    (decision,) = world.store.glob("*/*/decisions/*")
+    own = {"PYTHONPATH": str(Path(sbomgate.__file__).resolve().parents[1]), "PYTHONDONTWRITEBYTECODE": "1"}
+    revoke = ("revoke", decision.name, "--reason", "stolen", "--key", "release.key", "--trust", "trust.toml")
+    made = world.spawn(*revoke, env=world.environment(**own, **variables))
+    assert (made.code, made.err) == (0, "")
+    assert made.out.startswith("REVOKED  1 decision on 1 build · by release key · ")
+
+
+NOT_UTF_8 = "x\udcffy"  # how Python has the byte 0xFF of an argument
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("verify", f"file:{NOT_UTF_8}", "--trust", "trust.toml"),
+        ("gate", "shop", "--subject", "file:app.tgz", "--key", "release.key", "--trust", "trust.toml",
+         "--repository", f"https://git.example/{NOT_UTF_8}"),
+        ("revoke", "a" * 64, "--reason", NOT_UTF_8, "--key", "release.key", "--trust", "trust.toml"),
+        ("inventory", "deployed", "file:app.tgz", "--environment", NOT_UTF_8, "--inventory", "inventory"),
+        ("policy", "new", "mine", "--out", NOT_UTF_8),
+        ("key", "new", "--out", NOT_UTF_8),
+        (NOT_UTF_8,),
+    ],
+    ids=lambda arguments: arguments[0] if arguments[0].isascii() else "a verb",
+)  # fmt: skip
+def test_P1_what_is_no_text_is_named(world: World, arguments: tuple[str, ...]) -> None:
+    """P1: an environment of such bytes went into the inventory, of which nothing could be printed from then on."""
+    made = commandline.refused(world, *arguments, says=["is not UTF-8"])
+    assert "\\udcff" in made.err
+
+
+def test_P1_a_folder_whose_name_is_no_text_is_named(world: World) -> None:
+    """P1: no argument names it, and the decision would have to."""
+    odd = world.project / NOT_UTF_8
+    try:
+        odd.mkdir()
+    except (OSError, UnicodeError):
+        pytest.skip("this file system has no such names")
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(world.project / name, odd / name)
+    inside = commandline.World(odd)
+    trust = ("--trust", str(world.trust), "--offline")
+    for arguments in (("check",), ("gate", "--subject", "file:package.json", "--key", str(world.root / "release.key"))):
+        made = inside.run(*arguments, *trust, env=world.environment())
+        commandline.must_be_refused(made, says=["the name of a folder is not UTF-8"])
 
 
 # --------------------------------------------------------------------------------------------------------------------

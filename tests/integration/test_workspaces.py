@@ -146,7 +146,11 @@ def test_one_that_cannot_be_decided_stops_no_other(mono: World) -> None:
             id="twice",
         ),
         pytest.param(["--subject", "a=file:s01.tgz", "--workspace", "services/s01"], ["--workspace"], id="both"),
-        pytest.param(["--workspace", "", "--subject", "file:s01.tgz"], ["no such workspace"], id="an unset variable"),
+        pytest.param(
+            ["--workspace", "", "--subject", "file:s01.tgz"],
+            ["--workspace", "is followed by nothing"],
+            id="an unset variable",
+        ),
         pytest.param(["--subjects", "none.toml"], ["none.toml"], id="no such file"),
         pytest.param(["--subjects", "s01.tgz"], ["s01.tgz"], id="not text"),
         pytest.param(["--subjects", "trust.toml"], ["trust.toml"], id="another file"),

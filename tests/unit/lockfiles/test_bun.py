@@ -12,7 +12,7 @@ import pytest
 from sbomgate import lockfiles, sbom
 from sbomgate.errors import InputError
 from sbomgate.lockfiles import bun
-from sbomgate.lockfiles.bun import _places, _segments
+from sbomgate.lockfiles.bun import _flat, _places, _segments
 from sbomgate.model import DependencyGraph, Kind
 from sbomgate.project import MemoryFiles
 from testkit import locked
@@ -118,10 +118,20 @@ def test_edges_are_found_by_buns_walk() -> None:
         ("a/", ["a", ""]),
         ("@s", [""]),
         ("a//b", ["a", "", "b"]),
+        ("@s/@t/c", ["@s/@t", "c"]),
     ],
 )
 def test_segments(key: str, expected: list[str]) -> None:
     assert _segments(key) == expected
+
+
+def test_P9_overrides_below_overrides_have_an_end() -> None:
+    deep: Any = "1.0.0"
+    for _ in range(20):
+        deep = {"a": deep}
+    assert list(_flat(deep, ())) == [(("a",) * 20, "1.0.0")]
+    assert list(_flat({"a": {"a": deep}}, ())) == []
+    assert list(_flat({"a": 7, "b": ["1.0.0"], "c": None}, ())) == []
 
 
 def test_places() -> None:
@@ -315,6 +325,22 @@ CASES: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
     "L32 other lockfile": (_file("deno.lock", b""), {("lockfile_sound", "other-lockfile")}),
     "binary lockfile beside": (_file("bun.lockb", b""), {("lockfile_sound", "other-lockfile")}),
     "C03 preload": (_file("bunfig.toml", b'preload = ["./x.ts"]\n'), {("manager_code", "bunfig-runs-code")}),
+    "C03 a registry in .env": (
+        _file(".env", b"DB_HOST=x\nBUN_CONFIG_REGISTRY=https://evil.test\n"),
+        {("manager_code", "bunfig-runs-code")},
+    ),
+    "C03 NODE_OPTIONS in .env.production": (
+        _file(".env.production", b"\xef\xbb\xbfexport NODE_OPTIONS = '-r ./x.js'\r"),
+        {("manager_code", "bunfig-runs-code")},
+    ),
+    "an .env of the application": (
+        _file(".env", b"NODE_ENV=production\nDB_HOST=x\nGITHUB_TOKEN=x\nPORT=1\n#BUN_X=1\n"),
+        set(),
+    ),
+    "the cache in bunfig.toml": (
+        _file("bunfig.toml", b'[install]\ncache = "./cache"\n'),
+        {("registries", "npmrc-redirects")},
+    ),
     "registry in bunfig.toml": (
         _file("bunfig.toml", b'[install]\nregistry = { url = "https://e.test", token = "secret" }\n'),
         {("registries", "npmrc-registry")},
@@ -430,6 +456,10 @@ def _in_place_of(spec: str) -> Callable[[Project], None]:
     return spoil
 
 
+def _locked_as(spec: str) -> Callable[[Project], None]:
+    return lambda project: project.lock["workspaces"][""]["dependencies"].update({"w": spec})
+
+
 def _without(name: str) -> Callable[[Project], None]:
     def spoil(project: Project) -> None:
         del project.files[name]
@@ -470,10 +500,115 @@ CASES |= {
         ),
         {("pinned", "override")},
     ),
+    "version 0, a range in the lockfile too": (
+        _both(_in_place_of("^2.0.0"), _locked_as("^2.0.0")), {("pinned", "lock-drift")}
+    ),
+    "version 0, a workspace that nobody asks for": (
+        _both(_in_place_of("^1.0.0"), lambda project: project.manifest["dependencies"].pop("w")),
+        {("pinned", "lock-drift")},
+    ),
+    "version 0, a workspace under another name": (
+        _both(
+            _space(lockfileVersion=0),
+            _manifest(dependencies={"good": "1.0.0", "x": "^1.0.0"}),
+            lambda project: project.lock["packages"].update({"w": ["w@workspace:w", {}], "x": ["w@workspace:w", {}]}),
+            lambda project: project.lock["workspaces"][""]["dependencies"].update({"x": "w"}),
+        ),
+        {("pinned", "lock-drift")},
+    ),
+    "S02 another commit than was asked for": (
+        _good(f"good@github:o/good#{COMMIT}", {}, "o-good-b", spec=f"github:o/good#{'c' * 40}"),
+        {("exotic_sources", "git"), ("pinned", "lock-drift")},
+    ),
+    "a tarball that nothing depends on": (
+        _entry("evil", f"evil@{TARBALL}", {}, HASH),
+        {("exotic_sources", "tarball-url"), ("lockfile_sound", "unreachable-entry")},
+    ),
+    "a peer of the project of another version": (
+        _both(
+            _entry("p", "p@1.0.0", "", {}, HASH),
+            _manifest(peerDependencies={"p": "^2.0.0"}),
+            lambda project: project.lock["workspaces"][""].update({"peerDependencies": {"p": "^2.0.0"}}),
+        ),
+        {("lockfile_sound", "peer-invalid")},
+    ),
+    "trusted dependencies, one of them no name": (
+        _both(_manifest(trustedDependencies=["good", 7]), _lock(trustedDependencies=["good"])), set()
+    ),
+    "version 1, a directory in place of a range": (
+        _both(_space(), _manifest(dependencies={"good": "1.0.0", "w": "^1.0.0"}), _locked_as("w")),
+        {("pinned", "lock-drift")},
+    ),
+    "version 0, what the lockfile does not have": (
+        _both(_in_place_of("^1.0.0"), lambda project: project.manifest["dependencies"].update({"n": "1.0.0"})),
+        {("pinned", "lock-drift")},
+    ),
+    "version 0, a workspace is asked for and the registry's is locked": (
+        _both(_in_place_of("^1.0.0"), lambda project: project.manifest["dependencies"].update({"good": "workspace:*"})),
+        {("pinned", "lock-drift")},
+    ),
+    "S02 a branch, and the commit that it was": (
+        _good(f"good@github:o/good#{COMMIT}", {}, "o-good-b", spec="github:o/good#main"),
+        {("exotic_sources", "git"), ("pinned", "declared-floating")},
+    ),
+    "A21 no integrity below another package": (
+        _both(
+            _good("good@1.0.0", "", {"dependencies": {"tool": "^3.0.0"}}, HASH),
+            _entry("good/tool", "tool@3.0.0", "", {}, ""),
+        ),
+        {("lockfile_sound", "missing-integrity")},
+    ),
+    "A21 no integrity, bundled in nothing": (
+        _good("good@1.0.0", "", {"bundled": True}, ""), {("lockfile_sound", "missing-integrity")}
+    ),
+    "bundled in another package": (
+        _both(
+            _good("good@1.0.0", "", {"dependencies": {"tool": "^3.0.0"}}, HASH),
+            _entry("good/tool", "tool@3.0.0", "", {"bundled": True}, ""),
+        ),
+        set(),
+    ),
+    "a patch in somebody's home": (
+        _both(
+            _lock(patchedDependencies={"good@1.0.0": "~/p.patch"}),
+            _manifest(patchedDependencies={"good@1.0.0": "~/p.patch"}),
+            _file("~/p.patch", b"x"),
+        ),
+        {("exotic_sources", "patched"), ("lockfile_sound", "patch-differs")},
+    ),
+    "a patch by an absolute path": (
+        _both(
+            _lock(patchedDependencies={"good@1.0.0": "/p.patch"}),
+            _manifest(patchedDependencies={"good@1.0.0": "/p.patch"}),
+            _file("/p.patch", b"x"),
+        ),
+        {("exotic_sources", "patched"), ("lockfile_sound", "patch-differs")},
+    ),
     "version 0, a range that the workspace meets": (_in_place_of("^1.0.0"), set()),
     "version 0, a workspace that was asked for": (_in_place_of("workspace:*"), set()),
     "version 0, a range that the workspace does not meet": (_in_place_of("^2.0.0"), {("pinned", "lock-drift")}),
 }  # fmt: skip
+
+
+def test_what_a_workspace_has_for_itself_is_not_in_its_tarball() -> None:
+    """It says that it is bundled; a workspace has no tarball: it is fetched, and its hash counts."""
+    project = Project()
+    _space()(project)
+    project.lock["workspaces"]["w"]["dependencies"] = {"good": "^2.0.0"}
+    project.files["w/package.json"] = b'{"name": "w", "version": "1.2.0", "dependencies": {"good": "^2.0.0"}}'
+    project.lock["packages"]["w/good"] = ["good@2.0.0", "", {"bundled": True}, integrity("x")]
+    packages = locked.by_id(project.read())
+    assert (packages["w/good"].kind, packages["w/good"].bundled_in) == (Kind.REGISTRY, None)
+
+
+def test_a_lockfile_alone() -> None:
+    """Without package.json there is nothing that could differ from it; that it is not there is a finding."""
+    project = Project()
+    project.lock["trustedDependencies"] = ["good"]
+    contents = {"bun.lock": json.dumps(project.lock).encode()}
+    graph = lockfiles.read(MemoryFiles(contents))
+    assert {finding.code for finding in graph.findings} == {"manifest-missing", "declared-range"}
+    assert graph.manager.settings["trustedDependencies"] == '["good"]'
 
 
 def test_a_workspace_has_a_directory() -> None:

@@ -508,6 +508,12 @@ def workspace(p: Project, **more: Any) -> None:
     p.files["packages/a/package.json"] = json.dumps(manifest).encode()
 
 
+def _renamed(p: Project) -> None:
+    """package.json of the workspace has another name."""
+    path = "packages/a/package.json"
+    p.files[path] = p.files[path].replace(b'"a"', b'"b"', 1)
+
+
 def inner(asked: str = "1", **fields: Any) -> Callable[[Project], None]:
     """Version 1, where a package holds another one, as npm 6 nests them."""
 
@@ -520,6 +526,10 @@ def inner(asked: str = "1", **fields: Any) -> Callable[[Project], None]:
 
 OLD = ("lockfile_sound", "lockfile-v1")
 ATTACKS |= {
+    "L26 shrinkwrap inside, and nothing of it listed": (
+        both(needing("other"), lambda p: p.packages[GOOD].update(hasShrinkwrap=True)),
+        {("pinned", "nested-shrinkwrap"), ("lockfile_sound", "shrinkwrap-unlisted")},
+    ),
     "a workspace's own lockfile": (
         both(workspace, file("packages/a/package-lock.json", "{}")), {("lockfile_sound", "nested-lockfile")}
     ),
@@ -528,6 +538,10 @@ ATTACKS |= {
     ),
     "a workspace that no link leads to, which `npm ci` refuses": (
         both(workspace, lambda p: p.packages.pop("node_modules/a") and None), {("pinned", "lock-drift")}
+    ),
+    "a workspace of another name than its link, which `npm ci` refuses": (
+        both(workspace, _renamed),
+        {("pinned", "lock-drift"), ("lockfile_sound", "root-renamed")},
     ),
     "a workspace whose package.json says something else": (
         both(workspace, lambda p: p.packages["packages/a"].update(dependencies={"good": "^1.0.0"})),
@@ -819,6 +833,24 @@ def test_override_is_honoured_and_noted() -> None:
     assert all(edge.satisfied for edge in graph.edges)
 
 
+def test_what_is_reached_how() -> None:
+    """By the edges alone: what only peers that may be missing lead to is neither there for development nor needed."""
+    project = good()
+    project.manifest["optionalDependencies"] = project.packages[""]["optionalDependencies"] = {"maybe": "1.0.0"}
+    project.packages["node_modules/maybe"] = entry("maybe") | {"optional": True}
+    project.packages[GOOD] |= {
+        "peerDependencies": {"near": "1.0.0"},
+        "peerDependenciesMeta": {"near": {"optional": True}},
+    }
+    project.packages["node_modules/near"] = entry("near") | {"optional": True, "peer": True}
+    found = {p.id: (p.dev, p.optional, p.peer) for p in project.read().packages if p.id}
+    assert found == {
+        GOOD: (False, False, False),
+        "node_modules/maybe": (False, True, False),
+        "node_modules/near": (False, True, True),
+    }
+
+
 REFUSED: dict[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {
     "L07 true": ("lockfileVersion", lambda lock: lock.update(lockfileVersion=True)),
     "L07 string": ("lockfileVersion", lambda lock: lock.update(lockfileVersion="3")),
@@ -831,6 +863,7 @@ REFUSED: dict[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {
     "entry null": ("packages", lambda lock: lock["packages"].update({GOOD: None})),
     "version a number": ("version", lambda lock: lock["packages"][GOOD].update(version=1)),
     "flag a string": ("dev", lambda lock: lock["packages"][GOOD].update(dev="false")),
+    "flag a number": ("dev", lambda lock: lock["packages"][GOOD].update(dev=1)),
     "dependencies an array": ("dependencies", lambda lock: lock["packages"][GOOD].update(dependencies=["x"])),
     "range null": ("dependencies.x", lambda lock: lock["packages"][GOOD].update(dependencies={"x": None})),
     "dot segments": ("node_modules/../evil", lambda lock: lock["packages"].update({"node_modules/../evil": {}})),

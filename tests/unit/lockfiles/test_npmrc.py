@@ -53,7 +53,26 @@ FOUND = {
     "force": ("lockfile_sound", "npmrc-weakens"),
     "https-proxy=http://p.test": ("registries", "npmrc-redirects"),
     "cache=./cache": ("registries", "npmrc-redirects"),
+    "electron_mirror=https://evil.test/": ("manager_code", "npmrc-runs-code"),
+    "SHARP-BINARY-HOST=https://evil.test": ("manager_code", "npmrc-runs-code"),
+    "disturl=https://evil.test/": ("manager_code", "npmrc-runs-code"),
+    "nodedir=headers": ("manager_code", "npmrc-runs-code"),
+    "python=./evil.sh": ("manager_code", "npmrc-runs-code"),
+    "anything_else=../evil": ("manager_code", "npmrc-runs-code"),
 }
+HARMLESS = (
+    "loglevel=warn",
+    "save-exact=true",
+    "fund=false",
+    "audit-level=high",
+    "message=https://acme.test/%s",
+    "init-author-url=https://acme.test/",
+    "//registry.npmjs.org/:_authToken=a/b",
+    "//registry.npmjs.org/:certfile=./client.pem",
+    "_auth=ab/cd",
+    "public-hoist-pattern[]=@acme/*",
+    "tag-version-prefix=v",
+)
 
 
 @pytest.mark.parametrize("line", FOUND)
@@ -61,6 +80,24 @@ def test_findings(line: str) -> None:
     (finding,) = _npmrc.parse(line.encode(), ".npmrc").findings
     assert (finding.rule, finding.code) == FOUND[line]
     assert finding.place == ".npmrc line 1"
+
+
+@pytest.mark.parametrize("line", HARMLESS)
+def test_nothing_to_find(line: str) -> None:
+    npmrc = _npmrc.parse(line.encode(), ".npmrc")
+    assert (npmrc.findings, npmrc.settings) == ([], {} if "save-exact" not in line else {"save-exact": "true"})
+
+
+def test_P40_what_scripts_get_is_kept_by_its_digest() -> None:
+    """Only an address is shown: who knows what else such a setting holds."""
+    npmrc = _npmrc.parse(b"my_mirror=secret\nother_mirror=https://user:secret@evil.test/x?token=secret", ".npmrc")
+    assert npmrc.settings["other_mirror"] == "https://evil.test/x"
+    assert npmrc.settings["my_mirror"].startswith("sha256:")
+    assert "secret" not in str(npmrc)
+
+
+def test_bun_hands_no_settings_to_scripts() -> None:
+    assert not _npmrc.parse(b"electron_mirror=https://evil.test/", ".npmrc", exports=False).findings
 
 
 def test_harmless_settings_are_recorded_without_a_finding() -> None:

@@ -252,6 +252,7 @@ class Project:
         }
         self.files: dict[str, bytes] = {}
         self.links: frozenset[str] = frozenset()
+        self.has_manifest = True
 
     @property
     def good(self) -> dict[str, Any]:
@@ -269,6 +270,8 @@ class Project:
             "pnpm-lock.yaml": yaml.safe_dump(self.lock, sort_keys=False, width=10**6).encode(),
             **self.files,
         }
+        if not self.has_manifest:
+            del contents["package.json"]
         return lockfiles.read(MemoryFiles(contents, self.links))
 
     def codes(self) -> set[tuple[str, str]]:
@@ -295,6 +298,21 @@ def _rename(project: Project, key: str, resolution: dict[str, Any], **entry: Any
     project.lock["snapshots"][key] = {}
     del project.lock["packages"]["good@1.0.0"], project.lock["snapshots"]["good@1.0.0"]
     project.root["dependencies"]["good"]["version"] = reference
+
+
+def _runtime(field: str, section: str, action: str) -> Callable[[Project], None]:
+    """A runtime that package.json asks for; the lockfile has it among the dependencies."""
+
+    def spoil(project: Project) -> None:
+        project.manifest[field] = {"runtime": {"name": "node", "version": "22.0.0", "onFail": action}}
+        entry = {"specifier": "runtime:22.0.0", "version": "runtime:22.0.0"}
+        project.root.setdefault(section, {})["node"] = entry
+        variants = [{"resolution": {"type": "binary", "url": "https://e.test/n.tgz", "integrity": "sha256-x"}}]
+        resolution = {"type": "variations", "variants": variants}
+        project.lock["packages"]["node@runtime:22.0.0"] = {"version": "22.0.0", "resolution": resolution}
+        project.lock["snapshots"]["node@runtime:22.0.0"] = {}
+
+    return spoil
 
 
 def _git(project: Project) -> None:
@@ -594,7 +612,19 @@ CASES: dict[str, tuple[Callable[[Project], None], set[tuple[str, str]]]] = {
             },
             version="22.0.0",
         ),
-        {("exotic_sources", "tarball-url"), ("pinned", "lock-drift")},
+        {("exotic_sources", "tarball-url"), ("pinned", "lock-drift"), ("manager_code", "pnpm-runs-code")},
+    ),
+    "runtime of devEngines": (
+        _runtime("devEngines", "devDependencies", "download"),
+        {("exotic_sources", "tarball-url"), ("manager_code", "pnpm-runs-code")},
+    ),
+    "runtime of engines": (
+        _runtime("engines", "dependencies", "download"),
+        {("exotic_sources", "tarball-url"), ("manager_code", "pnpm-runs-code")},
+    ),
+    "runtime that pnpm does not download": (
+        _runtime("devEngines", "devDependencies", "warn"),
+        {("exotic_sources", "tarball-url"), ("manager_code", "pnpm-runs-code"), ("pinned", "lock-drift")},
     ),
     "S02 git, cloned": (_cloned("b" * 40), {("exotic_sources", "git"), ("lockfile_sound", "sections-disagree")}),
     "S02 git, cloned, branch": (
@@ -685,6 +715,10 @@ def _without(name: str) -> Callable[[Project], None]:
     return spoil
 
 
+def _without_root(project: Project) -> None:
+    project.has_manifest = False
+
+
 def _binary(*urls: str) -> Callable[[Project], None]:
     """Archives of which the platform chooses one, as pnpm has them of runtimes."""
 
@@ -696,13 +730,123 @@ def _binary(*urls: str) -> Callable[[Project], None]:
     return spoil
 
 
+X = hashlib.sha256(b"x").hexdigest()
+
+
+def _old(key: str, **resolution: Any) -> Callable[[Project], None]:
+    """The same lockfile in version 6.0, with another key for `good`."""
+
+    def spoil(project: Project) -> None:
+        project.lock = {
+            "lockfileVersion": "6.0",
+            "dependencies": {"good": {"specifier": "1.0.0", "version": key}},
+            "devDependencies": {"tool": {"specifier": "^2.0.0", "version": "2.1.0"}},
+            "packages": {
+                key: {"resolution": {"integrity": integrity("good"), **resolution}, "dev": False},
+                "/tool@2.1.0": {"resolution": {"integrity": integrity("tool")}, "dev": True},
+            },
+        }
+
+    return spoil
+
+
+def _directory(key: str, directory: str, **entry: Any) -> Callable[[Project], None]:
+    def spoil(project: Project) -> None:
+        _rename(project, key, {"directory": directory, "type": "directory"}, **entry)
+        _declare(project, key.partition("@")[2] or key)
+        project.files[f"{directory}/package.json"] = b'{"name": "good", "version": "1.0.0"}'
+
+    return spoil
+
+
 CASES |= {
+    "S05 the registry in a key of old": (
+        _old("registry.evil.test/good@1.0.0"), {("registries", "resolved-foreign-host")}
+    ),
+    "S05 a tarball below its own registry": (
+        _old("/good@1.0.0", registry="https://evil.test/", tarball="good/-/good-1.0.0.tgz"),
+        {("registries", "resolved-foreign-host")},
+    ),
+    "a tarball below the configured registry": (_old("/good@1.0.0", tarball="good/-/good-1.0.0.tgz"), set()),
+    "neither a version nor an address": (
+        _both(
+            lambda project: _rename(project, "good@file:x", {"integrity": integrity("x")}),
+            lambda project: _declare(project, "file:x"),
+        ),
+        {("bound_bytes", "source-missing")},
+    ),
+    "S02 git, cloned from nowhere": (
+        lambda project: _rename(
+            project, f"good@git+ssh://git@e.test/good.git#{'c' * 40}", {"type": "git", "commit": "c" * 40}
+        ),
+        {("exotic_sources", "git"), ("lockfile_sound", "sections-disagree")},
+    ),
+    "a workspace of another version than the root asks for": (
+        _both(
+            _near,
+            _set("importers/./dependencies/near", {"specifier": "^9.0.0", "version": "link:packages/near"}),
+            _manifest(dependencies={"good": "1.0.0", "near": "^9.0.0"}),
+        ),
+        {("pinned", "lock-drift")},
+    ),
+    "S07 a copied directory": (_directory("good@file:near", "near"), {("exotic_sources", "file")}),
+    "S07 another directory than the key's": (
+        _directory("good@file:near", "evil"), {("exotic_sources", "file"), ("lockfile_sound", "sections-disagree")}
+    ),
+    "an archive without an address": (
+        _both(
+            _binary("https://a.test/x"),
+            lambda project: project.lock["packages"]["good@runtime:1.0.0"]["resolution"]["variants"].append(
+                {"resolution": {"type": "binary", "url": ["https://b.test/y"]}}
+            ),
+            lambda project: project.lock["packages"]["good@runtime:1.0.0"]["resolution"]["variants"].append(
+                {"resolution": ["https://b.test/y"]}
+            ),
+        ),
+        {("exotic_sources", "tarball-url"), ("manager_code", "pnpm-runs-code")},
+    ),
+    "a dependency on what has no snapshot": (
+        _both(
+            _set("packages/evil@1.0.0", {"resolution": {"integrity": integrity("evil")}}),
+            _set("snapshots/good@1.0.0", {"dependencies": {"evil": "1.0.0"}}),
+        ),
+        {("lockfile_sound", "unreachable-entry"), ("lockfile_sound", "dependency-missing")},
+    ),
+    "patch without a path": (
+        _set("patchedDependencies", {"good@1.0.0": {"hash": "00" * 32}}), {("lockfile_sound", "patch-differs")}
+    ),
+    "patch by an absolute path": (
+        _both(
+            _set("patchedDependencies", {"good@1.0.0": {"hash": X, "path": "/a.patch"}}),
+            _file("/a.patch", b"x"),
+        ),
+        {("lockfile_sound", "patch-differs")},
+    ),
+    "patch in somebody's home": (
+        _both(
+            _set("patchedDependencies", {"good@1.0.0": {"hash": X, "path": "~/a.patch"}}),
+            _file("~/a.patch", b"x"),
+        ),
+        {("lockfile_sound", "patch-differs")},
+    ),
+    "patch whose path only pnpm-workspace.yaml says": (
+        _both(
+            _set("patchedDependencies", {"good@1.0.0": {"hash": hashlib.sha256(b"x").hexdigest()}}),
+            _file("pnpm-workspace.yaml", b"patchedDependencies:\n  good@1.0.0: a.patch\n"),
+            _file("a.patch", b"x"),
+        ),
+        set(),
+    ),
     "a workspace": (_near, set()),
     "a workspace that stands not in the lockfile": (
         _both(_near, _file("packages/other/package.json", b"{}")), {("pinned", "lock-drift")}
     ),
     "a workspace whose package.json is not there": (
         _both(_near, _without("packages/near/package.json")), {("lockfile_sound", "manifest-missing")}
+    ),
+    "workspaces alone, and no package.json of the root": (
+        _both(_near, lambda project: project.lock["importers"].pop("."), _without_root),
+        {("lockfile_sound", "manifest-missing"), ("lockfile_sound", "unreachable-entry")},
     ),
     "L31 a workspace outside the repository": (
         lambda project: project.lock["importers"].update({"../../out": {}}),
@@ -737,8 +881,38 @@ CASES |= {
         ),
         {("lockfile_sound", "patch-differs")},
     ),
+    "lockfileDir": (
+        _file("pnpm-workspace.yaml", b"lockfileDir: ../other\n"), {("lockfile_sound", "lockfile-elsewhere")}
+    ),
+    "lockfile-dir in .npmrc": (_file(".npmrc", b"lockfile-dir=other\n"), {("lockfile_sound", "lockfile-elsewhere")}),
+    "lockfileDir, its own": (_file("pnpm-workspace.yaml", b"lockfileDir: .\n"), set()),
+    "gitBranchLockfile, and there is none": (_file("pnpm-workspace.yaml", b"gitBranchLockfile: true\n"), set()),
+    "gitBranchLockfile": (
+        _both(
+            _file("pnpm-workspace.yaml", b"gitBranchLockfile: true\n"),
+            _file("pnpm-lock.main.yaml", b""),
+        ),
+        {("lockfile_sound", "lockfile-elsewhere")},
+    ),
+    "git-branch-lockfile in .npmrc": (
+        _both(_file(".npmrc", b"git-branch-lockfile=true\n"), _file("pnpm-lock.main.yaml", b"")),
+        {("lockfile_sound", "lockfile-elsewhere")},
+    ),
+    "a branch's lockfile that nobody asks for": (_file("pnpm-lock.main.yaml", b""), set()),
+    "C03 a mirror that scripts fetch from": (
+        _file(".npmrc", b"electron_mirror=https://evil.test/\n"), {("manager_code", "npmrc-runs-code")}
+    ),
+    "C04 devEngines": (
+        _manifest(devEngines={"packageManager": {"name": "pnpm", "version": "10.1.0"}}),
+        {("manager_code", "package-manager")},
+    ),
+    "C04 a URL, whose author wrote its hash": (
+        _manifest(packageManager="pnpm@https://evil.test/x.js+sha512.00"),
+        {("manager_code", "package-manager"), ("manager_code", "npmrc-runs-code")},
+    ),
     "archives for each platform": (
-        _binary("https://a.test/x", "https://b.test/y"), {("exotic_sources", "tarball-url")}
+        _binary("https://a.test/x", "https://b.test/y"),
+        {("exotic_sources", "tarball-url"), ("manager_code", "pnpm-runs-code")},
     ),
 }  # fmt: skip
 
@@ -773,6 +947,66 @@ def test_alias_is_judged_under_its_real_name() -> None:
     assert (package.name, package.version, package.alias) == ("axios", "1.14.1", "http")
 
 
+def test_only_what_an_importer_asks_for_is_direct() -> None:
+    project = Project()
+    project.lock["packages"]["far@1.0.0"] = {"resolution": {"integrity": integrity("far")}}
+    project.lock["snapshots"] |= {"far@1.0.0": {}, "good@1.0.0": {"dependencies": {"far": "1.0.0"}}}
+    packages = locked.by_id(project.read())
+    assert {name: one.direct for name, one in packages.items() if name} == {
+        "far@1.0.0": False,
+        "good@1.0.0": True,
+        "tool@2.1.0": True,
+    }
+
+
+def test_a_copied_directory_says_what_it_is() -> None:
+    """Version 6: the key has neither a name nor a version."""
+    project = Project()
+    _old("file:near")(project)
+    project.lock["packages"]["file:near"] = {"resolution": {"directory": "near", "type": "directory"}}
+    project.files["near/package.json"] = b'{"name": "near", "version": "0.1.0"}'
+    package = locked.by_id(project.read())["file:near"]
+    assert (package.name, package.version, package.kind) == ("near", "0.1.0", Kind.FILE)
+
+
+def test_a_key_is_believed_before_what_lies_on_the_disk() -> None:
+    """pnpm shows what the lockfile says, whatever a copied directory calls itself by now."""
+    project = Project()
+    _directory("good@file:near", "near", version="1.0.0")(project)
+    project.files["near/package.json"] = b'{"name": "other", "version": "9.9.9"}'
+    package = locked.by_id(project.read())["good@file:near"]
+    assert (package.name, package.version) == ("good", "1.0.0")
+
+
+@pytest.mark.parametrize(
+    ("repository", "resolved"),
+    [
+        ("git@e.test:good.git", "git@e.test:good.git"),
+        ("ssh://git@e.test/good.git", "git+ssh://git@e.test/good.git"),
+        ("git+ssh://git@e.test/good.git", "git+ssh://git@e.test/good.git"),
+    ],
+)
+def test_git_is_written_in_one_way(repository: str, resolved: str) -> None:
+    project = Project()
+    _cloned("c" * 40)(project)
+    key = f"good@git+ssh://git@e.test/good.git#{'c' * 40}"
+    project.lock["packages"][key]["resolution"]["repo"] = repository
+    assert locked.by_id(project.read())[key].resolved == f"{resolved}#{'c' * 40}"
+
+
+def test_a_finding_says_where() -> None:
+    project = Project()
+    _both(_link("link:near"), CASES["patch outside the repository"][0])(project)
+    found = {finding.code: finding for finding in project.read().findings}
+    assert found["link"].place == 'importers["."]'
+    assert "no patch file in the repository belongs to it" in found["patch-differs"].message
+    project = Project()
+    _both(_peer("^1.0.0"), _link("link:near"))(project)
+    found = {finding.code: finding for finding in project.read().findings}
+    assert found["peer-invalid"].place == 'snapshots["good@1.0.0"] tool'
+    assert found["peer-invalid"].message == "tool@^1.0.0 is not satisfied by tool@2.1.0"
+
+
 def test_registries_by_scope() -> None:
     project = Project()
     project.files[".npmrc"] = b"@s:registry=https://s.test/\n//s.test/:_authToken=secret\n"
@@ -791,6 +1025,48 @@ def test_two_documents() -> None:
     assert [f.package for f in graph.findings] == ["env:is-number@7.0.0"]
 
 
+def leading(
+    version: str, specifier: str | None, section: str = "configDependencies", name: str = "hooks"
+) -> dict[str, Any]:
+    """What pnpm 11 writes before the project's own document."""
+    item = {"version": version} | ({} if specifier is None else {"specifier": specifier})
+    return {
+        "lockfileVersion": "9.0",
+        "importers": {".": {section: {name: item}}},
+        "packages": {f"{name}@{version}": {"resolution": {"integrity": integrity(name)}}},
+        "snapshots": {f"{name}@{version}": {}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("document", "workspace", "codes"),
+    [
+        pytest.param(leading("1.0.0", "1.0.0"), b"", {"config-dependency"}, id="as pnpm writes it"),
+        pytest.param(
+            leading("1.0.0", "2.0.0"), b"", {"config-dependency", "lock-drift"}, id="another one was asked for"
+        ),
+        pytest.param(leading("1.0.0", None), b"", {"config-dependency"}, id="nothing says what was asked for"),
+        pytest.param(
+            leading("1.0.0", "1.0.0"), b"configDependencies:\n  hooks: 1.0.0\n", {"config-dependency"}, id="is held"
+        ),
+        pytest.param(
+            leading("1.0.0", "1.0.0", "packageManagerDependencies"),
+            b"configDependencies:\n  hooks: 1.0.0\n",
+            {"package-manager-hashed", "config-dependency-unlocked"},
+            id="is held as something else",
+        ),
+    ],
+)
+def test_L28_what_pnpm_runs_is_the_one_that_is_locked(
+    document: dict[str, Any], workspace: bytes, codes: set[str]
+) -> None:
+    project = Project()
+    if workspace:
+        project.files["pnpm-workspace.yaml"] = workspace
+    project.files["pnpm-lock.yaml"] = yaml.safe_dump_all([document, project.lock], width=10**6).encode()
+    assert {finding.code for finding in project.read().findings} - {"declared-range"} == codes
+
+
 REFUSED: dict[str, tuple[Any, str]] = {
     "empty": (b"", "0 documents"),
     "three documents": (b"a: b\n---\na: b\n---\na: b\n", "3 documents"),
@@ -798,6 +1074,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "L07 no version": (b"a: b\n", "lockfileVersion: null"),
     "L07 later version": (b"lockfileVersion: '10.0'\n", "'10.0', expected one of"),
     "L07 a boolean": (b"lockfileVersion: true\n", "a boolean, expected one of"),
+    "L07 a list": (b"lockfileVersion: ['9.0']\n", "an array, expected one of"),
     "L03 duplicate key": (b"lockfileVersion: '9.0'\nimporters: {}\nimporters: {}\n", "stands twice"),
     "L05 UTF-16": ("lockfileVersion: '9.0'\n".encode("utf-16"), "UTF-16"),
     "L11 __proto__": (b"lockfileVersion: '9.0'\n__proto__: {}\n", "__proto__"),
@@ -812,6 +1089,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "a key of nothing": (b"lockfileVersion: '9.0'\nsnapshots:\n  '': {}\n", "names two things"),
     "no specifier": (
         b"lockfileVersion: '9.0'\nimporters:\n  .:\n    dependencies:\n      a: {version: 1.0.0}\n",
+        "expected a version and a specifier",
+    ),
+    "no version of a dependency": (
+        b"lockfileVersion: '9.0'\nimporters:\n  .:\n    dependencies:\n      a: {specifier: 1.0.0}\n",
         "expected a version and a specifier",
     ),
     "a flag that is a text": (

@@ -166,6 +166,22 @@ def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
         load_documents(b"a:  bc\n", "x.yaml")
 
 
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        pytest.param("1.1." + "1" * 500_000 + " # comment", "1.1." + "1" * 500_000, id="digits"),
+        pytest.param("1.1.1" + " a" * 100_000 + "-é", "1.1.1" + " a" * 100_000 + "-é", id="words"),
+        pytest.param("^1" + "(a@1)" * 100_000 + " #", "^1" + "(a@1)" * 100_000, id="peers"),
+    ],
+)
+def test_a_long_line_costs_what_it_is_long(written: str, value: str) -> None:
+    """P9: what is not in pnpm's own form is found out once, not once for each character (that would take hours)."""
+    text = f"snapshots:\n  a@1.0.0:\n    dependencies:\n      b: 1.0.0\n      c: {written}\n"
+    assert load_documents(text.encode(), "x.yaml") == [
+        {"snapshots": {"a@1.0.0": {"dependencies": {"b": "1.0.0", "c": value}}}}
+    ]
+
+
 words = st.text(st.sampled_from("ab1.-_@/:#' \"^|>*&!{}[],?%~\n\\é😀"), max_size=8)
 scalars = words | st.sampled_from(["true", "null", "1.10", "2026-01-01", "sha512-aa==", "^1 || ^2"]) | st.booleans()
 trees = st.recursive(
@@ -240,6 +256,8 @@ SHAPES = st.one_of(
             ["    dependencies:", "      a: 1.0.0", "      '@s/b': 2.0.0(c@1.0.0)"],
             ["    optionalDependencies:", "      a: 1.0.0"],
             ["    transitivePeerDependencies:", "      - a", "      - b"],
+            ["    transitivePeerDependencies:", "      - '@s/a'", "      - b"],
+            ["    dependencies:", "      a: npm:@s/b@1.0.0", "      c: d-e@1.0.0(f@2)", "      g: h@i #j"],
             ["  .:", "    dependencies:", "      y:", "        specifier: ^1.0.0", "        version: 1.0.0"],
             ["  z@1.0.0: {}", ""],
         ]

@@ -380,6 +380,10 @@ SETTINGS: dict[str, tuple[str, set[str]]] = {
         "packageExtensions:\n  good@*:\n    dependencies:\n      evil: 1.0.0\n",
         {"override", "dependency-missing"},
     ),
+    "errors that nobody sees": ("logFilters:\n  - code: YN0018\n    level: info\n", {"npmrc-weakens"}),
+    "another lockfile": ("lockfileFilename: evil.lock\n", {"lockfile-elsewhere"}),
+    "another lockfile, its own": ("lockfileFilename: yarn.lock\n", set()),
+    "no files of variables": ("injectEnvironmentFiles: []\n", {"npmrc-runs-code"}),
     "harmless": ("nodeLinker: node-modules\nenableScripts: false\nenableTelemetry: false\n", set()),
     "empty": ("# nothing\n", set()),
 }
@@ -413,6 +417,22 @@ def test_settings_without_one_meaning(text: str) -> None:
     with pytest.raises(InputError) as caught:
         read(GOOD, files={".yarnrc.yml": text})
     assert caught.value.where == ".yarnrc.yml"
+
+
+def test_C03_variables_for_every_script() -> None:
+    """yarn 4 sets those of .env.yarn, or of the files that `injectEnvironmentFiles` names: NODE_OPTIONS runs a file."""
+    one, two = (read(GOOD, files={".env.yarn": f"NODE_OPTIONS=-r ./{text}.js\n"}) for text in "ab")
+    assert codes(one) == {"npmrc-runs-code"}
+    assert one.manager.settings != two.manager.settings
+    named = {".yarnrc.yml": "injectEnvironmentFiles:\n  - ./ci/env?\n", "ci/env": "A=1"}
+    assert "ci/env sha256" in read(GOOD, files=named).manager.settings
+    assert "A=1" not in str(one.manager.settings)
+
+
+def test_commands_that_the_lockfile_names() -> None:
+    """yarn puts them on the path of scripts, whatever the package's own package.json says."""
+    graph = read(GOOD.rstrip("\n") + "\n  bin:\n    node: ./x.js\n")
+    assert [p.commands for p in graph.packages if p.name == "good"] == [("node",)]
 
 
 def test_what_yarn_runs_is_held_by_its_content() -> None:

