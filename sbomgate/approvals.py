@@ -18,7 +18,7 @@ from typing import Any
 from sbomgate import dsse
 from sbomgate.canonical import dumps
 from sbomgate.errors import EvidenceError
-from sbomgate.model import Approval, Authors, People, Signed, Trust, Waiver
+from sbomgate.model import Approval, Authors, Context, People, Signed, Trust, Waiver
 from sbomgate.signing.verify import NotAccepted, verify
 from sbomgate.times import format_time, parse_time
 
@@ -113,7 +113,9 @@ def _approval(statement: Mapping[str, Any]) -> Approval:
     )
 
 
-def accepted(bundles: Mapping[str, bytes], trust: Trust, *, now: datetime, authors: Authors) -> People:
+def accepted(
+    bundles: Mapping[str, bytes], trust: Trust, *, now: datetime, authors: Authors, context: Context | None = None
+) -> People:
     """Sort out what people signed.
 
     Args:
@@ -121,6 +123,7 @@ def accepted(bundles: Mapping[str, bytes], trust: Trust, *, now: datetime, autho
         trust: who may approve, and for how long.
         now: the time of the decision.
         authors: who made the change.
+        context: of the decision that is signed; None, and one that is not signed, asks about no environment.
 
     What nobody accepted has signed, or what has no single meaning, is refused with its reason and stops nothing: it
     only does not count (CASES W06, W11).
@@ -129,7 +132,7 @@ def accepted(bundles: Mapping[str, bytes], trust: Trust, *, now: datetime, autho
     refused: list[tuple[str, str]] = []
     for name, data in sorted(bundles.items()):
         try:
-            found = _accepted(data, trust, now, name)
+            found = _accepted(data, trust, now, name, context)
         except EvidenceError as e:
             found = str(e)
         if isinstance(found, Signed) and found.id in signed:
@@ -141,11 +144,16 @@ def accepted(bundles: Mapping[str, bytes], trust: Trust, *, now: datetime, autho
     return People(signed=tuple(signed[key] for key in sorted(signed)), refused=tuple(refused), authors=authors)
 
 
-def _accepted(data: bytes, trust: Trust, now: datetime, where: str) -> Signed | str:
+def _accepted(data: bytes, trust: Trust, now: datetime, where: str, context: Context | None) -> Signed | str:
     # (1) an accepted approver signed exactly these bytes
     found = verify(data, trust.signers, role=ROLE, where=where)
     if isinstance(found, NotAccepted):
         return found.reason
+    # (1a) for the environment that the decision is for (P20)
+    if context is not None and context.time_source is not None:
+        environment = None if context.environment is None else context.environment.value
+        if not found.signer.may_for(environment):
+            return found.signer.only_for(environment)
     # (2) they have one meaning
     said = read(found.payload, where)
     # (3) a time that is proved is the time: nobody dates his word otherwise

@@ -72,6 +72,19 @@ def opened(path: Path, *, error: type[SbomgateError]) -> BinaryIO:
     return _open(path, error)
 
 
+def below(folder: Path, *, error: type[SbomgateError]) -> list[Path]:
+    """Return every file below a folder, sorted. No link to a folder is followed.
+
+    Raises:
+        SbomgateError: as `error`: one of the folders cannot be listed (`Path.rglob` would leave out what it holds).
+    """
+
+    def failed(e: OSError) -> None:
+        raise error(_reason(e), where=str(e.filename or folder), hint=_HINTS.get(type(e), "")) from e
+
+    return sorted(Path(at, name) for at, _, names in os.walk(folder, onerror=failed) for name in names)
+
+
 def _open(
     path: Path, error: type[SbomgateError], *, follow: bool = True, forbid_mode: int = 0, hint: str = ""
 ) -> BinaryIO:

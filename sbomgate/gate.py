@@ -480,7 +480,9 @@ def unsigned(answer: Answer, question: Question, *, signer: Signer) -> Unsigned:
         baseline=_baseline_record(question.baseline),
         counts=decision.count(answer.evaluation, len(answer.graph.packages) - 1),
         materials=materials,
-        valid_until=valid_until(answer.evaluation, answer.people),
+        valid_until=valid_until(
+            answer.evaluation, answer.people, excluded=excluded_until(answer.evaluation, answer.graph, question)
+        ),
     )
     return Unsigned(decision=made, blobs=blobs, hashed=True)
 
@@ -538,8 +540,34 @@ def _verifier_id(accepted: Trust, signer: Signer) -> str:
     return ids[0]
 
 
-def valid_until(evaluation: Evaluation, people: People) -> datetime | None:
-    """Return the earliest end of what the verdict rests on (P29), or None where it rests on nobody's word."""
+def excluded_until(evaluation: Evaluation, graph: DependencyGraph, question: Question) -> tuple[datetime, ...]:
+    """Return the ends of the trust file's exclusions by which a finding is only a note."""
+    packages = {package.id: (package.name, package.version, package.integrity) for package in graph.packages}
+    noted = {
+        (finding.rule, *packages[finding.package])
+        for finding in evaluation.findings
+        if finding.level is Level.NOTE and finding.package in packages
+    }
+    return tuple(
+        one.until
+        for one in question.trust.exclusions
+        if one.until is not None
+        and one.until > question.context.evaluated_at
+        and (one.rule, one.name, one.version, one.integrity) in noted
+    )
+
+
+def valid_until(evaluation: Evaluation, people: People, *, excluded: Sequence[datetime] = ()) -> datetime | None:
+    """Return the earliest end of what the verdict rests on (P29), or None where it rests on nobody's word.
+
+    Args:
+        evaluation: with the verdict.
+        people: waivers and approvals.
+        excluded: of `excluded_until`.
+
+    Raises:
+        PolicyError: the policy waives by what nobody signed.
+    """
     ends = {one.id: one.said.until for one in people.signed}
     rests_on = {
         id
@@ -549,12 +577,16 @@ def valid_until(evaluation: Evaluation, people: People) -> datetime | None:
     }
     if strangers := rests_on - ends.keys():
         raise PolicyError(f"the policy waives by what nobody signed: {sorted(strangers)}", where="the policy's result")
-    return min((ends[id] for id in rests_on), default=None)
+    return min((*(ends[id] for id in rests_on), *excluded), default=None)
 
 
 def _people(question: Question) -> People:
     return approvals.accepted(
-        question.approvals, question.trust, now=question.context.evaluated_at, authors=question.authors
+        question.approvals,
+        question.trust,
+        now=question.context.evaluated_at,
+        authors=question.authors,
+        context=question.context,
     )
 
 

@@ -28,7 +28,7 @@ def issuer_of(token: str) -> str:
     Raises:
         EvidenceError: not a token.
     """
-    return str(_part(_split(token)[1], "payload").get("iss", ""))
+    return str(_claims(token).get("iss", ""))
 
 
 def words_of(token: str) -> str:
@@ -37,7 +37,7 @@ def words_of(token: str) -> str:
     Raises:
         EvidenceError: not a token.
     """
-    claims = _part(_split(token)[1], "payload")
+    claims = _claims(token)
     ends = claims.get("exp")
     until = "no time that can be read"
     if isinstance(ends, int) and 0 <= ends < MAX_SECONDS:
@@ -51,7 +51,7 @@ def has_ended(token: str, now: datetime) -> bool:
     Raises:
         EvidenceError: not a token.
     """
-    ends = _part(_split(token)[1], "payload").get("exp")
+    ends = _claims(token).get("exp")
     return isinstance(ends, int) and now.timestamp() >= ends
 
 
@@ -150,6 +150,10 @@ def _signed(keys: bytes, key_id: object, algorithm: str, signed: bytes, signatur
 
 def _number(key: Mapping[str, Any], name: str) -> int:
     return int.from_bytes(_unbase64(str(key.get(name, "")), name), "big")
+
+
+def _claims(token: str) -> Mapping[str, Any]:
+    return _part(_split(token)[1], "payload")
 
 
 def _split(token: str) -> tuple[str, str, str]:

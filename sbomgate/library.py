@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from sbomgate.errors import FetchError, UsageError
 from sbomgate.model import Verdict
 from sbomgate.report import Report
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 Profile = Literal["observe", "default", "strict", "release"]
 PathLike = str | os.PathLike[str]
+_VERSIONS = ("1.5", "1.6", "1.7")
+_YEARS = range(1970, 2200)  # that an OPA can count in nanoseconds, with room for what ends years later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,20 +114,24 @@ def check(
 
     env = _surroundings(now, variables, notify, client)
     args = argparse.Namespace(
-        trust=_text(trust),
-        baseline=_text(baseline),
-        facts=_text(facts),
-        policy=_text(policy),
+        trust=_optional_path(trust, "trust"),
+        baseline=_optional_path(baseline, "baseline"),
+        facts=_optional_path(facts, "facts"),
+        policy=_optional_path(policy, "policy"),
         offline=offline,
         engine="embedded",
         opa_url=None,
     )
-    tree = _decide.read(args, env, os.fspath(project), None if workspace is None else [workspace])
-    store = env.working_directory / _decide.DEFAULT_STORE
-    with _decide.judging(tree, args, env, profile=profile, store=store) as judge:
-        decided = judge.decide(tree.parts[0])
-    answer = decided.answer
-    report = _report.of_decision(decided, lockfile=tree.project.files.read(answer.graph.lockfile.path))
+    if not isinstance(offline, bool):  # a text, "no" as well, would be true
+        raise _wrong(offline, "True or False", "offline")
+    asked, part = _optional_text(profile, "profile"), _optional_text(workspace, "workspace")
+    with _no_other_errors():
+        tree = _decide.read(args, env, _path(project, "project"), None if part is None else [part])
+        store = env.working_directory / _decide.DEFAULT_STORE
+        with _decide.judging(tree, args, env, profile=asked, store=store) as judge:
+            decided = judge.decide(tree.parts[0])
+        answer = decided.answer
+        report = _report.of_decision(decided, lockfile=tree.project.files.read(answer.graph.lockfile.path))
     return Checked(
         verdict=answer.evaluation.verdict, report=report, sbom=answer.sbom.data, policy_input=answer.policy_input
     )
@@ -156,7 +164,10 @@ def generate(
     from sbomgate.cli._project import open_project, parts
 
     env = _surroundings(None, variables, notify, None)
-    opened = open_project(os.fspath(project), env)
+    for name, value, known in (("spec_version", spec_version, _VERSIONS), ("format", format, ("json", "xml"))):
+        if value not in known:
+            raise _wrong(value, " or ".join(map(repr, known)), name)
+    part = _optional_text(workspace, "workspace")
     args = argparse.Namespace(
         spec_version=spec_version,
         format=format,
@@ -166,10 +177,12 @@ def generate(
         manufacturer=None,
         supplier=None,
     )
-    rendering = _sbom.rendering(args, env, opened)
-    graph = lockfiles.read(opened.files, opened.lockfile)
-    (part,) = parts(opened, graph, None if workspace is None else [workspace])
-    return rendering.sbom(part)
+    with _no_other_errors():
+        opened = open_project(_path(project, "project"), env)
+        rendering = _sbom.rendering(args, env, opened)
+        graph = lockfiles.read(opened.files, opened.lockfile)
+        (found,) = parts(opened, graph, None if part is None else [part])
+        return rendering.sbom(found)
 
 
 def verify(
@@ -205,21 +218,65 @@ def verify(
     """
     from sbomgate.cli import verify as verb
 
+    env = _surroundings(now, variables, notify, None)
+    if isinstance(bundles, str | bytes | os.PathLike) or not isinstance(bundles, Iterable):
+        raise _wrong(bundles, "a list of paths", "bundles")
     args = argparse.Namespace(
-        subject=subject,
-        trust=_text(trust),
-        store=_text(store),
-        bundle=[os.fspath(path) for path in bundles] or None,
-        index=index,
-        environment=environment,
-        workspace=workspace,
+        subject=_text(subject, "subject"),
+        trust=_path(trust, "trust"),
+        store=_optional_path(store, "store"),
+        bundle=[_path(path, "bundles") for path in bundles] or None,
+        index=_optional_text(index, "index"),
+        environment=_optional_text(environment, "environment"),
+        workspace=_optional_text(workspace, "workspace"),
     )
-    found = verb.verified(args, _surroundings(now, variables, notify, None))
+    with _no_other_errors():
+        found = verb.verified(args, env)
     return Verified(result=found.result, other=found.other)
 
 
-def _text(path: str | os.PathLike[str] | None) -> str | None:
-    return None if path is None else os.fspath(path)
+# --------------------------------------------------------------------------------------------------------------------
+# What a program hands over, which no parser has looked at
+
+
+def _wrong(value: object, expected: str, where: str) -> UsageError:
+    return UsageError(f"got {value!a:.80}, expected {expected}", where=where, hint="docs/library.md has the arguments")
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str) or not value or "\0" in value or not _is_unicode(value):
+        raise _wrong(value, "a text", where)
+    return value
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _path(value: object, where: str) -> str:
+    return _text(os.fspath(value) if isinstance(value, os.PathLike) else value, where)
+
+
+def _optional_text(value: object, where: str) -> str | None:
+    return None if value is None else _text(value, where)
+
+
+def _optional_path(value: object, where: str) -> str | None:
+    return None if value is None else _path(value, where)
+
+
+@contextmanager
+def _no_other_errors() -> Iterator[None]:
+    """What the system refuses is an error of ours, as on the command line: nothing was decided.
+
+    Raises:
+        FetchError: in place of an OSError.
+    """
+    try:
+        yield
+    except OSError as e:
+        where = e.filename if isinstance(e.filename, str) else "input or output"
+        raise FetchError((e.strerror or str(e)).lower(), where=where) from e
 
 
 def _surroundings(
@@ -231,20 +288,30 @@ def _surroundings(
     """Return the surroundings of one call: what was given, else the process's own.
 
     Raises:
-        UsageError: a time without a time zone, which could mean any.
+        UsageError: one of them is of another kind, or a time without a time zone, which could mean any.
     """
     from dataclasses import replace
-    from datetime import UTC
+    from datetime import UTC, datetime
 
     from sbomgate.cli._environment import Environment
-    from sbomgate.errors import UsageError
 
-    found = replace(Environment.of_process(), tell=notify or _nobody, open_client=client)
+    for where, callable_ in (("notify", notify), ("client", client)):
+        if callable_ is not None and not callable(callable_):
+            raise _wrong(callable_, "a function", where)
+    with _no_other_errors():
+        found = replace(Environment.of_process(), tell=notify or _nobody, open_client=client)
     if now is not None:
+        if not isinstance(now, datetime) or now.year not in _YEARS:
+            raise _wrong(now, f"a datetime from {_YEARS.start} to {_YEARS.stop - 1}", "now")
         if now.utcoffset() is None:
             raise UsageError("has no time zone", where="now", hint="datetime.now(UTC)")
         found = replace(found, now=now.astimezone(UTC).replace(microsecond=0))
     if variables is not None:
+        if not isinstance(variables, Mapping):
+            raise _wrong(variables, "texts by name", "variables")
+        for pair in variables.items():
+            if not all(isinstance(one, str) and "\0" not in one for one in pair):
+                raise _wrong(pair, "a name and a text", "variables")
         found = replace(found, variables=dict(variables))
     return found
 

@@ -6,7 +6,8 @@ A statement of its own, OVERRIDDEN: the decision and its summary stay FAILED. Pu
  2. they name this very decision, and the artefact that it is about
  3. it holds for no longer than the trust file allows, a day at most, counted from when it was signed as far as that is
     proved; it has begun, and has not ended
- 4. two different persons have signed such statements
+ 4. no revocation withdraws what its signer signs
+ 5. two different persons have signed such statements
 
 What nothing waives nothing overrides: a known malicious package, an invalid signature or attestation, other bytes than
 the registry's (P28). Nor does it mend anything else than the policy's word: not the signer, the age, the environment,
@@ -15,7 +16,7 @@ the policy of the decision, nor a revocation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,7 +24,7 @@ from typing import Any
 from sbomgate import dsse
 from sbomgate.errors import EvidenceError
 from sbomgate.model import Subject, Trust
-from sbomgate.signing.verify import NotAccepted, verify
+from sbomgate.signing.verify import NotAccepted, VerifiedStatement, verify
 from sbomgate.times import format_time, parse_time
 
 OVERRIDE_TYPE = "https://sbomgate.dev/override/v1"
@@ -33,6 +34,8 @@ MAX_HOURS = 24.0
 CLOCK_SKEW = timedelta(minutes=5)
 NEVER = ("known_malicious",)
 """Rules whose findings nothing overrides, whatever a policy of somebody's own makes of them."""
+Revoked = Callable[[VerifiedStatement], str | None]
+"""Why what somebody signed was withdrawn, or None where it was not (`evidence.revocation.withdraws`)."""
 _DECISION = "decision"
 _RESULT = "OVERRIDDEN"
 
@@ -134,8 +137,18 @@ def _override(statement: Mapping[str, Any]) -> Override:
     )
 
 
+def _nobody(_: VerifiedStatement) -> None:
+    """Know of no revocation."""
+
+
 def accepted(
-    bundles: Mapping[str, bytes], trust: Trust, *, decision: str, subject: Subject, now: datetime
+    bundles: Mapping[str, bytes],
+    trust: Trust,
+    *,
+    decision: str,
+    subject: Subject,
+    now: datetime,
+    revoked: Revoked = _nobody,
 ) -> Overrides:
     """Sort out what people signed about a decision.
 
@@ -145,6 +158,7 @@ def accepted(
         decision: SHA-256 (hex) of the decision's signed detail.
         subject: the artefact that it is about.
         now: the time.
+        revoked: what revocations of the store withdraw.
 
     What does not count is refused with its reason, and stops nothing: without it the decision is FAILED.
     """
@@ -152,7 +166,7 @@ def accepted(
     refused: list[tuple[str, str]] = []
     for file, data in sorted(bundles.items()):
         try:
-            found = _accepted(data, trust, decision, subject, now, file)
+            found = _accepted(data, trust, decision, subject, now, file, revoked)
         except EvidenceError as e:
             found = str(e)
         if isinstance(found, str):
@@ -162,16 +176,16 @@ def accepted(
     return Overrides(signed=tuple(signed[person] for person in sorted(signed)), refused=tuple(refused))
 
 
-def history(bundles: Mapping[str, bytes], trust: Trust) -> Overrides:
+def history(bundles: Mapping[str, bytes], trust: Trust, *, revoked: Revoked = _nobody) -> Overrides:
     """Return every override that an accepted person ever signed, ended ones too, by its beginning: for a register.
 
-    Whether one counts is not asked: neither what it is about, nor for how long it holds.
+    Whether one counts is not asked: neither what it is about, nor for how long it holds. What was revoked is refused.
     """
     signed: list[SignedOverride] = []
     refused: list[tuple[str, str]] = []
     for file, data in sorted(bundles.items()):
         try:
-            found = _signed(data, trust, file)
+            found = _signed(data, trust, file, revoked)
         except EvidenceError as e:
             found = str(e)
         if isinstance(found, str):
@@ -183,22 +197,25 @@ def history(bundles: Mapping[str, bytes], trust: Trust) -> Overrides:
     )
 
 
-def _signed(data: bytes, trust: Trust, where: str) -> tuple[SignedOverride, datetime | None] | str:
-    """Return what somebody accepted signed, and the proved time of it (step 1)."""
+def _signed(data: bytes, trust: Trust, where: str, revoked: Revoked) -> tuple[SignedOverride, datetime | None] | str:
+    """Return what somebody accepted signed, and the proved time of it (steps 1 and 4)."""
     found = verify(data, trust.signers, role=ROLE, where=where)
     if isinstance(found, NotAccepted):
         return found.reason
     said = read(found.payload, where)
+    # (4)
+    if (why := revoked(found)) is not None:
+        return why
     return SignedOverride(file=where, by=found.signer.person, time_source=found.time_source, said=said), found.time
 
 
 def _accepted(
-    data: bytes, trust: Trust, decision: str, subject: Subject, now: datetime, where: str
+    data: bytes, trust: Trust, decision: str, subject: Subject, now: datetime, where: str, revoked: Revoked
 ) -> SignedOverride | str:
     if trust.break_glass_hours is None:
         return "the trust file honours no override: it has no [break_glass]"
     # (1)
-    found = _signed(data, trust, where)
+    found = _signed(data, trust, where, revoked)
     if isinstance(found, str):
         return found
     signed, time = found

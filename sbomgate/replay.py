@@ -97,6 +97,7 @@ def replay(
     derived = gate.derive(bom.graph, gathered, question)
     packages = len(bom.graph.packages) - 1
     said = gate.evaluate(record.material(decision.POLICY_INPUT), question, packages, engine)
+    ends = gate.valid_until(said, gathered.people, excluded=gate.excluded_until(said, bom.graph, question))
     # (3) compare
     known = declared if declared is not None and claimed.policy == shipped_policy else {}
     counts = decision.count(said, packages)
@@ -113,7 +114,7 @@ def replay(
         ("policy input", claimed.sha256[decision.POLICY_INPUT], hashlib.sha256(derived.policy_input).hexdigest()),
         ("evaluation", claimed.sha256[decision.EVALUATION], said.sha256),
         ("verdict", claimed.verdict.value, said.verdict.value),
-        ("end of what it rests on", str(claimed.valid_until), str(gate.valid_until(said, gathered.people))),
+        ("end of what it rests on", str(claimed.valid_until), str(ends)),
         ("counts and rules", _sums(claimed.counts, claimed.rules), _sums(counts, said.rules)),
     )
     documents = {

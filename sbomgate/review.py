@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from sbomgate.canonical import dumps
 from sbomgate.model import (
+    OWN_KINDS,
     AttestationState,
     Authors,
     Bootstrap,
@@ -26,7 +27,6 @@ from sbomgate.model import (
 )
 from sbomgate.model.review import Entry, Review
 
-_OWN = frozenset({Kind.ROOT, Kind.WORKSPACE, Kind.LINK})
 _OF_CHANGES = frozenset({"approved_changes", "new_dependencies"})
 """Rules whose findings are about a change, whatever they are about: an edge stands at the package that declares it."""
 _RUNS_CODE = 150  # more than one finding that denies
@@ -56,7 +56,7 @@ def review(
     """
     graph = sbom.graph
     before = None if isinstance(baseline, Bootstrap) else baseline
-    old = set() if before is None else {_key(p) for p in before.graph.packages if p.kind not in _OWN}
+    old = set() if before is None else {_key(p) for p in before.graph.packages if p.kind not in OWN_KINDS}
     held: dict[str, set[str]] = {}
     for name, version, _ in old:
         held.setdefault(name, set()).add(version)
@@ -65,7 +65,7 @@ def review(
     whole: list[PolicyFinding] = []
     for finding in evaluation.findings:
         package = by_id.get(finding.package or "")
-        if package is None or package.kind in _OWN:
+        if package is None or package.kind in OWN_KINDS:
             whole.append(finding)
         else:
             findings.setdefault(_key(package), {}).setdefault(finding.fingerprint, finding)
@@ -74,7 +74,7 @@ def review(
         key = _key(package)
         # On a first run everything is new: only what something is said about is put before a person. What did not
         # change is, where it denies: whoever approves the change answers for it as well.
-        if package.kind not in _OWN and (_is_shown(key, old, findings) if before is not None else key in findings):
+        if package.kind not in OWN_KINDS and (_is_shown(key, old, findings) if before is not None else key in findings):
             copies.setdefault(key, []).append(package)
     chains = graph.chains(p.id for p in graph.packages if p.kind in (Kind.ROOT, Kind.WORKSPACE))
     brings = _brings(sbom, held) if before is not None else {}
@@ -94,7 +94,7 @@ def review(
     ]
     entries.sort(key=lambda e: (-_danger(e), e.name, e.version))
     replaced = {entry.name for entry in entries}
-    now_held = {(p.name, p.version or "") for p in graph.packages if p.kind not in _OWN}
+    now_held = {(p.name, p.version or "") for p in graph.packages if p.kind not in OWN_KINDS}
     shown = {*whole, *(f for key in copies for f in findings.get(key, {}).values())}
     shown |= {finding for finding in evaluation.findings if finding.rule in _OF_CHANGES}
     covers = tuple(sorted({f.fingerprint for f in shown if f.waivable and not f.waived}))
@@ -227,7 +227,7 @@ def _publishers(before: Sbom | None, name: str) -> frozenset[str]:
 
 def _brings(sbom: Sbom, held: Mapping[str, set[str]]) -> dict[str, tuple[str, ...]]:
     """Package id → names of its dependencies that the last approved build did not have."""
-    names = {package.id: package.name for package in sbom.graph.packages if package.kind not in _OWN}
+    names = {package.id: package.name for package in sbom.graph.packages if package.kind not in OWN_KINDS}
     found: dict[str, set[str]] = {}
     for edge in sbom.graph.edges:
         if edge.target in names and names[edge.target] not in held:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from sbomgate.errors import UsageError
 
+UNTRUSTED_HINT = "NODE_EXTRA_CA_CERTS names a file with the authority that certified it"
+
 
 def client_context(cafile: str | Path | None = None) -> ssl.SSLContext:
     """Return what verifies a server: against the system's certificates, or only those of `cafile` where one is named.
@@ -19,6 +21,11 @@ def client_context(cafile: str | Path | None = None) -> ssl.SSLContext:
     made = ssl.create_default_context(cafile=cafile)
     made.keylog_filename = None  # type: ignore[assignment]
     return made
+
+
+def is_untrusted(error: Exception) -> bool:
+    """Whether an exchange ended since a certificate is not trusted: the text of a TLS error names the fault."""
+    return "CERTIFICATE_VERIFY_FAILED" in str(error)
 
 
 def public_context(ca_file: str | None = None) -> ssl.SSLContext:

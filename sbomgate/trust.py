@@ -40,6 +40,10 @@ from sbomgate.model import (
 MAX_TRUST_BYTES = 4 << 20  # about 10,000 approved scripts
 MAX_PINNED_BYTES = 64 << 20  # a list of 250,000 malicious packages is some 12 MB; a trusted_root.json 7 kB
 _WORLD_WRITABLE = 0o002
+_UNSEEN = frozenset(  # what is not seen, of what Unicode calls printable: fillers, joiners, variation selectors
+    map(chr, (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10)))
+) | frozenset(map(chr, range(0xE0100, 0xE01F0)))
+_ENDS = dict.fromkeys(map(ord, "\n\r\t"))
 
 NOBODY = Trust(
     sha256=None,
@@ -125,6 +129,7 @@ def parse(data: bytes, *, pinned: Callable[[str, str], bytes], where: str = "tru
     """
     try:
         content = data.decode("utf-8")
+        _visible(content, where)  # comments too: they may show a line as what it is not (https://trojansource.codes/)
         document = tomllib.loads(content)
     except UnicodeDecodeError as e:
         raise TrustError("not UTF-8", where=where) from e
@@ -403,12 +408,12 @@ def _verifiers(
 def _person(name: str, spelt: dict[str, str]) -> str:
     """Return the one text for a person, however it is written (W05).
 
-    Unicode NFKC, case folded, blanks as one; of an address the dots before the @ do not count.
+    Unicode NFKC, case folded, blanks as one; of an address the dots before the @, and at its end, do not count.
     Of several spellings the first is the text: `spelt` holds it.
     """
     text = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
     local, at, host = text.partition("@")
-    same = local.replace(".", "") + at + host if at else text
+    same = local.replace(".", "") + at + host.rstrip(".") if at else text
     return spelt.setdefault(same, text)
 
 
@@ -565,6 +570,8 @@ def _plain(value: Any, path: tuple[str, ...], where: str) -> Any:
     """Return TOML's values as JSON has them: times as text in UTC; what JSON cannot say is refused."""
     match value:
         case dict():
+            for key in value:
+                _visible(key, where, ".".join(path))
             return {key: _plain(one, (*path, key), where) for key, one in value.items()}
         case list():
             return [_plain(one, (*path, str(i)), where) for i, one in enumerate(value)]
@@ -580,8 +587,26 @@ def _plain(value: Any, path: tuple[str, ...], where: str) -> Any:
         case float() if not math.isfinite(value):
             # NaN compares false with every limit: an age limit of NaN would be none.
             raise TrustError(f"{value} is not a number that limits anything", where=where, place=".".join(path))
+        case str():
+            _visible(value, where, ".".join(path))
+            return value
         case _:
             return value
+
+
+def _visible(text: str, where: str, place: str = "") -> None:
+    """Refuse what nobody sees who reviews the file: `ann` with a blank of no width is another person (W05)."""
+    if text.isascii() and text.translate(_ENDS).isprintable():  # nearly every text
+        return
+    for at, character in enumerate(text):
+        seen = character.isprintable() or character in "\n\r\t" or unicodedata.category(character) == "Zs"
+        if character in _UNSEEN or not seen:
+            raise TrustError(
+                f"holds U+{ord(character):04X}, a character that cannot be seen",
+                where=where,
+                place=place or f"line {text.count(chr(10), 0, at) + 1}",
+                hint="write the line again by hand",
+            )
 
 
 def _passes_through(path: Path, root: Path) -> bool:

@@ -140,8 +140,12 @@ def read_metadata(folder: Path) -> dict[str, bytes]:
         directory = folder / below
         if not directory.is_dir():
             continue
-        for path in sorted(directory.glob("*.json")):
-            if not path.is_file() or (not below and path.stem == "root"):
+        try:
+            held = sorted(path for path in directory.iterdir() if path.suffix == ".json" and path.is_file())
+        except OSError as e:
+            raise TrustError(f"cannot be read: {(e.strerror or str(e)).lower()}", where=str(directory)) from e
+        for path in held:
+            if not below and path.stem == "root":
                 continue
             found[f"{below}/{path.name}".lstrip("/")] = files.read(path, limit=MAX_METADATA_BYTES, error=TrustError)
             if len(found) > MAX_METADATA_FILES:

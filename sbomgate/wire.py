@@ -786,6 +786,9 @@ class RevocationPredicate(Wire):
     model_config = ConfigDict(extra="forbid", strict=True, title="sbomgate revocation, version 1")
 
     decision: Digest | None = Field(description="decision.sigstore.json")
+    build: Digest | None = Field(
+        default=None, description="the build manifest that the decision is about; absent for a signer, and earlier"
+    )
     signer: RevokedSigner | None
     issuedAt: Time
     reason: Annotated[str, Field(min_length=1, max_length=2000)]

@@ -31,7 +31,7 @@ Exact = Annotated[
         rf"^[^\s.{_LOOSE}]([^\r\n\t{_LOOSE}]*[^\s{_LOOSE}])?$",
     ),
 ]
-_NAMED = r"[^\s*?^$|\\()\[\]{}<>]"  # what an identity's URI or address is made of
+_NAMED = r"[!-#%-'+-;=@-Z_`a-z~]"  # what an identity's URI or address is made of: a certificate has ASCII only
 Identity = Annotated[
     str,
     _text(
@@ -40,11 +40,13 @@ Identity = Annotated[
         rf"^{_NAMED}+(@refs/(tags/|heads/{_NAMED}){_NAMED}*\*)?$",
     ),
 ]
+_HOST = r"([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"  # other scripts as DNS has them: xn--…
 Url = Annotated[
     str,
     _text(
-        "one https URL without user, query or wildcard (http for loopback only)",
-        r"^(https://[^\s/*?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?)(/[^\s*?#@]*)?$",
+        "one https URL in ASCII without user, query or wildcard (http for loopback only)",
+        rf"^(https://{_HOST}(:[0-9]{{1,5}})?|http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{{1,5}})?)"
+        r'(/[!"$-)+->A-\[\]-~]*)?$',
     ),
 ]
 Uri = Annotated[str, _text("one exact URI with its scheme, without wildcard", r"^[a-z][a-z0-9+.-]*:[^\s*]+$")]
@@ -125,7 +127,9 @@ class Signer(Part):
         default=[], description="what may have started the workflow, as in `push`; empty means anything"
     )
     runner: Exact | None = Field(default=None, description="where the workflow must have run: `github-hosted`")
-    environments: list[Exact] = Field(default=[], description="decisions count for these only; empty means any")
+    environments: list[Exact] = Field(
+        default=[], description="what it decides, approves or overrides counts for these only; empty means any"
+    )
     verifier: Uri | None = Field(default=None, description="the verifier.id that its summaries carry")
 
 

@@ -58,6 +58,7 @@ def _own_process() -> None:
     a sixth of its time, and find none.
     """
     import gc
+    import io
     import os
     import signal
 
@@ -72,6 +73,9 @@ def _own_process() -> None:
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - a descriptor
     if sys.stdout is None:
         raise UsageError("stdout is closed, and the result goes there", hint="run it without `>&-`")
+    # Results are UTF-8 (`_environment.emit`), whatever the locale: a line that a verb prints when all is done too.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     # Servers are ended and temporary files removed on the way out.
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
@@ -95,12 +99,34 @@ def _settle() -> None:
 def _run(arguments: list[str]) -> int:
     from sbomgate.cli._environment import Environment
 
+    _must_be_text(arguments)
     first = arguments[0] if arguments else "--help"
     args = parser(first, listing=first in ("-h", "--help", "--version")).parse_args(arguments)
     code = args.run(args, Environment.of_process())
     if code not in (0, 1, 2):
         raise AssertionError(f"{args.verb} returned {code!r}")
     return int(code)
+
+
+def _must_be_text(arguments: Sequence[str]) -> None:
+    """Refuse an empty argument: a variable that is not set would name this folder, or no baseline, or nowhere.
+
+    And one that is not UTF-8: what is signed or kept could not name it, or nobody could read it again.
+
+    Raises:
+        UsageError: there is one.
+    """
+    import os
+
+    for at, argument in enumerate(arguments):
+        option, is_set, value = argument.partition("=")
+        if argument == "" or (option.startswith("--") and is_set and value == ""):
+            where = option or (arguments[at - 1] if at else "sbomgate")
+            raise UsageError("is followed by nothing", where=where, hint="is a variable not set? Leave the option out")
+        try:
+            os.fsencode(argument).decode("utf-8")
+        except UnicodeError as e:
+            raise UsageError("is not UTF-8", where=argument[:300], hint="rename it, or write it in UTF-8") from e
 
 
 def parser(verb: str | None = None, *, listing: bool = False) -> argparse.ArgumentParser:

@@ -125,6 +125,7 @@ def read(
     graph = lockfiles.read(opened.files, opened.lockfile)
     if graph.lockfile.kind != SBOM_KIND:  # an SBOM may lie anywhere
         graph = lockfiles.note_others(graph, *project.find(opened.files, lockfiles.NAMES))
+        graph = lockfiles.note_committed(graph, _committed(opened, lockfiles.unjudged_folders(graph)))
     return Tree(
         project=opened,
         whole=graph,
@@ -133,6 +134,16 @@ def read(
         settings=settings,
         bundle=bundle,
     )
+
+
+def _committed(opened: Project, folders: Sequence[str]) -> dict[str, str]:
+    """Return those of these folders of the project that hold files of the repository, with a digest of them."""
+    from sbomgate.cli import _worktree
+    from sbomgate.project import path_in_repository
+
+    found = {path_in_repository(opened.files, one): one for one in folders}
+    held = _worktree.tracked(opened.files.repository, found)
+    return {found[path]: digest for path, digest in held.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,7 +102,6 @@ def after_gate(inventory: Folder, record: Record, trust: Trust) -> None:
 def _fill(inventory: Folder, args: argparse.Namespace, env: Environment) -> int:
     from sbomgate import trust as trust_file
     from sbomgate.cli._environment import say
-    from sbomgate.inventory import amendments
     from sbomgate.inventory import rows as inventory_rows
 
     trust = trust_file.NOBODY if args.trust is None else trust_file.load(args.trust, project_root=None)
@@ -116,7 +115,7 @@ def _fill(inventory: Folder, args: argparse.Namespace, env: Environment) -> int:
     def keep() -> None:
         nonlocal added, amended, batch
         # First what is revoked: no reader sees it as PASSED.
-        amended += amendments.append(inventory, reading.amended)
+        amended += inventory.amend(reading.amended)
         reading.amended.clear()
         inventory.add(batch)
         added += len(batch)

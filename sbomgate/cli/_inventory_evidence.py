@@ -143,17 +143,20 @@ def amendments(
                     reason=revocation.said.reason,
                 )
         if bundles:
-            yield from _overridden(held, one, bundles, trust, env)
+            yield from _overridden(held, one, bundles, view, trust, env)
 
 
 def _overridden(
-    held: Held, one: Statements, bundles: Mapping[str, bytes], trust: Trust, env: Environment
+    held: Held, one: Statements, bundles: Mapping[str, bytes], view: View, trust: Trust, env: Environment
 ) -> Iterator[Amendment]:
     from sbomgate import override
     from sbomgate.evidence import overrides
     from sbomgate.inventory.amendments import OVERRIDDEN, Amendment
 
-    found = override.accepted(bundles, trust, decision=one.id, subject=one.claimed.subject, now=env.now)
+    revoked = overrides.refusing(one, view.revocations, trust)
+    found = override.accepted(
+        bundles, trust, decision=one.id, subject=one.claimed.subject, now=env.now, revoked=revoked
+    )
     if found.until is None or overrides.never(held.whole(one)):
         return
     last = max(found.signed, key=lambda signed: (signed.said.issued_at, signed.file))

@@ -130,6 +130,7 @@ class _Stored:
 
 def _read(record: Record) -> _Stored:
     import hashlib
+    from dataclasses import replace
 
     import orjson
 
@@ -179,6 +180,7 @@ def _read(record: Record) -> _Stored:
         accepted,
         now=claimed.context.evaluated_at,
         authors=authors,
+        context=replace(claimed.context, time_source=claimed.time_source),
     )
     return _Stored(
         sbom=bom,

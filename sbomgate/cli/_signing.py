@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from sbomgate.errors import SigningError, UsageError
+from sbomgate.errors import EvidenceError, SigningError, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -177,7 +177,6 @@ def _from_file(path: Path) -> Callable[[], str]:
 def _refuse_ended(token: str, env: Environment, where: str) -> None:
     """Refuse a token that says itself that it is over: so nothing need be decided first."""
     from sbomgate import id_token
-    from sbomgate.errors import EvidenceError
 
     try:
         if not id_token.has_ended(token, env.now):
@@ -232,7 +231,7 @@ def sign_and_store(made: Unsigned, trust: Trust, signer: Signer, store: Path, no
 
     Raises:
         SigningError: it could not be signed; the verdict is kept as pending, where signing asks somebody.
-        EvidenceError: it could not be stored.
+        EvidenceError: it could not be stored, or the trust file demands a head and the store that held builds has none.
     """
     from sbomgate import gate
     from sbomgate.evidence import log, pending
@@ -240,6 +239,12 @@ def sign_and_store(made: Unsigned, trust: Trust, signer: Signer, store: Path, no
     if log.is_lacking(store):
         from sbomgate.cli._environment import say
 
+        if trust.max_head_age_hours is not None:  # (P19) whoever took it away chose the baseline
+            raise EvidenceError(
+                "holds builds and no signed head, which the trust file demands: what was removed is not seen",
+                where=str(store),
+                hint="restore it; or look through the store and sign a first one: `sbomgate audit STORE --key KEY`",
+            )
         say("warning: the store has no signed head; the first one covers what accepted signers put there before")
     notary = log.Notary(signer=signer, signers=trust.signers, now=now)
     if not signer.is_remote:

@@ -209,6 +209,7 @@ def _project_files(opened: Project) -> Iterator[_File]:
 
 
 def _templates(repository: DiskFiles, system: str | None, manager: Manager) -> Iterator[_File]:
+    from sbomgate import files
     from sbomgate.adoption import proposal
     from sbomgate.adoption.found import SYSTEMS
     from sbomgate.resources import path as resource
@@ -216,7 +217,7 @@ def _templates(repository: DiskFiles, system: str | None, manager: Manager) -> I
     if system is None:
         return
     folder = resource("ci-templates", system)
-    for path in sorted(found for found in folder.rglob("*") if found.is_file()):
+    for path in files.below(folder, error=UsageError):
         name = proposal.destination(system, path.relative_to(folder).as_posix())
         data = proposal.template(path.read_bytes(), manager)
         yield _file(repository, name, data, f"template for {SYSTEMS[system]}")
@@ -375,6 +376,8 @@ def _trust_file(args: argparse.Namespace, env: Environment, trust: _Trust, found
         trust.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.path.lexists(trust.key):
             made = local_key.load(trust.key, password=env.variables.get(local_key.PASSWORD))
+            if not os.path.lexists(trust.key.with_name(trust.key.name + ".pub")):  # killed between the two
+                local_key.write_public(made, trust.key)
         else:
             made = local_key.generate(trust.key, password=env.variables.get(local_key.PASSWORD))
     except OSError as error:

@@ -94,10 +94,11 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         until=_until(args.until, env.now, trust),
         reason=args.reason,
     )
+    revoked = overrides.refusing(record, log.revocations(store), trust)
     # What would not count is not stored: read as `verify` will read it.
 
     def accepted(bundles: Mapping[str, bytes]) -> override.Overrides:
-        return override.accepted(bundles, trust, decision=record.id, subject=subject, now=env.now)
+        return override.accepted(bundles, trust, decision=record.id, subject=subject, now=env.now, revoked=revoked)
 
     with ExitStack() as stack:
         signer = _signing.open_signer(args, env, trust, stack)
@@ -124,14 +125,16 @@ def run(args: argparse.Namespace, env: Environment) -> int:
 def _register(store: Path, trust: Trust, env: Environment) -> Iterator[str]:
     """Yield who overrode what, when and why; ended ones too, and those that nobody accepted signed."""
     from sbomgate import override
-    from sbomgate.evidence import overrides
+    from sbomgate.evidence import log, overrides
+    from sbomgate.evidence.revocation import withdraws
     from sbomgate.report.escape import plain
 
     decisions = overrides.decisions(store)
+    revoked = withdraws(log.revocations(store), trust.signers, None)
     if not decisions:
         yield "no overrides"
     for decision in decisions:
-        found = override.history(overrides.read(store, decision), trust)
+        found = override.history(overrides.read(store, decision), trust, revoked=revoked)
         yield f"decision sha256:{decision}"
         for one in found.signed:
             state = "ended" if one.said.until <= env.now else "in force"

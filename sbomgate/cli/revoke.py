@@ -3,7 +3,8 @@ r"""Withdraw a decision, or all by one signer from a time on: a signed statement
 It acts as a FAILED does: `verify`, the baseline and `audit` honour it, and it beats every older PASSED on the same
 artefact, which has to be gated again. A signer of decisions may revoke what is for his environments, one with the role
 `revoker` everything. What only a key vouches for (no timestamp, no log) stands beside `--from` only if the store's log
-has it before the revocation: who stole the key can date back.
+has it before the revocation: who stole the key can date back. With a signer's decisions go his overrides and his word
+for the store's head; what he signed as approver, of facts or policies counts until the trust file stops naming him.
 
 examples:
   sbomgate revoke 81c0… --reason "built on a compromised runner" --key release.key --trust ../trust.toml
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 HELP = "withdraw a decision, or all by one signer"
 SCHEMA = "sbomgate/revoked/v1"
 BUILDS = 64  # of one task
+_ACTED_ON = {"decision", "override", "revoker"}  # a revoker signs heads
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,8 +77,10 @@ def run(args: argparse.Namespace, env: Environment) -> int:
     kept = _store.parse(args.store, env)
     store = kept.folder
     builds = layout.scan(store).builds
+    decision = None if args.by is not None else _decision(args)
     made = Revocation(
-        decision=None if args.by is not None else _decision(args),
+        decision=decision,
+        build=next((one.name for one in builds if decision and (one / "decisions" / decision).is_dir()), None),
         signer=None if args.by is None else _signer(args, trust, env.now),
         issued_at=env.now,
         reason=_approvals.reason(args.reason),
@@ -95,9 +99,21 @@ def run(args: argparse.Namespace, env: Environment) -> int:
         _must_hit(made, signed, hit, parts)
         log.add_revocation(store, bundle, log.Notary(signer=signer, signers=trust.signers, now=env.now))
         _store.attach_revocation(kept, bundle, env)
+    if args.by is not None:
+        _say_what_stands(args.by, trust)
     hit.sort(key=lambda one: (one.time, one.id), reverse=True)
     print(_json(signed, hit, running) if args.json else _text(signed, hit, kept.shown, running))
     return EXIT_ALLOWED
+
+
+def _say_what_stands(name: str, trust: Trust) -> None:
+    """Tell which words of a revoked signer count all the same: who was told "revoked" believes that none does."""
+    from sbomgate.cli._environment import say
+
+    for signer in trust.signers:
+        if signer.name == name and (left := sorted({*signer.roles} - _ACTED_ON)):
+            say(f"warning: what {name!r} signs as {' and '.join(left)} counts as long as the trust file says so")
+            say("  hint: take this signer out of the trust file")
 
 
 def _running(args: argparse.Namespace, env: Environment) -> Running:
@@ -171,6 +187,12 @@ def _signer(args: argparse.Namespace, trust: Trust, now: datetime) -> RevokedSig
             hint="give when it was stolen, or leave it out: then nothing by this signer stands",
         )
     identity = found.identity
+    if not _ACTED_ON & set(found.roles):
+        raise UsageError(
+            f"{args.by!r} is accepted for {', '.join(found.roles)}, and a revocation withdraws no such thing",
+            where="--by",
+            hint="take this signer out of the trust file: from then on nothing that he signed counts",
+        )
     return RevokedSigner(
         key_id=found.key_id,
         issuer=None if identity is None else identity.issuer,

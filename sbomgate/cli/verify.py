@@ -107,7 +107,9 @@ def verified(args: argparse.Namespace, env: Environment) -> Combined:
     found = summaries.combine(result, others, (*given.notes, *notes))
     folder = args.store or (None if args.bundle else _store.DEFAULT)
     if folder is not None and not folder.startswith(_store.REGISTRY):  # a registry keeps none
-        honoured = overrides.honour(found.result, env.working_directory / folder, accepted, now=env.now)
+        honoured = overrides.honour(
+            found.result, env.working_directory / folder, accepted, now=env.now, revocations=view.revocations
+        )
         found = replace(found, result=honoured)
     return found
 

@@ -20,7 +20,7 @@ from sbomgate.evidence import layout, log
 from sbomgate.evidence.head import Entry, SignedHead, View
 from sbomgate.evidence.record import Record, Statements
 from sbomgate.evidence.revocation import SignedRevocation, accepted_of
-from sbomgate.evidence.verify import Reason, Signed, counted_by, in_future, revoked, signed_by
+from sbomgate.evidence.verify import Reason, Signed, counted_by, in_future, lost, revoked, signed_by
 from sbomgate.model import Context, Signer, Verdict
 
 
@@ -129,6 +129,9 @@ def baseline(
 ) -> Baseline:
     """Return the newest accepted evidence of a project, or of one workspace of it.
 
+    What a signer says counts for his environments only: he chooses no baseline for another one, as long as there is
+    one by somebody who may decide there (P20).
+
     Args:
         found: what `read` found.
         context: of the decision that is about to be made: its repository, the folder of its lockfile and its workspace
@@ -146,7 +149,18 @@ def baseline(
     """
     if not signers:
         raise TrustError("no signer is accepted: no baseline can be believed", hint="give a trust file with --trust")
-    sorted_ = _Sorted(found=found, context=context, project=project, signers=signers, now=now)
+    ours = _Sorted(found=found, context=context, project=project, signers=signers, now=now)
+    chosen = _chosen(ours)
+    if chosen.evidence is not None or not ours.has_others:
+        return chosen
+    # Nobody who may decide here has: the first build here is still compared with what was approved elsewhere.
+    return _chosen(
+        _Sorted(found=found, context=context, project=project, signers=signers, now=now, any_environment=True)
+    )
+
+
+def _chosen(sorted_: _Sorted) -> Baseline:
+    found, signers, now = sorted_.found, sorted_.signers, sorted_.now
     head = found.newest
     if (
         found.whole
@@ -178,8 +192,8 @@ def baseline(
             hint="correct the clock of this machine; if the other was wrong, withdraw the decision (`sbomgate revoke`)",
         )
     latest = None
-    if accepted:
-        last = max(accepted, key=_age)
+    if seen := [one for one in accepted if sorted_.may_decide(one[0])]:  # a FAILED by others beats, and tells nothing
+        last = max(seen, key=_age)
         latest = _read(last[1], signers)
     if newest is None:
         why = "no evidence of this project by an accepted signer"
@@ -217,6 +231,14 @@ class _Sorted:
     others: list[Statements] = field(default_factory=list)
     builds: list[str] = field(default_factory=list)
     revoking: tuple[SignedRevocation, ...] | None = None
+    any_environment: bool = False
+    has_others: bool = False
+
+    def may_decide(self, signed: Signed[Statements]) -> bool:
+        """Whether its signer may decide for the environment that is asked about; `check` asks about none."""
+        asked = self.context.environment
+        unasked = asked is None and self.context.time_source is None
+        return self.any_environment or unasked or signed.signer.may_for(None if asked is None else asked.value)
 
     def take(self, statements: Statements, folder: Path) -> None:
         """Take a decision in."""
@@ -232,6 +254,12 @@ class _Sorted:
             case Signed() as signed if not signed.in_environment:
                 self.notes.append(
                     f"decision {statements.id[:12]} is for an environment that its signer may not sign for"
+                )
+            case Signed() as signed if signed.decision.verdict is Verdict.ALLOWED and not self.may_decide(signed):
+                self.has_others = True
+                names = ", ".join(map(repr, signed.signer.environments))
+                self.notes.append(
+                    f"decision {statements.id[:12]} is by {signed.signer.name!r}, who decides for {names}"
                 )
             case Signed() as signed:
                 self.counted.append((signed, folder))
@@ -270,6 +298,12 @@ class _Sorted:
                 if signed in hit or older:
                     beaten.add(signed.record.id)
                     self.notes.append(f"decision {signed.record.id[:12]} was {revocation}")
+        for signed, _ in accepted:
+            build = signed.record.build.sha256
+            held = {one.id for one in self.found.build(build)}
+            if signed.record.id not in beaten and (by := lost(signed, self.revoking, held, (build,))) is not None:
+                beaten.add(signed.record.id)
+                self.notes.append(f"decision {signed.record.id[:12]}: a newer one, which is not here, was {by}")
         return [one for one in accepted if one[0].record.id not in beaten]
 
 

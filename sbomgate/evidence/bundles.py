@@ -16,6 +16,7 @@ from sbomgate.decision import DETAIL_TYPE, OBSERVE, SUMMARY_TYPE, named_detail, 
 from sbomgate.errors import EvidenceError
 from sbomgate.evidence.record import Statements
 from sbomgate.evidence.revocation import REVOCATION_TYPE
+from sbomgate.model import Verdict
 
 MAX_BUNDLES = 10_000
 
@@ -49,7 +50,7 @@ def sort(bundles: Iterable[Given]) -> Sorted:
     """Sort bundles. Nothing of them is verified but that detail and summary belong together.
 
     Raises:
-        EvidenceError: too many, or a decision of sbomgate without one single meaning.
+        EvidenceError: too many, a decision of sbomgate without one single meaning, or half of one that FAILED.
     """
     details: dict[str, Given] = {}
     summaries: dict[bytes, Given] = {}
@@ -78,7 +79,14 @@ def sort(bundles: Iterable[Given]) -> Sorted:
     for id_, detail in sorted(details.items()):
         payload = dsse.read_bundle(detail.data, detail.where).payload
         own = of_detail.get(id_, [])
-        if not own and read_detail(payload, detail.where).context.profile != OBSERVE:
+        said = read_detail(payload, detail.where)
+        if not own and said.context.profile != OBSERVE:
+            if said.verdict is Verdict.DENIED:  # (P19) as in a registry: who loses half of a FAILED has not lost it
+                raise EvidenceError(
+                    "a decision that FAILED, without its summary",
+                    where=detail.where,
+                    hint="give the summary too: `gate --bundle-out` wrote it beside this file",
+                )
             notes.append(f"{detail.where} is a decision without its summary: it does not count")
             continue
         signed: list[bytes | None] = [one.data for one in own]

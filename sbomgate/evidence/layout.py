@@ -21,12 +21,10 @@ hold an exclusive lock (flock), which not every network file system honours: doc
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 import re
 import shutil
-import stat
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -35,7 +33,7 @@ from pathlib import Path
 from sbomgate import dsse, files
 from sbomgate.decision import DETAIL_TYPE, SUMMARY_TYPE, named_detail
 from sbomgate.errors import EvidenceError
-from sbomgate.evidence.commit import INDEX, NO_LINKS, TEMPORARY, Commit, could_not
+from sbomgate.evidence.commit import INDEX, TEMPORARY, Commit, could_not
 from sbomgate.evidence.record import Manifest, Record, Statements, index, manifests
 from sbomgate.model import Subject
 from sbomgate.subject import EMPTY_BLOB, build_manifest, canonical
@@ -326,7 +324,7 @@ class _Blobs:
             except OSError as e:
                 raise could_not("be read", path, e) from e
             found = status.st_size
-            if not stat.S_ISREG(status.st_mode) or self._known.get((status.st_dev, status.st_ino)) != sha256:
+            if self._known.get((status.st_dev, status.st_ino)) != sha256:
                 found = len(self._hashed(sha256, MAX_BLOB_BYTES))
                 self._known[status.st_dev, status.st_ino] = sha256
         if size is not None and found != size:
@@ -430,11 +428,10 @@ def put(store: Path, record: Record, commit: Commit, *, share: Sequence[str] = (
     must_be_own(base.parent, base, base / "blobs", base / "blobs" / "sha256", base / "decisions")
     commit.sync(base, base.parent, store)
     commit.hold(_lock(base / ".lock"))
-    _clean(base, known=None)
     present = _records(base)
+    _clean(base, {r.id for r in present})
     if any(r.id == record.id for r in present):
         return target
-    _clean(base, known={r.id for r in present})
     _put_all(base, record, present, [folder(store, one) / "blobs" / "sha256" for one in share], commit)
     return target
 
@@ -472,26 +469,18 @@ def _put_blob(target: Path, data: bytes, share: Sequence[Path], commit: Commit) 
     if len(data) >= SHARED_BYTES:
         for folder_ in share:
             other = folder_ / target.name
-            try:
-                # The blob of another build, if it has exactly these bytes, and the file system links.
-                if _has_size(other, len(data)) and other.read_bytes() == data:
+            # The blob of another build, if it has exactly these bytes and the file system links; else a copy will do.
+            with contextlib.suppress(OSError):
+                if other.lstat().st_size == len(data) and other.read_bytes() == data:
                     return commit.link(target, other)
-            except OSError as e:
-                if e.errno not in NO_LINKS | {errno.ENOENT}:
-                    raise
     return commit.file(target, data)
 
 
-def _has_size(path: Path, size: int) -> bool:
-    status = path.lstat()
-    return stat.S_ISREG(status.st_mode) and status.st_size == size
-
-
-def _clean(base: Path, *, known: set[str] | None) -> None:
-    """Remove what killed writers left: temporary names, and (where `known` is given) folders that no index knows."""
+def _clean(base: Path, known: set[str]) -> None:
+    """Remove what killed writers left: temporary names, and folders of decisions that the index does not know."""
     for parent in (base, base / "blobs" / "sha256", base / "decisions"):
         for entry in list(os.scandir(parent)):
-            stale = parent.name == "decisions" and known is not None and entry.name not in known
+            stale = parent.name == "decisions" and entry.name not in known
             if not entry.name.startswith(TEMPORARY) and not (stale and _HEX.fullmatch(entry.name)):
                 continue
             if entry.is_dir(follow_symlinks=False):

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from sbomgate import dsse, files, override
+from sbomgate import dsse, files
 from sbomgate.decision import OBSERVE
 from sbomgate.errors import EvidenceError, SigningError
 from sbomgate.evidence import layout
@@ -50,7 +50,6 @@ from sbomgate.evidence.head import (
 )
 from sbomgate.evidence.layout import OVERRIDES, REVOCATIONS, _lock
 from sbomgate.evidence.record import Record, Statements
-from sbomgate.evidence.revocation import accepted_of
 from sbomgate.evidence.verify import Signed, hits, signed_by
 from sbomgate.model import Signer as Accepted
 from sbomgate.model import Verdict
@@ -409,6 +408,8 @@ def _must_stand(store: Path, record: Record, notary: Notary) -> None:
     found = revocations(store)
     if not found:
         return
+    from sbomgate.evidence.revocation import accepted_of
+
     signed = signed_by(record, notary.signers)
     for one in accepted_of(found, notary.signers)[0]:
         if isinstance(signed, Signed) and one.said.signer is not None and hits(one, signed, NOTHING):
@@ -512,10 +513,12 @@ def _is_held(path: Path) -> bool:
 
 def _is_override(path: Path, signers: Sequence[Accepted]) -> bool:
     """Whether an accepted person's override lies there."""
+    from sbomgate.override import ROLE
+
     if not _is_held(path):
         return False
     data = files.read(path, limit=dsse.MAX_BUNDLE_BYTES, error=EvidenceError, follow=False)
-    return not isinstance(verify(data, signers, role=override.ROLE, where=str(path)), NotAccepted)
+    return not isinstance(verify(data, signers, role=ROLE, where=str(path)), NotAccepted)
 
 
 def _present(store: Path, notary: Notary) -> list[Entry]:

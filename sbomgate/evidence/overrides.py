@@ -8,6 +8,7 @@ Each is signed and names its decision, and the store's log has it (`evidence.log
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -18,9 +19,11 @@ from sbomgate import decision, dsse, files, override
 from sbomgate.errors import EvidenceError
 from sbomgate.evidence.commit import could_not
 from sbomgate.evidence.layout import OVERRIDES as FOLDER
-from sbomgate.evidence.record import Record
+from sbomgate.evidence.record import Record, Statements
+from sbomgate.evidence.revocation import withdraws
 from sbomgate.evidence.verify import VerificationResult
 from sbomgate.model import Trust
+from sbomgate.signing.verify import VerifiedStatement
 
 SUFFIX = ".sigstore.json"
 MAX_FILES = 1000  # about one decision, which two are enough for
@@ -68,10 +71,36 @@ def never(record: Record) -> tuple[str, ...]:
     )
 
 
-def honour(result: VerificationResult, store: Path, trust: Trust, *, now: datetime) -> VerificationResult:
+def refusing(of: Statements, revocations: Mapping[str, bytes], trust: Trust) -> override.Revoked:
+    """Return what tells which overrides of a decision do not count, whatever they say.
+
+    Their signer is not accepted for its environment (P20), or was revoked.
+    """
+    claimed = of.claimed.context.environment
+    environment = None if claimed is None else claimed.value
+    why = withdraws(revocations, trust.signers, environment)
+
+    def refused(signed: VerifiedStatement) -> str | None:
+        by = signed.signer
+        return why(signed) if by.may_for(environment) else by.only_for(environment)
+
+    return refused
+
+
+def honour(
+    result: VerificationResult, store: Path, trust: Trust, *, now: datetime, revocations: Mapping[str, bytes]
+) -> VerificationResult:
     """Return the result of `verify_build`, accepted where the only reason against it is overridden.
 
     The reason stays in it, and `overridden` says by whom: such a build is OVERRIDDEN, never PASSED.
+
+    Args:
+        result: of `verify_build`.
+        store: where the overrides lie.
+        trust: who may override.
+        now: the time.
+        revocations: SHA-256 → bundle of every one that was given to `verify_build`: whom they withdraw, overrides
+            nothing.
 
     Raises:
         EvidenceError: an override cannot be read.
@@ -83,7 +112,12 @@ def honour(result: VerificationResult, store: Path, trust: Trust, *, now: dateti
     if not bundles or not isinstance(record, Record):  # without what it names nobody knows what it denied
         return result
     found = override.accepted(
-        bundles, trust, decision=deciding.record.id, subject=deciding.record.claimed.subject, now=now
+        bundles,
+        trust,
+        decision=deciding.record.id,
+        subject=deciding.record.claimed.subject,
+        now=now,
+        revoked=refusing(deciding.record, revocations, trust),
     )
     notes = [f"override {name[:12]} does not count: {reason}" for name, reason in found.refused]
     if hindrances := never(record):

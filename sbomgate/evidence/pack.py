@@ -179,8 +179,7 @@ def _tar(files: Mapping[str, bytes]) -> bytes:
             if name.casefold() in folded:
                 raise EvidenceError("the pack holds it twice", where=name)
             folded.add(name.casefold())
-            info = tarfile.TarInfo(f"evidence/{name}")
-            info.mode = 0o644
+            info = tarfile.TarInfo(f"evidence/{name}")  # of nobody, at no time, for everybody to read
             digest = hashlib.sha256(data).digest()
             if data and digest in first:
                 info.type, info.linkname = tarfile.LNKTYPE, first[digest]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
-from sbomgate import __version__, dsse
+from sbomgate import __version__, dsse, tls
 from sbomgate.addresses import LOCAL, http_date, origin, place, retry_after, show
 from sbomgate.errors import EvidenceError, FetchError, UsageError
 from sbomgate.evidence.registry_auth import DOCKER_HUB, MAX_TOKEN_BYTES, Account, Login
@@ -446,8 +446,8 @@ class Client:
         except httpx.TimeoutException as e:
             raise _BrokenError("did not answer in time") from e
         except httpx.ConnectError as e:
-            # The text of a TLS error names the fault; that of others may name anything: it is not shown.
-            if "CERTIFICATE_VERIFY_FAILED" in str(e):
+            # What an error says may name anything: it is not shown.
+            if tls.is_untrusted(e):
                 raise FetchError(
                     "shows a certificate that is not trusted", where=show(url), hint="NODE_EXTRA_CA_CERTS adds one"
                 ) from e

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,7 @@ from sbomgate.canonical import dumps
 from sbomgate.errors import EvidenceError
 from sbomgate.evidence.record import DETAIL_BUNDLE
 from sbomgate.model import Signer
-from sbomgate.signing.verify import NotAccepted, verify
+from sbomgate.signing.verify import NotAccepted, VerifiedStatement, verify
 from sbomgate.times import format_time, parse_time
 
 REVOCATION_TYPE = "https://sbomgate.dev/revocation/v1"
@@ -56,12 +56,17 @@ class RevokedSigner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revocation:
-    """What a revocation says: exactly one of `decision` (SHA-256, hex) and `signer` is withdrawn, why and when."""
+    """What a revocation says: exactly one of `decision` (SHA-256, hex) and `signer` is withdrawn, why and when.
+
+    `build` is the SHA-256 (hex) of the build manifest that the decision is about: where a store holds that back, the
+    revocation still beats an older PASSED on the artefact. None in those of earlier versions.
+    """
 
     decision: str | None
     signer: RevokedSigner | None
     issued_at: datetime
     reason: str
+    build: str | None = None
 
 
 def write(said: Revocation) -> bytes:
@@ -79,11 +84,13 @@ def write(said: Revocation) -> bytes:
         subject = ("signer", hashlib.sha256(dumps(signer)).hexdigest())
     else:
         subject = (DETAIL_BUNDLE, said.decision or "")
+    about = [] if said.build is None else [("build-manifest", {"sha256": said.build})]
     return dsse.statement(
-        [(subject[0], {"sha256": subject[1]})],
+        [(subject[0], {"sha256": subject[1]}), *about],
         REVOCATION_TYPE,
         {
             "decision": None if said.decision is None else {"sha256": said.decision},
+            **({} if said.build is None else {"build": {"sha256": said.build}}),
             "signer": signer,
             "issuedAt": format_time(said.issued_at),
             "reason": said.reason,
@@ -117,6 +124,7 @@ def _revocation(said: Mapping[str, Any]) -> Revocation:
         signer=signer,
         issued_at=parse_time(said["issuedAt"]),
         reason=said["reason"],
+        build=said["build"]["sha256"] if "build" in said else None,
     )
 
 
@@ -125,7 +133,9 @@ def _check(said: Revocation) -> None:
         raise EvidenceError("names a decision or a signer, and exactly one of the two", place="predicate")
     if not isinstance(said.reason, str) or not said.reason.strip() or len(said.reason) > MAX_REASON:
         raise EvidenceError(f"no reason, or one of more than {MAX_REASON} characters", place="predicate.reason")
-    digests = [said.decision, None if said.signer is None else said.signer.key_id]
+    if said.build is not None and said.decision is None:
+        raise EvidenceError("names the artefact of no decision", place="predicate.build")
+    digests = [said.decision, said.build, None if said.signer is None else said.signer.key_id]
     for digest in digests:
         if digest is not None and not (isinstance(digest, str) and _HEX.fullmatch(digest)):
             raise EvidenceError("not a SHA-256 in lowercase hex", place="predicate")
@@ -149,7 +159,7 @@ class SignedRevocation:
     def covers(self, environment: str | None) -> bool:
         """Whether who signed it may revoke what is for an environment."""
         allowed = self.by.environments
-        return ROLE in self.by.roles or not allowed or (environment is not None and environment in allowed)
+        return ROLE in self.by.roles or not allowed or environment in allowed
 
     def __str__(self) -> str:
         """Who, when and why, in one phrase."""
@@ -168,6 +178,37 @@ def accepted(bundle: bytes, signers: Sequence[Signer], where: str) -> SignedRevo
     if isinstance(found, NotAccepted):
         return found
     return SignedRevocation(id=hashlib.sha256(bundle).hexdigest(), by=found.signer, said=read(found.payload, where))
+
+
+def withdraws(
+    bundles: Mapping[str, bytes], signers: Sequence[Signer], environment: str | None
+) -> Callable[[VerifiedStatement], str | None]:
+    """Return what tells why a statement about a decision for an environment was withdrawn with all by its signer.
+
+    It stands beside a revocation `--from` a time only where a log or a timestamp authority proves it older: whoever
+    stole a key dates back.
+
+    Args:
+        bundles: the revocations, by SHA-256 of each.
+        signers: `Trust.signers`.
+        environment: of the decision.
+
+    Raises:
+        EvidenceError: as `accepted`.
+    """
+    revoking = accepted_of(bundles, signers)[0]
+
+    def why(signed: VerifiedStatement) -> str | None:
+        certified = None if signed.claims is None else signed.claims.identity
+        for one in revoking:
+            by = one.said.signer
+            if by is None or not one.covers(environment) or not by.is_(signed.signer, certified):
+                continue
+            if by.since is None or signed.time is None or signed.time >= by.since:
+                return f"what {signed.signer.name!r} signs was {one}"
+        return None
+
+    return why
 
 
 def accepted_of(

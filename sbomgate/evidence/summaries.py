@@ -255,7 +255,7 @@ def _judge(
         refuse("age", f"verified {age.total_seconds() / 3600:.0f} hours ago, at most {limit:g} are accepted")
     until = _extension(predicate, "validUntil")
     if until is not None and now >= _time(until, one.where):
-        refuse("waiver-ended", f"a waiver or approval that it rests on ended at {until}")
+        refuse("waiver-ended", f"a waiver, approval or exclusion that it rests on ended at {until}")
     # (9) the result, and its levels
     result, found = text("verificationResult"), predicate.get("verifiedLevels")
     if result not in ("PASSED", "FAILED"):

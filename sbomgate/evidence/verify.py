@@ -32,22 +32,23 @@ there is none. Not judged here: whether the decision was right (`replay`).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from sbomgate.decision import DEFAULT_VERIFIER_ID, OBSERVE, PROFILES, Decision
 from sbomgate.errors import EvidenceError, TrustError, UsageError
 from sbomgate.evidence import head as heads
-from sbomgate.evidence import revocation as revocations
 from sbomgate.evidence.head import NOTHING, Entry, SignedHead, View
 from sbomgate.evidence.record import DETAIL_BUNDLE, SUMMARY_BUNDLE, Statements
-from sbomgate.evidence.revocation import SignedRevocation
 from sbomgate.model import Claims, Signer, Subject, SubjectKind, Trust, Verdict
-from sbomgate.override import Overrides
 from sbomgate.signing.verify import NotAccepted, verify
 from sbomgate.subject import build_manifest
+
+if TYPE_CHECKING:  # `gate` signs and stores without them
+    from sbomgate.evidence.revocation import SignedRevocation
+    from sbomgate.override import Overrides
 
 DEFAULT_MAX_AGE_HOURS = 168.0  # a week: what a trust file without `max_age_hours` accepts
 CLOCK_SKEW = timedelta(minutes=5)
@@ -91,8 +92,7 @@ class Signed(Generic[Evidence]):
     def in_environment(self) -> bool:
         """Whether its signer may sign for its environment."""
         environment = self.decision.context.environment
-        allowed = self.signer.environments
-        return not allowed or (environment is not None and environment.value in allowed)
+        return self.signer.may_for(None if environment is None else environment.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,8 +175,12 @@ def verify_build(
                     halves.append(half)
     known = {one.record.id for one in signed}
     signed += {one.record.id: one for one in halves if one.record.id not in known}.values()
-    revoking, refused = revocations.accepted_of(view.revocations, trust.signers)
-    notes.extend(refused)
+    revoking: Sequence[SignedRevocation] = ()
+    if view.revocations:
+        from sbomgate.evidence.revocation import accepted_of
+
+        revoking, refused = accepted_of(view.revocations, trust.signers)
+        notes.extend(refused)
     # (14), (15) what the store's head says of the view that was given
     present = {record.id for record in records}
     builds = {build_manifest(one).sha256 for one in (subject, part) if one is not None}
@@ -241,6 +245,10 @@ def verify_build(
             which = "it" if deciding in hit else f"decision {hit[0].record.id[:12]} on the same artefact"
             reasons = [*reasons, Reason(code="revoked", message=f"{which} was {revocation}")]
             break
+    else:
+        if (one := lost(deciding, revoking, present, builds)) is not None:
+            what = f"decision {(one.said.decision or '')[:12]} on the same artefact, which is not here,"
+            reasons = [*reasons, Reason(code="revoked", message=f"{what} was {one}")]
     reasons = [*reasons, *withheld]
     if trust.max_head_age_hours is not None and signed_head is not None:
         entry = Entry(sha256=deciding.record.id, build=deciding.record.build.sha256)
@@ -255,6 +263,28 @@ def verify_build(
         head=signed_head,
         revoked=tuple(one for one, _ in hitting),
     )
+
+
+def lost(
+    signed: Signed[Evidence], revoking: Sequence[SignedRevocation], present: Collection[str], builds: Collection[str]
+) -> SignedRevocation | None:
+    """Return the revocation of a decision that is not there, and that beats this one all the same (P19).
+
+    Who may delete in a registry, and cannot reach the revocations, would bring the older PASSED back.
+
+    Args:
+        signed: the decision that would count.
+        revoking: the revocations that count.
+        present: SHA-256 (hex) of every decision that is there.
+        builds: the build manifests of the artefact.
+    """
+    environment = signed.decision.context.environment
+    for one in revoking:
+        withheld = one.said.build in builds and one.said.decision not in present
+        covered = one.covers(None if environment is None else environment.value)
+        if withheld and covered and one.said.issued_at >= signed.time:
+            return one
+    return None
 
 
 def _parts_that_failed(
@@ -548,7 +578,10 @@ def _reasons(
         refuse("age", f"decided {age.total_seconds() / 3600:.0f} hours ago, at most {limit:g} are accepted")
     # (10a) nothing that it rests on has ended since (P29)
     if decision.valid_until is not None and now >= decision.valid_until:
-        refuse("waiver-ended", f"a waiver or approval that it rests on ended at {decision.valid_until.isoformat()}")
+        refuse(
+            "waiver-ended",
+            f"a waiver, approval or exclusion that it rests on ended at {decision.valid_until.isoformat()}",
+        )
     return found
 
 

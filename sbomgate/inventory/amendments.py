@@ -7,20 +7,17 @@ same artefact that is not newer than it (P19). An overridden FAILED stays `denie
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sbomgate.errors import EvidenceError
 from sbomgate.inventory import lines
 from sbomgate.inventory.terms import aware
 from sbomgate.times import format_time, parse_time
 
 if TYPE_CHECKING:
     from sbomgate.inventory.engines import Engine
-    from sbomgate.inventory.folder import Folder
-    from sbomgate.inventory.place import Place
 
 FILE = "amended.jsonl"
 REVOKED = "revoked"
@@ -63,61 +60,28 @@ class Look:
     at: datetime
 
 
-def read(place: Place) -> tuple[Amendment, ...]:
-    """Return every amendment once, in the order in which they were found.
+def read(data: bytes | None, where: str) -> tuple[Amendment | Look, ...]:
+    """Return every line's meaning once, in the order of the lines; nothing where there is no file.
 
     Raises:
         EvidenceError: a line is none.
     """
-    return tuple(one for one in everything(place) if isinstance(one, Amendment))
+    return tuple(dict.fromkeys(lines.read(data, _line, "an amendment", where)))
 
 
-def looks(place: Place) -> dict[str, datetime]:
-    """Return source → when it was looked into last.
-
-    Raises:
-        EvidenceError: a line is none.
-    """
-    found: dict[str, datetime] = {}
-    for one in everything(place):
-        if isinstance(one, Look):
-            found[one.source] = max(one.at, found.get(one.source, one.at))
-    return found
-
-
-def everything(place: Place) -> tuple[Amendment | Look, ...]:
-    """Return every line's meaning once, in the order of the lines.
-
-    Raises:
-        EvidenceError: a line is none.
-    """
-    return tuple(dict.fromkeys(lines.read(place.read(FILE, lines.MAX_BYTES), _line, "an amendment", place.at(FILE))))
-
-
-def append(folder: Folder, found: Iterable[Amendment | Look], *, again: bool = False) -> int:
-    """Keep what is not there yet, on disk when this returns; return how many amendments those are.
-
-    Args:
-        folder: the inventory.
-        found: the amendments, and when they were looked for.
-        again: keep also what is there: it is about to be removed.
-
-    Raises:
-        EvidenceError: it cannot be written.
-    """
-    wanted = list(dict.fromkeys(found))
-    if not wanted:
-        return 0
-    at = folder.path / FILE
-    try:
-        with folder.lock(".deploying"):
-            held = set() if again or folder.is_rebuilding else set(everything(folder))
-            new = [one for one in wanted if one not in held]
-            if new:
-                lines.append(at, [_written(one) for one in new])
-    except OSError as e:
-        raise EvidenceError(f"cannot be written: {(e.strerror or str(e)).lower()}", where=str(at)) from e
-    return sum(isinstance(one, Amendment) for one in new)
+def written(one: Amendment | Look) -> dict[str, Any]:
+    """Return the line of JSON that `read` reads."""
+    if isinstance(one, Look):
+        return {"source": one.source, "at": format_time(one.at)}
+    return {
+        "decision": one.decision,
+        "word": one.word,
+        "statement": one.statement,
+        "by": one.by,
+        "at": format_time(one.at),
+        "until": None if one.until is None else format_time(one.until),
+        "reason": one.reason,
+    }
 
 
 def apply(engine: Engine, held: Sequence[Amendment]) -> None:
@@ -198,20 +162,6 @@ def _revoked(engine: Engine, held: Sequence[Amendment]) -> dict[str, list[Amendm
                 if one.decision == evidence or (late and not other):
                     found.setdefault(evidence, []).append(one)
     return found
-
-
-def _written(one: Amendment | Look) -> dict[str, Any]:
-    if isinstance(one, Look):
-        return {"source": one.source, "at": format_time(one.at)}
-    return {
-        "decision": one.decision,
-        "word": one.word,
-        "statement": one.statement,
-        "by": one.by,
-        "at": format_time(one.at),
-        "until": None if one.until is None else format_time(one.until),
-        "reason": one.reason,
-    }
 
 
 def _line(value: Mapping[str, Any]) -> Amendment | Look:

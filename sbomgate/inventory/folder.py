@@ -26,6 +26,7 @@ import orjson
 from sbomgate import files
 from sbomgate.errors import EvidenceError, UsageError
 from sbomgate.inventory import amendments, lines
+from sbomgate.inventory.amendments import Amendment, Look
 from sbomgate.inventory.engines import VanishedError
 from sbomgate.inventory.engines.duck import DuckDB, Writer
 from sbomgate.inventory.place import DELTA, MANIFEST, REBUILD, SEGMENTS, Listing, Place, Segment, manifest
@@ -68,11 +69,6 @@ class Folder(Place):
     def reader(self) -> DuckDB:
         """See `Place`."""
         return DuckDB([self.at(SEGMENTS), self.at(DELTA)])
-
-    @property
-    def is_rebuilding(self) -> bool:
-        """Whether somebody makes it again just now."""
-        return self._aside.is_dir()
 
     @property
     def _aside(self) -> Path:
@@ -142,6 +138,31 @@ class Folder(Place):
             Path(name).unlink(missing_ok=True)
             made.unlink(missing_ok=True)
 
+    def amend(self, found: Iterable[Amendment | Look], *, again: bool = False) -> int:
+        """Keep what is not there yet, on disk when this returns; return how many amendments those are.
+
+        Args:
+            found: the amendments, and when they were looked for.
+            again: keep also what is there: it is about to be removed.
+
+        Raises:
+            EvidenceError: it cannot be written.
+        """
+        wanted = list(dict.fromkeys(found))
+        if not wanted:
+            return 0
+        at = self.path / amendments.FILE
+        try:
+            with self.lock(".deploying"):
+                # While it is made again what is here is about to be removed as well.
+                held = set() if again or self._aside.is_dir() else set(self.amended())
+                new = [one for one in wanted if one not in held]
+                if new:
+                    lines.append(at, [amendments.written(one) for one in new])
+        except OSError as e:
+            raise EvidenceError(f"cannot be written: {(e.strerror or str(e)).lower()}", where=str(at)) from e
+        return sum(isinstance(one, Amendment) for one in new)
+
     def compact(self, *, everything: bool = False, wait: bool = True) -> int:
         """Make one segment of the single builds, and of the segments that are not much larger; return how many rows.
 
@@ -200,7 +221,7 @@ class Folder(Place):
                     yield aside
                     aside.compact(everything=True)
                     # Until the end what is revoked by the old or by the new evidence is.
-                    amendments.append(self, amendments.everything(aside), again=True)
+                    self.amend(aside.amended(), again=True)
                     self._take(aside, before, files_before)
                     with self.lock(".deploying"):
                         lines.cut(self.path / amendments.FILE, amended)

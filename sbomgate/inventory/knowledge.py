@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sbomgate.inventory import amendments, deployments
+from sbomgate.inventory import deployments
+from sbomgate.inventory.amendments import Look
 from sbomgate.inventory.place import Place
 from sbomgate.times import format_time
 
@@ -41,4 +42,8 @@ def of(place: Place, *, now: datetime) -> Knowledge:
         EvidenceError: it cannot be read.
     """
     told = [event.at for event in deployments.read(place) if event.at <= now]
-    return Knowledge(revocations=amendments.looks(place), deployments=max(told, default=None))
+    looks: dict[str, datetime] = {}
+    for one in place.amended():
+        if isinstance(one, Look):
+            looks[one.source] = max(one.at, looks.get(one.source, one.at))
+    return Knowledge(revocations=looks, deployments=max(told, default=None))

@@ -12,7 +12,8 @@ from typing import TypeVar
 import orjson
 
 from sbomgate.errors import EvidenceError
-from sbomgate.inventory import amendments
+from sbomgate.inventory import amendments, lines
+from sbomgate.inventory.amendments import Amendment, Look
 from sbomgate.inventory.engines import Engine, Rows, VanishedError
 from sbomgate.inventory.engines.duck import DuckDB
 
@@ -99,6 +100,14 @@ class Place(ABC):
         deltas = self._deltas()  # before the segments: what moves meanwhile is seen twice and not never
         return Listing(segments=self._segments(), deltas=deltas)
 
+    def amended(self) -> tuple[Amendment | Look, ...]:
+        """Return what was signed about decisions after them, and when it was looked for, in the order of finding.
+
+        Raises:
+            EvidenceError: it cannot be read, or a line of it is none.
+        """
+        return amendments.read(self.read(amendments.FILE, lines.MAX_BYTES), self.at(amendments.FILE))
+
     def ask(self, engine: Engine, question: Callable[[Engine], T]) -> T:
         """Have a question answered over everything that counts, again where files vanish while it is answered.
 
@@ -117,7 +126,7 @@ class Place(ABC):
             twice = engine.query("SELECT build FROM build GROUP BY build HAVING count(*) > 1 LIMIT 1")
             if twice:
                 raise EvidenceError("two builds have one key", where=self.where, place=f"{twice[0][0]:016x}")
-            amendments.apply(engine, amendments.read(self))
+            amendments.apply(engine, [one for one in self.amended() if isinstance(one, Amendment)])
             return question(engine)
 
         for _ in range(LISTINGS):

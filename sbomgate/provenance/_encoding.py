@@ -31,7 +31,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _integer(text: str) -> int:
     value = int(text[: MAX_INTEGER_DIGITS + 2])
-    if not -(2**63) <= value < 2**63 or len(text) > MAX_INTEGER_DIGITS + 1:
+    if not -(2**63) <= value < 2**63:  # a longer one has no zero in front, in JSON: its beginning is too much already
         raise ValueError(f"an integer of more than 64 bits: {text[:40]}")
     return value
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import hashlib
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -122,15 +124,23 @@ def generate(path: Path, *, kind: Literal["p256", "ed25519"] = "p256", password:
         serialization.PrivateFormat.PKCS8,
         serialization.BestAvailableEncryption(password.encode()) if password else serialization.NoEncryption(),
     )
-    public = path.with_name(path.name + ".pub")
-    _create(public, key.public_key.encode(), 0o644)  # first: a private key without its public half helps nobody
+    _create(path, private, 0o600)
     try:
-        _create(path, private, 0o600)
+        write_public(key, path)
     except SigningError:
         with contextlib.suppress(OSError):
-            public.unlink()
+            path.unlink()
         raise
     return key
+
+
+def write_public(key: LocalKey, path: Path) -> None:
+    """Write the public half, `path.pub`, of the key at `path`. It is never overwritten.
+
+    Raises:
+        SigningError: it exists, or cannot be written.
+    """
+    _create(path.with_name(path.name + ".pub"), key.public_key.encode(), 0o644)
 
 
 def load(path: Path, *, password: str | None = None, timestamps: Timestamps | None = None) -> LocalKey:
@@ -185,12 +195,9 @@ def load(path: Path, *, password: str | None = None, timestamps: Timestamps | No
 
 
 def _create(path: Path, data: bytes, mode: int) -> None:
+    """Make a new file: whole, or not at all."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
-    except FileExistsError as e:
-        raise SigningError(
-            "there is a file already, and a key is never overwritten", where=str(path), hint="choose another name"
-        ) from e
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     except (OSError, ValueError) as e:
         reason = getattr(e, "strerror", None) or str(e)
         raise SigningError(
@@ -201,7 +208,29 @@ def _create(path: Path, data: bytes, mode: int) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        Path(temporary).chmod(mode)
+        _name(temporary, path)
+    except FileExistsError as e:
+        raise SigningError(
+            "there is a file already, and a key is never overwritten", where=str(path), hint="choose another name"
+        ) from e
     except OSError as e:
-        with contextlib.suppress(OSError):
-            path.unlink()
         raise SigningError(f"cannot be written: {e.strerror}", where=str(path)) from e
+    finally:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+
+
+def _name(temporary: str, path: Path) -> None:
+    """Give a file its name, which must be new."""
+    try:
+        os.link(temporary, path)
+    except OSError as e:
+        if e.errno not in _NO_LINKS:
+            raise
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))  # it is ours from here on
+        Path(temporary).replace(path)
+
+
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
+"""What file systems without hard links answer."""

@@ -250,6 +250,8 @@ class Services:
         """Post, and try again where the service is down for the moment; `hint`: what to do where it refuses."""
         import httpx
 
+        from sbomgate import tls
+
         for pause in (*PAUSES, None):
             try:
                 with self.client.stream("POST", url, content=data, headers=headers) as response:
@@ -262,11 +264,9 @@ class Services:
                         if len(answer) > MAX_ANSWER_BYTES:
                             raise SigningError(f"answers more than {MAX_ANSWER_BYTES} bytes", where=url)
             except (httpx.HTTPError, httpx.InvalidURL) as e:
-                if "CERTIFICATE_VERIFY_FAILED" in str(e):  # the text of a TLS error names the fault
+                if tls.is_untrusted(e):
                     raise SigningError(
-                        "shows a certificate that is not trusted",
-                        where=url,
-                        hint="NODE_EXTRA_CA_CERTS names a file with the authority that certified it",
+                        "shows a certificate that is not trusted", where=url, hint=tls.UNTRUSTED_HINT
                     ) from e
                 if pause is None:
                     raise SigningError(f"cannot be reached ({type(e).__name__})", where=url, hint=_LATER) from e

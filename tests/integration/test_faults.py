@@ -112,7 +112,8 @@ def test_gate(sound: Bench, bad: Bench, allowed: bool) -> None:
             assert ASKED["audit"](bench).code == 0, failed.failed
         elif bench.decisions():
             # (2) a decision that lies there is whole, though nobody reported it: it says the right thing, or counts not
-            assert bench.verify().code in (right, 2), failed.failed
+            verified = bench.verify()
+            assert verified.code in (right, 2) or "no-decision " in verified.out, f"{verified}: {failed.failed}"
         # (3) and the next one is not in its way
         assert bench.gate().code == right, failed.failed
         assert bench.verify().code == right, failed.failed

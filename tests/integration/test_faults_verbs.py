@@ -50,7 +50,6 @@ class Verb:
         made: what there must be when it says that it is done: patterns, relative to the world's root.
         code: when all is well.
         again: what another run may end with beside `code` where a part of the first is there: some refuse to overwrite.
-        exclusive: it makes its file under its own name, which must be new: killed then, a part of it is left.
         cleans: what is temporary is removed by the next run, not at once.
     """
 
@@ -58,7 +57,6 @@ class Verb:
     made: tuple[str, ...]
     code: int = 0
     again: tuple[int, ...] = ()
-    exclusive: bool = False
     cleans: bool = False
 
 
@@ -108,7 +106,7 @@ VERBS = {
         arguments=("inventory", "export", "--inventory", "inventory", "-o", "all.csv"), made=("all.csv",)
     ),
     "key new": Verb(
-        arguments=("key", "new", "--out", "new.key"), made=("new.key", "new.key.pub"), again=(2,), exclusive=True
+        arguments=("key", "new", "--out", "new.key"), made=("new.key", "new.key.pub"), again=(2,)
     ),
     "override": Verb(
         arguments=("override", "DECISION", "--reason", "down", "--key", "ann.key", "--trust", "trust.toml"),
@@ -121,7 +119,7 @@ VERBS = {
     ),
     "trust new": Verb(
         arguments=("trust", "new", "--key", "release.key.pub", "--out", "second.toml"), made=("second.toml",),
-        again=(2,), exclusive=True,
+        again=(2,),
     ),
     "trust update": Verb(
         arguments=("trust", "update", "--out", "kept", "--url", MIRROR, "--root", "root.json"),
@@ -286,9 +284,7 @@ def unfinished(name: Path, data: bytes) -> bool:
     return False
 
 
-def must_be_whole(
-    world: World, before: dict[Path, bytes], about: str, *, temporary: bool, exclusive: bool = False
-) -> None:
+def must_be_whole(world: World, before: dict[Path, bytes], about: str, *, temporary: bool) -> None:
     """Assert that each file is as it was, or new and whole; and that what is stored is sound."""
     after = files(world)
     for name, data in after.items():
@@ -297,7 +293,7 @@ def must_be_whole(
         if is_temporary(name):
             assert temporary, f"{name} is left behind: {about}"
             continue
-        assert exclusive or not unfinished(name, data), f"{name} is no whole one: {about}"
+        assert not unfinished(name, data), f"{name} is no whole one: {about}"
     if any(path.parts[0] == "evidence" and before.get(path) != after[path] for path in after):
         audited = world.run("audit", "evidence", "--trust", "trust.toml", "--json")
         problems = {problem["kind"] for problem in json.loads(audited.out)["problems"]}
@@ -338,9 +334,7 @@ def test_P1_P41_a_disk_that_fails(bench: Bench) -> None:
         must_be_discreet(said)
         removed = all(name != "unlink" for name, _ in failed.failed)
         stays = lasting or not removed  # what cannot be removed either
-        must_be_whole(
-            world, before, about, temporary=bench.verb.cleans or stays, exclusive=bench.verb.exclusive and stays
-        )
+        must_be_whole(world, before, about, temporary=bench.verb.cleans or stays)
         if said.code == bench.verb.code:
             must_be_done(bench, world, about)
         if number % len(REASONS) == 0:
@@ -388,7 +382,7 @@ def test_P41_killed_at_any_moment(bench: Bench) -> None:
         run(world, arguments, None, 0, lasting=False)
     assert left or not chosen
     for number, (about, killed) in enumerate(left):
-        must_be_whole(killed, before, about, temporary=True, exclusive=bench.verb.exclusive)
+        must_be_whole(killed, before, about, temporary=True)
         if number % 2:
             again = killed.run(*arguments)
             assert again.code in (bench.verb.code, *bench.verb.again), f"{again}, after {about}"

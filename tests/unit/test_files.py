@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from sbomgate import files
 from sbomgate.errors import InputError
+from testkit.faults import failing
 
 
 def test_reads_and_hashes_up_to_the_limit(tmp_path: Path) -> None:
@@ -50,3 +52,14 @@ def test_what_is_missing_is_said_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(InputError) as failed:
         files.read(tmp_path / "none", limit=1, error=InputError)
     assert failed.value.hint
+
+
+def test_P1_what_cannot_be_listed_is_not_left_out(tmp_path: Path) -> None:
+    (tmp_path / "b" / "c").mkdir(parents=True)
+    for name in ("b/c/d.rego", "a", "b/.hidden"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "link").symlink_to(tmp_path / "b")
+    found = [path.relative_to(tmp_path).as_posix() for path in files.below(tmp_path, error=InputError)]
+    assert found == ["a", "b/.hidden", "b/c/d.rego"]
+    with failing(at=1, reason=errno.EACCES), pytest.raises(InputError, match="permission denied"):
+        files.below(tmp_path, error=InputError)

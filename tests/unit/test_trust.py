@@ -205,6 +205,7 @@ def test_exact_identities_and_refs_by_prefix_are_taken(identity: str) -> None:
         "https://github.com/acme/(shop|web)",
         "*@acme.example",
         "two words",
+        "https://github.com/\u0430cme/shop/.github/workflows/c.yml@refs/heads/main",  # Cyrillic
     ],
 )
 def test_P21_a_loose_identity_is_refused(identity: str) -> None:
@@ -309,6 +310,7 @@ def test_rebuilders_are_read_with_their_pinned_attestations(tree: Path) -> None:
     found = trust.load(str(path), project_root=tree)
     (one,) = found.rebuilders
     assert (one.name, one.builder_id, one.attestations) == ("again", "https://again.example/host", (data,))
+    assert one.public_key.split() == PEM.split()
     assert data in found.pinned.values()
     for text, place in (
         (MINIMAL + table + table, r"rebuilders\[1\]"),
@@ -432,6 +434,38 @@ def test_the_time_of_a_trust_root_is_read() -> None:
 def test_an_error_says_what_is_wrong(text: str, says: str) -> None:
     with pytest.raises(TrustError, match=says):
         parse(text)
+
+
+@pytest.mark.parametrize("character", ["\u200b", "\u00ad", "\u202e", "\u2028", "\u3164", "\ufe0f", "\u034f", "\u0085"])
+@pytest.mark.parametrize("escaped", [False, True], ids=["written", "escaped"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(MINIMAL.replace('"release key"', '"release{} key"'), id="a name"),
+        pytest.param(MINIMAL.replace("roles =", 'person = "ann{}@acme.example"\nroles ='), id="a person"),
+        pytest.param('repository = "https://github.com/acme/sh{}op"\n' + MINIMAL, id="a repository"),
+        pytest.param('[[registries]]\nurl = "https://registry.npmjs.org{}/"\n' + MINIMAL, id="a registry"),
+    ],
+)
+def test_P21_what_nobody_sees_is_refused(text: str, character: str, escaped: bool) -> None:
+    """P21, W05: whoever reviews the file would take two persons, or two registries, for one."""
+    with pytest.raises(TrustError, match=rf"U\+{ord(character):04X}, a character that cannot be seen"):
+        parse(text.replace("{}", f"\\u{ord(character):04x}" if escaped else character))
+
+
+def test_P21_a_comment_hides_no_line() -> None:
+    """https://trojansource.codes/: a line that counts is shown as a part of the comment before it."""
+    with pytest.raises(TrustError, match=r"line 2: holds U\+202E"):
+        parse('# reviewed\n# \u202e "yek esaeler" = eman\n' + MINIMAL)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://registry.npmjs.\u043erg/", "https://registry.npmjs.org./", "https://:443/", "https://[::1"]
+)
+def test_P21_a_host_is_one_that_dns_knows(url: str) -> None:
+    """P21: a letter of another script looks the same, and is another host."""
+    with pytest.raises(TrustError, match="one https URL in ASCII"):
+        parse(f'{MINIMAL}\n[[registries]]\nurl = "{url}"\n')
 
 
 LOOSE = ["", " ", "*", ".*", "^.*$", ".+", "**", "@*", "?", "(a|b)", "[a-z]+", "a*", "https://*", "a\\nb", " a", "a "]
@@ -649,6 +683,11 @@ def test_P21_no_way_through_the_tree_avoids_that(tree: Path, monkeypatch: pytest
         with pytest.raises(TrustError, match="tree under test"):
             trust.load(spec, project_root=tree)
     assert trust.load(str(outside), project_root=tree.parent / "tree-alias").signers
+    # A folder whose name sorts before `..` is none of the tree's either, and leads nowhere but down.
+    odd = put(tree.parent / "-odd" / "trust.toml")
+    assert trust.load(str(odd), project_root=tree).signers
+    with pytest.raises(TrustError):
+        trust.load(str(put(tree / "-odd" / "trust.toml")), project_root=tree)
     for spec in ("../outside/trust.toml", f"{tree}/../outside/trust.toml"):
         assert trust.load(spec, project_root=tree).signers, "nothing in the tree decides where that leads"
 
@@ -729,7 +768,7 @@ def person(name: str = "bob", **fields: str) -> str:
 def test_people_and_what_they_are_known_by() -> None:
     """P30"""
     ann = MINIMAL.replace("[[signers]]", '[[signers]]\nperson = "Ann.Ex@Example.test"', 1)
-    text = ann + ISSUER + person("annex@example.test", addresses='["Ann@Example.test"]', ssh_keys=f'["{KEY}"]')
+    text = ann + ISSUER + person("annex@example.test.", addresses='["Ann@Example.test"]', ssh_keys=f'["{KEY}"]')
     found = parse(text + person(accounts='{ github = ["1", "2"] }'), {**PINNED, "jwks.json": tokens.KEYS})
     one, bob = found.people
     assert one.name == found.signers[0].person == "ann.ex@example.test"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sbomgate.inventory import amendments, answers, sweep, terms
+from sbomgate.inventory import answers, sweep, terms
 from sbomgate.inventory.amendments import Amendment
 from sbomgate.inventory.engines import Engine, Rows, VanishedError
 from sbomgate.inventory.folder import Folder
@@ -67,7 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     made.add([*EXAMPLES[2:], HOSTILE])
     revoked, overridden = EXAMPLES[0][1][0]["evidence"], EXAMPLES[2][1][0]["evidence"]
     said = {"statement": "ab" * 32, "by": "ann", "reason": "it's stolen"}
-    amendments.append(made, [
+    made.amend([
         Amendment(decision=revoked, word="revoked", at=NOW, until=None, **said),
         Amendment(decision=overridden, word="overridden", at=NOW, until=NOW + timedelta(hours=4), **said),
     ])  # fmt: skip

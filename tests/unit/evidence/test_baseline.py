@@ -134,6 +134,7 @@ def test_a_workspace_is_compared_with_itself(tmp_path: Path) -> None:
     ("stored", "left"),
     [
         pytest.param(record(repository=f"{REPOSITORY}2"), 1, id="of another project"),
+        pytest.param(record(repository=f"{REPOSITORY}2", workspace="api"), 1, id="of another project's workspace"),
         pytest.param(record(key(2)), 1, id="by a stranger"),
         pytest.param(record(key(2), workspace="services/api"), 1, id="by a stranger, of another workspace"),
         pytest.param(record(lockfile_path="b/x.json", workspace="api"), 1, id="of another lockfile's workspace"),
@@ -153,6 +154,12 @@ def test_T21_a_store_without_any_accepted_decision_on_this_project_is_told_from_
 def test_T21_who_names_no_repository_meets_another_workspace(tmp_path: Path) -> None:
     put(tmp_path, record(workspace="services/api"))
     assert look(tmp_path, repository=None).disregarded == 0
+
+
+def test_T21_who_names_no_repository_meets_another_project(tmp_path: Path) -> None:
+    """Of the same folder, and no workspace of this one."""
+    put(tmp_path, record())
+    assert look(tmp_path, project="other", repository=None).disregarded == 1
 
 
 def test_the_reason_tells_nothing_from_nothing_that_stands(tmp_path: Path) -> None:
@@ -323,6 +330,19 @@ def test_P19_a_revocation_beats_what_is_older_on_the_same_artefact(tmp_path: Pat
     assert look(tmp_path).evidence is None
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["of the artefact", "of earlier versions"])
+def test_P19_a_revocation_of_what_is_not_here_beats_what_is_older(tmp_path: Path, named: bool) -> None:
+    """P19: pulled from a registry in which somebody deleted the decision that was revoked."""
+    first, gone = record(age=3 * HOUR), record(age=HOUR)
+    log.add(tmp_path, first, NOTARY)
+    build_ = gone.build.sha256 if named else None
+    said = Revocation(decision=gone.id, signer=None, issued_at=NOW, reason="a mistake", build=build_)
+    log.add_revocation(tmp_path, key().sign(revocation.write(said)), NOTARY)
+    found = look(tmp_path)
+    assert (found.evidence is None) == named
+    assert any("a newer one, which is not here, was revoked by" in note for note in found.notes) == named
+
+
 def test_P19_a_revocation_that_is_dated_back_withdraws_what_it_names(tmp_path: Path) -> None:
     one = record(age=HOUR)
     log.add(tmp_path, one, NOTARY)
@@ -389,6 +409,18 @@ def test_P19_what_is_newer_than_the_baseline_was_not_taken_away(tmp_path: Path, 
     assert made[2].id in e.value.where
 
 
+def test_P19_what_was_stored_after_the_baseline_was_not_taken_away(tmp_path: Path) -> None:
+    """Its build is opened for a later decision on it, which only records: what the log has between the two is newer."""
+    first, taken = record(subject=build(1), age=5 * HOUR), record(subject=build(2), age=3 * HOUR)
+    for one in (first, taken, record(subject=build(1), age=HOUR, profile="observe")):
+        log.add(tmp_path, one, NOTARY)
+    assert look(tmp_path).evidence is not None
+    shutil.rmtree(layout.folder(tmp_path, taken.build.sha256))
+    with pytest.raises(EvidenceError, match="not there") as e:
+        look(tmp_path)
+    assert taken.id in e.value.where
+
+
 def test_P19_a_failed_that_was_cut_out_of_its_build_is_seen(tmp_path: Path) -> None:
     """The build is there, with an older PASSED, and its index is one that the store would have written."""
     older, failed = record(age=2 * HOUR), record(age=HOUR, verdict=Verdict.DENIED)
@@ -436,6 +468,18 @@ def test_no_other_project_and_no_older_build_is_read(tmp_path: Path, monkeypatch
     assert read == [found.evidence.record.build.sha256]
     found, read = opened(monkeypatch, tmp_path, repository=f"{REPOSITORY}9")
     assert (found.evidence, found.disregarded, read) == (None, 12, [])
+
+
+def test_P12_another_workspace_is_not_read_and_not_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = record(subject=build(1), age=2 * HOUR, workspace="web")
+    theirs = record(subject=build(2), age=HOUR, workspace="api")
+    for one in (ours, theirs):
+        log.add(tmp_path, one, notary(NOW - HOUR))
+    found, read = opened(monkeypatch, tmp_path, workspace="web")
+    assert found.evidence is not None
+    assert read == [ours.build.sha256]
+    shutil.rmtree(layout.folder(tmp_path, theirs.build.sha256))
+    assert look(tmp_path, workspace="web").evidence == found.evidence
 
 
 def test_a_log_of_an_earlier_version_is_read_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

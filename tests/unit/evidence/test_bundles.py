@@ -82,11 +82,25 @@ def test_a_second_summary_hides_no_passed(order: tuple[int, ...]) -> None:
     assert codes(sort(given(*(own[at] for at in order)))) == []
 
 
+def test_P8_what_only_records_has_no_summary_and_counts_for_nothing() -> None:
+    observed = record(profile="observe")
+    found = sort(given(observed.detail))
+    assert ([one.id for one in found.statements], found.notes) == ([observed.id], ())
+    assert codes(found) == ["no-decision"]
+
+
 def test_what_is_alone_is_told() -> None:
     found = sort(given(PASSED.detail))
     assert (found.statements, found.notes) == ((), ("0.json is a decision without its summary: it does not count",))
     (alone,) = sort(given(PASSED.summary)).summaries
     assert alone.data == PASSED.summary
+
+
+def test_P19_half_of_a_FAILED_is_not_overlooked() -> None:
+    """P19: it was told as a note, and an older PASSED beside it accepted."""
+    with pytest.raises(EvidenceError, match="that FAILED, without its summary") as e:
+        sort(given(PASSED.detail, PASSED.summary, FAILED.detail))
+    assert e.value.where == "2.json"
 
 
 def test_what_is_something_else_is_told() -> None:

@@ -127,12 +127,13 @@ def test_a_segment_is_what_sha256sum_sees() -> None:
         b"",
         b"\n",
         b"previous " + b"0" * 64,
+        f"previous {FIRST}\nrevocation {'3c' * 32}".encode(),
         b"previous " + b"0" * 63 + b"\n",
         b"previous " + b"1" * 64 + b"\n",
         b"\xff\xfe" + f"previous {FIRST}\n".encode("utf-16-le"),
         f"previous {FIRST}\r\n".encode(),
     ],
-    ids=["empty", "no line", "cut", "short", "follows another", "UTF-16", "carriage return"],
+    ids=["empty", "no line", "cut", "cut after an entry", "short", "follows another", "UTF-16", "carriage return"],
 )
 def test_P1_what_is_no_segment(data: bytes) -> None:
     with pytest.raises(EvidenceError):
@@ -149,14 +150,20 @@ def test_P1_what_is_no_entry(line: str) -> None:
         heads.read_entry(line, "log")
 
 
-def test_P17_a_head_from_after_its_signature(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The log or a timestamp authority saw the signature before the time that the head claims."""
+@pytest.mark.parametrize(("minutes", "counts"), [(0, True), (5, True), (6, False)])
+def test_P17_a_head_from_after_its_signature(monkeypatch: pytest.MonkeyPatch, minutes: int, counts: bool) -> None:
+    """The log or a timestamp authority saw the signature before the time that the head claims; clocks differ."""
 
     def timestamped(*arguments: Any, **settings: Any) -> VerifiedStatement:
         found = verify(*arguments, **settings)
         assert isinstance(found, VerifiedStatement)
-        return replace(found, time=NOW - timedelta(minutes=6))
+        return replace(found, time=NOW - timedelta(minutes=minutes))
 
     monkeypatch.setattr(heads, "verify", timestamped)
+    if counts:
+        found = heads.accepted(key().sign(heads.write_head(FIRST_HEAD)), [signer(key())], "head")
+        assert isinstance(found, SignedHead)
+        assert found.signed_at == NOW - timedelta(minutes=minutes)
+        return
     with pytest.raises(EvidenceError, match="after its signature"):
         heads.accepted(key().sign(heads.write_head(FIRST_HEAD)), [signer(key())], "head")

@@ -11,6 +11,7 @@ import os
 import shutil
 import stat
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -21,7 +22,8 @@ from typing import Any
 
 import pytest
 
-from sbomgate import dsse
+from sbomgate import dsse, files
+from sbomgate.decision import SUMMARY_TYPE
 from sbomgate.errors import EvidenceError
 from sbomgate.evidence import layout
 from sbomgate.evidence.record import Record, Statements, index, manifests
@@ -75,6 +77,16 @@ def test_several_decisions_on_one_build_stand_beside_each_other(store: Path) -> 
     assert ids(store) == [SECOND.id, FIRST.id, observed.name]
     assert [layout.read(path).id for path in (*paths, observed)] == [p.name for p in (*paths, observed)]
     assert layout.read(paths[0].parent.parent).id == SECOND.id
+
+
+def test_a_folder_is_known_by_its_place_from_inside_too(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (layout.write(store, one).path for one in (FIRST, SECOND))
+    for path in (first, second):
+        monkeypatch.chdir(path)
+        assert [one.id for one in layout.read_all(Path())] == [path.name]
+        assert layout.store_of(Path()) == store
+    monkeypatch.chdir(first.parent.parent)
+    assert [one.id for one in layout.read_all(Path())] == [SECOND.id, FIRST.id]
 
 
 def test_builds_do_not_mix(store: Path) -> None:
@@ -300,6 +312,16 @@ def test_P36_each_entry_is_needed(store: Path) -> None:
     assert ids(store) == [FIRST.id]
 
 
+def test_P36_a_decision_without_its_summary_is_named(store: Path) -> None:
+    for one in (FIRST, SECOND):
+        layout.write(store, one)
+    (summary,) = (f"sha256:{m.sha256}" for m in manifests(FIRST) if SUMMARY_TYPE.encode() in m.data)
+    edit_index(store, lambda d: d.update(manifests=[m for m in d["manifests"] if m["digest"] != summary]))
+    with pytest.raises(EvidenceError, match="the summary of this decision is missing") as e:
+        layout.find(store, TARBALL)
+    assert f"/decisions/{FIRST.id}/" in e.value.where
+
+
 def test_a_foreign_referrer_is_refused(store: Path) -> None:
     layout.write(store, FIRST)
     base = layout.folder(store, FIRST.build.sha256)
@@ -347,6 +369,44 @@ def test_what_the_decision_does_not_name_is_refused(store: Path) -> None:
     refused(store, path)
 
 
+def test_P36_a_named_file_that_is_gone_is_named(store: Path) -> None:
+    path = layout.write(store, FIRST).path / "sbom.cdx.json"
+    path.unlink()
+    with pytest.raises(EvidenceError, match="missing") as e:
+        layout.find(store, TARBALL)
+    assert e.value.where == str(path)
+
+
+def test_P1_a_named_file_that_cannot_be_looked_at(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = layout.write(store, FIRST).path / "sbom.cdx.json"
+    real = Path.lstat
+
+    def lstat(one: Path) -> os.stat_result:
+        if one == path:
+            raise PermissionError(errno.EACCES, "Permission denied", str(one))
+        return real(one)
+
+    monkeypatch.setattr(Path, "lstat", lstat)
+    with pytest.raises(EvidenceError, match="cannot be read: permission denied") as e:
+        layout.find(store, TARBALL)
+    assert e.value.where == str(path)
+
+
+def test_P1_a_decision_s_folder_that_cannot_be_listed(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows then what lies there: that is not the same as nothing."""
+    path = layout.write(store, FIRST).path
+    real = os.scandir
+
+    def scandir(one: Any) -> Any:
+        if str(one) == str(path):
+            raise PermissionError(errno.EACCES, "Permission denied", str(one))
+        return real(one)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(EvidenceError, match="cannot be read: permission denied"):
+        layout.find(store, TARBALL)
+
+
 def test_a_link_to_a_folder_is_refused(store: Path) -> None:
     path = layout.write(store, FIRST).path
     (path / "waivers").symlink_to("/")
@@ -368,14 +428,30 @@ def test_a_named_pipe_hangs_nobody(store: Path) -> None:
     refused(store, path)
 
 
-@pytest.mark.parametrize("path", ["missing", "file", "empty", "deep/evidence"])
-def test_what_is_no_evidence_is_an_error(store: Path, tmp_path: Path, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("missing", "no such folder"),
+        ("file", "no such folder"),
+        ("empty", "no evidence here"),
+        ("deep/evidence", "no evidence here"),
+    ],
+)
+def test_what_is_no_evidence_is_an_error(store: Path, tmp_path: Path, path: str, says: str) -> None:
     layout.write(store, FIRST)
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(EvidenceError) as e:
+    with pytest.raises(EvidenceError, match=says) as e:
         layout.read(tmp_path / path)
     assert e.value.hint
+
+
+@pytest.mark.parametrize("look", [lambda store: layout.find(store, TARBALL), layout.scan], ids=["find", "scan"])
+def test_P1_a_store_that_is_not_there_is_no_empty_one(tmp_path: Path, look: Callable[[Path], Any]) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    for name in ("missing", "file"):
+        with pytest.raises(EvidenceError, match="no such folder"):
+            look(tmp_path / name)
 
 
 def test_a_decision_that_was_not_committed_is_no_evidence(store: Path) -> None:
@@ -396,8 +472,10 @@ def test_what_lies_in_a_store(store: Path) -> None:
     for name in ("pending", "log", "revocations", "overrides", "xx", "ab", f"{build.parent.name}/x"):
         (store / name).mkdir()
     other = "00" if build.parent.name != "00" else "11"
-    strange = ["xx", f"{build.parent.name}/x", f"{build.parent.name}/{other * 32}"]
-    (store / strange[-1]).mkdir()
+    strange = ["xx", f"{build.parent.name}/x", f"{build.parent.name}/{build.parent.name}-old"]
+    strange.append(f"{build.parent.name}/{other * 32}")
+    for name in strange[-2:]:
+        (store / name).mkdir()
     for name in (f"{build.parent.name}/{build.parent.name * 32}", "cd", "file"):
         (store / name).write_text("")
         strange.append(name)
@@ -412,6 +490,15 @@ def test_a_link_out_of_a_store_tells_nothing_of_where_it_leads(store: Path, tmp_
     (store / "zz").symlink_to(tmp_path / "private")
     (store / "ff").symlink_to(tmp_path / "private")
     assert layout.scan(store).strange == (store / "ff", store / "zz")
+
+
+def test_builds_may_lie_behind_a_link(store: Path, tmp_path: Path) -> None:
+    """Somebody moved a part of a store to another disk: it is read as if it lay here, and nothing is strange."""
+    build = layout.write(store, FIRST).path.parent.parent
+    build.parent.rename(tmp_path / "moved")
+    build.parent.symlink_to(tmp_path / "moved")
+    assert layout.scan(store) == layout.Scan(builds=(build,), strange=())
+    assert ids(store) == [FIRST.id]
 
 
 def test_P1_a_store_that_cannot_be_listed(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -483,6 +570,33 @@ def test_P36_an_audit_compares_every_file_once(written: Path) -> None:
                 overwrite(one, data) if one.exists() else one.write_bytes(data)
 
 
+def test_P36_an_audit_knows_a_file_that_builds_share(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashed once for all of them, by its inode; one with the same bytes and an inode of its own is hashed again."""
+    other = record(subject=OTHER_TARBALL)
+    monkeypatch.setattr(layout, "SHARED_BYTES", 10)
+    layout.write(store, FIRST)
+    layout.write(store, other, share=[FIRST.build.sha256])
+    hashed: list[str] = []
+    real = files.read
+
+    def read(path: Path, **settings: Any) -> bytes:
+        hashed.append(path.name)
+        return real(path, **settings)
+
+    monkeypatch.setattr(files, "read", read)
+    known: layout.Known = {}
+    shared = hashlib.sha256(FIRST.blobs["policy.tar.gz"]).hexdigest()
+    for one in (FIRST, other):
+        assert [found.id for found in layout.inspect(layout.folder(store, one.build.sha256), known)] == [one.id]
+    assert hashed.count(shared) == 1
+    copied = layout.folder(store, other.build.sha256) / "blobs" / "sha256" / shared
+    data = copied.read_bytes()
+    copied.unlink()
+    copied.write_bytes(data[:-1] + b"?")
+    with pytest.raises(EvidenceError, match="altered"):
+        layout.inspect(layout.folder(store, other.build.sha256), known)
+
+
 def test_P22_a_material_has_the_size_that_was_signed(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever signs a wrong one could not have stored it with sbomgate."""
     materials = tuple(
@@ -551,6 +665,61 @@ def test_P36_a_blob_that_lies_there_already_is_compared(store: Path) -> None:
     with pytest.raises(EvidenceError, match="altered"):
         layout.write(store, third)
     assert ids(store) == [SECOND.id, FIRST.id]
+
+
+def test_P41_what_lies_in_another_build_and_is_no_file_stops_no_writer(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody put a folder where a blob would be, which says that it has as many bytes: nothing is shared with it."""
+    other = layout.write(store, record(subject=OTHER_TARBALL)).path.parent.parent
+    folder = other / "blobs" / "sha256" / "x"
+    folder.mkdir()
+    monkeypatch.setattr(layout, "SHARED_BYTES", 1)
+    data = b"x" * folder.lstat().st_size
+    folder.rename(folder.with_name(hashlib.sha256(data).hexdigest()))
+    made = record(blobs={**BLOBS, "policy.tar.gz": ("application/gzip", data)})
+    layout.write(store, made, share=[other.name])
+    assert layout.find(store, TARBALL) == (made,)
+
+
+POLICY_BLOB = hashlib.sha256(FIRST.blobs["policy.tar.gz"]).hexdigest()
+
+
+def _pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+OTHERS: dict[str, tuple[Callable[[Path], Any], bool]] = {
+    "the same bytes": (lambda path: None, True),
+    "altered, of the same size": (lambda path: overwrite(path, path.read_bytes()[:-1] + b"?"), False),
+    "altered, of another size": (lambda path: overwrite(path, b"altered"), False),
+    "gone": (Path.unlink, False),
+    "a named pipe, which hangs nobody": (_pipe, False),
+}
+
+
+@pytest.mark.parametrize(("change", "is_shared"), OTHERS.values(), ids=OTHERS)
+def test_P36_a_blob_is_shared_with_a_build_that_has_its_bytes(
+    store: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], Any], is_shared: bool
+) -> None:
+    """With no other: and whatever became of that one, this build is whole."""
+    monkeypatch.setattr(layout, "SHARED_BYTES", 10)
+    other = layout.write(store, record(subject=OTHER_TARBALL)).path.parent.parent
+    theirs = other / "blobs" / "sha256" / POLICY_BLOB
+    change(theirs)
+    base = layout.write(store, FIRST, share=["00" * 32, other.name]).path.parent.parent
+    ours = base / "blobs" / "sha256" / POLICY_BLOB
+    assert layout.find(store, TARBALL) == (FIRST,)
+    assert (ours.stat().st_ino in {path.lstat().st_ino for path in theirs.parent.iterdir()}) is is_shared
+
+
+def test_P36_what_is_stored_is_not_written_again(store: Path) -> None:
+    """Not the same bytes either: but for the index, every file of the first decision stays the one that it was."""
+    base = layout.write(store, FIRST).path.parent.parent
+    before = {path: path.stat().st_ino for path in base.rglob("*") if path.is_file() and path.name != "index.json"}
+    layout.write(store, SECOND)
+    assert {path: path.stat().st_ino for path in before} == before
 
 
 def test_what_is_not_ours_is_not_removed(store: Path) -> None:
@@ -741,16 +910,36 @@ def test_P41_a_writer_killed_at_any_point_loses_nothing_that_it_reported(store: 
     assert stored, "no writer got to the end of a single record"
 
 
-def test_what_a_killed_writer_left_is_cleaned(store: Path) -> None:
+@pytest.mark.parametrize("next_one", [FIRST, SECOND], ids=["by the same again", "by the next"])
+def test_what_a_killed_writer_left_is_cleaned(store: Path, next_one: Record) -> None:
     base = layout.write(store, FIRST).path.parent.parent
     (base / ".tmp-index.json").write_bytes(b"{")
     (base / "blobs" / "sha256" / f".tmp-{'ab' * 32}").write_bytes(b"x")
     (base / "decisions" / f".tmp-{SECOND.id}" / "attestations").mkdir(parents=True)
     (base / "decisions" / SECOND.id).mkdir()
     assert ids(store) == [FIRST.id]
-    layout.write(store, SECOND)
-    assert ids(store) == [SECOND.id, FIRST.id]
+    layout.write(store, next_one)
+    assert ids(store) == ([FIRST.id] if next_one is FIRST else [SECOND.id, FIRST.id])
+    assert {path.name for path in (base / "decisions").iterdir()} == {FIRST.id, next_one.id}
     assert list(store.rglob(".tmp-*")) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="Linux says there what is synced")
+def test_P41_folders_that_a_killed_writer_made_are_on_disk(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """He may not have waited for their names."""
+    base = layout.folder(store, FIRST.build.sha256)
+    (base / "blobs" / "sha256").mkdir(parents=True)
+    (base / "decisions").mkdir()
+    synced: set[Path] = set()
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.add(Path(f"/proc/self/fd/{descriptor}").readlink())
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    layout.write(store, FIRST)
+    assert {base, base.parent, store} <= synced
 
 
 def test_a_lock_that_nobody_gives_back_is_an_error(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -763,6 +952,19 @@ def test_a_lock_that_nobody_gives_back_is_an_error(store: Path, monkeypatch: pyt
         with pytest.raises(EvidenceError, match="lock"):
             layout.write(store, SECOND)
     layout.write(store, SECOND)
+
+
+def test_P41_a_lock_that_is_given_back_is_waited_for(store: Path) -> None:
+    import fcntl
+
+    base = layout.write(store, FIRST).path.parent.parent
+    with (base / ".lock").open("rb+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        timer = threading.Timer(0.3, fcntl.flock, (held, fcntl.LOCK_UN))
+        timer.start()
+        layout.write(store, SECOND)
+        timer.join()
+    assert ids(store) == [SECOND.id, FIRST.id]
 
 
 @pytest.mark.parametrize("limit", ["MAX_BLOB_BYTES", "MAX_INDEX_BYTES", "MAX_MANIFEST_BYTES"])

@@ -446,6 +446,13 @@ def test_P19_a_log_whose_beginning_is_missing(store: Path, read: Callable[[Path,
         list(read(store, head))
 
 
+def test_a_log_from_before_times_goes_on(store: Path) -> None:
+    head = laid(store, lines_of(heads.FIRST, 1))
+    (store / "log" / "000000" / "0000000001.sigstore.json").write_bytes(key().sign(heads.write_head(head)))
+    log.add(store, FIRST, NOTARY)
+    assert [one.logged for one in log.view(store).entries] == [None, NOW]
+
+
 def test_a_reader_meets_a_writer(damaged: Damaged) -> None:
     """Between an entry and the head over it, the newest segment holds more than is covered: no reader minds."""
     before = log.view(damaged.store)
@@ -465,8 +472,9 @@ def test_P36_strangers_in_the_log_are_named(damaged: Damaged) -> None:
         (damaged.store / name).write_text("")
     for name in (".tmp-x", "000000/.tmp-x"):
         (damaged.store / "log" / name).write_text("")
+    (damaged.store / "log" / "0" / "entries").mkdir(parents=True)  # a folder, and no segment's
     shown = sorted(path.relative_to(damaged.store).as_posix() for path in log.strange(damaged.store))
-    assert shown == sorted(STRANGERS[:-1])
+    assert shown == sorted([*STRANGERS[:-1], "log/0"])
 
 
 def test_P36_strangers_among_the_revocations(damaged: Damaged) -> None:
@@ -625,6 +633,45 @@ def test_an_override_waits_for_whoever_writes(store: Path, monkeypatch: pytest.M
     overridden(store, ANN)
     assert len(log.coming(store)) == 1
     assert list(store.rglob(".tmp-*")) == []
+
+
+def test_an_override_waits_in_a_store_from_before_heads(store: Path) -> None:
+    layout.write(store, SECOND)
+    path, is_covered = overridden(store, ANN)
+    assert not is_covered
+    assert path.is_file()
+    assert [one.failed for one in log.coming(store)] == [SECOND.id]
+
+
+WITHOUT_A_BUILD: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "an override that waits": (lambda store: overridden(store, ANN)[0], "overrides"),
+    "a revocation": (lambda store: revoked(store), "revocations"),
+}
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="Linux says there what is synced")
+@pytest.mark.parametrize(("put", "folder"), WITHOUT_A_BUILD.values(), ids=WITHOUT_A_BUILD)
+def test_P41_what_belongs_to_no_build_is_on_disk(
+    store: Path, monkeypatch: pytest.MonkeyPatch, put: Callable[[Path], Path], folder: str
+) -> None:
+    """With the names of the folders that lead to it: whoever made those may have been killed before they were."""
+    log.add(store, SECOND, NOTARY)
+    (store / folder).mkdir()
+    synced: set[Path] = set()
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.add(Path(f"/proc/self/fd/{descriptor}").readlink())
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    path = put(store)
+    assert {store, store / "log", path.parent} <= synced
+
+
+def revoked(store: Path) -> Path:
+    said = Revocation(decision=SECOND.id, signer=None, issued_at=NOW, reason="a mistake")
+    return log.add_revocation(store, key().sign(revocation.write(said)), NOTARY)
 
 
 def test_P21_an_override_by_a_stranger_is_not_covered(store: Path) -> None:
@@ -854,6 +901,29 @@ def test_what_a_stranger_writes_as_next_is_not_covered(store: Path) -> None:
         log.add(store, SECOND, NOTARY)
 
 
+def test_P41_a_killed_writer_s_revocation_is_covered_where_it_is_there(store: Path) -> None:
+    log.add(store, FIRST, NOTARY)
+    nowhere = Entry(sha256="22" * 32)
+    said = Revocation(decision=FIRST.id, signer=None, issued_at=NOW, reason="a mistake")
+    bundle = key().sign(revocation.write(said))
+    there = Entry(sha256=hashlib.sha256(bundle).hexdigest())
+    log.keep_revocations(store, {there.sha256: bundle})
+    (store / "log" / "next").write_text(f"{there.line}\n{nowhere.line}\n")
+    log.add(store, OTHER, NOTARY)
+    assert log.view(store).entries == (entry(FIRST), there, entry(OTHER))
+
+
+def test_P41_of_a_build_the_decision_is_covered_that_a_killed_writer_stored(store: Path) -> None:
+    """Another one on the same artefact is not taken for it."""
+    log.add(store, OTHER, NOTARY)
+    for one in (FIRST, SECOND):
+        layout.write(store, one)
+    gone = Entry(sha256="33" * 32, build=FIRST.build.sha256)
+    (store / "log" / "next").write_text(f"{entry(FIRST).line}\n{gone.line}\n")
+    log.renew(store, NOTARY)
+    assert log.view(store).entries == (entry(OTHER), entry(FIRST))
+
+
 def test_a_signer_whom_the_trust_file_does_not_accept(store: Path) -> None:
     with pytest.raises(SigningError, match="does not accept"):
         log.add(store, FIRST, replace(NOTARY, signer=key(2)))
@@ -902,6 +972,15 @@ def test_P19_a_clock_that_is_ahead_stops_nothing_else(
     log.add(store, record(age=-HOUR, verdict=of_the_future), replace(NOTARY, now=NOW + HOUR))
     log.add(store, record(age=timedelta(0), verdict=verdict, profile=profile), NOTARY)
     assert len(log.view(store).entries) == 2
+
+
+def test_P19_the_log_has_nothing_before_it_was_decided(store: Path) -> None:
+    """By a clock that was ahead: whoever reads backwards would stop before it, and what follows it stays in order."""
+    ahead = record(age=-HOUR)
+    log.add(store, ahead, NOTARY)
+    log.add(store, OTHER, NOTARY)
+    assert [one.logged for one in log.view(store).entries] == [NOW + HOUR, NOW + HOUR]
+    assert sound(store) == []
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from pathlib import Path
 
 import pytest
 
+from sbomgate.decision import write_detail
 from sbomgate.errors import EvidenceError
 from sbomgate.evidence import layout, pending
 from testkit.evidence import BLOBS, decision
@@ -55,12 +57,39 @@ def test_a_file_that_is_missing_or_a_link_is_refused(tmp_path: Path) -> None:
         pending.read(tmp_path, kept)
 
 
-@pytest.mark.parametrize(
-    "name", ["", "..", "../x", "0" * 63, "0" * 64, "A" * 64, "sha256:" + "0" * 64, "0" * 63 + "\n"]
-)
+@pytest.mark.parametrize("name", ["", "..", "../x", "0" * 63, "A" * 64, "sha256:" + "0" * 64, "0" * 63 + "\n"])
 def test_what_is_no_pending_decisions_name_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(EvidenceError):
+    """It would become a path."""
+    with pytest.raises(EvidenceError, match="not a pending decision's SHA-256"):
         pending.read(tmp_path, name)
+
+
+def test_a_name_of_a_decision_that_was_signed_leads_out_of_no_folder(tmp_path: Path) -> None:
+    """Its digest fits, and it is none that was ever kept."""
+    made = write_detail(decision(blobs={**BLOBS, "../../x": ("text/plain", b"x")}))
+    kept = hashlib.sha256(made).hexdigest()
+    base = tmp_path / "pending" / kept
+    base.mkdir(parents=True)
+    (base / "decision.json").write_bytes(made)
+    (tmp_path / "x").write_bytes(b"x")
+    with pytest.raises(EvidenceError, match="plain relative path"):
+        pending.read(tmp_path, kept)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="Linux says there what is synced")
+def test_P41_what_is_kept_is_on_disk_with_its_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever made them may have been killed before their names were."""
+    (tmp_path / "pending").mkdir()
+    synced: set[Path] = set()
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.add(Path(f"/proc/self/fd/{descriptor}").readlink())
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    pending.keep(tmp_path, decision(), DATA)
+    assert {tmp_path, tmp_path / "pending"} <= synced
 
 
 def test_another_decision_under_the_same_name_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -23,11 +24,25 @@ def test_the_files_an_auditor_finds() -> None:
     assert "vsa.json" not in record(profile="observe").files()
 
 
+def test_P22_the_files_have_the_digests_that_are_said() -> None:
+    for one in (GOOD, record(profile="observe")):
+        assert one.digests() == {name: hashlib.sha256(data).hexdigest() for name, data in one.files().items()}
+        assert list(one.digests()) == sorted(one.digests())
+        assert (one.summary_claimed is None) is (one.summary is None)
+
+
+def test_a_record_s_names_stay_in_their_folder() -> None:
+    """Whoever signs such a name had no way to have it stored."""
+    with pytest.raises(EvidenceError, match="plain relative path"):
+        record(blobs={**BLOBS, "../x": ("text/plain", b"x")})
+
+
 @pytest.mark.parametrize("name", BLOBS)
 def test_each_blob_is_needed_and_unaltered(name: str) -> None:
     missing = {n: d for n, d in GOOD.blobs.items() if n != name}
-    altered = {**GOOD.blobs, name: GOOD.blobs[name] + b" "}
-    for blobs in (missing, altered):
+    longer = {**GOOD.blobs, name: GOOD.blobs[name] + b" "}
+    altered = {**GOOD.blobs, name: GOOD.blobs[name][:-1] + b"?"}
+    for blobs in (missing, longer, altered):
         with pytest.raises(EvidenceError) as e:
             Record(detail=GOOD.detail, summary=GOOD.summary, blobs=blobs)
         assert e.value.where == name
@@ -140,9 +155,18 @@ def test_a_referrer_has_the_shape_that_tools_read() -> None:
             "digest": f"sha256:{build.sha256}",
             "size": len(build.data),
         }
+    record_ = next(m for m in found if m["artifactType"] == "application/vnd.sbomgate.record.v1+json")
+    named = {one["annotations"]["org.opencontainers.image.title"]: one["digest"] for one in record_["layers"]}
+    in_others = ("sbom.cdx.json", "decision.sigstore.json", "vsa.sigstore.json")
+    assert named == {name: f"sha256:{d}" for name, d in GOOD.digests().items() if name not in in_others}
     bundles = [m for m in found if m["artifactType"] == "application/vnd.dev.sigstore.bundle.v0.3+json"]
     assert [m["annotations"]["dev.sigstore.bundle.predicateType"] for m in bundles] == [
         "https://sbomgate.dev/decision/v1",
         "https://slsa.dev/verification_summary/v1",
     ]
     assert {m["annotations"]["org.opencontainers.image.created"] for m in bundles} == {"2026-11-20T11:00:00Z"}
+
+
+def test_P37_evidence_of_an_image_refers_to_the_image() -> None:
+    about = {"mediaType": "application/vnd.oci.image.index.v1+json", "digest": f"sha256:{'ab' * 32}", "size": 7}
+    assert [json.loads(m.data)["subject"] for m in manifests(GOOD, about)] == [about] * 4

@@ -304,6 +304,7 @@ BUNDLES: dict[str, tuple[bytes, str]] = {
     "not JSON": (b"<html>", ""),
     "a signature of a message": (b'{"messageSignature":{}}', ""),
     "another predicate": (bundle("https://slsa.dev/provenance/v1", {}), ""),
+    "another predicate with a word of ours": (bundle("https://example.test/v1", {EXTENSION + "profile": "x"}), ""),
     "another verifier's summary": (bundle(SUMMARY_TYPE, {"verifier": {"id": "https://other.example"}}), ""),
     "a decision that is none": (bundle(DETAIL_TYPE, {}), "predicate"),
     "a summary that is none": (bundle(SUMMARY_TYPE, {EXTENSION + "profile": "default"}), "inputAttestations"),
@@ -363,8 +364,9 @@ def test_a_decision_in_part_is_an_error(each: Bench) -> None:
             with pytest.raises(EvidenceError, match="attached in part"):
                 each.find()
         elif SUMMARY_TYPE.encode() in referrer.data:
-            with pytest.raises(EvidenceError, match="the summary of this decision is missing"):
+            with pytest.raises(EvidenceError, match="the summary of this decision is missing") as refused:
                 each.find()
+            assert f"{each.client.repository}@{ABOUT}: {denied.id}: " in refused.value.where
         else:
             assert [one.code for one in each.verify().reasons] == ["failed"]
         each.registry.manifests = dict(kept)
@@ -411,6 +413,79 @@ def test_evidence_without_end_is_refused(each: Bench, monkeypatch: pytest.Monkey
     monkeypatch.setattr(registry, "MAX_EVIDENCE_BYTES", 100)
     with pytest.raises(EvidenceError, match="more than 100 bytes"):
         each.find()
+
+
+def test_P9_the_bundles_and_what_they_name_have_a_limit_each(each: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    each.attach(record())
+    (found,) = registry.statements(each.client, ABOUT)
+    monkeypatch.setattr(registry, "MAX_EVIDENCE_BYTES", 50)
+    with pytest.raises(EvidenceError, match="more than 50 bytes"):
+        registry.whole(each.client, found)
+    with pytest.raises(EvidenceError, match="more than 50 bytes"):
+        registry.statements(each.client, ABOUT)
+
+
+def test_what_an_inventory_reads(each: Bench) -> None:
+    """The statements alone, and what one of them names when it is asked for."""
+    new, old = record(), record(age=timedelta(hours=2), verdict=Verdict.DENIED)
+    each.attach(new, old)
+    found = {one.id: one for one in registry.statements(each.client, ABOUT)}
+    assert found.keys() == {new.id, old.id}
+    material = "/blobs/" + sha256(new.blobs["facts.json"])
+    reads = each.registry.count("GET", material)
+    assert registry.whole(each.client, found[old.id]).files() == old.files()
+    assert each.registry.count("GET", material) == reads + 1
+    assert registry.statements(each.client, sha256(b"nothing")) == ()
+
+
+def test_what_evidence_may_refer_to_is_found_by_its_tags(each: Bench) -> None:
+    """A build manifest by its own, an image by its own or by that of an index that lists it, and nothing twice."""
+    each.attach(record())
+    registry.attach_revocations(each.client, [revocation(decision="ab" * 32)])
+    image, part = canonical({"schemaVersion": 2, "n": 1}), sha256(b"a part of an index")
+    listing = canonical({"manifests": [{"digest": part}, {"digest": "sha512:ab"}, {"digest": 7}, "x"]})
+    for tag, kind, data in (("v1", MANIFEST_MEDIA_TYPE, image), ("all", INDEX, listing), ("odd", INDEX, b"[]")):
+        each.registry.manifests[tag] = (kind, data)
+    each.registry.page = 2
+    assert registry.listed(each.client) == tuple(sorted({ABOUT, sha256(image), sha256(listing), sha256(b"[]"), part}))
+    # A tag that is gone when it is asked for was removed meanwhile.
+    gone = Reply(status=404)
+    each.registry.fault = lambda asked: gone if asked.path.endswith("/manifests/v1") else None
+    assert sha256(image) not in registry.listed(each.client)
+
+
+def test_a_repository_that_is_not_there_lists_nothing() -> None:
+    with bench(fault=lambda _: Reply(status=404)) as one:
+        assert registry.listed(one.client) == ()
+
+
+IMAGE = "sha256:" + "3f" * 32
+
+
+@pytest.mark.parametrize(
+    ("listing", "says"),
+    [
+        pytest.param({"manifests": ["x", {"digest": "sha256:" + "4f" * 32}, {"digest": IMAGE}]}, "", id="listed"),
+        pytest.param({"manifests": ["x", {}, {"digest": "sha256:" + "4f" * 32}]}, f"does not list {IMAGE}", id="not"),
+        pytest.param({"manifests": [IMAGE]}, f"does not list {IMAGE}", id="no descriptor"),
+        pytest.param({"manifests": {"digest": IMAGE}}, f"does not list {IMAGE}", id="no list"),
+        pytest.param({"layers": [{"digest": IMAGE}]}, f"does not list {IMAGE}", id="a layer"),
+    ],
+)
+def test_P12_an_index_must_list_the_image_that_is_verified_for_it(each: Bench, listing: Any, says: str) -> None:
+    data = canonical(listing)
+    name = f"{each.registry.host}/acme/evidence"
+    index, image = (
+        Subject(kind=SubjectKind.OCI, name=name, digest={"sha256": one[7:]}) for one in (sha256(data), IMAGE)
+    )
+    with pytest.raises(EvidenceError, match="no such index"):
+        registry.must_list(each.client, index, image)
+    each.registry.manifests[sha256(data)] = (INDEX, data)
+    if not says:
+        registry.must_list(each.client, index, image)
+        return
+    with pytest.raises(EvidenceError, match=says):
+        registry.must_list(each.client, index, image)
 
 
 def test_a_blob_that_is_larger_than_said_is_not_read(each: Bench) -> None:

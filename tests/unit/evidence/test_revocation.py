@@ -86,6 +86,13 @@ def test_P1_another_spelling_is_refused(old: bytes, new: bytes) -> None:
         revocation.read(data.replace(old, new, 1), "revocation")
 
 
+def test_P7_a_later_version_is_told() -> None:
+    data = revocation.write(DECISION).replace(b"revocation/v1", b"revocation/v2")
+    with pytest.raises(EvidenceError, match=r"revocation/v2.*expected.*revocation/v1") as e:
+        revocation.read(data, "revocation")
+    assert e.value.place == "predicateType"
+
+
 def bundle(said: Revocation, by: LocalKey) -> bytes:
     return by.sign(revocation.write(said))
 

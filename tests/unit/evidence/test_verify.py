@@ -326,6 +326,39 @@ def test_P19_denied_for_another_workspace(subject: Subject, asked: str | None, e
     assert codes(judge(*made, subject=subject, trust=trust, workspace=asked)) == expected
 
 
+@pytest.mark.parametrize(
+    ("between", "failed", "said"),
+    [
+        pytest.param({"workspace": WEB}, {"workspace": API}, f"workspace {API!r}, for", id="the same service before"),
+        pytest.param(
+            {"workspace": "services/x", "environment": "nowhere"}, {"workspace": API}, "", id="another environment's"
+        ),
+        pytest.param({"workspace": WEB}, {"lockfile_path": "api/yarn.lock"}, "'api/yarn.lock' for", id="a lockfile"),
+    ],
+)
+def test_P19_a_part_that_failed_is_seen_behind_others(
+    between: dict[str, Any], failed: dict[str, Any], said: str
+) -> None:
+    trust = replace(trusting(), signers=(signer(key(), environments=("production",)),))
+    made = [
+        record(workspace=WEB, age=HOUR / 2),
+        record(age=HOUR, **between),
+        record(age=2 * HOUR, verdict=Verdict.DENIED, **failed),
+    ]
+    found = judge(*made, trust=trust)
+    assert codes(found) == ["workspace"]
+    assert said in found.reasons[0].message
+
+
+@pytest.mark.parametrize(
+    ("repository", "said"),
+    [(None, "it names no repository, expected"), (f"{REPOSITORY}2", f"the repository is '{REPOSITORY}2', expected")],
+)
+def test_P12_another_repository_is_named(repository: str | None, said: str) -> None:
+    (reason,) = judge(record(repository=repository)).reasons
+    assert reason.message.startswith(said)
+
+
 @pytest.mark.parametrize("subject", [TARBALL, COMMIT, IMAGE], ids=["file", "commit", "image"])
 @pytest.mark.parametrize(
     ("earlier", "late", "asked", "expected"),

@@ -62,6 +62,26 @@ def test_a_file_without_one_meaning_is_an_error(document: bytes, sigstore: TestS
     assert caught.value.where == "keys.json"
 
 
+def test_P9_more_than_the_limit_is_not_parsed(sigstore: TestSigstore) -> None:
+    """What would be fine but for that."""
+    root, keys = sigstore.trusted_root_json(), sigstore.registry_keys_json()
+    TrustMaterial.parse(root + b" " * (MAX_TRUST_BYTES - len(root)), keys)
+    for large in (
+        (root + b" " * (MAX_TRUST_BYTES + 1 - len(root)), keys),
+        (root, keys + b" " * (MAX_TRUST_BYTES + 1 - len(keys))),
+    ):
+        with pytest.raises(ProvenanceError, match="more than the limit"):
+            TrustMaterial.parse(*large)
+
+
+@pytest.mark.parametrize("change", [drop("timestampAuthorities"), put("timestampAuthorities", value=[])])
+def test_a_sigstore_without_timestamp_authorities(
+    change: Callable[[dict[str, Any]], Any], sigstore: TestSigstore
+) -> None:
+    root = json.dumps(change(sigstore.trusted_root())).encode()
+    assert TrustMaterial.parse(root, sigstore.registry_keys_json()).timestamp_authorities == ()
+
+
 @pytest.mark.parametrize("keys", [{}, {"keys": []}, {"keys": [{"keyId": "x", "keyUsage": "npm:signatures"}]}])
 def test_unusable_registry_keys_are_an_error(keys: Any, sigstore: TestSigstore) -> None:
     with pytest.raises(ProvenanceError):
