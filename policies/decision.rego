@@ -49,32 +49,35 @@ dependencies_without_packages if {
 	count(targets) > 0
 }
 
-# (3) Every finding is whole: one that lacks a field would drop out of the comprehensions below.
-said := {[id, f] | some id in ran; some f in data.sbomgate.rules[id].findings}
+# (3) Every finding is whole: one that lacks a field drops out here, and is missed in the count. Each is taken apart by one
+# pattern, as there may be a hundred thousand. Only this package waives.
+said := [[rule, about, code, fingerprint, f, level, waivable] |
+	known := shapes
+	there := subjects
+	some id in ran
+	some f in data.sbomgate.rules[id].findings
+	{
+		"rule": rule, "code": code, "level": level, "package": about, "message": message, "fix": fix,
+		"unknown": unknown, "waivable": waivable, "waived": is_waived, "fingerprint": fingerprint,
+	} := f
+	rule == id
+	[level, unknown, waivable, is_waived] in known
+	is_string(code)
+	is_string(message)
+	is_string(fix)
+	is_string(fingerprint)
+	count(fingerprint) == 64
+	about in there
+]
 
-default whole(_, _) := false
-
-whole(id, f) if {
-	f.rule == id
-	[f.level, f.unknown, f.waivable, f.waived] in shapes
-	is_string(f.code)
-	is_string(f.message)
-	is_string(f.fix)
-	is_string(f.fingerprint)
-	count(f.fingerprint) == 64
-	about_something(f.package)
-}
-
-# Only this package waives.
 shapes := {[level, unknown, waivable, false] |
 	some level in ["deny", "warn", "note"]
 	some unknown in [true, false]
 	some waivable in [true, false]
 }
 
-about_something(package_id) if package_id == null
-
-about_something(package_id) if packages.entries[package_id]
+# What a finding may be about: a package, or none of them alone.
+subjects := object.keys(packages.entries) | {null}
 
 # (4) Everything that a rule may have looked at is there: what lacks a field, or a name whose approved versions are not
 # said, would drop out of the rules' loops.
@@ -83,9 +86,7 @@ whole_packages if {
 	count(packages.facts_used) == count(input.packages)
 	count({index | some index in packages.facts_used} - packages.all_facts) == 0
 	is_array(input.baseline.gained)
-	every id in (packages.noticed | packages.changed) | packages.own {
-		packages.by_id[id]
-	}
+	packages.has_all(((packages.noticed | packages.changed) | packages.own))
 	every id in packages.changed {
 		packages.before(packages.entries[id].name)
 	}
@@ -118,9 +119,7 @@ sound if {
 	ran == present
 	not dependencies_without_packages
 	whole_packages
-	every pair in said {
-		whole(pair[0], pair[1])
-	}
+	count(said) == sum([count(data.sbomgate.rules[id].findings) | some id in ran])
 }
 
 # (5) Waivers and approvals. One counts only while its end lies ahead, for this project, and for exactly this finding: an
@@ -147,43 +146,37 @@ quorum := input.trust.quorum + 1 if input.change.authors_known == false
 authors := {name | some name in input.change.authors}
 
 # (5b) What covers what: by fingerprint, since copies of one package share it, and so does what covers them.
-waivable := {f.fingerprint | some [_, f] in said; f.waivable == true}
+to_waive := {fingerprint | some [_, _, _, fingerprint, _, _, true] in said}
 
-covered[fingerprint] contains w.id if {
+covered := {fingerprint: object.keys(ids) |
+	some fingerprint, ids in object.union_n([{fingerprint: {id: true}} | some [fingerprint, id] in covers])
+}
+
+covers contains [fingerprint, w.id] if {
 	some w in live
 	some fingerprint in w.findings
-	fingerprint in waivable
+	fingerprint in to_waive
 }
 
-covered[f.fingerprint] contains id if {
-	count(of_fingerprint) > 0
-	some [rule, f] in said
-	f.waivable == true
-	some id in of_fingerprint[[rule, f.fingerprint]]
+covers contains [fingerprint, id] if {
+	count(meant) > 0
+	some [rule, _, _, fingerprint, _, _, true] in said
+	some id in meant[[rule, fingerprint]]
 }
 
-covered[f.fingerprint] contains id if {
-	count(of_package) > 0
-	some [rule, f] in said
-	f.waivable == true
-	p := packages.entries[f.package]
-	some id in of_package[[rule, p.name, p.version, p.integrity]]
+covers contains [fingerprint, id] if {
+	count(meant) > 0
+	some [rule, about, _, fingerprint, _, _, true] in said
+	p := packages.entries[about]
+	some id in meant[[rule, p.name, p.version, p.integrity]]
 }
 
 # What a waiver means → the ids of those that mean it: each finding looks for its own, and not each waiver for each finding.
-of_fingerprint := {means: ids | some means, ids in meaning_one}
+meant := {means: object.keys(ids) | some means, ids in object.union_n([{meaning(w): {w.id: true}} | some w in live])}
 
-meaning_one[[w.rule, w.fingerprint]] contains w.id if {
-	some w in live
-	w.fingerprint != null
-}
+meaning(w) := [w.rule, w.fingerprint] if w.fingerprint != null
 
-of_package := {means: ids | some means, ids in meaning_all}
-
-meaning_all[[w.rule, w.name, w.version, w.integrity]] contains w.id if {
-	some w in live
-	w.fingerprint == null
-}
+meaning(w) := [w.rule, w.name, w.version, w.integrity] if w.fingerprint == null
 
 # (5c) What each finding is waived by: of every person the one that lasts longest, and of the persons those whose
 # lasts longest, as many as are needed.
@@ -209,7 +202,7 @@ unused_waivers := {w.id | some w in array.concat(input.waivers, input.approvals)
 
 # (5d) What each of the others is good for, so that nobody relies on it: unused, stale or there twice (P31); or one of the
 # persons who are needed. These are notes of approved_changes, which alone cannot know what the other rules found.
-register contains ["approved_changes", f] if {
+register contains f if {
 	words := data.sbomgate.rules.approved_changes.register
 	some w in array.concat(input.waivers, input.approvals)
 	not w.id in used_waivers
@@ -255,23 +248,25 @@ about(w) := w.findings
 
 about(w) := [w.rule, w.name, w.version, w.integrity, w.fingerprint] if not w.findings
 
-# (6) Sorted by rule, package, code, fingerprint.
-findings := [entry[4] |
-	some entry in sort([[f.rule, sort_key(f.package), f.code, f.fingerprint, marked(f)] | some [_, f] in (said | register)])
-]
-
-marked(f) := object.union(f, {"waived": true}) if {
-	is_waived(f)
-} else := f
-
-is_waived(f) if {
-	f.waivable == true
-	waived[f.fingerprint]
+# (6) Sorted by rule, package (none comes first), code, fingerprint.
+findings := [f |
+	some [_, _, _, _, f] in sort([[rule, about, code, fingerprint, marked(f, fingerprint, waivable)] |
+		some [rule, about, code, fingerprint, f, _, waivable] in all_said
+	])
+] if {
+	count(waived) > 0
 }
 
-sort_key(id) := "" if {
-	id == null
-} else := id
+# Most often nothing is waived, and then each is as it was said.
+findings := [f | some [_, _, _, _, f, _, _] in sort(all_said)] if count(waived) == 0
+
+all_said := array.concat(said, [[f.rule, f.package, f.code, f.fingerprint, f, f.level, f.waivable] | some f in register])
+
+marked(f, fingerprint, true) := object.union(f, {"waived": true}) if {
+	waived[fingerprint]
+} else := f
+
+marked(f, _, false) := f
 
 # (7) The verdict: denied, unless each finding is known not to deny. `observe` records and never denies.
 default verdict := "denied"
@@ -279,15 +274,20 @@ default verdict := "denied"
 verdict := "allowed" if input.profile == "observe"
 
 verdict := "allowed" if {
-	every f in findings {
-		harmless(f)
+	every level in levels_left {
+		level in {"warn", "note"}
 	}
 	count(findings) == count(said) + count(register)
 }
 
-harmless(f) if f.level in {"warn", "note"}
+# Of what nothing waives.
+levels_left := {level | some [_, _, _, _, _, level, _] in all_said} if count(waived) == 0
 
-harmless(f) if {
-	f.waivable
-	f.waived
+levels_left := {level |
+	some [_, _, _, fingerprint, _, level, waivable] in all_said
+	not forgiven(fingerprint, waivable)
+} if {
+	count(waived) > 0
 }
+
+forgiven(fingerprint, true) if waived[fingerprint]

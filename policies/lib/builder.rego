@@ -19,8 +19,9 @@ is_unremarkable(attestation) if {
 }
 
 verified := [p |
-	some p in packages.noticeable
-	p.provenance.state == "verified"
+	some index, facts in packages.noticed_facts
+	facts.provenance.state == "verified"
+	some p in packages.noticeable_with[index]
 ]
 
 is_ordinary(attestation) if {
@@ -43,27 +44,27 @@ is_issuer_accepted(attestation) if attestation.claims.issuer in input.trust.issu
 
 unknown_states := {"unreachable", "cannot-verify"}
 
-# Neither verified nor known to be absent, for at least one of the two attestations.
-unknown := [p |
-	some p in packages.noticeable_vouched
-	is_unknown(p)
-]
+# Neither verified nor known to be absent, for at least one of the two attestations: ids by the index of their facts.
+unknown := {index: ids |
+	some index, ids in packages.vouched_with
+	is_unknown(input.facts[index])
+}
 
-is_unknown(p) if "cannot-verify" in {p.provenance.state, p.publish_attestation.state}
+is_unknown(facts) if "cannot-verify" in {facts.provenance.state, facts.publish_attestation.state}
 
 # "Out of reach" and "does not apply" are answers only where the trust file says that the registry, which was asked, serves
 # no evidence.
-is_unknown(p) if {
-	p.provenance.state in {"unreachable", "not-applicable"}
-	not is_excused(p)
+is_unknown(facts) if {
+	facts.provenance.state in {"unreachable", "not-applicable"}
+	not is_excused(facts)
 }
 
-is_unknown(p) if {
-	p.publish_attestation.state == "unreachable"
-	not is_excused(p)
+is_unknown(facts) if {
+	facts.publish_attestation.state == "unreachable"
+	not is_excused(facts)
 }
 
-is_excused(p) if p.registry in excused
+is_excused(facts) if facts.registry in excused
 
 excused := {r.url | some r in input.trust.registries; r.serves_evidence == false}
 
@@ -108,7 +109,7 @@ workflow(claims) := sprintf(" %s", [last]) if {
 }
 
 # Which of the two it is that nobody can tell.
-unknown_kind(p) := "publish_attestation" if {
-	p.publish_attestation.state in unknown_states
-	not p.provenance.state in unknown_states
+unknown_kind(facts) := "publish_attestation" if {
+	facts.publish_attestation.state in unknown_states
+	not facts.provenance.state in unknown_states
 } else := "provenance"

@@ -27,26 +27,37 @@ classes := {
 	"note": {"default": "note", "strict": "note", "release": "note"},
 }
 
-default level(_, _) := "deny"
+# Class → level in this profile; and the same where that is all there is to it.
+levels := {class: by_profile[profile] | some class, by_profile in classes}
 
-level(class, p) := "warn" if {
-	spared(class, p)
-} else := classes[class][profile]
-
-spared("changed", p) if {
-	profile == "default"
-	not p.id in packages.changed
+plain := levels if {
+	not lenient
+	count(exclusions) == 0
 }
 
-spared("settings", _) if {
-	profile == "default"
-	not packages.settings_changed
-}
+default level(_, _, _, _) := "deny"
 
-# Whether an unknown about this package denies. Where it does not, complete_evidence counts it in one warning.
-unknown_denies(p) if not spared("changed", p)
+# The trust file may exclude one exact version, by its integrity, from a rule: then the finding is a note.
+level(rule, class, p, waivable) := usual if {
+	usual := plain[class]
+} else := "note" if {
+	waivable == true
+	[rule, p.name, p.version, p.integrity] in exclusions
+} else := "warn" if {
+	lenient
+	spared(class, p.id)
+} else := levels[class]
 
-defaults := {"message": "", "fix": "", "unknown": false, "waivable": true, "extra": ""}
+lenient if profile == "default"
+
+spared("changed", id) if not id in packages.changed
+
+spared("settings", _) if not packages.settings_changed
+
+# Of these packages (ids) those about which an unknown denies. About the others complete_evidence says it in one warning.
+unknown_denies(ids) := ids if not lenient
+
+unknown_denies(ids) := ids & packages.changed if lenient
 
 # A finding of `rule` about package `p` (or `packages.whole`).
 #
@@ -56,7 +67,7 @@ defaults := {"message": "", "fix": "", "unknown": false, "waivable": true, "extr
 of(rule, code, class, p, details) := {
 	"rule": rule,
 	"code": code,
-	"level": reduced(rule, class, p, d.waivable),
+	"level": level(rule, class, p, d.waivable),
 	"package": p.id,
 	"message": d.message,
 	"fix": d.fix,
@@ -65,17 +76,7 @@ of(rule, code, class, p, details) := {
 	"waived": false,
 	"fingerprint": crypto.sha256(json.marshal([rule, code, p.name, p.version, p.integrity, d.extra])),
 } if {
-	d := object.union(defaults, details)
-}
-
-# The trust file may exclude one exact version, by its integrity, from a rule: then the finding is a note.
-reduced(rule, class, p, waivable) := "note" if {
-	excluded(rule, p, waivable)
-} else := level(class, p)
-
-excluded(rule, p, true) if {
-	count(exclusions) > 0
-	[rule, p.name, p.version, p.integrity] in exclusions
+	d := object.union({"message": "", "fix": "", "unknown": false, "waivable": true, "extra": ""}, details)
 }
 
 exclusions := {[e.rule, e.name, e.version, e.integrity] |

@@ -11,23 +11,35 @@ import data.sbomgate.lib.packages
 
 # What the reader says for `rule`, except the codes that the rule judges itself.
 judged(rule, codes, except) := {f |
+	these := found[rule] - except
 	some said in input.lockfile.findings[rule]
-	not said.code in except
+	said.code in these
 	f := judge(rule, said, object.get(codes, said.code, unknown_code))
 }
 
-judge(rule, said, how) := finding.of(rule, said.code, how.class, packages.named(said.package), {
-	"message": placed(said),
-	"fix": object.get(how, "fix", ""),
-	"unknown": object.get(how, "unknown", false),
-	"waivable": object.get(how, "waivable", true),
-	"extra": said.place,
-})
+# Rule → the codes that there are.
+found := {rule: {one.code | some one in said} | some rule, said in input.lockfile.findings}
+
+# What the reader says for `rule` under that code: most often nothing, and then nothing is looked at.
+of_code(rule, code) := [said |
+	code in found[rule]
+	some said in input.lockfile.findings[rule]
+	said.code == code
+]
+
+# `how` has the finding's class, and of what `finding.of` takes what is not as usual.
+judge(rule, said, how) := finding.of(
+	rule, said.code, how.class, packages.by_id[said.package],
+	object.union(how, {"message": said.message, "extra": said.place}),
+)
 
 # What is about no package needs its place: "no such file" of which file?
-placed(said) := said.message if packages.named(said.package) != packages.whole
-
-placed(said) := sprintf("%s: %s", [said.place, said.message]) if packages.named(said.package) == packages.whole
+judge(rule, said, how) := finding.of(
+	rule, said.code, how.class, packages.whole,
+	object.union(how, {"message": sprintf("%s: %s", [said.place, said.message]), "extra": said.place}),
+) if {
+	not packages.entries[said.package]
+}
 
 # A code that no table knows denies: nothing passes because the policy is older than the reader.
 unknown_code := {

@@ -26,7 +26,7 @@ by_id[id] := {
 	"resolved": p.resolved,
 	"integrity": p.integrity,
 	"registry": f.registry,
-	"registry_integrity": registry_integrity(p, f),
+	"registry_integrity": registry_integrity(p, input.facts[p.facts]),
 	"publish": {
 		"time": p.published, "first": p.first_published, "source": f.publish.source, "reason": f.publish.reason,
 		"absent": f.publish.absent, "seen": f.publish.seen,
@@ -45,7 +45,55 @@ by_id[id] := {
 } if {
 	some id
 	p := entries[id]
-	f := input.facts[p.facts]
+	f := shared[p.facts]
+}
+
+# What of it comes from the facts, by their index: no value where they lack any of it.
+shared[index] := {
+	"kind": f.kind,
+	"registry": f.registry,
+	"publish": {
+		"source": f.publish.source, "reason": f.publish.reason,
+		"absent": f.publish.absent, "seen": f.publish.seen,
+	},
+	"scripts": f.scripts,
+	"signature": f.signature,
+	"publish_attestation": f.publish_attestation,
+	"provenance": f.provenance,
+	"trusted_publisher": f.trusted_publisher,
+	"licence": f.licence,
+	"deprecated": f.deprecated,
+	"malicious": f.malicious,
+	"malicious_name": f.malicious_name,
+	"similar": f.similar,
+} if {
+	some index
+	f := input.facts[index]
+}
+
+# Whether each of these ids has a value there. Of most it shows in one look: they have the fields that every package has, and
+# facts that are there and speak of no other integrity. The rest are put together.
+has_all(ids) if {
+	every id in ids - of_usual_form(ids) {
+		by_id[id]
+	}
+}
+
+of_usual_form(ids) := {id |
+	all := entries
+	these := usual_facts
+	some id in ids
+	{
+		"id": id, "name": _, "version": _, "flags": _, "resolved": _, "integrity": _, "published": _, "first_published": _,
+		"publisher": _, "facts": index,
+	} = object.get(all, id, null) # OPA's checker takes an object without the other fields for a mistake
+	index in these
+}
+
+usual_facts := {index |
+	some index in (object.keys(eventful) | own_facts)
+	shared[index]
+	input.facts[index].registry_agrees in {true, null}
 }
 
 registry_integrity(p, f) := p.integrity if f.registry_agrees == true
@@ -72,21 +120,35 @@ outside := object.keys(entries) - own
 
 # Packages about which any fact is other than good news. `quiet` says what good news is, so whatever is missing, young,
 # or new to this policy is noticed. Rules look among these for what is rare.
-noticed := {id |
-	some id, index in eventful
+noticed := union({ids | some ids in noticed_with})
+
+noticeable := [p | some packages in noticeable_with; some p in packages]
+
+# The same by the index of their facts: their ids, the facts, the packages. A rule asks once what all who share facts answer
+# alike, and then looks at the packages.
+noticed_with := {index: ids |
+	some index, having in eventful
 	not index in settled_facts
-	not is_quiet(entries[id])
-} - own
+	ids := loud(index, having) - own
+	count(ids) > 0
+}
 
-noticeable := [by_id[id] | some id in noticed]
+noticed_facts := {index: input.facts[index] | some index, _ in noticed_with}
 
-# What is neither settled nor held: of most trees few, so that all packages are looked at once, by their facts first. (One
-# whose facts are not there would be missed: decision.rego then decides nothing.)
-eventful := {p.id: index |
-	these := eventful_facts
-	index := input.packages[i].facts
-	these[index]
-	p := input.packages[i]
+noticeable_with := {index: [by_id[id] | some id in ids] | some index, ids in noticed_with}
+
+loud(index, ids) := ids if not index in good_facts
+
+loud(index, ids) := {id | some id in ids; not is_quiet(entries[id])} if index in good_facts
+
+# What is neither settled nor held, by the index of its facts: of most trees few, so that all packages are looked at once,
+# by their facts first. (One whose facts are not there would be missed: decision.rego then decides nothing.)
+eventful := {index: object.keys(ids) |
+	some index, ids in object.union_n([{index: {input.packages[i].id: true}} |
+		these := eventful_facts
+		index := input.packages[i].facts
+		these[index]
+	])
 }
 
 eventful_facts := all_facts - (settled_facts & held_facts) if accepted
@@ -136,15 +198,18 @@ good_news := {["none", signature, published, "", [], [], [], null] |
 
 # What a registry should vouch for: with a publish time, a signature, attestations. A kind that the lockfile does not
 # say is held to the same, so that nothing passes by being unreadable.
-noticeable_vouched := [p |
-	some p in noticeable
-	is_vouched(p)
-]
-
-is_vouched(p) if {
-	p.kind in {"registry", "patch", "unknown"}
-	not p.id in first_party
+vouched_with := {index: ids |
+	some index, noticed_ids in noticed_with
+	input.facts[index].kind in {"registry", "patch", "unknown"}
+	ids := noticed_ids - first_party
+	count(ids) > 0
 }
+
+noticeable_vouched := [p |
+	some index, ids in vouched_with
+	some p in noticeable_with[index]
+	p.id in ids
+]
 
 # Packages of the trust file's first-party scopes and names: no public evidence can be asked of them.
 first_party := {p.id |
@@ -166,10 +231,10 @@ scope(name) := null if not startswith(name, "@")
 accepted if input.baseline.state == "accepted"
 
 # New or changed against the accepted baseline; without one nothing is (`bootstrap`).
-changed := {id |
-	some id, index in eventful
+changed := union({ids |
+	some index, ids in eventful
 	not index in held_facts
-} - own if accepted
+}) - own if accepted
 
 changed := set() if not accepted
 
@@ -195,7 +260,7 @@ label(p) := p.name if p.version == null
 
 # `a 1.0.0, b 2.0.0, c 3.0.0 and 9 more`; whoever adds that up misses the copies, so it is said where there are any.
 enumerate(ids) := concat("", [first_three(labels), once(count(labels), count(ids))]) if {
-	labels := sort({label(by_id[id]) | some id in ids})
+	labels := sort({label(entries[id]) | some id in ids})
 }
 
 first_three(labels) := concat(", ", labels) if count(labels) <= 3
@@ -208,8 +273,9 @@ once(labels, ids) := "" if labels >= ids
 
 # What a finding about several packages is bound to: other packages, or other bytes, are another finding.
 identity(ids) := crypto.sha256(json.marshal({id: [p.name, p.version, p.resolved, p.integrity] |
+	all := entries
 	some id in ids
-	p := entries[id]
+	p := all[id]
 }))
 
 # The package manager is told something else than in the approved build.

@@ -15,23 +15,25 @@ hour := 3600000000000
 # Age of each version that may be young; negative for a time in the future. Times are written alike (RFC 3339 in UTC),
 # so comparing their first 19 characters sorts out the many that are old, and only the rest are parsed. Without the
 # parameter nothing is old.
-age := {p.id: since |
-	some p in packages.noticeable_vouched
-	p.publish.time != null
-	at := dated(p)
+age := {id: since |
+	entries := packages.entries
+	some index, ids in packages.vouched_with
+	some id in ids
+	entries[id].published != null
+	at := dated(entries[id].published, input.facts[index].publish)
 	not at < oldest_young
 	since := now - time.parse_rfc3339_ns(at)
 }
 
 # When it counts as published: a version that was not there when we looked is no older than the first look that had it.
-dated(p) := p.publish.time if not dated_back(p)
+dated(published, publish) := published if not dated_back(published, publish)
 
-dated(p) := p.publish.seen if dated_back(p)
+dated(published, publish) := publish.seen if dated_back(published, publish)
 
 # The publish time lies before a look that did not have the version, by more than an answer of a mirror may be old.
-dated_back(p) if {
-	p.publish.absent != null
-	not as_old_as_a_mirror(time.parse_rfc3339_ns(p.publish.absent) - time.parse_rfc3339_ns(p.publish.time))
+dated_back(published, publish) if {
+	publish.absent != null
+	not as_old_as_a_mirror(time.parse_rfc3339_ns(publish.absent) - time.parse_rfc3339_ns(published))
 }
 
 as_old_as_a_mirror(ns) if ns <= input.parameters.release_age.mirror_lag_hours * hour
@@ -82,11 +84,14 @@ oldest_young := before(longest * hour) if longest
 else := ""
 
 # The same for the very first release of a package.
-first_age := {p.id: since |
-	some p in packages.noticeable_vouched
-	p.publish.first != null
-	not p.publish.first < oldest_first
-	since := now - time.parse_rfc3339_ns(p.publish.first)
+first_age := {id: since |
+	entries := packages.entries
+	some ids in packages.vouched_with
+	some id in ids
+	first := entries[id].first_published
+	first != null
+	not first < oldest_first
+	since := now - time.parse_rfc3339_ns(first)
 }
 
 first_young := {id |

@@ -48,8 +48,9 @@ codes := {
 findings contains f if some f in lock.judged("bound_bytes", codes, set())
 
 findings contains f if {
-	some p in packages.noticeable
-	p.registry_integrity != null
+	some index, facts in packages.noticed_facts
+	facts.registry_agrees == false
+	some p in packages.noticeable_with[index]
 	p.integrity != null
 	p.integrity != p.registry_integrity
 	contradict(p.integrity, p.registry_integrity)
@@ -63,8 +64,9 @@ findings contains f if {
 
 # The tarball itself: what was served under this address is not what the lockfile pins.
 findings contains f if {
-	some p in packages.noticeable
-	p.scripts.source == "other-bytes"
+	some index, facts in packages.noticed_facts
+	facts.scripts.source == "other-bytes"
+	some p in packages.noticeable_with[index]
 	f := finding.of("bound_bytes", "served-bytes-differ", "always", p, {
 		"message": sprintf("the tarball that is served for %s is not the one of the lockfile (%s)", [packages.label(p), p.scripts.reason]),
 		"fix": "do not install it: the lockfile was edited, or the registry serves other bytes than it did; compare both tarballs",
@@ -74,8 +76,9 @@ findings contains f if {
 
 # Versions are withdrawn for a reason, which most often is malware.
 findings contains f if {
-	some p in packages.noticeable
-	p.publish.source == "withdrawn"
+	some index, facts in packages.noticed_facts
+	facts.publish.source == "withdrawn"
+	some p in packages.noticeable_with[index]
 	f := finding.of("bound_bytes", "version-withdrawn", "always", p, {
 		"message": sprintf("the registry that %s came from has it no more (%s)", [packages.label(p), p.publish.reason]),
 		"fix": "find out why it was withdrawn; pin a version that is there",

@@ -27,11 +27,11 @@ import data.sbomgate.lib.packages
 
 # Code of each finding → the packages of which it is not known.
 missing := {
-	"publish-time": {p.id | some p in packages.noticeable_vouched; p.publish.time == null},
-	"first-release": {p.id | some p in packages.noticeable_vouched; p.publish.first == null},
-	"scripts": {p.id | some p in packages.noticeable; p.scripts.state == "unknown"},
-	"provenance": {p.id | some p in builder.unknown},
-	"signature": {p.id | some p in packages.noticeable_vouched; p.signature.state == "unknown"},
+	"publish-time": {id | entries := packages.entries; some ids in packages.vouched_with; some id in ids; entries[id].published == null},
+	"first-release": {id | entries := packages.entries; some ids in packages.vouched_with; some id in ids; entries[id].first_published == null},
+	"scripts": union({ids | some index, ids in packages.noticed_with; input.facts[index].scripts.state == "unknown"}),
+	"provenance": union({ids | some ids in builder.unknown}),
+	"signature": union({ids | some index, ids in packages.vouched_with; input.facts[index].signature.state == "unknown"}),
 }
 
 spoken := {

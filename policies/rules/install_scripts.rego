@@ -35,8 +35,9 @@ approved_names := {a.name | some a in input.trust.approved_scripts}
 
 # Written so that only a known absence of scripts, or an approval, is quiet.
 scripted := [p |
-	some p in packages.noticeable
-	not p.scripts.state in {"none", "unknown"}
+	some index, facts in packages.noticed_facts
+	not facts.scripts.state in {"none", "unknown"}
+	some p in packages.noticeable_with[index]
 	not [p.name, p.version, p.integrity, p.scripts.digest] in approved
 ]
 
@@ -65,8 +66,9 @@ class(p) := "always" if p.id in times.young
 class(p) := "changed" if not p.id in times.young
 
 findings contains f if {
-	some p in packages.noticeable
-	p.scripts.disagreements != []
+	some index, facts in packages.noticed_facts
+	facts.scripts.disagreements != []
+	some p in packages.noticeable_with[index]
 	f := finding.of("install_scripts", "scripts-disagree", "always", p, {
 		"message": concat("; ", p.scripts.disagreements),
 		"fix": "do not install it: what it says of its scripts and what it runs differ",
@@ -88,9 +90,12 @@ findings contains f if {
 }
 
 findings contains f if {
-	some p in packages.noticeable
-	p.scripts.state == "unknown"
-	finding.unknown_denies(p)
+	some index, ids in packages.noticed_with
+	input.facts[index].scripts.state == "unknown"
+	denied := finding.unknown_denies(ids)
+	count(denied) > 0
+	some p in packages.noticeable_with[index]
+	p.id in denied
 	f := finding.of("install_scripts", "scripts-unknown", "changed", p, {
 		"message": sprintf("nobody could read what %s runs when it is installed (%s)", [packages.label(p), p.scripts.reason]),
 		"fix": "let sbomgate read the tarball: fill npm's cache (`npm ci --ignore-scripts`) or run with the registry in reach",

@@ -20,8 +20,9 @@ import data.sbomgate.lib.finding
 import data.sbomgate.lib.packages
 
 findings contains f if {
-	some p in packages.noticeable
-	p.malicious != []
+	some index, facts in packages.noticed_facts
+	facts.malicious != []
+	some p in packages.noticeable_with[index]
 	f := finding.of("known_malicious", "listed", "always", p, {
 		"message": sprintf("%s is known to be malicious (%s)", [packages.label(p), concat(", ", p.malicious)]),
 		"fix": "remove it or pin the version before it, and treat every machine that installed it as compromised",
@@ -30,9 +31,10 @@ findings contains f if {
 }
 
 findings contains f if {
-	some p in packages.noticeable
-	p.malicious == []
-	p.malicious_name != []
+	some index, facts in packages.noticed_facts
+	facts.malicious == []
+	facts.malicious_name != []
+	some p in packages.noticeable_with[index]
 	f := finding.of("known_malicious", "other-versions-listed", "note", p, {
 		"message": sprintf("other versions of %s are known to be malicious (%s)", [p.name, concat(", ", p.malicious_name)]),
 		"fix": "nothing to do for this version; look twice at its next update",

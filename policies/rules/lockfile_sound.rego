@@ -48,9 +48,14 @@ remake := "check the lockfile itself, or have a tool that states every edge make
 codes := {
 	"shrinkwrap-shadow": {"class": "always", "fix": "keep one of the two lockfiles: npm reads npm-shrinkwrap.json and ignores the other"},
 	"sections-disagree": {"class": "always", "fix": rewrite},
+	"lockfile-elsewhere": {"class": "always", "fix": "check the lockfile that is installed from; or remove the setting that leads there"},
+	"workspace-above": {"class": "settings", "fix": "check the lockfile of the workspace above; or see to it that the build does not look there (`--ignore-workspace`, `--no-workspaces`, an image with this folder alone)"},
+	"packages-in-repository": {"class": "settings", "fix": "take the files out of the repository: nobody compares them with what the lockfile pins"},
+	"archives-in-repository": {"class": "debt", "fix": "install with `yarn install --immutable --check-cache`, which fetches the archives anew and compares them"},
 	"symlinked-lockfile": {"class": "always", "fix": "commit the lockfile itself, not a link to it"},
 	"root-differs": {"class": "always", "fix": rewrite},
 	"integrity-differs": {"class": "always", "fix": rewrite},
+	"shrinkwrap-unlisted": {"class": "always", "fix": "let npm write the lockfile anew: it lists what a shrinkwrap brings in, below the package that has it"},
 	"scripts-in-lockfile": {"class": "always", "fix": "find out who wrote them there, npm never does; then remove them from the lockfile"},
 	"several-hashes": {"class": "always", "fix": rewrite},
 	"malformed-integrity": {"class": "always", "fix": rewrite},
@@ -94,8 +99,7 @@ findings contains f if some f in lock.judged("lockfile_sound", codes, {"root-dif
 
 # A name in capitals is fine where the registry has these very bytes under it: only old packages do, as JSONStream.
 findings contains f if {
-	some said in input.lockfile.findings.lockfile_sound
-	said.code == "name-case"
+	some said in lock.of_code("lockfile_sound", "name-case")
 	f := lock.judge("lockfile_sound", said, object.union(codes["name-case"], {"class": case_class(said.package)}))
 }
 
@@ -119,8 +123,7 @@ registry_has(id) if {
 
 # The root block of a workspace lags behind whenever a sibling's version is raised; what it leads to is judged by itself.
 findings contains f if {
-	some said in input.lockfile.findings.lockfile_sound
-	said.code == "root-differs"
+	some said in lock.of_code("lockfile_sound", "root-differs")
 	f := lock.judge("lockfile_sound", said, object.union(codes["root-differs"], {"class": root_class(said.package)}))
 }
 
@@ -132,8 +135,7 @@ is_workspace(id) if packages.by_id[id].kind == "workspace"
 
 # `npm ci` refuses such a lockfile: nobody has one that works. Others install what it says.
 findings contains f if {
-	some said in input.lockfile.findings.lockfile_sound
-	said.code == "range-unsatisfied"
+	some said in lock.of_code("lockfile_sound", "range-unsatisfied")
 	f := lock.judge("lockfile_sound", said, object.union(codes["range-unsatisfied"], {"class": range_class}))
 }
 
@@ -143,8 +145,7 @@ range_class := codes["range-unsatisfied"].class if input.lockfile.kind != "npm"
 
 # What is installed from another lockfile of the tree is nothing that this decision covers.
 findings contains f if {
-	some said in input.lockfile.findings.lockfile_sound
-	said.code == "lockfile-not-judged"
+	some said in lock.of_code("lockfile_sound", "lockfile-not-judged")
 	not elsewhere(said.place)
 	f := lock.judge("lockfile_sound", said, object.union(codes["lockfile-not-judged"], {"class": unjudged_class}))
 }
@@ -164,8 +165,9 @@ elsewhere(path) if {
 }
 
 findings contains f if {
-	some p in packages.noticeable
-	p.kind == "unknown"
+	some index, facts in packages.noticed_facts
+	facts.kind == "unknown"
+	some p in packages.noticeable_with[index]
 	f := finding.of("lockfile_sound", "unknown-source", "changed", p, {
 		"message": sprintf("the lockfile does not say where the bytes of %s come from", [packages.label(p)]),
 		"fix": rewrite,

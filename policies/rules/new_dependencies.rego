@@ -71,8 +71,10 @@ existed(p) := times.span(max([times.now - time.parse_rfc3339_ns(p.publish.first)
 
 findings contains f if {
 	packages.accepted
-	some p in packages.noticeable_vouched
-	p.publish.first == null
+	some ids in packages.vouched_with
+	some id in ids
+	packages.entries[id].first_published == null
+	p := packages.by_id[id]
 	arrived(p)
 	f := finding.of("new_dependencies", "first-release-unknown", "always", p, {
 		"message": sprintf("%s was never used here before, and nobody knows since when it exists (%s)", [p.name, p.publish.reason]),

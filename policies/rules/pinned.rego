@@ -40,7 +40,7 @@ codes := {
 	"declared-floating": {"class": "debt", "fix": "write a version in package.json"},
 	"prerelease": {"class": "debt", "fix": "use a stable release, or have this one approved"},
 	"ranges-unseen": {"class": "debt", "fix": "check the lockfile itself, with its package.json", "unknown": true},
-	"nested-shrinkwrap": {"class": "changed", "fix": "its own lockfile decides what it installs: ask for a release without one, or vendor it"},
+	"nested-shrinkwrap": {"class": "settings", "fix": "its own lockfile decides what it installs: ask for a release without one, or vendor it"},
 	"override": {"class": "note", "fix": "the entry that the override leads to is what was judged"},
 }
 
@@ -52,15 +52,13 @@ findings contains f if some f in lock.judged("pinned", codes, open_ranges | {"lo
 # A prerelease that package.json asks for is this project's choice. One that a dependency asks for (gensync has been a beta
 # for years, below everything that uses Babel) is nothing that anybody here can mend: one note names them all.
 findings contains f if {
-	some said in input.lockfile.findings.pinned
-	said.code == "prerelease"
+	some said in lock.of_code("pinned", "prerelease")
 	not said.package in prereleases_of_others
 	f := lock.judge("pinned", said, codes.prerelease)
 }
 
 prereleases_of_others := {id |
-	some said in input.lockfile.findings.pinned
-	said.code == "prerelease"
+	some said in lock.of_code("pinned", "prerelease")
 	id := said.package
 	not "direct" in packages.entries[id].flags
 }
@@ -78,8 +76,7 @@ findings contains f if {
 }
 
 findings contains f if {
-	some said in input.lockfile.findings.pinned
-	said.code == "lock-drift"
+	some said in lock.of_code("pinned", "lock-drift")
 	f := lock.judge("pinned", said, object.union(codes["lock-drift"], {"class": drift_class(said.package)}))
 }
 
@@ -111,8 +108,7 @@ met(e) if {
 
 # Of an SBOM nobody knows what package.json leaves open: mode `exact` cannot be met.
 findings contains f if {
-	some said in input.lockfile.findings.pinned
-	said.code == "ranges-unseen"
+	some said in lock.of_code("pinned", "ranges-unseen")
 	f := lock.judge("pinned", said, object.union(codes["ranges-unseen"], {"class": unseen_class}))
 }
 
@@ -126,8 +122,8 @@ exact_mode if not locked_mode
 locked_mode if input.parameters.pinned.mode == "locked"
 
 open_said := [said |
-	some said in input.lockfile.findings.pinned
-	said.code in open_ranges
+	some code in open_ranges
+	some said in lock.of_code("pinned", code)
 ]
 
 findings contains f if {

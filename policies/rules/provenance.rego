@@ -54,9 +54,10 @@ import data.sbomgate.lib.times
 
 # (1) What is there must be valid. Nobody is exempt: first-party packages neither.
 findings contains f if {
-	some p in packages.noticeable
+	some index, facts in packages.noticed_facts
 	some kind in ["provenance", "publish_attestation"]
-	p[kind].state == "invalid"
+	facts[kind].state == "invalid"
+	some p in packages.noticeable_with[index]
 	f := finding.of("provenance", "attestation-invalid", "always", p, {
 		"message": sprintf("its %s is invalid: %s", [spoken[kind], p[kind].reason]),
 		"fix": "do not install it: somebody attached an attestation that does not hold",
@@ -66,8 +67,9 @@ findings contains f if {
 }
 
 findings contains f if {
-	some p in packages.noticeable
-	p.signature.state == "invalid"
+	some index, facts in packages.noticed_facts
+	facts.signature.state == "invalid"
+	some p in packages.noticeable_with[index]
 	f := finding.of("provenance", "signature-invalid", "always", p, {
 		"message": sprintf("the registry's signature is invalid: %s", [p.signature.reason]),
 		"fix": "do not install it: the registry did not sign these bytes under this name",
@@ -77,9 +79,10 @@ findings contains f if {
 
 # (2) What is advertised must be there.
 findings contains f if {
-	some p in packages.noticeable
+	some index, facts in packages.noticed_facts
 	some kind in ["provenance", "publish_attestation"]
-	p[kind].state == "advertised-missing"
+	facts[kind].state == "advertised-missing"
+	some p in packages.noticeable_with[index]
 	f := finding.of("provenance", "advertised-missing", "always", p, {
 		"message": sprintf("the registry advertises its %s and does not have it (%s)", [spoken[kind], p[kind].reason]),
 		"fix": "ask again later; if it stays away, stay on the version before it",
@@ -89,9 +92,12 @@ findings contains f if {
 
 # (3) What cannot be told is unknown, never absent.
 findings contains f if {
-	some p in builder.unknown
-	finding.unknown_denies(p)
-	kind := builder.unknown_kind(p)
+	some index, ids in builder.unknown
+	denied := finding.unknown_denies(ids)
+	count(denied) > 0
+	kind := builder.unknown_kind(input.facts[index])
+	some p in packages.noticeable_with[index]
+	p.id in denied
 	f := finding.of("provenance", "provenance-unknown", "changed", p, {
 		"message": sprintf("its %s could not be judged: %s (%s)", [spoken[kind], p[kind].state, p[kind].reason]),
 		"fix": reach(p[kind].reason),
@@ -256,10 +262,11 @@ findings contains f if {
 # From some day on every log entry came with its proof: a promise alone was stripped of it, or is forged with a stolen
 # key of the log. Written so that an unknown time or parameter is late.
 findings contains f if {
-	some p in packages.noticeable
+	some index, facts in packages.noticed_facts
 	some kind in ["provenance", "publish_attestation"]
-	p[kind].log_proof == "SET"
-	not early(p[kind])
+	facts[kind].log_proof == "SET"
+	not early(facts[kind])
+	some p in packages.noticeable_with[index]
 	f := finding.of("provenance", "log-promise-late", "debt", p, {
 		"message": sprintf("its %s of %v rests on the log's promise alone (SET); since %v an inclusion proof is demanded", [spoken[kind], p[kind].log_time, promise_end]),
 		"fix": "ask the registry itself, or another mirror: a bundle can be stripped of its inclusion proof on the way",

@@ -39,7 +39,7 @@ codes := {
 findings contains f if some f in lock.judged("registries", codes, {"resolved-foreign-host", "resolved-missing", "npmrc-registry"})
 
 findings contains f if {
-	some said in lock_said("resolved-foreign-host")
+	some said in lock.of_code("registries", "resolved-foreign-host")
 	p := packages.named(said.package)
 	not accepted_address(p)
 	f := lock.judge("registries", said, codes["resolved-foreign-host"])
@@ -47,10 +47,12 @@ findings contains f if {
 
 # Where the configured registry is an accepted one, entries without an address are one note for all of them.
 unaddressed := [said |
-	some said in lock_said("resolved-missing")
+	some said in lock.of_code("registries", "resolved-missing")
 	p := packages.named(said.package)
-	not accepted_url(p, configured(p))
+	not configured_accepted(packages.scope(p.name))
 ]
+
+configured_accepted(scope) if accepted_for(scope, configured(scope))
 
 findings contains f if {
 	some said in unaddressed
@@ -58,7 +60,7 @@ findings contains f if {
 }
 
 findings contains f if {
-	fine := count(lock_said("resolved-missing")) - count(unaddressed)
+	fine := count(lock.of_code("registries", "resolved-missing")) - count(unaddressed)
 	fine > 0
 	f := finding.of("registries", "resolved-omitted", "note", packages.whole, {
 		"message": sprintf("%d entries name no address; the registry that is configured for them is an accepted one", [fine]),
@@ -84,11 +86,6 @@ null_if_empty(scope) := null if scope == ""
 spoken("") := "packages"
 
 spoken(scope) := sprintf("packages of %s", [scope]) if scope != ""
-
-lock_said(code) := [said |
-	some said in input.lockfile.findings.registries
-	said.code == code
-]
 
 # Dependency confusion: nobody asks for the age or the provenance of a first-party package, so it comes from a registry
 # that the trust file names, for its scope or else for all. That the public one is accepted by itself does not count.
@@ -128,15 +125,13 @@ from_named_registry(p) if within(address(p), named(packages.scope(p.name)))
 
 address(p) := p.resolved if p.resolved != null
 
-address(p) := configured(p) if p.resolved == null
+address(p) := configured(packages.scope(p.name)) if p.resolved == null
 
 named(scope) := own_registries(scope) if count(own_registries(scope)) > 0
 
 named(scope) := {r.url | some r in input.trust.registries; r.scope == null} if count(own_registries(scope)) == 0
 
-accepted_address(p) if accepted_url(p, p.resolved)
-
-accepted_url(p, url) if accepted_for(packages.scope(p.name), url)
+accepted_address(p) if accepted_for(packages.scope(p.name), p.resolved)
 
 # The registries that hold for a scope: its own where the trust file names any, else those for every scope.
 accepted_for(scope, url) if within(url, holding(scope))
@@ -160,5 +155,5 @@ own_registries(scope) := set() if scope == null
 
 own_registries(scope) := {r.url | some r in input.trust.registries; r.scope == scope} if scope != null
 
-# The registry that npm asks for this package.
-configured(p) := object.get(input.manager.scopes, packages.scope(p.name), input.manager.registry)
+# The registry that npm asks for packages of this scope.
+configured(scope) := object.get(input.manager.scopes, scope, input.manager.registry)

@@ -84,10 +84,13 @@ findings contains f if {
 }
 
 findings contains f if {
-	some p in packages.noticeable_vouched
-	p.publish.time != null
-	p.publish.reason != ""
-	not from_the_future(p)
+	some index, ids in packages.vouched_with
+	input.facts[index].publish.reason != ""
+	entries := packages.entries
+	some id in ids
+	entries[id].published != null
+	not from_the_future(id)
+	p := packages.by_id[id]
 	f := finding.of("release_age", "times-contradict", "changed", p, {
 		"message": p.publish.reason,
 		"fix": "the later time was used; ask the registry why it states another",
@@ -95,10 +98,13 @@ findings contains f if {
 }
 
 findings contains f if {
-	some p in packages.noticeable_vouched
+	some index, ids in packages.vouched_with
+	input.facts[index].publish.source != "withdrawn" # bound_bytes says that
+	denied := finding.unknown_denies(ids)
+	count(denied) > 0
+	some p in packages.noticeable_with[index]
 	p.publish.time == null
-	p.publish.source != "withdrawn" # bound_bytes says that
-	finding.unknown_denies(p)
+	p.id in denied
 	f := finding.of("release_age", "age-unknown", "changed", p, {
 		"message": sprintf("nobody knows when %s was published (%s)", [packages.label(p), p.publish.reason]),
 		"fix": "run with the registry in reach; a registry that states no times is named in the trust file (first_party)",
@@ -107,8 +113,11 @@ findings contains f if {
 }
 
 findings contains f if {
-	some p in packages.noticeable_vouched
-	times.dated_back(p)
+	some index, ids in packages.vouched_with
+	input.facts[index].publish.absent != null
+	some id in ids
+	p := packages.by_id[id]
+	times.dated_back(p.publish.time, p.publish)
 	f := finding.of("release_age", "dated-back", "changed", p, {
 		"message": sprintf("it is dated %s %s, and was not there on %s, when an approved build looked", [p.publish.time, word_of_source(p), p.publish.absent]),
 		"fix": sprintf("ask the registry (not a mirror) when %s was published; its age counts from %s, when it was first seen", [packages.label(p), p.publish.seen]),
@@ -119,10 +128,10 @@ waited(id) := times.hours(times.waits(id)) if {
 	times.waits(id)
 } else := times.hours(null)
 
-word(p) := word_of_source(p) if not times.dated_back(p)
+word(p) := word_of_source(p) if not times.dated_back(p.publish.time, p.publish)
 
-word(p) := "at most, by our own look" if times.dated_back(p)
+word(p) := "at most, by our own look" if times.dated_back(p.publish.time, p.publish)
 
 word_of_source(p) := object.get(times.word, p.publish.source, "by nobody's word")
 
-from_the_future(p) if times.age[p.id] < 0
+from_the_future(id) if times.age[id] < 0

@@ -254,11 +254,9 @@ maintainers(p) := object.get(input.earlier, p.id, {"maintainers": []}).maintaine
 
 # (4) What it should be measured against is not known.
 findings contains f if {
-	some id in measured
+	some id in finding.unknown_denies(measured - packages.first_party)
 	p := packages.by_id[id]
 	p.kind == "registry"
-	not id in packages.first_party
-	finding.unknown_denies(p)
 	reason := unknown_earlier(p)
 	f := finding.of("trust_drift", "earlier-unknown", "changed", p, {
 		"message": sprintf("whether %s is published like the releases before it cannot be told (%s)", [packages.label(p), reason]),

@@ -36,7 +36,7 @@ MAX_PATH = 100  # bytes: the name field of a tar header
 _PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*", re.ASCII)
 _RULE = re.compile(r"rules/([a-z][a-z0-9_]*)\.rego", re.ASCII)
 _PACKAGE = re.compile(
-    r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*+[ \t]*package[ \t]+([A-Za-z0-9_.]+)[ \t]*(?:#[^\n]*)?\r?(?:\n|\Z)", re.ASCII
+    r"(?:[ \t]*+(?:#[^\n]*+)?\r?\n)*[ \t]*package[ \t]+([A-Za-z0-9_.]+)[ \t]*(?:#[^\n]*)?\r?(?:\n|\Z)", re.ASCII
 )
 _REFUSED = (".json", ".yaml", ".yml", ".wasm")  # `opa eval -d` reads them, `opa eval -b` does not
 _HINT = "a policy is a folder or .tar.gz with decision.rego, rules/*.rego, and data only in files named data.json"
@@ -89,11 +89,21 @@ def _merged(files: Mapping[str, bytes], where: str) -> PolicyBundle:
             place=path,
             hint="give it another name; a whole policy of your own has a decision.rego, and is used instead",
         )
-    # A package is open to every file that names it: what is added may not add to what is shipped.
+    # A package is open to every file that names it: what is added may not add to what is shipped. From a package around
+    # it a rule reaches in by its own name (`package sbomgate`, `lib.finding.spared(…) := true`).
     taken = {_package(path, content, where): path for path, content in held.items() if path.endswith(".rego")}
     for path, content in sorted(files.items()):
-        if path.endswith(".rego") and (other := taken.get(_package(path, content, where))) is not None:
-            raise PolicyError(f"is in the package of the shipped {other}", where=where, place=path, hint="rename it")
+        if not path.endswith(".rego"):
+            continue
+        mine = _package(path, content, where)
+        for package, other in taken.items():
+            if f"{package}.".startswith(f"{mine}.") or f"{mine}.".startswith(f"{package}."):
+                raise PolicyError(
+                    f"its package {mine} is, holds or lies in {package} of the shipped {other}",
+                    where=where,
+                    place=path,
+                    hint="rename it",
+                )
     return _bundle({**held, **files}, where)
 
 

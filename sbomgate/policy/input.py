@@ -18,6 +18,7 @@ import orjson
 from sbomgate import purl
 from sbomgate.errors import PolicyError
 from sbomgate.model import (
+    OWN_KINDS,
     Approval,
     Attestation,
     AttestationState,
@@ -51,7 +52,6 @@ from sbomgate.policy.lists import Hits, MaliciousList, join
 SCHEMA = ("schemas", "policy-input.schema.json")
 """Where its schema lies (`resources.path(*SCHEMA)`)."""
 
-_OWN = frozenset({Kind.ROOT, Kind.WORKSPACE, Kind.LINK})
 _NO_HITS = Hits(exact=(), other=())
 
 
@@ -94,8 +94,8 @@ def build(
     shared = _Shared(recent=_zoned(context.evaluated_at) - _RECENT)
     for p in sorted(graph.packages, key=lambda p: p.id):
         if p.kind is not Kind.ROOT:
-            facts = sbom.facts.get(p.id) or (_OWN_FACTS if p.kind in _OWN else _UNKNOWN_FACTS)
-            held = p.kind not in _OWN and _same(p) in approved.get(p.name, ())
+            facts = sbom.facts.get(p.id) or (_OWN_FACTS if p.kind in OWN_KINDS else _UNKNOWN_FACTS)
+            held = p.kind not in OWN_KINDS and _same(p) in approved.get(p.name, ())
             index = shared.index(p, facts, hits.get(p.id, _NO_HITS), similar.get(p.name, ()), held=held)
             packages.append(_package(p, facts, index))
     document = {
@@ -454,7 +454,7 @@ def _approved(baseline: BaselineBuild | Bootstrap) -> dict[str, set[tuple[str | 
     approved: defaultdict[str, set[tuple[str | None, ...]]] = defaultdict(set)
     if isinstance(baseline, BaselineBuild):
         for p in baseline.sbom.graph.packages:
-            if p.kind not in _OWN:
+            if p.kind not in OWN_KINDS:
                 approved[p.name].add(_same(p))
     return dict(approved)
 
@@ -476,7 +476,9 @@ def _baseline(
                 "gained": [],
             }
         case BaselineBuild(sbom=sbom):
-            differ = {p.name for p in graph.packages if p.kind not in _OWN and _same(p) not in approved.get(p.name, ())}
+            differ = {
+                p.name for p in graph.packages if p.kind not in OWN_KINDS and _same(p) not in approved.get(p.name, ())
+            }
             edges = _by_name(sbom.graph)
             gained = _gained(graph, edges)
             return {
@@ -489,7 +491,7 @@ def _baseline(
                 "packages": _baseline_packages(sbom, differ),
                 "edges": {
                     source: sorted(edges.get(source, ()))
-                    for source in {"", *differ, *gained, *(p.name for p in graph.packages if p.kind in _OWN)}
+                    for source in {"", *differ, *gained, *(p.name for p in graph.packages if p.kind in OWN_KINDS)}
                     if source in edges or source in gained
                 },
                 "gained": sorted(gained),
@@ -508,7 +510,7 @@ def _baseline_packages(sbom: Sbom, names: Set[str]) -> dict[str, list[dict[str, 
     """Name → its entries, once each: copies in several places of the tree are one."""
     held: defaultdict[str, dict[tuple[str, ...], dict[str, Any]]] = defaultdict(dict)
     for p in sbom.graph.packages:
-        if p.kind in _OWN or p.name not in names:
+        if p.kind in OWN_KINDS or p.name not in names:
             continue
         facts = sbom.facts.get(p.id, _UNKNOWN_FACTS)
         address = _address(p.resolved)
@@ -550,7 +552,7 @@ def _by_name(graph: DependencyGraph) -> dict[str, set[str]]:
 
 
 def _similar(packages: Iterable[Package], held: Mapping[str, object]) -> dict[str, list[str]]:
-    new = {p.name for p in packages if p.kind not in _OWN and p.name not in held}
+    new = {p.name for p in packages if p.kind not in OWN_KINDS and p.name not in held}
     return names.neighbours(new, names.WELL_KNOWN | held.keys()) if new else {}
 
 

@@ -21,13 +21,13 @@ import io
 import operator
 import re
 import zlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote
 
 from sbomgate.errors import UsageError
-from sbomgate.model import Kind, Package
+from sbomgate.model import OWN_KINDS, Package
 
 SHIPPED = ("policies", "data", "known_malicious.csv")
 """Where the shipped list lies (`resources.path(*SHIPPED)`): the versions of the Axios incident of March 2026."""
@@ -37,15 +37,15 @@ HEADER = "name,versions,osv_id,wave,sources"
 MAX_LIST_BYTES = 256 * 1024 * 1024
 """Bytes of one list: OSV's whole npm export as such a CSV is about 20 MB."""
 
-# Possessive throughout: a hostile line costs what it is long.
+# Possessive character by character: a hostile line costs what it is long. Never a possessive group, which Python before
+# 3.11.5 matches wrongly (cpython gh-106052).
 _NAME = r'(?:@[^\s,/@"|]++/)?[^\s,/@"|]++'
 _VERSION = r'[0-9]++\.[0-9]++\.[0-9]++(?:[-+][^\s,"|<>=]++)?'
-_BOUNDED = rf"(?:{_VERSION}|>={_VERSION}(?:<=?{_VERSION})?+|<=?{_VERSION})"
-_VERSIONS = rf"(?:\*|{_BOUNDED}(?:\|{_BOUNDED})*+)"
+_BOUNDED = rf"(?:{_VERSION}|>={_VERSION}(?:<=?{_VERSION})?|<=?{_VERSION})"
+_VERSIONS = rf"(?:\*|{_BOUNDED}(?:\|{_BOUNDED})*)"
 _ID = r"[A-Za-z0-9:._-]*+"
 _FIELDS = tuple(re.compile(pattern) for pattern in (_NAME, _VERSIONS, _ID, r"[^\n]*+", r"[^\n]*+"))
-# All lines at once; where it stops is the first line that is not five plain fields.
-_LINES = re.compile(rf'(?:{_NAME},{_VERSIONS},{_ID},[^,"\n]*+,[^,"\n]*+(?:\n|\Z))*+')
+_LINE = re.compile(rf'^{_NAME},{_VERSIONS},{_ID},[^,"\n]*+,[^,"\n]*+(?:\n|\Z)', re.MULTILINE)
 
 
 class Rows(Protocol):
@@ -63,7 +63,7 @@ class MaliciousList:
     Attributes:
         name: what findings call it where an entry has no id of its own.
         sha256: of its bytes, recorded in the PolicyInput.
-        entries: number of package names; of a list that was sealed before 2026-11-22, of lines.
+        entries: number of package names.
         rows: name → its lines: split only when a package of that name is looked up.
     """
 
@@ -107,12 +107,10 @@ def load(data: bytes, *, name: str, where: str) -> MaliciousList:
     if '"' in body:
         rows = _quoted(body, where)
     else:
-        matched = _LINES.match(body)
-        good = matched.end() if matched else 0
-        if good != len(body):
-            number = body.count("\n", 0, good)
-            raise _line_error(body[good:].partition("\n")[0].split(","), number + 2, where)
         lines = body.split("\n") if body else []
+        if _LINE.sub("", body) or body.endswith("\n"):  # all lines at once: what is left is not five plain fields
+            number, bad = next((at, line) for at, line in enumerate(lines, 2) if _LINE.fullmatch(line) is None)
+            raise _line_error(bad.split(","), number, where)
         rows = {line[: line.index(",")]: line for line in lines}
         if len(rows) != len(lines):
             rows = _merged(lines)
@@ -120,38 +118,31 @@ def load(data: bytes, *, name: str, where: str) -> MaliciousList:
 
 
 _SEALED = b"#sealed,"
-# Where its last line ends: filter, number of names, digest. Before 2026-11-22 it held the digest alone.
+# How its last line ends, after the filter: number of names, digest of all before it.
 _SEAL = re.compile(rb",([0-9]{1,9}),sha256=([0-9a-f]{64}),\n\Z")
-_OLD_SEAL = re.compile(rb"#sealed,sha256=([0-9a-f]{64}),,,\n\Z")
-_SEAL_BYTES = 128  # both are shorter
+_SEAL_BYTES = 128  # it is shorter
 
 
 def _sealed(data: bytes, end: int, name: str, where: str) -> MaliciousList:
     """Read a list whose last line, from `end`, is a seal."""
-    near = max(end, len(data) - _SEAL_BYTES)
-    found, old = _SEAL.search(data, near), _OLD_SEAL.search(data, near)
     # (1) one pass over the bytes: the digest of what was sealed, and the one of all
-    view, until = memoryview(data), found.start(2) if found else end
-    digest = hashlib.sha256(view[:until])
-    said = found[2] if found else old[1] if old else b""
-    if digest.hexdigest().encode() != said:
+    found, view = _SEAL.search(data, max(end, len(data) - _SEAL_BYTES)), memoryview(data)
+    digest = hashlib.sha256(view[: found.start(2)] if found else b"")
+    if found is None or digest.hexdigest().encode() != found[2]:
         raise UsageError(
             "the list was altered after it was sealed",
             where=where,
             place="last line",
             hint="import it again, or remove its last line: it is then checked line by line",
         )
-    digest.update(view[until:])
+    digest.update(view[found.start(2) :])
     # (2) the lines are those that were sealed, and the filter is theirs
-    begin, bits = data.index(b"\n") + 1, b""
-    if found:
-        try:
-            bits = binascii.a2b_base64(view[end + len(_SEALED) : found.start()], strict_mode=True)
-        except binascii.Error as e:
-            raise UsageError("its filter is no base64", where=where, place="last line") from e
-    entries = int(found[1]) if found else data.count(b"\n", begin, end)
-    rows = _Sealed(data, begin=begin, end=end, bits=bits)
-    return MaliciousList(name=name, sha256=digest.hexdigest(), entries=entries, rows=rows)
+    try:
+        bits = binascii.a2b_base64(view[end + len(_SEALED) : found.start()], strict_mode=True)
+    except binascii.Error as e:
+        raise UsageError("its filter is no base64", where=where, place="last line") from e
+    rows = _Sealed(data, begin=data.index(b"\n") + 1, end=end, bits=bits)
+    return MaliciousList(name=name, sha256=digest.hexdigest(), entries=int(found[1]), rows=rows)
 
 
 def seal(lines: Iterable[str]) -> bytes:
@@ -175,7 +166,7 @@ def seal(lines: Iterable[str]) -> bytes:
 
 def _places(crc: int, size: int) -> tuple[int, int]:
     """Return the two bits of a name in a filter of so many bytes, a power of two below 2^29: by its CRC-32."""
-    return crc & (size * 8 - 1), crc >> (29 - size.bit_length() + 1)
+    return crc & (size * 8 - 1), crc >> (30 - size.bit_length())
 
 
 class _Sealed:
@@ -185,23 +176,18 @@ class _Sealed:
         """Keep where the lines begin and end, and the filter; empty where there is none."""
         self._data, self._begin, self._end, self._bits = data, begin, end, bits
 
-    def possible(self, names: Collection[str]) -> Collection[str]:
-        """Return those of the names that the list may have: all that it has, and few others."""
-        bits, size = self._bits, len(self._bits)
-        if not bits:
-            return names
-        mask, shift = size * 8 - 1, 30 - size.bit_length()
-        found = []
-        for name in names:
-            crc = zlib.crc32(_bytes(name))
-            low, high = crc & mask, crc >> shift
-            if bits[low >> 3] >> (low & 7) & bits[high >> 3] >> (high & 7) & 1:
-                found.append(name)
-        return found
-
     def get(self, name: str, /) -> str | None:
         """Return the lines of a name, joined by newlines, or None."""
-        return self._lines(_bytes(name)) if self.possible((name,)) else None
+        wanted = _bytes(name)
+        return self._lines(wanted) if self.may_have(wanted) else None
+
+    def may_have(self, name: bytes) -> bool:
+        """Whether the filter lets a name through: each that the list has, and few others."""
+        bits = self._bits
+        if not bits:
+            return True
+        low, high = _places(zlib.crc32(name), len(bits))
+        return bits[low >> 3] >> (low & 7) & bits[high >> 3] >> (high & 7) & 1 == 1
 
     def _lines(self, wanted: bytes) -> str | None:
         data, begin, end = self._data, self._begin, self._end
@@ -280,7 +266,7 @@ def join(packages: Iterable[Package], lists: Sequence[MaliciousList]) -> dict[st
     candidates: dict[str, tuple[tuple[str, str], ...]] = {}
     names: set[str] = set()
     for package in packages:
-        if package.kind in _OWN:
+        if package.kind in OWN_KINDS:
             continue
         entry = (package.name, package.version or "")
         names.add(package.name)
@@ -290,7 +276,7 @@ def join(packages: Iterable[Package], lists: Sequence[MaliciousList]) -> dict[st
         else:
             names.add(address[0])
             candidates[package.id] = (entry, address)
-    tables = [(one.name, _among(one.rows, names)) for one in lists]
+    tables = [(one.name, {name: row for name in names if (row := one.rows.get(name)) is not None}) for one in lists]
     listed = {name for _, rows in tables for name in rows}
     return {
         id_: hits
@@ -305,12 +291,6 @@ def ids(name: str, version: str, lists: Sequence[MaliciousList]) -> tuple[str, .
     return () if hits is None else hits.exact
 
 
-def _among(rows: Rows, names: Collection[str]) -> Mapping[str, str]:
-    """Return the rows of those of the names that have any."""
-    possible = rows.possible(names) if isinstance(rows, _Sealed) else names
-    return {name: row for name in possible if (row := rows.get(name)) is not None}
-
-
 def _look_up(candidates: Iterable[tuple[str, str]], tables: Iterable[tuple[str, Rows]]) -> Hits | None:
     exact: set[str] = set()
     other: set[str] = set()
@@ -323,9 +303,6 @@ def _look_up(candidates: Iterable[tuple[str, str]], tables: Iterable[tuple[str, 
                 named = versions == "*" or _is_named(_release(version), versions.split("|"))
                 (exact if named else other).add(identifier or list_name)
     return Hits(exact=tuple(sorted(exact)), other=tuple(sorted(other - exact))) if exact or other else None
-
-
-_OWN = (Kind.ROOT, Kind.WORKSPACE, Kind.LINK)
 
 
 def addressed(package: Package) -> tuple[str, str] | None:

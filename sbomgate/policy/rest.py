@@ -27,8 +27,10 @@ _HINT_SERVER = "is this OPA's own address, and does it run?"
 
 def _hint(e: Exception) -> str:
     """Return what to do where no connection comes about."""
-    if "CERTIFICATE_VERIFY_FAILED" in str(e):
-        return "NODE_EXTRA_CA_CERTS names a file with the authority that certified it"
+    from sbomgate import tls
+
+    if tls.is_untrusted(e):
+        return tls.UNTRUSTED_HINT
     return f"{_HINT_SERVER} (the embedded engine needs none)"
 
 

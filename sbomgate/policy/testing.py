@@ -49,13 +49,12 @@ def run(opa: Path, bundle: PolicyBundle, folder: Path) -> Outcome:
         raise PolicyError(
             "is no folder", where=str(folder), hint="a bundle holds no tests: give the folder it is made of"
         )
-    tests = sorted(path for path in folder.rglob("*_test.rego") if path.is_file())[: MAX_FILES + 1]
+    rego = [path for path in files.below(folder, error=PolicyError) if path.suffix == ".rego"]
+    tests = [path for path in rego if path.name.endswith("_test.rego")]
     if not tests or len(tests) > MAX_FILES:
         hint = "`sbomgate policy new RULE` writes one"
         raise PolicyError(f"{len(tests)} tests, expected 1 to {MAX_FILES}", where=str(folder), hint=hint)
-    own = {path.relative_to(folder).as_posix() for path in folder.rglob("*.rego")} - {
-        path.relative_to(folder).as_posix() for path in tests
-    }
+    own = {path.relative_to(folder).as_posix() for path in rego if path not in tests}
     with tempfile.TemporaryDirectory(prefix="sbomgate-") as held:
         copy = Path(held) / "policy"
         content = dict(bundle.files)

@@ -68,8 +68,8 @@ def test_own_rules_are_added_to_the_shipped_ones_and_deny(world: World) -> None:
     ("path", "text", "said"),
     [
         ("rules/release_age.rego", OWN, "would replace a file of the shipped policy"),
-        ("rules/x.rego", "package sbomgate.lib.finding\n\nprofile := \"observe\"\n", "in the package of the shipped"),
-        ("rules/x.rego", "# c\n\n  package  sbomgate.rules.pinned # x\n", "in the package of the shipped"),
+        ("rules/x.rego", "package sbomgate.lib.finding\n\nprofile := \"observe\"\n", "of the shipped"),
+        ("rules/x.rego", "# c\n\n  package  sbomgate.rules.pinned # x\n", "of the shipped"),
         ("rules/x.rego", 'package sbomgate["lib"].finding\n', "plain `package a.b`"),
         ("rules/x.rego", "package sbomgate.rules.x\n\nfindings contains 1 if http.send({})\n", "is forbidden"),
         (

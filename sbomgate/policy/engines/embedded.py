@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from sbomgate.policy.engines import EngineSettings
 
 ABI = 3  # of engine/main.go's request and answer
-SECONDS = 60.0  # of processor time, for one evaluation: 20,000 packages take some seconds
+SECONDS = 60.0  # of processor time, for one evaluation: 20,000 packages take some seconds, and
+SECONDS_PER_MB = 3.0  # more for each whole MB of input: 100,000 packages are 36 MB, and each may have findings
 STARVED = 10  # times as long by the clock: a runner where others take the processor is slow, the policy is not
 MEMORY_BYTES = 2 << 30  # linear memory: 20,000 packages take half a gigabyte
 ANSWER_BYTES = 64 << 20  # a finding for each of 20,000 packages is 10 MB
@@ -58,6 +59,9 @@ _HINTS = {
     "eval_builtin_error": "a built-in failed on its argument: guard it, so that the finding does not vanish",
     "input": "the input is made by sbomgate: this is a defect, or stored input was altered",
 }
+
+
+Exports = Mapping[str, Any]  # of an instance: the calls of engine/main.go, memory and globals
 
 
 def open_engine(settings: EngineSettings) -> EmbeddedEngine:
@@ -84,7 +88,7 @@ class EmbeddedEngine:
         Args:
             cache_dir: private folder for the compiled module, made where it is not there.
             notify: told one sentence before the module is compiled, and when it cannot be kept.
-            seconds: limit of one evaluation.
+            seconds: limit of one evaluation, to which SECONDS_PER_MB are added.
             memory_bytes: limit of its memory.
 
         Raises:
@@ -133,10 +137,14 @@ class EmbeddedEngine:
                 self._ahead = policy, self._start(policy, keep=True)
 
     def wait(self) -> None:
-        """Wait until what `prepare` began in the background is there. It is `evaluate` that fails."""
+        """Wait until what `prepare` began in the background is there. What the policy lacks, `evaluate` says.
+
+        Raises:
+            PolicyError: the shipped module is damaged, or the folder is not private.
+        """
         with self._turn:
             if self._ahead is not None:
-                self._ahead[1].ready.wait()
+                self._ahead[1].wait()
 
     def evaluate(self, bundle: PolicyBundle, policy_input: bytes, query: str) -> bytes:
         """Evaluate `query` (`data.sbomgate.decision.result`) and return its canonical JSON.
@@ -228,27 +236,30 @@ class EmbeddedEngine:
         limit = _Limit(store, engine, self._seconds)  # (3) P9 time
         linker = _linker(engine, stdin.read, {1: answer, 2: complaint})
 
-        def call(name: str) -> int:
+        def fresh() -> Exports:
+            return linker.instantiate(store, module).exports(store)
+
+        def call(exports: Exports, name: str) -> int:
             function = exports[name]
             assert isinstance(function, wasmtime.Func)  # noqa: S101  engine/main.go
             with limit:
                 return int(function(store) or 0)
 
         try:
-            exports = linker.instantiate(store, module).exports(store)
-            if not self._restore(policy, store, exports):
-                exports = linker.instantiate(store, module).exports(store)
-                call("_initialize")
-                if call("prepare") == 0 and keep:
+            if (exports := self._restored(policy, store, fresh)) is None:
+                exports = fresh()
+                call(exports, "_initialize")
+                if call(exports, "prepare") == 0 and keep:
                     self._keep(policy, store, exports)
             if (policy_input := wait()) is None:
                 return _ABANDONED, b""
+            limit.seconds += SECONDS_PER_MB * (len(policy_input) // 1_000_000)
             stdin.give(policy_input)
-            code = call("answer")
+            code = call(exports, "answer")
         except wasmtime.ExitTrap as e:
             code = e.code
         except wasmtime.Trap as e:
-            raise (self._out_of_memory(complaint) or self._trapped(e)) from e
+            raise (self._out_of_memory(complaint) or self._trapped(e, limit.seconds)) from e
         except wasmtime.WasmtimeError as e:
             raise PolicyError(f"the embedded engine does not start: {str(e)[:500]}", where="policy") from e
         finally:
@@ -274,13 +285,13 @@ class EmbeddedEngine:
             hint="look for a rule that builds something large",
         )
 
-    def _trapped(self, trap: wasmtime.Trap) -> PolicyError:
+    def _trapped(self, trap: wasmtime.Trap, seconds: float) -> PolicyError:
         import wasmtime
 
         match trap.trap_code:
             case wasmtime.TrapCode.INTERRUPT:
                 return PolicyError(
-                    f"the evaluation took longer than {self._seconds:g} s and was stopped",
+                    f"the evaluation took longer than {seconds:g} s and was stopped",
                     where="policy",
                     hint="look for a rule that walks all packages for each package",
                 )
@@ -292,17 +303,20 @@ class EmbeddedEngine:
     def _snapshot(self, policy: bytes) -> str:
         return f"policy-{hashlib.sha256(self._sha256.encode() + policy).hexdigest()}{_KEPT}"
 
-    def _restore(self, policy: bytes, store: wasmtime.Store, exports: Mapping[str, Any]) -> bool:
-        """Make a new instance one that has compiled this policy already, if there is such a snapshot."""
+    def _restored(self, policy: bytes, store: wasmtime.Store, fresh: Callable[[], Exports]) -> Exports | None:
+        """Return a fresh instance that goes on from a snapshot of this policy; None where there is none."""
         from sbomgate.policy import snapshot
 
-        read = functools.partial(snapshot.restore, store=store, exports=exports)
-        try:
-            return private.load(self._cache_dir, self._snapshot(policy), read) or False
-        except OSError:  # the policy is compiled again
-            return False
+        def read(path: str) -> Exports | None:
+            exports = fresh()
+            return exports if snapshot.restore(path, store, exports) else None
 
-    def _keep(self, policy: bytes, store: wasmtime.Store, exports: Mapping[str, Any]) -> None:
+        try:
+            return private.load(self._cache_dir, self._snapshot(policy), read)
+        except OSError:  # the policy is compiled again
+            return None
+
+    def _keep(self, policy: bytes, store: wasmtime.Store, exports: Exports) -> None:
         from sbomgate.policy import snapshot
 
         if (taken := snapshot.take(store, exports)) is None:
@@ -373,13 +387,13 @@ class _Run:
         load: Callable[[], tuple[wasmtime.Engine, wasmtime.Module]],
         work: Callable[[wasmtime.Engine, wasmtime.Module, Callable[[], bytes | None]], tuple[int, bytes]],
     ) -> None:
-        self.ready = threading.Event()
+        self._ready = threading.Event()
         self._input: SimpleQueue[bytes | None] = SimpleQueue()
         self._engine: wasmtime.Engine | None = None
         self._outcome: tuple[int, bytes] | BaseException | None = None
 
         def wait() -> bytes | None:
-            self.ready.set()
+            self._ready.set()
             return self._input.get()
 
         def target() -> None:
@@ -389,7 +403,7 @@ class _Run:
             except BaseException as e:  # noqa: BLE001  raised again by `finish`, in the caller's thread
                 self._outcome = e
             finally:
-                self.ready.set()
+                self._ready.set()
 
         self._thread = threading.Thread(target=target, name="sbomgate-policy", daemon=True)
         before = threading.stack_size(_THREAD_STACK_BYTES)
@@ -397,6 +411,12 @@ class _Run:
             self._thread.start()
         finally:
             threading.stack_size(before)
+
+    def wait(self) -> None:
+        """Wait until it has compiled the policy, and raise what it ended with before."""
+        self._ready.wait()
+        if isinstance(self._outcome, BaseException):
+            raise self._outcome
 
     def finish(self, policy_input: bytes) -> tuple[int, bytes]:
         """Give it the input and return the exit code and the answer."""
@@ -456,7 +476,8 @@ class _Limit:
     """
 
     def __init__(self, store: wasmtime.Store, engine: wasmtime.Engine, seconds: float) -> None:
-        self._store, self._engine, self._seconds = store, engine, seconds
+        self.seconds = seconds
+        self._store, self._engine = store, engine
         self._stopped = threading.Event()
 
     def __enter__(self) -> None:
@@ -468,10 +489,10 @@ class _Limit:
         self._stopped.set()
 
     def _watch(self, stopped: threading.Event) -> None:
-        began, used, left = monotonic(), process_time(), self._seconds
+        began, used, left = monotonic(), process_time(), self.seconds
         while not stopped.wait(left):
-            left = self._seconds - (process_time() - used)
-            if left <= 0 or monotonic() - began >= self._seconds * STARVED:
+            left = self.seconds - (process_time() - used)
+            if left <= 0 or monotonic() - began >= self.seconds * STARVED:
                 self._engine.increment_epoch()
                 return
 

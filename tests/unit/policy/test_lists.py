@@ -127,6 +127,7 @@ def test_quoted_fields_bom_and_crlf() -> None:
         ("a,1.0.0|,,,\n", "line 2", "versions is"),
         ("a,1.0.0,MAL 1,,\n", "line 2", "osv_id is"),
         ("a,1.0.0,,,\n\nb,1.0.0,,,\n", "line 3", "1 fields"),
+        ("a,1.0.0,,,\n\n", "line 3", "1 fields"),
         ('a,1.0.0,,"x",\nb,^1,,,\n', "line 3", "versions is"),
         ('a,1.0.0,,"x,\n', "line", "not CSV"),
     ],

@@ -110,6 +110,14 @@ def damages(kept: bytes) -> Iterator[tuple[str, bytes]]:
     yield "a description of four gigabytes", kept[:8] + b"\xff" * 4 + kept[12:]
 
 
+def test_P26_waiting_says_why_nothing_was_compiled(cache: Path) -> None:
+    cache.chmod(0o777)
+    with EmbeddedEngine(cache, lambda _: None) as engine:
+        engine.prepare(policy(), QUERY)
+        with pytest.raises(PolicyError, match="written by others"):
+            engine.wait()
+
+
 def test_P26_what_is_damaged_is_made_again(cache: Path, compiled: list[Path]) -> None:
     expected = ask(cache, policy())
     kept = compiled[0].read_bytes()
