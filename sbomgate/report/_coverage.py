@@ -7,9 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sbomgate.model import AttestationState, Kind, Sbom, SignatureState
-
-OWN = frozenset({Kind.ROOT, Kind.WORKSPACE, Kind.LINK})
+from sbomgate.model import OWN_KINDS, AttestationState, Sbom, SignatureState
 
 PROVENANCE = {
     AttestationState.VERIFIED: "verified",
@@ -68,7 +66,7 @@ def coverage(sbom: Sbom, now: datetime) -> Coverage:
     signatures: Counter[str] = Counter()
     scripts: Counter[str] = Counter()
     ages: Counter[str] = Counter()
-    packages = [package for package in sbom.graph.packages if package.kind not in OWN]
+    packages = [package for package in sbom.graph.packages if package.kind not in OWN_KINDS]
     for package in packages:
         facts = sbom.facts.get(package.id)
         provenance[UNKNOWN if facts is None else PROVENANCE[facts.provenance.state]] += 1

@@ -124,20 +124,22 @@ table.wide tr{border-bottom:1px solid var(--line);padding:.5rem 0}
 table.wide td:empty{display:none}
 table.wide td::before{content:attr(data-is)": ";color:var(--soft)}
 }
+.paper{display:none}
 @page{margin:16mm 14mm}
 @media print{:root{color-scheme:light;--ink:#000;--soft:#444;--paper:#fff;--wash:#fff;--line:#999;--link:#000;
  --good:#14632f;--bad:#a11;--warn:#7a4700;--note:#333;--p0:#6b7f9c;--p1:#a9b6c9;--p2:#c78b3c;--p3:#b3564f;
  --p4:#8a8fa8}
 body{font-size:10pt;line-height:1.4}
 main{max-width:none;padding:0}
-h3{margin:1rem 0 .3rem}
-.verdict,.alarm{margin:.6rem 0;padding:.5rem 1rem}
+h3{margin:.7rem 0 .2rem}
+.verdict,.alarm{margin:.4rem 0;padding:.3rem 1rem}
 ul{margin:.3rem 0}
 dl.facts{gap:0 1rem;margin:.5rem 0}
 .tiles{grid-template-columns:repeat(4,1fr);gap:.4rem}
-.tiles li{padding:.25rem .5rem;font-size:8.5pt}
+.tiles li{padding:.15rem .5rem;font-size:8.5pt}
 .tiles b{font-size:1.3rem}
-.filter,.skip{display:none!important}
+.filter,.skip,.screen{display:none!important}
+.paper{display:block}
 h2{break-before:page;border-top:0;margin-top:0}
 h2.first{break-before:auto}
 h3,h4{break-after:avoid}

@@ -24,6 +24,9 @@ FOLD = 30
 MAX_CARDS = 5_000
 """Packages that one page shows: a browser still scrolls it. More are counted, and stand in the other formats."""
 
+PRINTED = 500
+"""Packages of one kind that are printed: laying 5,000 out on paper takes a browser more than a minute."""
+
 MAX_ROWS = 1_000
 """Rows of one table."""
 
@@ -345,15 +348,20 @@ def _filter(of: str, levels: list[tuple[str, str]]) -> Html:
 
 def _section(key: str, title: str, entries: Sequence[Entry]) -> Html:
     count = sum(len(entry.findings) for entry in entries)
-    cards = [_card(key, title, entry) for entry in entries[:MAX_CARDS]]
+    cards: list[Content] = [_card(key, title, entry) for entry in entries[:MAX_CARDS]]
     left = len(entries) - len(cards)
-    shown: list[Content] = [*cards[:FOLD]]
-    if key == "note":
-        shown = [tag("details", tag("summary", "Read them"), cards)]
-    elif cards[FOLD:]:
-        shown.append(tag("details", tag("summary", f"{len(cards) - FOLD} more packages"), cards[FOLD:]))
+    folded = 0 if key == "note" else FOLD
+    shown: list[Content] = [*cards[:folded]]
+    if cards[folded:]:
+        said = "Read them" if not folded else f"{len(cards) - folded:,} more packages"
+        rest: list[Content] = [*cards[folded:PRINTED]]
+        if cards[PRINTED:]:
+            rest.append(tag("div", cards[PRINTED:], class_="screen"))
+            more = f"… and {len(entries) - PRINTED:,} more packages, which are not printed: the other formats hold all."
+            rest.append(tag("p", more, class_="paper"))
+        shown.append(tag("details", tag("summary", said), rest))
     if left:
-        shown.append(tag("p", f"… and {left:,} more packages, which the other formats hold.", class_="alarm"))
+        shown.append(tag("p", f"… and {left:,} more packages, which the other formats hold.", class_="alarm screen"))
     return tag("section", tag("h3", f"{title}: {_count(count, 'finding')}"), shown)
 
 

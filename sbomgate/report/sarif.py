@@ -7,6 +7,7 @@ nothing again.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -22,11 +23,14 @@ from sbomgate.times import format_time
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 FINGERPRINT = "sbomgate/v1"
-MAX_RESULTS = 25_000  # what GitHub takes of one run; what denies comes first
+MAX_RESULTS = 5_000  # what GitHub stores of one run (over 25,000 it refuses); what denies comes first
 MAX_LOCATIONS = 100  # copies of one package that GitHub shows
 MAX_TEXT = 2_000  # characters
 
 PLAIN_URL = re.compile(r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~+@-]+)*/?")  # what SARIF takes as a URI
+
+LEFT_OUT = "findings_left_out"
+"""The rule of the one result that says how many more there are: nobody who reads the others sees a notification."""
 
 _LEVEL = {Level.DENY: "error", Level.WARN: "warning", Level.NOTE: "note"}
 _ORDER = {Level.DENY: 0, Level.WARN: 1, Level.NOTE: 2}
@@ -48,12 +52,16 @@ def _run(report: Report) -> dict[str, Any]:
     grouped: dict[str, list[PolicyFinding]] = {}
     for finding in report.evaluation.findings:
         grouped.setdefault(finding.fingerprint, []).append(finding)
-    ordered = sorted(grouped.values(), key=lambda same: (_ORDER[same[0].level], same[0].rule, same[0].fingerprint))
-    shown, left = ordered[:MAX_RESULTS], len(ordered) - MAX_RESULTS
+    ordered = sorted(
+        grouped.values(),
+        key=lambda same: (same[0].waived, _ORDER[same[0].level], same[0].rule, same[0].fingerprint),
+    )
+    whole = len(ordered) <= MAX_RESULTS
+    shown, left = (ordered, []) if whole else (ordered[: MAX_RESULTS - 1], ordered[MAX_RESULTS - 1 :])
     by_id = {package.id: package for package in detail.sbom.graph.packages}
     signed = {one.id: one for one in detail.people.signed}
     run: dict[str, Any] = {
-        "tool": {"driver": _driver([_rule(report, id_) for id_ in rules])},
+        "tool": {"driver": _driver([*(_rule(report, id_) for id_ in rules), *([_RULE_LEFT_OUT] if left else [])])},
         "automationDetails": {"id": f"sbomgate/{_place(report)}/"},
         "columnKind": "unicodeCodePoints",
         "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "the root of the repository"}}},
@@ -67,10 +75,13 @@ def _run(report: Report) -> dict[str, Any]:
             {
                 "executionSuccessful": True,
                 "endTimeUtc": format_time(context.evaluated_at),
-                "toolExecutionNotifications": list(_notifications(report, left)),
+                "toolExecutionNotifications": list(_notifications(report, len(left))),
             }
         ],
-        "results": [_result(report, same, rules, by_id, signed) for same in shown],
+        "results": [
+            *(_result(report, same, rules, by_id, signed) for same in shown),
+            *([_left_out(report, left, len(rules))] if left else []),
+        ],
         "properties": {
             "project": plain(report.project),
             "verdict": report.verdict.value,
@@ -111,7 +122,7 @@ def _notifications(report: Report, left: int) -> Iterator[dict[str, Any]]:
     for reason in standing.reasons:
         yield _notification(reason, level="error")
     if left > 0:
-        yield _notification(f"{left} more findings, warnings and notes first left out: a run holds {MAX_RESULTS}")
+        yield _notification(f"{left} more findings, what is waived and notes first left out: a run holds {MAX_RESULTS}")
 
 
 def _notification(text: str, *, level: str = "warning") -> dict[str, Any]:
@@ -163,6 +174,35 @@ def _result(
             for id_ in report.evaluation.waived_by.get(finding.fingerprint, ())
         ] or [{"kind": "external", "status": "accepted"}]
     return result
+
+
+_RULE_LEFT_OUT = {
+    "id": LEFT_OUT,
+    "name": "FindingsLeftOut",
+    "shortDescription": {"text": "There are more findings than code scanning keeps"},
+    "help": {"text": "Read them all with `sbomgate report --format json` or `--format csv`."},
+    "properties": {"tags": ["security", "supply-chain"]},
+}
+
+
+def _left_out(report: Report, left: Sequence[Sequence[PolicyFinding]], index: int) -> dict[str, Any]:
+    """Return the result that stands for all that are not there, as severe as the worst of them."""
+    open_ = [same[0].level for same in left if not same[0].waived]
+    counts = [f"{open_.count(level):,} {words}" for level, words in _WORDS.items() if level in open_]
+    if waived := len(left) - len(open_):
+        counts.append(f"{waived:,} waived")
+    return {
+        "ruleId": LEFT_OUT,
+        "ruleIndex": index,
+        "level": _LEVEL[min(open_, key=_ORDER.__getitem__, default=Level.NOTE)],
+        "message": {"text": inert(f"{len(left):,} more findings are not shown here: {', '.join(counts)}")},
+        "locations": list(_locations(report, [])),
+        # The same in each run: it is one alert, however many there are.
+        "partialFingerprints": {FINGERPRINT: hashlib.sha256(f"{LEFT_OUT} {_place(report)}".encode()).hexdigest()},
+    }
+
+
+_WORDS = {Level.DENY: "that deny", Level.WARN: "warnings", Level.NOTE: "notes"}
 
 
 def _waived(one: Signed | None, id_: str) -> str:

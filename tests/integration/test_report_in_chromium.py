@@ -89,19 +89,50 @@ def test_it_is_filtered(browser: Chromium, page: Path) -> None:
     undisturbed(browser, page)
 
 
+def test_of_very_many_findings_the_first_are_printed_and_page_one_is_one_page(
+    browser: Chromium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the screen all that the page shows can be found; paper says how many more there are."""
+    monkeypatch.setattr(html, "PRINTED", 40)
+    monkeypatch.setattr(html, "MAX_CARDS", 60)
+    many = [reports.package(f"p{number}", "1.0.0") for number in range(100)]
+    denials = [reports.finding(one, rule, "x", "odd") for one in many for rule in ("pinned", "provenance")]
+    path = tmp_path / "many.html"
+    path.write_text(html.render([reports.report(reports.sbom(*many), *denials)]), "utf-8")
+    browser.open(path)
+    seen = "[...document.querySelectorAll(SELECTOR)].filter(e => e.checkVisibility()).map(e => e.textContent)"
+    browser.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
+    assert len(browser.evaluate(seen.replace("SELECTOR", "'.card'"))) == 60
+    assert browser.evaluate(seen.replace("SELECTOR", "'.paper'")) == []
+    assert browser.evaluate(seen.replace("SELECTOR", "'.alarm.screen'")) == [
+        "… and 40 more packages, which the other formats hold."
+    ]
+    on_paper(browser)
+    assert len(browser.evaluate(seen.replace("SELECTOR", "'.card'"))) == 40
+    assert browser.evaluate(seen.replace("SELECTOR", "'.paper, .alarm.screen'")) == [
+        "… and 60 more packages, which are not printed: the other formats hold all."
+    ]
+    browser.call("Emulation.setEmulatedMedia", media="")
+    undisturbed(browser, path)
+
+
+def on_paper(browser: Chromium) -> None:
+    """Lay the page out as it is printed on A4: page one is one page, within its margins at 96 dots an inch."""
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    width, height = (round((side - margins) / 25.4 * 96) for side, margins in ((210, 28), (297, 32)))
+    browser.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+    next_page = "[...document.querySelectorAll('h2')].find(e => e.textContent.startsWith('For engineers')).offsetTop"
+    assert browser.evaluate(next_page) <= height
+
+
 def test_it_is_printed(browser: Chromium, page: Path) -> None:
     """On paper nothing is folded, and what only a screen needs is left out."""
     browser.open(page)
     pdf = browser.pdf()
     assert pdf.startswith(b"%PDF-")
     assert pdf.count(b"/Type /Page\n") >= 3
-    browser.call("Emulation.setEmulatedMedia", media="print")
+    on_paper(browser)
     assert browser.evaluate("getComputedStyle(document.querySelector('.filter')).display") == "none"
-    # Page one is one page: A4 within its margins, at 96 dots an inch.
-    width, height = (round((side - margins) / 25.4 * 96) for side, margins in ((210, 28), (297, 32)))
-    browser.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
-    next_page = "[...document.querySelectorAll('h2')].find(e => e.textContent.startsWith('For engineers')).offsetTop"
-    assert browser.evaluate(next_page) <= height
     browser.call("Emulation.setEmulatedMedia", media="")
     undisturbed(browser, page)
 

@@ -101,12 +101,36 @@ def test_what_could_not_be_decided_is_no_success() -> None:
     assert "services/web: the lockfile is no JSON" in invocation["toolExecutionNotifications"][0]["message"]["text"]
 
 
-def test_more_than_a_run_holds_is_said_and_what_denies_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_than_a_run_holds_is_said_and_what_denies_is_kept(
+    schema: jsonschema_rs.Validator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where alerts are read nobody sees a notification, so one of the results says it."""
     monkeypatch.setattr(sarif, "MAX_RESULTS", 10)
     pad = reports.package("left-pad", "1.3.0")
     notes = [reports.finding(pad, "pinned", "x", f"{n}", level=Level.NOTE) for n in range(20)]
+    warning = reports.finding(pad, "pinned", "w", "odd", level=Level.WARN)
+    waived = [replace(reports.finding(pad, "provenance", "w", f"{n}"), waived=True) for n in range(3)]
     denial = reports.finding(pad, "release_age", "too-young", "too young")
-    of = run(reports.report(reports.sbom(pad), *notes, denial))
-    assert [one["level"] for one in of["results"]].count("error") == 1
+    report = reports.report(reports.sbom(pad), *waived, *notes, warning, denial)
+    schema.validate(json.loads(sarif.render([report])))
+    of = run(report)
+    *shown, last = of["results"]
+    assert [one["level"] for one in shown] == ["error", "warning"] + ["note"] * 7
+    assert (last["ruleId"], last["level"]) == (sarif.LEFT_OUT, "note")
+    assert of["tool"]["driver"]["rules"][last["ruleIndex"]]["id"] == sarif.LEFT_OUT
+    assert last["message"]["text"] == "16 more findings are not shown here: 13 notes, 3 waived"
+    assert "16 more findings" in of["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]
+
+
+def test_what_a_run_just_holds_is_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sarif, "MAX_RESULTS", 10)
+    pad = reports.package("left-pad", "1.3.0")
+    denials = [reports.finding(pad, "pinned", "x", f"{n}") for n in range(10)]
+    of = run(reports.report(reports.sbom(pad), *denials))
     assert len(of["results"]) == 10
-    assert "11 more findings" in of["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]
+    assert {one["ruleId"] for one in of["results"]} == {"pinned"}
+    assert of["invocations"][0]["toolExecutionNotifications"] == []
+    monkeypatch.setattr(sarif, "MAX_RESULTS", 9)
+    *_, last = run(reports.report(reports.sbom(pad), *denials))["results"]
+    assert last["level"] == "error"
+    assert last["message"]["text"] == "2 more findings are not shown here: 2 that deny"
