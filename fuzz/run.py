@@ -170,7 +170,7 @@ def led_by_coverage(name: str, seconds: int, seed: int) -> None:
     target: Callable[[bytes], None] = read
     arguments = [
         sys.argv[0], str(CORPUS / name), f"-max_total_time={seconds}", f"-seed={seed}", "-rss_limit_mb=3072",
-        f"-max_len={inputs.MAX_BYTES}", "-verbosity=0", "-print_final_stats=1", "-timeout=60",
+        f"-max_len={inputs.MAX_BYTES}", "-verbosity=0", "-print_final_stats=1", "-timeout=600",
         f"-artifact_prefix={CORPUS / name}/found-",
     ]  # fmt: skip
     import tempfile

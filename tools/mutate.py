@@ -1,4 +1,4 @@
-"""Mutation testing: `python tools/mutate.py MODULE [--only skips] [--sample 80] [--from 570]`.
+"""Mutation testing: `python tools/mutate.py MODULE [--only skips] [--sample 80] [--from 570] [--at 43,57]`.
 
 Changes one thing of a module at a time and runs the tests that mirror it; prints what they did not notice. Two kinds:
 
@@ -7,7 +7,7 @@ Changes one thing of a module at a time and runs the tests that mirror it; print
     replaced     by cosmic-ray (`pip install cosmic-ray`): an operator, a comparison, a number, a `not`, an exception
 
 With --sample, every n-th change only, so that about so many are tried: the same ones each time; with --from, none of
-the lines before. Not part of CI.
+the lines before; with --at, those on these lines alone, to try again what had no test. Not part of CI.
 
 The tests run in a copy of the tree, for each change in a process of its own and only those that reach its line, which
 a first run notes. POSIX only.
@@ -35,7 +35,7 @@ import time
 import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -47,6 +47,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = {
     "sbomgate/decision.py": ["tests/unit/test_decision.py", "tests/unit/evidence/test_altered.py"],
     "sbomgate/dsse.py": ["tests/unit/test_dsse.py"],
+    "sbomgate/evidence/head.py": ["tests/unit/evidence/test_head.py", "tests/unit/evidence/test_audit.py"],
+    "sbomgate/evidence/registry.py": ["tests/unit/evidence/test_registry_store.py"],
     "sbomgate/evidence/verify.py": [
         "tests/unit/evidence/test_verify.py",
         "tests/unit/evidence/test_revocation.py",
@@ -66,6 +68,10 @@ TESTS = {
 
 CPU_SECONDS = 60
 """Of the tests of one change; a change that makes them run for ever is noticed."""
+SLOW_SECONDS = 5
+"""Of the processor: a test that takes longer is left out. It tries every call of a writer, or starts writers, which are
+processes of their own and unchanged."""
+NEAR_LINES = 10
 SECONDS = 600
 """The same on a busy machine, where what waits takes no processor."""
 NOT_TRIED = 70  # a process ends so in which a change could not be made: it proves nothing
@@ -86,12 +92,13 @@ def tests_of(module: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One change: the module's text with it, where it is, and by which operator."""
+    """One change: the module's text with it, where it is, and by which operator, for whose n-th place in the module."""
 
     line: int
     column: int
     operator: str
-    text: str
+    text: str = ""
+    occurrence: int = 0
 
 
 def skips(text: str) -> Iterator[Change]:
@@ -155,12 +162,11 @@ def _skippable(function: ast.FunctionDef) -> Iterator[ast.stmt]:
 
 
 def replacements(text: str) -> Iterator[Change]:
-    """Yield the module with one thing replaced, by the operators of cosmic-ray.
+    """Yield what the operators of cosmic-ray would replace one at a time: `replaced` does it.
 
     None of `|`, which stands in annotations that nobody runs, and none of `@dataclass(…)`.
     """
     from cosmic_ray.ast import ast_nodes, get_ast
-    from cosmic_ray.mutating import mutate_code
     from cosmic_ray.plugins import get_operator, operator_names
 
     nodes = list(ast_nodes(get_ast(text)))
@@ -171,15 +177,29 @@ def replacements(text: str) -> Iterator[Change]:
             continue
         places = (start for node in nodes for start, _ in operator().mutation_positions(node))
         for occurrence, (line, column) in enumerate(places):
-            if lines[line - 1].lstrip().startswith("@dataclass"):
-                continue
-            changed = mutate_code(text, operator(), occurrence)
-            yield Change(line=line, column=column, operator=name.rpartition("/")[2], text=changed)
+            if not lines[line - 1].lstrip().startswith("@dataclass"):
+                yield Change(line=line, column=column, operator=name, occurrence=occurrence)
+
+
+def replaced(text: str, change: Change) -> Change | None:
+    """Return a replacement with the module's text, or None where that is no Python.
+
+    cosmic-ray takes the `**` of an argument for a power, and cannot replace an exception that has a dot in its name.
+    """
+    from cosmic_ray.mutating import mutate_code
+    from cosmic_ray.plugins import get_operator
+
+    try:
+        changed = mutate_code(text, get_operator(change.operator)(), change.occurrence)
+        compile(changed, "", "exec")
+    except (AttributeError, SyntaxError):
+        return None
+    return replace(change, text=changed, operator=change.operator.rpartition("/")[2])
 
 
 def sample(changes: list[Change], wanted: int | None) -> list[Change]:
-    """Return every n-th change, by its place; all of them that are Python where no number is wanted."""
-    changes = sorted(changes, key=lambda one: (one.line, one.column, one.operator, one.text))
+    """Return every n-th change, by its place; all of them where no number is wanted."""
+    changes = sorted(changes, key=lambda one: (one.line, one.column, one.operator, one.text, one.occurrence))
     return changes[:: max(1, len(changes) // wanted) if wanted else 1]
 
 
@@ -204,6 +224,7 @@ class Trials:
         self._watching: Any = None
         self._lines: dict[str, set[int]] = defaultdict(set)
         self._seconds: dict[str, float] = {}
+        self._noticed: dict[str, int] = {}  # test → the line of the last change that it noticed
 
     # Which tests reach what
 
@@ -224,13 +245,13 @@ class Trials:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Note which test runs, and how long."""
+        """Note which test runs, and how long, with the processes that it starts."""
         self._watch(self._watching)  # again: Python stops it where a test exhausts the stack
-        self._now, began = item.nodeid, time.process_time()
+        self._now, began = item.nodeid, sum(os.times()[:4])
         try:
             return (yield)
         finally:
-            self._now, self._seconds[item.nodeid] = "", time.process_time() - began
+            self._now, self._seconds[item.nodeid] = "", sum(os.times()[:4]) - began
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
@@ -262,7 +283,9 @@ class Trials:
                 importlib.import_module(name)
         tried: Counter[str] = Counter()
         survived: Counter[str] = Counter()
-        for kind, change in self._changes:
+        for number, (kind, change) in enumerate(self._changes):
+            if number % 20 == 0:
+                print(f"{number} of {len(self._changes)}, line {change.line}", file=sys.stderr, flush=True)
             tried[kind] += 1
             if not self._notices(session, change):
                 survived[kind] += 1
@@ -278,18 +301,31 @@ class Trials:
         if function is None or lines & set(self._lines.get("", ())):
             return self._notices_anew(change)
         reached = {name for name, held in self._lines.items() if lines & set(held)}
-        reaching = [one for one in session.items if one.nodeid in reached or reached & set(_fixtures(one))]
-        # First who gets here and not much further: what is refused here ends here.
+        reaching = [
+            one
+            for one in session.items
+            if (one.nodeid in reached or reached & set(_fixtures(one))) and self._seconds[one.nodeid] < SLOW_SECONDS
+        ]
+        # First who noticed a change near by, then who gets here and not much further: what is refused here ends here.
+        near = {name for name, line in self._noticed.items() if abs(line - change.line) <= NEAR_LINES}
         reaching.sort(
-            key=lambda one: (one.nodeid not in reached, len(self._lines.get(one.nodeid, ())), self._seconds[one.nodeid])
+            key=lambda one: (
+                one.nodeid not in near,
+                one.nodeid not in reached,
+                len(self._lines.get(one.nodeid, ())),
+                self._seconds[one.nodeid],
+            )
         )
+        log, noticed = self._root.parent / "log", self._root.parent / "noticed"
+        noticed.write_text("")
 
         def changed() -> int:
             _replace(self._module, function, change.text, str(self._file))
-            return _run(session, reaching)
+            return _run(session, reaching, noticed)
 
-        log = self._root.parent / "log"
         status = _forked(changed, log)
+        if name := noticed.read_text():
+            self._noticed[name] = change.line
         if os.WIFEXITED(status) and os.WEXITSTATUS(status) == NOT_TRIED:
             sys.exit(f"line {change.line} could not be changed:\n{log.read_text()[-4000:]}")
         return bool(status)
@@ -312,10 +348,12 @@ def _fixtures(item: pytest.Item) -> Sequence[str]:
     return item.fixturenames if isinstance(item, pytest.Function) else ()
 
 
-def _run(session: pytest.Session, items: Sequence[pytest.Item]) -> int:
+def _run(session: pytest.Session, items: Sequence[pytest.Item], noticed: Path | None = None) -> int:
     for item, after in zip(items, [*items, None][1:], strict=True):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
         if session.testsfailed:
+            if noticed is not None:
+                noticed.write_text(item.nodeid)
             return 1
     return 0
 
@@ -413,14 +451,20 @@ def main() -> int:
     parser.add_argument("--only", choices=sorted(KINDS))
     parser.add_argument("--sample", type=int, metavar="COUNT")
     parser.add_argument("--from", type=int, metavar="LINE", default=1, dest="first")
+    parser.add_argument("--at", type=lambda text: {int(one) for one in text.split(",")}, metavar="LINE,…")
     args = parser.parse_args()
     text = (ROOT / args.module).read_text()
-    changes = [
+    wanted = [
         (kind, change)
         for kind, operators in KINDS.items()
         if args.only in (None, kind)
-        for change in sample([one for one in operators(text) if one.line >= args.first], args.sample)
+        for change in sample(
+            [one for one in operators(text) if (one.line in args.at if args.at else one.line >= args.first)],
+            args.sample,
+        )
     ]
+    made = [(kind, one if one.text else replaced(text, one)) for kind, one in wanted]
+    changes = [(kind, one) for kind, one in made if one is not None]
     os.nice(max(0, 5 - os.nice(0)))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
