@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from posixpath import join, normpath
 from typing import TYPE_CHECKING, Any
 
 from sbomgate.errors import InputError, UsageError
 from sbomgate.lockfiles import _above, _corepack
+from sbomgate.lockfiles._told import told
 from sbomgate.model import DependencyGraph, Kind, LockFinding, Package, ProjectFiles
 from sbomgate.strict_json import load_object
 
@@ -138,7 +138,7 @@ def note_others(graph: DependencyGraph, paths: Sequence[str], unseen: Sequence[s
         paths: lockfiles in the project's folder and below (`project.find`), relative to it.
         unseen: directories where there may be others.
     """
-    told = {finding.place for finding in graph.findings if finding.code in OTHERS}
+    known = {finding.place for finding in graph.findings if finding.code in OTHERS}
     folder = graph.lockfile.path.rpartition("/")[0]
     more = [
         LockFinding(
@@ -150,7 +150,7 @@ def note_others(graph: DependencyGraph, paths: Sequence[str], unseen: Sequence[s
             "is not judged here",
         )
         for path in paths
-        if path not in told and path.rpartition("/")[0] != folder
+        if path not in known and path.rpartition("/")[0] != folder
     ]
     more += [
         LockFinding(
@@ -162,7 +162,7 @@ def note_others(graph: DependencyGraph, paths: Sequence[str], unseen: Sequence[s
         )
         for path in unseen
     ]
-    return replace(graph, findings=_sorted([*graph.findings, *more])) if more else graph
+    return told(graph, more)
 
 
 def unjudged_folders(graph: DependencyGraph) -> tuple[str, ...]:
@@ -195,7 +195,7 @@ def note_committed(graph: DependencyGraph, held: Mapping[str, str]) -> Dependenc
     """
     archives = normpath(graph.manager.settings.get("cacheFolder", _ARCHIVES))
     found: list[LockFinding] = []
-    told: dict[str, str] = {}
+    settings: dict[str, str] = {}
     for path, digest in held.items():
         if graph.manager.name == "yarn" and graph.lockfile.version != "1" and path == archives:
             code = "archives-in-repository"
@@ -209,10 +209,9 @@ def note_committed(graph: DependencyGraph, held: Mapping[str, str]) -> Dependenc
                 f"files are committed here, where {graph.manager.name} keeps packages: it may leave them as they are, "
                 "and nobody compares them with the lockfile"
             )
-            told[f"committed:{path}"] = f"sha256:{digest}"
+            settings[f"committed:{path}"] = f"sha256:{digest}"
         found.append(LockFinding(code=code, rule="lockfile_sound", package=None, place=path, message=message))
-    manager = replace(graph.manager, settings=dict(sorted({**graph.manager.settings, **told}.items())))
-    return replace(graph, manager=manager, findings=_sorted([*graph.findings, *found])) if found else graph
+    return told(graph, found, settings)
 
 
 def workspaces(graph: DependencyGraph) -> tuple[Workspace, ...]:
@@ -291,9 +290,7 @@ def _read(files: ProjectFiles, path: str) -> DependencyGraph:
     base = graph.lockfile.path.rpartition("/")[0]
     names = [name for name in (*READERS, *_KNOWN) if READERS.get(name) != manager]
     found = sorted({name for name in names if files.has(f"{base}/{name}" if base else name)})
-    if not found:
-        return graph
-    others = tuple(
+    others = (
         LockFinding(
             code="other-lockfile",
             rule="lockfile_sound",
@@ -303,7 +300,7 @@ def _read(files: ProjectFiles, path: str) -> DependencyGraph:
         )
         for name in found
     )
-    return replace(graph, findings=_sorted([*graph.findings, *others]))
+    return told(graph, others)
 
 
 def _with_copies(graph: DependencyGraph) -> DependencyGraph:
@@ -326,8 +323,4 @@ def _with_copies(graph: DependencyGraph) -> DependencyGraph:
                 code="integrity-differs", rule="lockfile_sound", package=one.id, place=one.id, message=message
             )
             findings.setdefault(one.id, found)
-    return replace(graph, findings=_sorted([*graph.findings, *findings.values()])) if findings else graph
-
-
-def _sorted(findings: Iterable[LockFinding]) -> tuple[LockFinding, ...]:
-    return tuple(sorted(findings, key=lambda f: (f.rule, f.code, f.package or "", f.place, f.message)))
+    return told(graph, findings.values())

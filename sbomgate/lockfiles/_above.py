@@ -6,16 +6,13 @@ and later stops at the nearest yarn.lock, so nothing above takes its place.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from hashlib import sha256
 from posixpath import join, normpath
 
-from sbomgate.lockfiles._npm_manifest import Patterns, matches, workspace_patterns
+from sbomgate.lockfiles._npm_manifest import MAX_MANIFEST_BYTES, Patterns, matches, workspace_patterns
+from sbomgate.lockfiles._told import told
 from sbomgate.model import DependencyGraph, LockFinding, ProjectFiles
 from sbomgate.strict_json import load_object
-
-MAX_MANIFEST_BYTES = 16 << 20
-"""Largest package.json, in bytes; real ones stay under 100 kB."""
 
 MAX_LEVELS = 64
 """Most directories above a project that are looked into: deeper than any path that a repository has."""
@@ -65,18 +62,8 @@ def _elsewhere(graph: DependencyGraph, root: str) -> DependencyGraph:
         f"the project is a workspace by this file: unless it is told otherwise, {graph.manager.name} installs from the "
         f"lockfile beside that, and never looks at the {name} that was read"
     )
-    settings = dict(sorted({**graph.manager.settings, "workspace above": root}.items()))
-    told = replace(graph, manager=replace(graph.manager, settings=settings))
-    return _with(told, _finding("workspace-above", "lockfile_sound", root, message))
-
-
-def _finding(code: str, rule: str, where: str, message: str) -> LockFinding:
-    return LockFinding(code=code, rule=rule, package=None, place=where, message=message)
-
-
-def _with(graph: DependencyGraph, finding: LockFinding) -> DependencyGraph:
-    findings = sorted([*graph.findings, finding], key=lambda f: (f.rule, f.code, f.package or "", f.place, f.message))
-    return replace(graph, findings=tuple(findings))
+    finding = LockFinding(code="workspace-above", rule="lockfile_sound", package=None, place=root, message=message)
+    return told(graph, [finding], {"workspace above": root})
 
 
 def _workspaces_root(files: ProjectFiles, base: str, *, stops: bool) -> str | None:
@@ -117,15 +104,15 @@ def _judge_pnpm(files: ProjectFiles, graph: DependencyGraph, base: str) -> Depen
         settings = documents[0] if len(documents) == 1 and type(documents[0]) is dict else {}
         npmrc = files.read(join(directory, ".npmrc"))
         switch = "shared-workspace-lockfile"
-        told = _npmrc.parse(npmrc, join(directory, ".npmrc"), fetches=frozenset({switch})).settings
-        if settings.get("sharedWorkspaceLockfile") is not False and told.get(switch) != "false":
+        switches = _npmrc.parse(npmrc, join(directory, ".npmrc"), fetches=frozenset({switch})).settings
+        if settings.get("sharedWorkspaceLockfile") is not False and switches.get(switch) != "false":
             return _elsewhere(graph, path)
         obeyed = {
             f"{name} sha256": sha256(found).hexdigest()
             for name in (path, *(join(directory, hook) for hook in (".npmrc", *HOOKS)))
             if (found := files.read(name)) is not None
         }
-        manager = replace(graph.manager, settings=dict(sorted({**graph.manager.settings, **obeyed}.items())))
         message = "pnpm obeys the settings and hooks of the workspace above, and the project has a lockfile of its own"
-        return _with(replace(graph, manager=manager), _finding("pnpm-runs-code", "manager_code", path, message))
+        finding = LockFinding(code="pnpm-runs-code", rule="manager_code", package=None, place=path, message=message)
+        return told(graph, [finding], obeyed)
     return graph

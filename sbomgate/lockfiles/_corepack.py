@@ -6,14 +6,14 @@ It runs before any package manager does, and takes both from the nearest package
 
 from __future__ import annotations
 
-from dataclasses import replace
 from hashlib import sha256
 from posixpath import join
 from typing import Any
 
 from sbomgate.errors import InputError
 from sbomgate.lockfiles import _above
-from sbomgate.lockfiles._npm_manifest import package_managers
+from sbomgate.lockfiles._npm_manifest import MAX_MANIFEST_BYTES, package_managers
+from sbomgate.lockfiles._told import told
 from sbomgate.model import DependencyGraph, LockFinding, ProjectFiles
 from sbomgate.purl import public_url
 from sbomgate.strict_json import load_object
@@ -42,10 +42,10 @@ def judge(files: ProjectFiles, graph: DependencyGraph) -> DependencyGraph:
         if (data := files.read(join(directory, "package.json"))) is None:
             continue
         path = join(directory, "package.json")
-        manifest = load_object(data, path, limit=_above.MAX_MANIFEST_BYTES)
-        if not (told := package_managers(manifest)):
+        manifest = load_object(data, path, limit=MAX_MANIFEST_BYTES)
+        if not (named := package_managers(manifest)):
             continue
-        for code, where, message in told if directory != base else ():  # of its own the reader says it
+        for code, where, message in named if directory != base else ():  # of its own the reader says it
             find(code, join(directory, where), message)
         if (address := _address(manifest)) is not None:
             settings[f"{path} packageManager"] = public_url(address)
@@ -61,11 +61,7 @@ def judge(files: ProjectFiles, graph: DependencyGraph) -> DependencyGraph:
             message = "corepack obeys the variables of this file: where it fetches from, and what it verifies"
             find("npmrc-runs-code", where, message)
         break
-    if not findings:
-        return graph
-    manager = replace(graph.manager, settings=dict(sorted({**graph.manager.settings, **settings}.items())))
-    both = sorted([*graph.findings, *findings], key=lambda f: (f.rule, f.code, f.package or "", f.place, f.message))
-    return replace(graph, manager=manager, findings=tuple(both))
+    return told(graph, findings, settings)
 
 
 def _address(manifest: dict[str, Any]) -> str | None:

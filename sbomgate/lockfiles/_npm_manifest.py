@@ -12,6 +12,9 @@ from sbomgate.strict_json import kind_of
 
 _BESIDE_PACKAGES = {"catalog", "catalogs", "nohoist"}  # of bun and yarn 1, which do without `packages`
 
+MAX_MANIFEST_BYTES = 16 << 20
+"""Largest package.json, in bytes; real ones stay under 100 kB."""
+
 MAX_DIRECTORIES = 100_000
 """Most directories that are looked into for workspaces: ten times the largest monorepo known."""
 
@@ -143,20 +146,22 @@ def package_managers(manifest: dict[str, Any]) -> list[tuple[str, str, str]]:
 
     One that comes from a URL has the code of one without a hash: whoever wrote the URL wrote the hash.
     """
-    found = []
+
+    def found(name: str, where: str, runs: str) -> tuple[str, str, str]:
+        code = "package-manager-hashed" if "+sha" in name and "://" not in name else "package-manager"
+        return code, f"package.json {where}", f"{runs} {public_url(name)[:200]}"
+
+    managers = []
     named = manifest.get("packageManager")
     if type(named) is str:
-        code = "package-manager-hashed" if "+sha" in named and "://" not in named else "package-manager"
-        found.append((code, "package.json packageManager", f"corepack runs {public_url(named)[:200]}"))
+        managers.append(found(named, "packageManager", "corepack runs"))
     engines = manifest.get("devEngines")
     wanted = engines.get("packageManager") if type(engines) is dict else None
     for one in wanted if type(wanted) is list else [wanted]:
         if type(one) is dict and type(one.get("name")) is str and type(one.get("version")) is str:
             name = f"{one['name']}@{one['version']}"
-            code = "package-manager-hashed" if "+sha" in name and "://" not in name else "package-manager"
-            message = f"corepack and pnpm fetch and run {public_url(name)[:200]}"
-            found.append((code, "package.json devEngines.packageManager", message))
-    return found
+            managers.append(found(name, "devEngines.packageManager", "corepack and pnpm fetch and run"))
+    return managers
 
 
 def engines_of(value: Any) -> dict[str, str]:

@@ -12,9 +12,10 @@ from sbomgate.errors import InputError
 from sbomgate.lockfiles import _npm_edges as links
 from sbomgate.lockfiles import _npmrc
 from sbomgate.lockfiles._integrity import parse as parse_integrity
-from sbomgate.lockfiles._npm_manifest import package_managers
+from sbomgate.lockfiles._npm_manifest import MAX_MANIFEST_BYTES, package_managers
 from sbomgate.lockfiles._npm_source import Registries
 from sbomgate.lockfiles._range import parse_version, satisfies
+from sbomgate.lockfiles._told import order
 from sbomgate.model import (
     DependencyGraph,
     Edge,
@@ -32,9 +33,6 @@ from sbomgate.strict_json import kind_of, load_object, place
 
 MAX_ENTRIES = 500_000
 """Most entries of a lockfile: four times the largest monorepo known; a million is an attack on memory."""
-
-MAX_MANIFEST_BYTES = 16 << 20
-"""Largest package.json, in bytes; real ones stay under 100 kB."""
 
 NAME = re.compile(r"(?:@[a-zA-Z0-9~-][a-zA-Z0-9._~-]*/)?[a-zA-Z0-9~_-][a-zA-Z0-9._~!'()*-]*")
 SECTIONS = (
@@ -233,7 +231,7 @@ class Reading:
         packages.sort(key=lambda package: package.id)
         self.edges.sort(key=lambda edge: (edge.source, edge.name, edge.kind))
         self.findings += self.npmrc.findings
-        self.findings.sort(key=lambda f: (f.rule, f.code, f.package or "", f.place, f.message))
+        self.findings.sort(key=order)
         digests = self.files.digests()
         return DependencyGraph(
             lockfile=Lockfile(

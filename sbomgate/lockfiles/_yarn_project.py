@@ -12,8 +12,9 @@ from typing import Any
 from sbomgate.errors import InputError
 from sbomgate.lockfiles import _above, _npmrc, _yarnrc
 from sbomgate.lockfiles import _npm_edges as links
-from sbomgate.lockfiles._npm_manifest import package_managers
+from sbomgate.lockfiles._npm_manifest import MAX_MANIFEST_BYTES, package_managers
 from sbomgate.lockfiles._range import parse_version
+from sbomgate.lockfiles._told import order
 from sbomgate.model import (
     DependencyGraph,
     Edge,
@@ -31,9 +32,6 @@ from sbomgate.strict_json import kind_of, load_object, place
 
 MAX_ENTRIES = 500_000
 """Most entries of a lockfile: four times the largest monorepo known; a million is an attack on memory."""
-
-MAX_MANIFEST_BYTES = 16 << 20
-"""Largest package.json, in bytes; real ones stay under 100 kB."""
 
 NAME = re.compile(r"(?:@[a-zA-Z0-9~-][a-zA-Z0-9._~-]*/)?[a-zA-Z0-9~_-][a-zA-Z0-9._~!'()*-]*")
 """Names that npm allows, those of its first years included."""
@@ -360,7 +358,7 @@ class Project:
                 )
             )
         digests = self.files.digests()
-        self.findings.sort(key=lambda f: (f.rule, f.code, f.package or "", f.place, f.message))
+        self.findings.sort(key=order)
         return DependencyGraph(
             lockfile=Lockfile(
                 path=self.path,

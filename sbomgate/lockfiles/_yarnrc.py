@@ -203,8 +203,7 @@ class Settings:
 
     def add_run(self, path: str) -> None:
         """Note a file that yarn runs, or takes variables from."""
-        relative = not path.startswith(("/", "~")) and "${" not in path and "\\" not in path
-        self.runs.append(normpath(join(self.folder, path)) if relative else path)
+        self.runs.append(normpath(join(self.folder, path)) if _is_relative(path) else path)
 
     def _take_argument(self, key: str, word: str, value: str, place: str) -> None:
         """Take an argument that yarn 1 adds to the command line."""
@@ -380,7 +379,9 @@ def _limit(data: bytes, where: str) -> None:
 
 
 def paths(settings: Settings) -> Iterator[str]:
-    """Yield the files that the settings make yarn run, as paths relative to the project."""
-    for path in settings.runs:
-        if not path.startswith(("/", "~")) and "${" not in path and "\\" not in path:
-            yield path
+    """Return the files that the settings make yarn run, as paths relative to the project."""
+    return filter(_is_relative, settings.runs)
+
+
+def _is_relative(path: str) -> bool:
+    return not path.startswith(("/", "~")) and "${" not in path and "\\" not in path

@@ -21,6 +21,7 @@ from sbomgate.lockfiles import _npm_v1 as v1
 from sbomgate.lockfiles import _npmrc
 from sbomgate.lockfiles._integrity import parse as parse_integrity
 from sbomgate.lockfiles._npm_manifest import (
+    MAX_MANIFEST_BYTES,
     deprecation_of,
     engines_of,
     licence_of,
@@ -31,6 +32,7 @@ from sbomgate.lockfiles._npm_manifest import (
 )
 from sbomgate.lockfiles._npm_source import Registries, is_git, judge
 from sbomgate.lockfiles._range import parse_version
+from sbomgate.lockfiles._told import order
 from sbomgate.model import (
     DependencyGraph,
     Edge,
@@ -51,9 +53,6 @@ FILENAMES = ("npm-shrinkwrap.json", "package-lock.json")
 
 MAX_ENTRIES = 500_000
 """Most entries of a lockfile: four times the largest monorepo known; a million is an attack on memory."""
-
-MAX_MANIFEST_BYTES = 16 << 20
-"""Largest package.json, in bytes; real ones stay under 100 kB."""
 
 _NAME = re.compile(r"(?:@[a-zA-Z0-9~-][a-zA-Z0-9._~-]*/)?[a-zA-Z0-9~_-][a-zA-Z0-9._~!'()*-]*")
 _FLAGS = ("dev", "optional", "devOptional", "peer", "inBundle", "hasInstallScript", "link", "hasShrinkwrap")
@@ -125,7 +124,7 @@ class _Reader:
         self._judge_edges(bits)
         self._judge_files(lock)
         digests = self.files.digests()
-        self.findings.sort(key=lambda f: (f.rule, f.code, f.package or "", f.place, f.message))
+        self.findings.sort(key=order)
         return DependencyGraph(
             lockfile=Lockfile(
                 path=self.path, kind="npm", version=str(self.version), sha256=sha256(data).hexdigest(), size=len(data)
@@ -738,10 +737,9 @@ class _Reader:
                 self._find("range-unsatisfied", "lockfile_sound", edge.source, where, message)
 
     def _judge_declaration(self, edge: Edge) -> None:
-        if edge.kind in (EdgeKind.WORKSPACE, EdgeKind.PEER, EdgeKind.PEER_OPTIONAL) or edge.target in {
-            "",
-            *self.workspaces,
-        }:
+        if edge.kind in (EdgeKind.WORKSPACE, EdgeKind.PEER, EdgeKind.PEER_OPTIONAL):
+            return
+        if edge.target == "" or edge.target in self.workspaces:
             return
         match links.pinning(edge.range):
             case "range":
@@ -765,16 +763,17 @@ class _Reader:
         manifest = self.manifests.get("")
         # An entry for the directory is not enough, nor a link of another name: `npm ci` misses the link.
         linked = {(link.rpartition("node_modules/")[2], target) for link, target in self.targets.items()}
+        reached = set(self.targets.values())
         for location in () if manifest is None else workspaces_on_disk(self.files, self.base, manifest):
             called = self.manifests.get(location, {}).get("name")
             called = called if type(called) is str and called else None
-            if called is not None and (called, location) not in linked and location in self.targets.values():
+            if called is not None and (called, location) not in linked and location in reached:
                 where = f"{location}/package.json name"
                 message = (
                     f"no link of the lockfile leads to the workspace {location} as {called[:200]}: `npm ci` refuses"
                 )
                 self._find("lock-drift", "pinned", None, where, message)
-            if location not in self.targets.values():
+            if location not in reached:
                 where = f"{location}/package.json"
                 message = f"the workspace {location} stands not in the lockfile: `npm ci` refuses to install"
                 self._find("lock-drift", "pinned", None, where, message)
