@@ -150,10 +150,9 @@ def _accepted(data: bytes, trust: Trust, now: datetime, where: str, context: Con
     if isinstance(found, NotAccepted):
         return found.reason
     # (1a) for the environment that the decision is for (P20)
-    if context is not None and context.time_source is not None:
-        environment = None if context.environment is None else context.environment.value
-        if not found.signer.may_for(environment):
-            return found.signer.only_for(environment)
+    about = None if context is None or context.time_source is None else context
+    if about is not None and not found.signer.may_for(about.environment_name):
+        return found.signer.only_for(about.environment_name)
     # (2) they have one meaning
     said = read(found.payload, where)
     # (3) a time that is proved is the time: nobody dates his word otherwise

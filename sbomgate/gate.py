@@ -542,6 +542,8 @@ def _verifier_id(accepted: Trust, signer: Signer) -> str:
 
 def excluded_until(evaluation: Evaluation, graph: DependencyGraph, question: Question) -> tuple[datetime, ...]:
     """Return the ends of the trust file's exclusions by which a finding is only a note."""
+    if not question.trust.exclusions:
+        return ()
     packages = {package.id: (package.name, package.version, package.integrity) for package in graph.packages}
     noted = {
         (finding.rule, *packages[finding.package])

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 Profile = Literal["observe", "default", "strict", "release"]
 PathLike = str | os.PathLike[str]
-_VERSIONS = ("1.5", "1.6", "1.7")
 _YEARS = range(1970, 2200)  # that an OPA can count in nanoseconds, with room for what ends years later
 
 
@@ -162,9 +161,10 @@ def generate(
     from sbomgate import lockfiles
     from sbomgate.cli import _sbom
     from sbomgate.cli._project import open_project, parts
+    from sbomgate.sbom import SPEC_VERSIONS
 
     env = _surroundings(None, variables, notify, None)
-    for name, value, known in (("spec_version", spec_version, _VERSIONS), ("format", format, ("json", "xml"))):
+    for name, value, known in (("spec_version", spec_version, SPEC_VERSIONS), ("format", format, ("json", "xml"))):
         if value not in known:
             raise _wrong(value, " or ".join(map(repr, known)), name)
     part = _optional_text(workspace, "workspace")

@@ -148,7 +148,7 @@ def accepted(
     decision: str,
     subject: Subject,
     now: datetime,
-    revoked: Revoked = _nobody,
+    revoked: Revoked,
 ) -> Overrides:
     """Sort out what people signed about a decision.
 

@@ -336,7 +336,7 @@ def standing(
         said = "nobody whom the trust file accepts signed this"
         return Standing(verified=False, signer="", said=said, reasons=(signed.message,))
     context = record.claimed.context
-    environment = None if context.environment is None else context.environment.value
+    environment = context.environment_name
     if trust.environments and environment not in trust.environments:
         environment = trust.environments[0]
     found = verify_build(

@@ -376,7 +376,7 @@ def _trust_file(args: argparse.Namespace, env: Environment, trust: _Trust, found
         trust.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.path.lexists(trust.key):
             made = local_key.load(trust.key, password=env.variables.get(local_key.PASSWORD))
-            if not os.path.lexists(trust.key.with_name(trust.key.name + ".pub")):  # killed between the two
+            if not os.path.lexists(local_key.public_path(trust.key)):  # killed between the two
                 local_key.write_public(made, trust.key)
         else:
             made = local_key.generate(trust.key, password=env.variables.get(local_key.PASSWORD))

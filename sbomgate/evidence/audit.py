@@ -148,7 +148,7 @@ def signed(
                 build=one.build.sha256,
                 subject=one.claimed.subject.name,
                 digest=":".join(next(iter(one.claimed.subject.digest.items()))),
-                environment=None if context.environment is None else context.environment.value,
+                environment=context.environment_name,
                 time=one.claimed_time,
                 verdict=one.claimed.verdict,
                 profile=context.profile,

@@ -236,9 +236,9 @@ class _Sorted:
 
     def may_decide(self, signed: Signed[Statements]) -> bool:
         """Whether its signer may decide for the environment that is asked about; `check` asks about none."""
-        asked = self.context.environment
+        asked = self.context.environment_name
         unasked = asked is None and self.context.time_source is None
-        return self.any_environment or unasked or signed.signer.may_for(None if asked is None else asked.value)
+        return self.any_environment or unasked or signed.signer.may_for(asked)
 
     def take(self, statements: Statements, folder: Path) -> None:
         """Take a decision in."""
@@ -298,10 +298,13 @@ class _Sorted:
                 if signed in hit or older:
                     beaten.add(signed.record.id)
                     self.notes.append(f"decision {signed.record.id[:12]} was {revocation}")
+        named = {one.said.build for one in self.revoking}
         for signed, _ in accepted:
             build = signed.record.build.sha256
+            if signed.record.id in beaten or build not in named:
+                continue
             held = {one.id for one in self.found.build(build)}
-            if signed.record.id not in beaten and (by := lost(signed, self.revoking, held, (build,))) is not None:
+            if (by := lost(signed, self.revoking, held, (build,))) is not None:
                 beaten.add(signed.record.id)
                 self.notes.append(f"decision {signed.record.id[:12]}: a newer one, which is not here, was {by}")
         return [one for one in accepted if one[0].record.id not in beaten]

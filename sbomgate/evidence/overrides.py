@@ -76,8 +76,7 @@ def refusing(of: Statements, revocations: Mapping[str, bytes], trust: Trust) -> 
 
     Their signer is not accepted for its environment (P20), or was revoked.
     """
-    claimed = of.claimed.context.environment
-    environment = None if claimed is None else claimed.value
+    environment = of.claimed.context.environment_name
     why = withdraws(revocations, trust.signers, environment)
 
     def refused(signed: VerifiedStatement) -> str | None:

@@ -158,8 +158,7 @@ class SignedRevocation:
 
     def covers(self, environment: str | None) -> bool:
         """Whether who signed it may revoke what is for an environment."""
-        allowed = self.by.environments
-        return ROLE in self.by.roles or not allowed or environment in allowed
+        return ROLE in self.by.roles or self.by.may_for(environment)
 
     def __str__(self) -> str:
         """Who, when and why, in one phrase."""

@@ -91,8 +91,7 @@ class Signed(Generic[Evidence]):
     @property
     def in_environment(self) -> bool:
         """Whether its signer may sign for its environment."""
-        environment = self.decision.context.environment
-        return self.signer.may_for(None if environment is None else environment.value)
+        return self.signer.may_for(self.decision.context.environment_name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,11 +277,10 @@ def lost(
         present: SHA-256 (hex) of every decision that is there.
         builds: the build manifests of the artefact.
     """
-    environment = signed.decision.context.environment
+    environment = signed.decision.context.environment_name
     for one in revoking:
         withheld = one.said.build in builds and one.said.decision not in present
-        covered = one.covers(None if environment is None else environment.value)
-        if withheld and covered and one.said.issued_at >= signed.time:
+        if withheld and one.covers(environment) and one.said.issued_at >= signed.time:
             return one
     return None
 
@@ -394,8 +392,7 @@ def hits(revocation: SignedRevocation, signed: Signed[Evidence], view: View) -> 
     Where only the signer's own word says when it was made, it stands only if it claims to be older than what is
     withdrawn *and* the store's log has it before the revocation: who stole a key can date back what he signs.
     """
-    environment = signed.decision.context.environment
-    if not revocation.covers(None if environment is None else environment.value):
+    if not revocation.covers(signed.decision.context.environment_name):
         return False
     said = revocation.said
     if said.signer is None:
@@ -548,7 +545,7 @@ def _reasons(
     if trust.profile is not None and PROFILES.index(context.profile) < PROFILES.index(trust.profile):
         refuse("profile", f"decided under the profile {context.profile}, expected {trust.profile} or stricter")
     # (6) the environment: demanded by the consumer, and the signer's to sign for
-    environment = context.environment.value if context.environment else None
+    environment = context.environment_name
     if environments and environment not in environments:
         refuse("environment", f"it is{_for(decision)}, expected {' or '.join(map(repr, environments))}")
     elif not signed.in_environment:

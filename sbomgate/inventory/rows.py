@@ -156,7 +156,7 @@ def of_decision(decision: Decision, evidence: str, sbom: Sbom, *, signer: str | 
         commit_id=None if context.commit is None else context.commit.value,
         lockfile=context.lockfile_path,
         workspace=context.workspace,
-        environment=None if context.environment is None else context.environment.value,
+        environment=context.environment_name,
         profile=context.profile,
         verdict=decision.verdict.value,
         policy=decision.policy,

@@ -100,6 +100,11 @@ class Context:
     time_source: str | None = None
     ran: Ran | None = None
 
+    @property
+    def environment_name(self) -> str | None:
+        """What the environment is called, whoever says so; None where nobody named one."""
+        return None if self.environment is None else self.environment.value
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineBuild:

@@ -54,7 +54,7 @@ class Moment:
             context.repository.value if context.repository else self.project,
             context.lockfile_path,
             context.workspace or "",
-            context.environment.value if context.environment else "",
+            context.environment_name or "",
         )
 
 

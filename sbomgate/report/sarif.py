@@ -238,7 +238,7 @@ def _artifact(report: Report) -> dict[str, Any]:
 def _place(report: Report) -> str:
     """Return what tells this decision from the others on the same commit: what SARIF calls a category."""
     context = report.whole.context
-    parts = [context.lockfile_path, context.workspace, context.environment.value if context.environment else None]
+    parts = [context.lockfile_path, context.workspace, context.environment_name]
     return quote("/".join(part for part in parts if part is not None))
 
 

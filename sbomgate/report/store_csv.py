@@ -39,7 +39,7 @@ def _row(moment: Moment) -> dict[str, str]:
         "repository": cell(context.repository.value if context.repository else ""),
         "lockfile": cell(context.lockfile_path),
         "workspace": cell(context.workspace or ""),
-        "environment": cell(context.environment.value if context.environment else ""),
+        "environment": cell(context.environment_name or ""),
         "profile": context.profile,
         "artefact": cell(context.subject.name if context.subject else ""),
         **counts,

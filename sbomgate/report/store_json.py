@@ -39,7 +39,7 @@ def _moment(moment: Moment) -> dict[str, Any]:
         "workspace": context.workspace,
         "repository": context.repository.value if context.repository else None,
         "commit": context.commit.value if context.commit else None,
-        "environment": context.environment.value if context.environment else None,
+        "environment": context.environment_name,
         "counts": dict(moment.counts),
         "coverage": {
             "packages": coverage.packages,

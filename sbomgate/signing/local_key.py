@@ -140,7 +140,12 @@ def write_public(key: LocalKey, path: Path) -> None:
     Raises:
         SigningError: it exists, or cannot be written.
     """
-    _create(path.with_name(path.name + ".pub"), key.public_key.encode(), 0o644)
+    _create(public_path(path), key.public_key.encode(), 0o644)
+
+
+def public_path(path: Path) -> Path:
+    """Return where the public half of the key at `path` lies: `path.pub`."""
+    return path.with_name(f"{path.name}.pub")
 
 
 def load(path: Path, *, password: str | None = None, timestamps: Timestamps | None = None) -> LocalKey:

@@ -38,7 +38,7 @@ def accepted(
         for who, one in KEYS.items()
     )  # fmt: skip
     accepting = replace(trust.NOBODY, signers=signers, break_glass_hours=hours)
-    return override.accepted(files, accepting, decision=SAID.decision, subject=SUBJECT, now=now)
+    return override.accepted(files, accepting, decision=SAID.decision, subject=SUBJECT, now=now, revoked=lambda _: None)
 
 
 def signed(who: str, said: Override = SAID) -> bytes:
