@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from testkit import commandline
+from testkit.bench import Bench
 from testkit.commandline import World
 
 
@@ -23,3 +24,15 @@ def ordinary(tmp_path_factory: pytest.TempPathFactory) -> World:
 def world(ordinary: World, tmp_path: Path) -> World:
     """A copy of the ordinary world, for this test."""
     return commandline.copy(ordinary, tmp_path / "world")
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Compile the engine, which says so on stderr once."""
+    Bench(tmp_path_factory.mktemp("compiled")).check()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """A project with one package, and what its maintainers say, for this test."""
+    return Bench(tmp_path)

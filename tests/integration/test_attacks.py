@@ -28,15 +28,7 @@ from testkit.bench import REPOSITORY, Bench, Change, Clock, entry, known, sha256
 GOOD = "node_modules/good"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Compile the engine, which says so on stderr once."""
-    Bench(tmp_path_factory.mktemp("compiled")).check()
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
+pytestmark = pytest.mark.usefixtures("compiled")
 
 
 def lock(**changes: Any) -> Change:

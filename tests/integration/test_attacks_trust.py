@@ -23,15 +23,7 @@ from testkit.oci_simulator import simulator
 REV = ("--reason", "key stolen", "--key", "rev.key", "--trust", "trust.toml")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Compile the engine, which says so on stderr once."""
-    Bench(tmp_path_factory.mktemp("compiled")).check()
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
+pytestmark = pytest.mark.usefixtures("compiled")
 
 
 def signer(bench: Bench, name: str, *roles: str, environments: tuple[str, ...] = ()) -> str:

@@ -20,10 +20,7 @@ PLACE = "node_modules/good"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Compile the engine, which says so on stderr once."""
-    Bench(tmp_path_factory.mktemp("compiled")).check()
+pytestmark = pytest.mark.usefixtures("compiled")
 
 
 @pytest.fixture

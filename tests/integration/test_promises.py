@@ -33,10 +33,7 @@ PEOPLE = ("ann", "bob")
 LASTS = timedelta(hours=24)  # shorter than a release is young
 
 
-@pytest.fixture(scope="module", autouse=True)
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Compile the engine, which says so on stderr once."""
-    Bench(tmp_path_factory.mktemp("compiled")).check()
+pytestmark = pytest.mark.usefixtures("compiled")
 
 
 @pytest.fixture

@@ -13,7 +13,10 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 READS = ("open", "read", "scandir", "listdir")
 WRITES = ("open", "write", "fsync", "rename", "replace", "link", "mkdir", "unlink", "truncate", "ftruncate")
@@ -116,6 +119,19 @@ def failing(at: int | None, reason: int = errno.EIO, *, lasting: bool = False) -
     finally:
         for module, name, before in reversed(held):
             setattr(module, name, before)
+
+
+def recorded_syncs(monkeypatch: pytest.MonkeyPatch) -> set[Path]:
+    """Return the set that every file and folder comes into once it is waited for until it is on disk (Linux)."""
+    synced: set[Path] = set()
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.add(Path(f"/proc/self/fd/{descriptor}").readlink())
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return synced
 
 
 def _is_path(value: object) -> bool:

@@ -30,6 +30,7 @@ from sbomgate.evidence.record import Record, Statements, index, manifests
 from sbomgate.model import Subject, Verdict
 from testkit import evidence_writers
 from testkit.evidence import BLOBS, COMMIT, OTHER_TARBALL, TARBALL, key, record
+from testkit.faults import recorded_syncs
 
 HOUR = timedelta(hours=1)
 FIRST = record(age=2 * HOUR)
@@ -930,14 +931,7 @@ def test_P41_folders_that_a_killed_writer_made_are_on_disk(store: Path, monkeypa
     base = layout.folder(store, FIRST.build.sha256)
     (base / "blobs" / "sha256").mkdir(parents=True)
     (base / "decisions").mkdir()
-    synced: set[Path] = set()
-    real = os.fsync
-
-    def fsync(descriptor: int) -> None:
-        synced.add(Path(f"/proc/self/fd/{descriptor}").readlink())
-        real(descriptor)
-
-    monkeypatch.setattr(os, "fsync", fsync)
+    synced = recorded_syncs(monkeypatch)
     layout.write(store, FIRST)
     assert {base, base.parent, store} <= synced
 

@@ -33,6 +33,7 @@ from sbomgate.model import Signer, Verdict
 from sbomgate.signing.local_key import LocalKey
 from testkit import evidence_writers
 from testkit.evidence import NOW, OTHER_TARBALL, POLICY, TARBALL, key, record, signer, trusting
+from testkit.faults import recorded_syncs
 
 HOUR = timedelta(hours=1)
 FIRST = record(age=3 * HOUR)
@@ -657,14 +658,7 @@ def test_P41_what_belongs_to_no_build_is_on_disk(
     """With the names of the folders that lead to it: whoever made those may have been killed before they were."""
     log.add(store, SECOND, NOTARY)
     (store / folder).mkdir()
-    synced: set[Path] = set()
-    real = os.fsync
-
-    def fsync(descriptor: int) -> None:
-        synced.add(Path(f"/proc/self/fd/{descriptor}").readlink())
-        real(descriptor)
-
-    monkeypatch.setattr(os, "fsync", fsync)
+    synced = recorded_syncs(monkeypatch)
     path = put(store)
     assert {store, store / "log", path.parent} <= synced
 

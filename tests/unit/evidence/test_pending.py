@@ -13,6 +13,7 @@ from sbomgate.decision import write_detail
 from sbomgate.errors import EvidenceError
 from sbomgate.evidence import layout, pending
 from testkit.evidence import BLOBS, decision
+from testkit.faults import recorded_syncs
 
 DATA = {name: data for name, (_, data) in BLOBS.items()}
 
@@ -80,14 +81,7 @@ def test_a_name_of_a_decision_that_was_signed_leads_out_of_no_folder(tmp_path: P
 def test_P41_what_is_kept_is_on_disk_with_its_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever made them may have been killed before their names were."""
     (tmp_path / "pending").mkdir()
-    synced: set[Path] = set()
-    real = os.fsync
-
-    def fsync(descriptor: int) -> None:
-        synced.add(Path(f"/proc/self/fd/{descriptor}").readlink())
-        real(descriptor)
-
-    monkeypatch.setattr(os, "fsync", fsync)
+    synced = recorded_syncs(monkeypatch)
     pending.keep(tmp_path, decision(), DATA)
     assert {tmp_path, tmp_path / "pending"} <= synced
 
