@@ -118,18 +118,21 @@ def _judge_url(name: str, version: str | None, resolved: str, registries: Regist
             "resolved-not-canonical", "bound_bytes", f"`resolved` is not written canonically; it leads to {canonical}"
         )
     # (3) which registry, and which name and version it is the URL of
-    base = None
+    base, shown = None, host if port is None else f"{host}:{port}"
     for registry in registries.accepted(name):
         root = urlsplit(registry) if "${" not in registry else None
         if root and root.hostname == host and _port(root.scheme, root.port) == _port(parts.scheme, port):
             base = root.path
     named = _named(host, canonical, base)
+    if named is None and base is not None and not canonical.startswith(base):
+        # Another repository of the same host: GitLab's project of a group's package, Azure's number of a feed.
+        base, named = None, _named(host, canonical, None)
+        shown += canonical.partition("/-/")[0].removesuffix(name)
     if named is None:
         remark("tarball-url", "exotic_sources", f"a tarball from {host_of(public_url(resolved))}")
         return Kind.TARBALL, remarks
     if base is None:
-        shown = host if port is None else f"{host}:{port}"
-        remark("resolved-foreign-host", "registries", f"comes from {shown}, expected {registries.of(name)}")
+        remark("resolved-foreign-host", "registries", f"comes from {shown[:200]}, expected {registries.of(name)}")
     if named.name != name:
         remark("resolved-name-differs", "bound_bytes", f"`resolved` is the URL of {named.name}, expected {name}")
     if named.version is None:
@@ -151,11 +154,18 @@ def _port(scheme: str, port: int | None) -> int | None:
 
 
 def _named(host: str, path: str, base: str | None) -> _Named | None:
-    """Return what the path of a registry's URL says: `[/base]/[@scope/]name/-/name-version.tgz`."""
-    if host == "npm.pkg.github.com":
-        match path.split("/"):
-            case ["", "download", scope, name, version, _]:
-                return _Named(f"{scope}/{name}", version)
+    """Return what the path of a registry's URL says: `[/base]/[@scope/]name/-/name-version.tgz`, or its own layout.
+
+    Sources: GitHub Packages; https://github.com/jsr-io/jsr/issues/405; Font Awesome's `/-/version/name-version.tgz`
+    (https://github.com/yarnpkg/berry/issues/902).
+    """
+    match host, path.split("/"):
+        case "npm.pkg.github.com", ["", "download", scope, name, version, _]:
+            return _Named(f"{scope}/{name}", version)
+        case "npm.jsr.io", ["", "~", _, scope, name, file] if file.endswith(".tgz"):
+            return _Named(f"{scope}/{name}", file[:-4])
+        case _:
+            pass
     if base and base != "/" and path.startswith(base):
         path = "/" + path[len(base) :]
     left, separator, file = path.partition("/-/")
@@ -167,7 +177,8 @@ def _named(host: str, path: str, base: str | None) -> _Named | None:
     if base is not None and len(segments) != (3 if scoped else 2):
         return None
     file = file.removeprefix(f"{segments[-2]}/") if scoped else file
-    stem = file[:-4]
+    folder, _, inner = file.rpartition("/")
+    stem = (inner if inner == f"{segments[-1]}-{folder}.tgz" else file)[:-4]
     if not stem.startswith(segments[-1] + "-"):
         return _Named(name, None)
     version = stem[len(segments[-1]) + 1 :]

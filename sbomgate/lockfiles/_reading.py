@@ -180,8 +180,6 @@ class Reading:
         """Find how loosely the project itself declares a registry dependency; `asked` is what the specifier means."""
         if asked.startswith(("workspace:", "link:", "file:", "portal:", "runtime:", "root:")):
             return
-        if asked.startswith("jsr:"):
-            asked = asked[4:].rpartition("@")[2] or "*"
         shown = f"{edge.name}@{public_url(edge.range) or '*'}"
         match links.pinning(asked):
             case "range":
@@ -266,8 +264,6 @@ def meets(version: str | None, asked: str, name: str) -> bool | None:
             return True
         if asked[:1] in ".":
             return None
-    elif asked.startswith("jsr:"):
-        asked = asked[4:].rpartition("@")[2]
     if asked in ("", "*"):
         return True
     if ":" in asked or "/" in asked or version is None:

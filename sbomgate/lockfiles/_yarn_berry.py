@@ -18,8 +18,8 @@ from urllib.parse import quote, unquote
 
 from sbomgate import commands
 from sbomgate.errors import InputError
+from sbomgate.lockfiles import _jsr, _syml
 from sbomgate.lockfiles import _npm_edges as links
-from sbomgate.lockfiles import _syml
 from sbomgate.lockfiles._npm_manifest import matches, workspace_patterns, workspaces_on_disk
 from sbomgate.lockfiles._npm_source import judge
 from sbomgate.lockfiles._range import satisfies
@@ -38,13 +38,14 @@ MAX_PEER_CHECKS = 10_000_000
 """Most pairs of a peer and a dependent that are looked at: a monorepo of 3,000 packages has about 100,000."""
 
 _IDENT = re.compile(r"(@[^/@]+/[^/@]+|[^/@]+)@(.+)", re.DOTALL)
-_ALIAS = re.compile(r"npm:(@[^/@]+/[^/@]+|[^/@]+)@(.+)", re.DOTALL)
+_ALIAS = re.compile(r"(?:npm|jsr):(@[^/@]+/[^/@]+|[^/@]+)@(.+)", re.DOTALL)
 _RULE = re.compile(r"(?:\*\*/)?(?:(@[^/@]+/[^/@]+|[^/@]+)(?:@([^/]+))?/)?(@[^/@]+/[^/@]+|[^/@]+)(?:@(.+))?", re.DOTALL)
 _PROTOCOL = re.compile(r"[a-z+]+:")
 _BUILTIN = re.compile(r"(?:optional!|~)?builtin<[^>]*>")
 _GIT = re.compile(
     r"(?:git|ssh|git\+[a-z]+|github|gitlab|bitbucket):|[^/@:]+@[^/:]+:|https?:.*\.git(?:#|$)|.*#.*\bcommit="
 )
+_OF_JSR = re.compile(r"@jsr/")
 _COMMIT = re.compile(r"(?:^|&)commit=([0-9a-f]{40}(?:[0-9a-f]{24})?)(?:&|$)")
 _CHECKSUM = re.compile(r"(?:[0-9]+[a-z0-9]*/)?[0-9a-f]{128}")
 _CONDITION = re.compile(r"(!?)\s*\b(os|cpu|libc)=([^\s()&|]+)")
@@ -81,6 +82,7 @@ class _Reader:
     def graph(self) -> DependencyGraph:
         project = self.project
         project.load_settings(npmrc=False)
+        _jsr.configure(project.settings.scopes, _OF_JSR.findall(self.text))
         self.registries = YarnRegistries(project.settings)
         self._load_resolutions()
         version = self._load_entries()
@@ -220,8 +222,10 @@ class _Reader:
             node.kind = Kind.REGISTRY  # nearly every entry
             return
         where = project.place(node, "resolution")
-        if protocol == "npm":
+        if protocol in ("npm", "jsr"):
             node.kind = Kind.REGISTRY
+            if protocol == "jsr":
+                node.name = _jsr.package(node.name)
             if node.version != rest:
                 message = f"`resolution` is version {rest[:60]}, `version` says {(node.version or 'nothing')[:60]}"
                 project.find("resolved-version-differs", "bound_bytes", node.id, where, message)
@@ -324,6 +328,8 @@ class _Reader:
             if mark:
                 self.bound.setdefault(plain, []).append(node)
             match = _IDENT.fullmatch(plain)
+            if match and match[2].startswith("jsr:") and "@jsr:" in self.locators[node.id]:
+                node.declared[match[1]] = (EdgeKind.PROD, _jsr.as_alias(*match.groups()))  # yarn locks that as well
             if match and match[2].startswith("patch:"):
                 source, _, patches = match[2][6:].partition("#")
                 inner = _IDENT.fullmatch(unquote(source))
@@ -535,6 +541,7 @@ class _Reader:
         return self.project.settings.catalogs.get("" if catalog == "default" else catalog, {}).get(name, spec)
 
     def _satisfied(self, node: Node, name: str, spec: str) -> bool | None:
+        spec = _jsr.as_alias(name, spec)
         if match := _PROTOCOL.match(spec):
             protocol = match[0][:-1]
         else:  # `owner/repository` and `git@host:…` name no protocol, and are no range
@@ -607,7 +614,7 @@ class _Reader:
                 )
 
     def _pinning(self, name: str, spec: str) -> str:
-        spec = self._catalogued(name, spec)
+        spec = _jsr.as_alias(name, self._catalogued(name, spec))
         if spec.startswith("patch:"):
             inner = _IDENT.fullmatch(unquote(spec[6:].partition("#")[0]))
             return self._pinning(name, inner[2]) if inner else "floating"

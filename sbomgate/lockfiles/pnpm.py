@@ -19,6 +19,7 @@ from posixpath import join, normpath
 from typing import Any
 from urllib.parse import urljoin
 
+from sbomgate.lockfiles import _jsr
 from sbomgate.lockfiles import _npm_edges as links
 from sbomgate.lockfiles import _pnpm_keys as keys
 from sbomgate.lockfiles._npm_manifest import deprecation_of, engines_of, workspaces_on_disk
@@ -237,12 +238,12 @@ class _Reader(Reading):
                 self.find("lock-drift", "pinned", None, place("overrides", selector), message)
 
     def _meaning(self, specifier: str, name: str) -> str:
-        """Return what a specifier asks for: that of the catalog which it names, else itself."""
-        if not specifier.startswith("catalog:"):
-            return specifier
-        catalog = specifier[8:].strip() or "default"
-        found = self.catalogs.get(catalog, {}).get(name)
-        return found if found is not None else self.config.catalogs.get(catalog, {}).get(name, specifier)
+        """Return what a specifier asks for: that of the catalog which it names, else itself; of JSR, the alias."""
+        if specifier.startswith("catalog:"):
+            catalog = specifier[8:].strip() or "default"
+            found = self.catalogs.get(catalog, {}).get(name)
+            specifier = self.config.catalogs.get(catalog, {}).get(name, specifier) if found is None else found
+        return _jsr.as_alias(name, specifier)
 
     # -- entries → edges
 
@@ -487,6 +488,7 @@ class _Reader(Reading):
                     **reached(mask),
                 )
             )
+        _jsr.configure(self.npmrc.scopes, (name for name, _ in self.names.values()))
         registries = self.registries
         for found, entry in self.entries.items():
             packages.append(self._package(found, entry, bits.get(found, 0), registries, found in direct))
@@ -760,7 +762,7 @@ class _Reader(Reading):
         if ":" in edge.name or real == edge.name:
             return
         asked = self._meaning(edge.range, edge.name)
-        said = asked.startswith(("npm:", "jsr:", "workspace:")) or links.specifier(asked) in ("git", "remote", "file")
+        said = asked.startswith(("npm:", "workspace:")) or links.specifier(asked) in ("git", "remote", "file")
         if not said:
             message = f"{edge.name} leads to {real}, but nothing declares that as an alias"
             self.find("alias-undeclared", "bound_bytes", edge.target, self._place_of(edge), message)

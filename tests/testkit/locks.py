@@ -94,7 +94,7 @@ class _Tree:
             return "git"
         if resolved.startswith("file:"):
             return "file"
-        if resolved and not re.search(r"/-/[^/]+\.tgz", resolved):
+        if resolved and not re.search(r"/-/.+\.tgz", resolved):
             return "remote"
         return "registry"
 

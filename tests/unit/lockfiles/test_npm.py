@@ -817,7 +817,72 @@ def test_tampered_registry_of_a_scope() -> None:
     project.packages[GOOD]["resolved"] = f"{REGISTRY}good/-/good-1.0.0.tgz"  # npm replaces the host
     assert project.codes() == {("registries", "npmrc-registry")}
     project.packages[GOOD]["resolved"] = "https://npm.acme.test/other/good/-/good-1.0.0.tgz"
-    assert ("exotic_sources", "tarball-url") in project.codes()
+    assert project.codes() == {("registries", "npmrc-registry"), ("registries", "resolved-foreign-host")}
+    project.packages[GOOD]["resolved"] = "https://npm.acme.test/repo/npm/evil/good/-/good-1.0.0.tgz"
+    assert {("exotic_sources", "tarball-url"), ("bound_bytes", "source-undeclared")} <= project.codes()
+
+
+GITLAB = "https://git.acme.test/api/v4"
+LAYOUTS: dict[str, tuple[str, str, str, set[str]]] = {
+    # the registry of the scope, a name of it, and what `resolved` says → what is found
+    "GitHub Packages": (
+        "https://npm.pkg.github.com/", "@acme/ui", "https://npm.pkg.github.com/download/@acme/ui/1.0.0/0a1b2c", set()
+    ),
+    "JSR": ("https://npm.jsr.io/", "@jsr/luca__cases", "https://npm.jsr.io/~/11/@jsr/luca__cases/1.0.0.tgz", set()),
+    "JSR, as npm lays out": (
+        "https://npm.jsr.io/", "@jsr/a__b", "https://npm.jsr.io/@jsr/a__b/-/a__b-1.0.0.tgz", set()
+    ),
+    "JSR, another package": (
+        "https://npm.jsr.io/", "@jsr/luca__cases", "https://npm.jsr.io/~/11/@jsr/eve__cases/1.0.0.tgz",
+        {"resolved-name-differs"},
+    ),
+    "JSR, another version": (
+        "https://npm.jsr.io/", "@jsr/luca__cases", "https://npm.jsr.io/~/11/@jsr/luca__cases/1.0.1.tgz",
+        {"resolved-version-differs"},
+    ),
+    "JSR's layout on another host": (
+        "https://npm.jsr.io/", "@jsr/a__b", "https://npm.evil.test/~/11/@jsr/a__b/1.0.0.tgz",
+        {"tarball-url", "source-undeclared"},
+    ),
+    "Font Awesome": (
+        "https://npm.fa.test/", "@fa/pro", "https://npm.fa.test/@fa/pro/-/1.0.0/pro-1.0.0.tgz", set()
+    ),
+    "Font Awesome, another version": (
+        "https://npm.fa.test/", "@fa/pro", "https://npm.fa.test/@fa/pro/-/1.0.1/pro-1.0.1.tgz",
+        {"resolved-version-differs"},
+    ),
+    "a folder of another version": (
+        "https://npm.fa.test/", "@fa/pro", "https://npm.fa.test/@fa/pro/-/6.5.0/pro-1.0.0.tgz",
+        {"resolved-not-canonical"},
+    ),
+    "GitLab, the project itself": (
+        f"{GITLAB}/projects/7/packages/npm/", "@acme/ui",
+        f"{GITLAB}/projects/7/packages/npm/@acme/ui/-/@acme/ui-1.0.0.tgz", set(),
+    ),
+    "GitLab, a project of the group": (
+        f"{GITLAB}/groups/5/-/packages/npm/", "@acme/ui",
+        f"{GITLAB}/projects/7/packages/npm/@acme/ui/-/@acme/ui-1.0.0.tgz", {"resolved-foreign-host"},
+    ),
+    "GitLab, another package of a project": (
+        f"{GITLAB}/groups/5/-/packages/npm/", "@acme/ui",
+        f"{GITLAB}/projects/7/packages/npm/@eve/ui/-/@eve/ui-1.0.0.tgz",
+        {"resolved-foreign-host", "resolved-name-differs"},
+    ),
+    "Azure, by the feed's number": (
+        "https://az.test/acme/_packaging/feed/npm/registry/", "@acme/ui",
+        "https://az.test/acme/3cc/_packaging/36a/npm/registry/@acme/ui/-/ui-1.0.0.tgz", {"resolved-foreign-host"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LAYOUTS)
+def test_where_registries_keep_their_tarballs(case: str) -> None:
+    """A registry's own layout is no tarball from elsewhere; name and version in it count all the same."""
+    registry, name, address, expected = LAYOUTS[case]
+    project = Project(**{name: "1.0.0"})
+    project.files[".npmrc"] = f"{name.partition('/')[0]}:registry={registry}\n".encode()
+    project.packages[f"node_modules/{name}"]["resolved"] = address
+    assert {code for _, code in project.codes()} == expected | {"npmrc-registry"}
 
 
 def test_override_is_honoured_and_noted() -> None:

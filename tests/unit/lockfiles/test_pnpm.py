@@ -947,6 +947,40 @@ def test_alias_is_judged_under_its_real_name() -> None:
     assert (package.name, package.version, package.alias) == ("axios", "1.14.1", "http")
 
 
+def _jsr(spec: str, *, name: str = "@luca/cases", leads_to: str = "@jsr/luca__cases@1.0.0") -> Project:
+    project = Project()
+    project.lock["packages"][leads_to] = {"resolution": {"integrity": integrity("cases")}}
+    project.lock["snapshots"][leads_to] = {}
+    project.root["dependencies"][name] = {"specifier": spec, "version": leads_to}
+    project.manifest["dependencies"][name] = spec
+    return project
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [("jsr:^1.0.0", "@luca/cases"), ("jsr:@luca/cases@^1.0.0", "cases"), ("jsr:@luca/cases", "@luca/cases")],
+)
+def test_jsr_is_asked_though_nothing_configures_it(spec: str, name: str) -> None:
+    graph = _jsr(spec, name=name).read()
+    found = {f.code for f in graph.findings} - {"declared-range"}
+    assert found == ({"declared-floating"} if spec == "jsr:@luca/cases" else set())
+    assert graph.manager.scopes == {"@jsr": "https://npm.jsr.io/"}
+    package = locked.by_id(graph)["@jsr/luca__cases@1.0.0"]
+    assert (package.name, package.alias, package.kind) == ("@jsr/luca__cases", name, Kind.REGISTRY)
+    assert Project().read().manager.scopes == {}
+
+
+def test_jsr_where_a_registry_is_configured_for_it() -> None:
+    project = _jsr("jsr:^1.0.0")
+    project.files[".npmrc"] = b"@jsr:registry=https://npm.acme.test/jsr/\n"
+    assert project.read().manager.scopes == {"@jsr": "https://npm.acme.test/jsr/"}
+
+
+@pytest.mark.parametrize("other", ["@jsr/eve__cases@1.0.0", "cases@1.0.0", "@jsr/luca__cases@2.0.0"])
+def test_A06_another_package_than_jsr_was_asked_for(other: str) -> None:
+    assert ("pinned", "lock-drift") in _jsr("jsr:^1.0.0", leads_to=other).codes()
+
+
 def test_only_what_an_importer_asks_for_is_direct() -> None:
     project = Project()
     project.lock["packages"]["far@1.0.0"] = {"resolution": {"integrity": integrity("far")}}

@@ -503,6 +503,8 @@ def bound(key: str, reference: str, *, soft: bool = False) -> str:
 
 REPOSITORY = "https://github.com/o/r.git"
 PINNED = f"{REPOSITORY}#commit={SHA1}"
+EVE = "https%3A%2F%2Fnpm.jsr.io%2F~%2F11%2F%40jsr%2Feve__x%2F1.0.0.tgz"
+JSR = block("good@jsr:^1.0.0", "good@jsr:1.0.0") + block("good@npm:@jsr/good@^1.0.0", "@jsr/good@npm:1.0.0")
 SOURCES: dict[str, tuple[str, str, set[str]]] = {
     # what package.json asks for → the entry, and what is found
     "git": (REPOSITORY, block(f"good@{REPOSITORY}", f"good@{PINNED}"), {"git", "declared-floating"}),
@@ -557,6 +559,27 @@ SOURCES: dict[str, tuple[str, str, set[str]]] = {
     "an alias of another package": (
         "npm:other@^1.0.0", block("good@npm:other@^1.0.0", "evil@npm:1.0.0"), {"resolved-name-differs", "lock-drift"}
     ),
+    "of JSR": ("jsr:^1.0.0", JSR, set()),
+    "of JSR under another name": (
+        "jsr:@l/cases@^1.0.0",
+        block("good@jsr:@l/cases@^1.0.0", "@l/cases@jsr:1.0.0")
+        + block("good@npm:@jsr/l__cases@^1.0.0", "@jsr/l__cases@npm:1.0.0"),
+        set(),
+    ),
+    "of JSR, another package": (
+        "jsr:@l/cases@^1.0.0",
+        block("good@jsr:@l/cases@^1.0.0", "@eve/cases@jsr:1.0.0")
+        + block("good@npm:@jsr/l__cases@^1.0.0", "@jsr/l__cases@npm:1.0.0"),
+        {"resolved-name-differs", "lock-drift"},
+    ),
+    "of JSR, another version": (
+        "jsr:^2.0.0", JSR.replace("^1.0.0", "^2.0.0"), {"lock-drift", "range-unsatisfied"}
+    ),
+    "of JSR, an archive of another package": (
+        "jsr:^1.0.0",
+        JSR.replace("jsr:1.0.0", f"jsr:1.0.0::__archiveUrl={EVE}"),
+        {"resolved-name-differs"},
+    ),
     "as yarn 2 spells it": ("npm:^1.0.0", block("good@^1.0.0", "good@npm:1.0.0"), set()),
 }  # fmt: skip
 
@@ -565,6 +588,26 @@ SOURCES: dict[str, tuple[str, str, set[str]]] = {
 def test_where_it_comes_from(case: str) -> None:
     spec, lock, expected = SOURCES[case]
     assert codes(read(lock, depending(spec))) == expected
+
+
+def test_a_package_of_jsr() -> None:
+    """yarn locks it twice: as what was asked for, and as what JSR's npm registry calls it; it asks that one unasked."""
+    archive = "https%3A%2F%2Fnpm.jsr.io%2F~%2F11%2F%40jsr%2Fluca__cases%2F1.0.0.tgz"
+    graph = read(
+        block("@luca/cases@jsr:^1.0.0", f"@luca/cases@jsr:1.0.0::__archiveUrl={archive}")
+        + block("@luca/cases@npm:@jsr/luca__cases@^1.0.0", f"@jsr/luca__cases@npm:1.0.0::__archiveUrl={archive}"),
+        {"dependencies": {"@luca/cases": "jsr:^1.0.0"}},
+    )
+    assert codes(graph) == set()
+    assert graph.manager.scopes == {"@jsr": "https://npm.jsr.io/"}
+    asked, called = [package for package in graph.packages if package.id]
+    if called.id.startswith("@luca"):
+        asked, called = called, asked
+    assert {(one.name, one.alias, one.version, one.kind) for one in (asked, called)} == {
+        ("@jsr/luca__cases", "@luca/cases", "1.0.0", Kind.REGISTRY)
+    }
+    assert [edge.target for edge in graph.edges if edge.source == asked.id] == [called.id]
+    assert read(GOOD).manager.scopes == {}
 
 
 def asking(*names: str) -> str:
