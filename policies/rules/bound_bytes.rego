@@ -26,7 +26,7 @@ import data.sbomgate.lib.finding
 import data.sbomgate.lib.lock
 import data.sbomgate.lib.packages
 
-restore := "remove the entry, let npm write it anew, and find out who changed it"
+restore := "remove the entry, let the package manager write it anew, and find out who changed it"
 
 codes := {
 	"resolved-name-differs": {"class": "always", "fix": restore, "waivable": false},

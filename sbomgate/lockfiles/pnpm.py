@@ -218,8 +218,8 @@ class _Reader(Reading):
     def _load_overrides(self, lock: dict[str, Any]) -> None:
         self.overrides = self.texts(lock.get("overrides"), "overrides")
         self.judge_overrides(self.path, self.overrides, "overrides")
-        if not (WORKSPACE in self.beside or "" in self.manifests or self.overrides):
-            return
+        if WORKSPACE not in self.beside and "" not in self.manifests:
+            return  # pnpm itself has nothing to compare them with either: Rush makes both files when it installs
         own = links.declared(self.manifests.get("", {}), top=True, where=self.base + "package.json")
         declared: dict[str, str] = {}
         resolutions = self.manifests.get("", {}).get("resolutions")

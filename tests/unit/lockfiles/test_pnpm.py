@@ -981,6 +981,14 @@ def test_A06_another_package_than_jsr_was_asked_for(other: str) -> None:
     assert ("pinned", "lock-drift") in _jsr("jsr:^1.0.0", leads_to=other).codes()
 
 
+def test_overrides_without_the_files_that_declare_them() -> None:
+    """Rush keeps the lockfile alone, and makes package.json and pnpm-workspace.yaml when it installs."""
+    project = Project()
+    project.has_manifest = False
+    project.lock["overrides"] = {"far": "1.0.0"}
+    assert project.codes() == {("lockfile_sound", "manifest-missing"), ("pinned", "override")}
+
+
 def test_only_what_an_importer_asks_for_is_direct() -> None:
     project = Project()
     project.lock["packages"]["far@1.0.0"] = {"resolution": {"integrity": integrity("far")}}
