@@ -6,21 +6,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 REGISTRY = "https://npm.jsr.io/"
-_SCOPE = "@jsr"
+PREFIX = "@jsr/"
+"""What the name of each of its packages begins with."""
 
 
-def configure(scopes: dict[str, str], names: Iterable[str]) -> None:
-    """Add the registry of JSR's packages to those that are configured, where one of these names is a package of it."""
-    if _SCOPE not in scopes and any(name.startswith(f"{_SCOPE}/") for name in names):
-        scopes[_SCOPE] = REGISTRY
+def configure(scopes: dict[str, str], *, used: bool) -> None:
+    """Add JSR's registry to those that are configured, unless its scope has one; `used`: there are packages of it."""
+    if used:
+        scopes.setdefault(PREFIX[:-1], REGISTRY)
 
 
 def package(name: str) -> str:
     """Return what npm's registry calls a JSR package: `@jsr/luca__cases` of `@luca/cases`."""
-    return f"{_SCOPE}/{name.removeprefix('@').replace('/', '__', 1)}"
+    return f"{PREFIX}{name.removeprefix('@').replace('/', '__', 1)}"
 
 
 def as_alias(name: str, specifier: str) -> str:

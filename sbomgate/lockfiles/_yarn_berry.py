@@ -45,7 +45,6 @@ _BUILTIN = re.compile(r"(?:optional!|~)?builtin<[^>]*>")
 _GIT = re.compile(
     r"(?:git|ssh|git\+[a-z]+|github|gitlab|bitbucket):|[^/@:]+@[^/:]+:|https?:.*\.git(?:#|$)|.*#.*\bcommit="
 )
-_OF_JSR = re.compile(r"@jsr/")
 _COMMIT = re.compile(r"(?:^|&)commit=([0-9a-f]{40}(?:[0-9a-f]{24})?)(?:&|$)")
 _CHECKSUM = re.compile(r"(?:[0-9]+[a-z0-9]*/)?[0-9a-f]{128}")
 _CONDITION = re.compile(r"(!?)\s*\b(os|cpu|libc)=([^\s()&|]+)")
@@ -82,7 +81,7 @@ class _Reader:
     def graph(self) -> DependencyGraph:
         project = self.project
         project.load_settings(npmrc=False)
-        _jsr.configure(project.settings.scopes, _OF_JSR.findall(self.text))
+        _jsr.configure(project.settings.scopes, used=_jsr.PREFIX in self.text)
         self.registries = YarnRegistries(project.settings)
         self._load_resolutions()
         version = self._load_entries()

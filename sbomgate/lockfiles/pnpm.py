@@ -488,7 +488,7 @@ class _Reader(Reading):
                     **reached(mask),
                 )
             )
-        _jsr.configure(self.npmrc.scopes, (name for name, _ in self.names.values()))
+        _jsr.configure(self.npmrc.scopes, used=any(name.startswith(_jsr.PREFIX) for name, _ in self.names.values()))
         registries = self.registries
         for found, entry in self.entries.items():
             packages.append(self._package(found, entry, bits.get(found, 0), registries, found in direct))
