@@ -228,7 +228,7 @@ class _Reader(Reading):
         for selector, spec in (declared | self.config.overrides).items():
             if spec[:1] == "$":
                 spec = own.get(spec[1:], (None, spec))[1]
-            declared[selector] = self._meaning(spec, _selected(selector))
+            declared[selector] = self._catalogued(spec, _selected(selector))
         for selector in sorted(self.overrides.keys() | declared.keys()):
             locked, wanted = self.overrides.get(selector), declared.get(selector)
             if locked != wanted and not (locked is None and selector in (resolutions or ())):
@@ -237,13 +237,17 @@ class _Reader(Reading):
                 )
                 self.find("lock-drift", "pinned", None, place("overrides", selector), message)
 
+    def _catalogued(self, specifier: str, name: str) -> str:
+        """Return the specifier of the catalog that one names, else itself."""
+        if not specifier.startswith("catalog:"):
+            return specifier
+        catalog = specifier[8:].strip() or "default"
+        found = self.catalogs.get(catalog, {}).get(name)
+        return found if found is not None else self.config.catalogs.get(catalog, {}).get(name, specifier)
+
     def _meaning(self, specifier: str, name: str) -> str:
-        """Return what a specifier asks for: that of the catalog which it names, else itself; of JSR, the alias."""
-        if specifier.startswith("catalog:"):
-            catalog = specifier[8:].strip() or "default"
-            found = self.catalogs.get(catalog, {}).get(name)
-            specifier = self.config.catalogs.get(catalog, {}).get(name, specifier) if found is None else found
-        return _jsr.as_alias(name, specifier)
+        """Return what a specifier asks for."""
+        return _jsr.as_alias(name, self._catalogued(specifier, name))
 
     # -- entries → edges
 

@@ -970,6 +970,13 @@ def test_jsr_is_asked_though_nothing_configures_it(spec: str, name: str) -> None
     assert Project().read().manager.scopes == {}
 
 
+def test_jsr_among_overrides_stands_there_as_it_was_written() -> None:
+    project = _jsr("jsr:^1.0.0")
+    project.lock["overrides"] = {"far": "jsr:@luca/cases@1.0.0"}
+    project.files["pnpm-workspace.yaml"] = b"overrides: {far: 'jsr:@luca/cases@1.0.0'}\n"
+    assert project.codes() == {("pinned", "override")}
+
+
 def test_jsr_where_a_registry_is_configured_for_it() -> None:
     project = _jsr("jsr:^1.0.0")
     project.files[".npmrc"] = b"@jsr:registry=https://npm.acme.test/jsr/\n"
