@@ -15,10 +15,12 @@ for part in go node npm; do
     command -v "$part" >/dev/null 2>&1 || { echo "$part is missing: install it (Debian: apt-get install golang nodejs npm)" >&2; exit 1; }
 done
 at() { command -v "$dir/$1" >/dev/null 2>&1 && "$dir/$1" version 2>/dev/null | grep -q "${2#v}"; }
-at opa "$opa" || GOFLAGS='' GOBIN=$dir go install "github.com/open-policy-agent/opa@$opa"
-at cosign "$cosign" || GOFLAGS='' GOBIN=$dir go install "github.com/sigstore/cosign/v3/cmd/cosign@$cosign"
-[ -x "$dir/actionlint" ] || GOFLAGS='' GOBIN=$dir go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
-[ -x "$dir/act" ] || GOFLAGS='' GOBIN=$dir go install github.com/nektos/act@v0.2.89
+# As the other two scripts build, so that what all of them hold is compiled once.
+go_install() { CGO_ENABLED=0 GOFLAGS='' GOBIN=$dir go install -trimpath -ldflags='-s -w' "$1"; }
+at opa "$opa" || go_install "github.com/open-policy-agent/opa@$opa"
+at cosign "$cosign" || go_install "github.com/sigstore/cosign/v3/cmd/cosign@$cosign"
+[ -x "$dir/actionlint" ] || go_install github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
+[ -x "$dir/act" ] || go_install github.com/nektos/act@v0.2.89
 for programs in managers runners; do
     to=$dir/../$programs
     cmp -s "tools/$programs/package-lock.json" "$to/package-lock.json" && continue
